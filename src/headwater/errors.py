@@ -1,0 +1,149 @@
+"""Every error that Headwater raises on purpose.
+
+The tree (each leaf also inherits a builtin, so plain `except ValueError` works):
+
+    HeadwaterError                what happened - where - what to do
+    |-- UsageError (ValueError)           the caller's input; the CLI exits with 2
+    |   |-- BundleError                   databricks.yml, resources, variables, targets
+    |   `-- SettingError                  environment, Java, jars, flags
+    |-- DefinitionError (ValueError)      one fault in pipeline source code
+    |-- GraphError (ValueError)           all faults of a pipeline, reported at once
+    `-- UpdateError (RuntimeError)        an update or a flow failed while running
+        |-- UpdateInProgress              another update holds the pipeline
+        |-- ExpectationViolation          an `expect_or_fail` rule did not hold
+        |-- SourceFileError               a file of a source can't be read
+        `-- SchemaChange                  Auto Loader met new columns; the update restarts
+
+What does not live here: how an error is shown (`cli`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a user's file; `line` counts from 1, 0 stands for the file as a whole."""
+
+    file: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        path = Path(self.file)
+        try:
+            shown = path.relative_to(Path.cwd()).as_posix()
+        except ValueError:
+            shown = path.as_posix()
+        return f"{shown}:{self.line}" if self.line else shown
+
+
+class HeadwaterError(Exception):
+    """The root: a `code` in UPPER_SNAKE, what happened, where, and a `hint` on what to do.
+
+    Args:
+        code: stable name of the error, for programs and tests.
+        message: what happened, without values of rows and without secrets.
+        where: the user's file and line, or a dataset's name.
+        hint: what the reader can do about it.
+        parameters: the facts behind the text, for programs and tests.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        where: Location | str | None = None,
+        hint: str = "",
+        **parameters: object,
+    ) -> None:
+        self.code = code
+        self.message = message
+        self.where = where
+        self.hint = hint
+        self.parameters = parameters
+        super().__init__(self.headline)
+
+    @property
+    def headline(self) -> str:
+        """One line: code, what happened, where."""
+        place = f" ({self.where})" if self.where else ""
+        return f"[{self.code}] {self.message}{place}"
+
+    def __str__(self) -> str:
+        return f"{self.headline} - {self.hint}" if self.hint else self.headline
+
+
+class UsageError(HeadwaterError, ValueError):
+    """The caller asked for something that can't be: wrong flag, missing file, unknown name."""
+
+    exit_code = 2
+
+
+class BundleError(UsageError):
+    """`databricks.yml` or a file it includes is missing, broken or contradicts itself."""
+
+
+class SettingError(UsageError):
+    """The machine or the environment lacks something: Java, jars, memory, a variable."""
+
+
+class DefinitionError(HeadwaterError, ValueError):
+    """One fault in a pipeline's source: a wrong argument, an unknown name, a side effect."""
+
+
+class GraphError(HeadwaterError, ValueError):
+    """All faults that were found in a pipeline, so that one run shows them all.
+
+    Args:
+        faults: every fault, in the order of files and lines.
+    """
+
+    def __init__(self, faults: Sequence[HeadwaterError]) -> None:
+        self.faults = tuple(faults)
+        count = len(self.faults)
+        super().__init__(
+            self.faults[0].code if count == 1 else "PIPELINE_INVALID",
+            self.faults[0].message if count == 1 else f"{count} faults in the pipeline's source",
+            where=self.faults[0].where if count == 1 else None,
+            hint=self.faults[0].hint if count == 1 else "",
+            faults=self.faults,
+        )
+
+
+class UpdateError(HeadwaterError, RuntimeError):
+    """An update, or one of its flows, failed while it ran."""
+
+
+class UpdateInProgress(UpdateError):
+    """Another process runs an update of this pipeline and target."""
+
+
+class ExpectationViolation(UpdateError):
+    """A row broke an `expect_or_fail` rule; nothing of its batch was written."""
+
+
+class SourceFileError(UpdateError):
+    """A file of a source is missing, half written or corrupt."""
+
+
+class SchemaChange(UpdateError):
+    """Auto Loader met new columns and saved the wider schema; the update has to start again."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Give the closest of the `known` names as a sentence, or "" when none is close.
+
+    Example:
+        >>> nearest("pipelnes", ["pipelines", "volumes"])
+        "Did you mean 'pipelines'?"
+    """
+    names = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f"Did you mean '{names[found[0]]}'?" if found else ""
