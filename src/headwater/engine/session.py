@@ -1,0 +1,135 @@
+"""Open and close the Spark session that everything runs in.
+
+One session per process: Delta, a catalog in memory, UTC. What does not live here: which tables
+the session knows (`catalog`) and the JVM below it (`jvm`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+
+from headwater.engine.jars import ensure_jars
+from headwater.engine.java import find_java
+from headwater.engine.jvm import Jvm, start_jvm
+from headwater.settings import Settings
+
+_DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+
+QUICK_START = ("-XX:TieredStopAtLevel=1",)
+"""JVM options for short work: start sooner, never reach the best speed."""
+
+
+@contextmanager
+def spark_session(
+    settings: Settings,
+    *,
+    state: Path,
+    catalogs: Sequence[str] = (),
+    master: str | None = None,
+    configuration: Mapping[str, str] | None = None,
+    jvm_options: Sequence[str] = (),
+) -> Iterator[SparkSession]:
+    """Run a Spark session for the length of a `with` block, then stop it and its JVM.
+
+    Args:
+        settings: where caches are, and how much memory the driver gets.
+        state: the target's state folder; Spark's warehouse and log go below it.
+        catalogs: names that stand as first part of three-part table names.
+        master: where Spark runs; `local[*]` when not given.
+        configuration: further Spark settings; they win over the defaults here.
+        jvm_options: options for the driver's JVM, such as `QUICK_START`.
+
+    Raises:
+        SettingError: no usable Java, jars that can't be had, a JVM that does not start.
+    """
+    jars = ensure_jars(settings)
+    jvm = start_jvm(
+        find_java(settings),
+        jars,
+        settings,
+        log=state / "logs" / "spark.log",
+        options=jvm_options,
+    )
+    try:
+        spark = _open(jvm, jars, state, catalogs, master or "local[*]", configuration or {})
+        try:
+            yield spark
+        finally:
+            spark.stop()
+            _forget_gateway()
+    finally:
+        jvm.stop()
+
+
+def _open(
+    jvm: Jvm,
+    jars: Sequence[Path],
+    state: Path,
+    catalogs: Sequence[str],
+    master: str,
+    configuration: Mapping[str, str],
+) -> SparkSession:
+    conf = SparkConf(loadDefaults=False, _jvm=jvm.gateway.jvm)
+    conf.setMaster(master).setAppName("headwater")
+    for key, value in (_defaults(state, master, jars, catalogs) | dict(configuration)).items():
+        conf.set(key, value)
+    context = SparkContext(conf=conf, gateway=jvm.gateway)
+    spark = SparkSession(context)
+    share_session_catalog(spark, catalogs)
+    return spark
+
+
+def _defaults(
+    state: Path, master: str, jars: Sequence[Path], catalogs: Sequence[str]
+) -> dict[str, str]:
+    cores = os.cpu_count() or 2
+    values = {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": _DELTA_CATALOG,
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.warehouse.dir": (state / "warehouse").absolute().as_uri(),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.streaming.numRecentProgressUpdates": "10000",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.scheduler.mode": "FAIR",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    for name in catalogs:
+        values[f"spark.sql.catalog.{name}"] = _DELTA_CATALOG
+    if master.startswith("local"):
+        values |= {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.sql.shuffle.partitions": str(cores),
+            "spark.default.parallelism": str(cores),
+        }
+    else:
+        values["spark.jars"] = ",".join(map(str, jars))
+    return values
+
+
+def share_session_catalog(spark: SparkSession, catalogs: Sequence[str]) -> None:
+    """Make `<name>.schema.table` mean the session's own `schema.table`, for each name.
+
+    Delta's catalog needs a delegate, which only the session catalog gets from Spark.
+    Decision 0001; contract test `test_spark_internals`.
+    """
+    manager = spark._jsparkSession.sessionState().catalogManager()  # type: ignore[attr-defined]
+    for name in catalogs:
+        manager.catalog(name).setDelegateCatalog(manager.v2SessionCatalog())
+
+
+def _forget_gateway() -> None:
+    """Let a later session in this process start a JVM of its own."""
+    gateway = SparkContext._gateway
+    if gateway is not None:
+        gateway.shutdown()
+    SparkContext._gateway = None
+    SparkContext._jvm = None

@@ -1,0 +1,144 @@
+"""What a pipeline's source declares, as frozen dataclasses: datasets, flows, expectations.
+
+Decorators build these and hand them to the registry; nothing here runs or touches Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Union
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql.types import StructType
+
+from headwater.errors import Location
+from headwater.names import TableName
+
+ColumnOrText = Union[Column, str]  # noqa: UP007 - evaluated at run time on Python 3.10
+QueryFunction = Callable[[], DataFrame]
+
+
+class DatasetKind(Enum):
+    """What a dataset is in the catalog; the value is Databricks' word for it."""
+
+    STREAMING_TABLE = "STREAMING_TABLE"
+    MATERIALIZED_VIEW = "MATERIALIZED_VIEW"
+    VIEW = "VIEW"
+
+
+class FlowKind(Enum):
+    """How a flow writes; the value is the event log's `flow_type`."""
+
+    APPEND = "APPEND"
+    COMPLETE = "MATERIALIZED_VIEW"
+    CHANGE = "CHANGE"
+    VIEW = "VIEW"
+
+
+class Action(Enum):
+    """What happens to a row that breaks a rule."""
+
+    WARN = "WARN"
+    DROP = "DROP"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A rule on the rows of one dataset: holds if and only if `condition` IS TRUE."""
+
+    name: str
+    condition: str
+    action: Action
+
+
+@dataclass(frozen=True)
+class AutoCdc:
+    """The arguments of `create_auto_cdc_flow`, checked and normalized.
+
+    Attributes:
+        keys: names of the columns that identify a row.
+        sequence_by: orders the events of a key; a STRUCT orders by its fields in turn.
+        scd_type: 1 keeps the latest row, 2 keeps history in `__START_AT`, `__END_AT`.
+        ignore_null_updates: True for all columns; a NULL then keeps the target's value.
+        ignore_null_columns: only for these columns (None: no list was given).
+        ignore_null_except: for all columns but these (None: no list was given).
+        columns_to_update: source column with the names that an event writes.
+        apply_as_deletes: condition of an event that deletes its key.
+        apply_as_truncates: condition of an event that empties the table, SCD type 1 only.
+        column_list: columns kept in the target (None: all).
+        except_column_list: columns left out of the target (None: none).
+        track_history_columns: SCD type 2: a new version only when one of these changes.
+        track_history_except: SCD type 2: a new version when any other column changes.
+    """
+
+    keys: tuple[str, ...]
+    sequence_by: ColumnOrText
+    scd_type: int = 1
+    ignore_null_updates: bool = False
+    ignore_null_columns: tuple[str, ...] | None = None
+    ignore_null_except: tuple[str, ...] | None = None
+    columns_to_update: str | None = None
+    apply_as_deletes: ColumnOrText | None = None
+    apply_as_truncates: ColumnOrText | None = None
+    column_list: tuple[str, ...] | None = None
+    except_column_list: tuple[str, ...] | None = None
+    track_history_columns: tuple[str, ...] | None = None
+    track_history_except: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A query and the dataset it writes to.
+
+    Attributes:
+        name: identity of the flow's checkpoint.
+        target: the dataset written.
+        kind: None until the query was evaluated (a `table` may turn out as either kind).
+        query: gives the DataFrame to write; evaluated several times.
+        once: runs one time, on a batch DataFrame, and again only after a full refresh.
+        change: set for AUTO CDC flows.
+        depends_on: datasets to be finished first, beside those the query reads.
+    """
+
+    name: str
+    target: TableName
+    query: QueryFunction
+    location: Location
+    kind: FlowKind | None = None
+    once: bool = False
+    change: AutoCdc | None = None
+    comment: str | None = None
+    depends_on: tuple[TableName, ...] = ()
+    spark_conf: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A table or view that the pipeline declares.
+
+    Attributes:
+        kind: None for a `table` until its query was seen to be streaming or batch.
+        schema: as declared, DDL text or a StructType; None to take the query's.
+        path: storage location, None for a managed table.
+        private: visible only inside the pipeline.
+    """
+
+    name: TableName
+    location: Location
+    kind: DatasetKind | None
+    comment: str | None = None
+    schema: str | StructType | None = None
+    table_properties: Mapping[str, str] = field(default_factory=dict)
+    partition_cols: tuple[str, ...] = ()
+    cluster_by: tuple[str, ...] = ()
+    path: str | None = None
+    private: bool = False
+    expectations: tuple[Expectation, ...] = ()
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the dataset is only a query, with no table behind it."""
+        return self.kind is DatasetKind.VIEW

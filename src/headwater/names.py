@@ -1,0 +1,86 @@
+"""Names of tables: one, two or three parts, quoted when they go into SQL.
+
+Identifiers are case-insensitive, as in Spark and Unity Catalog, and are kept in lower case.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from headwater.errors import UsageError
+
+_PART = re.compile(r"`((?:[^`]|``)*)`|([^.`]+)")
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """A full name: catalog, schema and table."""
+
+    catalog: str
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.catalog}.{self.schema}.{self.table}"
+
+    @property
+    def quoted(self) -> str:
+        """The name as SQL takes it, each part in backticks."""
+        return ".".join(quote(part) for part in (self.catalog, self.schema, self.table))
+
+
+def quote(identifier: str) -> str:
+    """Put an identifier in backticks, so that it can't end the statement it stands in."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def split_name(text: str) -> tuple[str, ...]:
+    """Split a dotted name into its parts, in lower case; backticks protect dots.
+
+    Raises:
+        UsageError: NAME_INVALID.
+    """
+    parts: list[str] = []
+    position = 0
+    while True:
+        found = _PART.match(text, position)
+        if not found:
+            raise _invalid(text)
+        quoted, plain = found.groups()
+        part = quoted.replace("``", "`") if quoted is not None else plain.strip()
+        if not part:
+            raise _invalid(text)
+        parts.append(part.lower())
+        position = found.end()
+        if position == len(text):
+            return tuple(parts)
+        if text[position] != ".":
+            raise _invalid(text)
+        position += 1
+
+
+def table_name(text: str, catalog: str, schema: str) -> TableName:
+    """Complete a one-, two- or three-part name with a default catalog and schema.
+
+    Raises:
+        UsageError: NAME_INVALID, also for more than three parts.
+
+    Example:
+        >>> str(table_name("Silver.events", "main", "default"))
+        'main.silver.events'
+    """
+    parts = split_name(text)
+    if len(parts) > 3:
+        raise _invalid(text)
+    filled = (catalog.lower(), schema.lower())[: 3 - len(parts)] + parts
+    return TableName(*filled)
+
+
+def _invalid(text: str) -> UsageError:
+    return UsageError(
+        "NAME_INVALID",
+        f"Not a table name: {text!r}",
+        hint="Write table, schema.table or catalog.schema.table; put odd characters in backticks.",
+        name=text,
+    )

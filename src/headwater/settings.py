@@ -1,0 +1,82 @@
+"""The environment variables that Headwater reads; no other module looks at the environment.
+
+What does not live here: bundle variables (`BUNDLE_VAR_*`), which `bundle` gets as a mapping,
+and secrets, which `dbutils.secrets` reads by name through `secret`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says about this machine.
+
+    Attributes:
+        cache: folder for jars and class-data archives; shared by all projects of a user.
+        java_home: `JAVA_HOME` as set, or None.
+        repository: `HEADWATER_MAVEN_REPOSITORY`, the address of a mirror of Maven Central.
+        driver_memory: heap of the Spark driver, such as `2g` (`HEADWATER_DRIVER_MEMORY`).
+        jvm_options: extra options of the driver's JVM (`HEADWATER_JVM_OPTIONS`).
+        user_name: who runs this; used for names in development mode (`HEADWATER_USER`).
+    """
+
+    cache: Path
+    java_home: str | None
+    repository: str | None
+    driver_memory: str
+    jvm_options: tuple[str, ...]
+    user_name: str
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `environment`, the process's own when none is given."""
+    env = os.environ if environment is None else environment
+    base = env.get("HEADWATER_CACHE") or os.path.join(  # noqa: PTH118 - may hold no home folder
+        env.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),  # noqa: PTH111
+        "headwater",
+    )
+    return Settings(
+        cache=Path(base).absolute(),
+        java_home=env.get("JAVA_HOME") or None,
+        repository=env.get("HEADWATER_MAVEN_REPOSITORY") or None,
+        driver_memory=env.get("HEADWATER_DRIVER_MEMORY") or "2g",
+        jvm_options=tuple((env.get("HEADWATER_JVM_OPTIONS") or "").split()),
+        user_name=env.get("HEADWATER_USER") or _login_name(),
+    )
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return "local"
+
+
+def bundle_environment() -> Mapping[str, str]:
+    """Give the `BUNDLE_VAR_*` part of the environment."""
+    return {key: value for key, value in os.environ.items() if key.startswith("BUNDLE_VAR_")}
+
+
+def secret(scope: str, key: str) -> str | None:
+    """Read the secret that stands for `scope`/`key` locally: `HEADWATER_SECRET_<SCOPE>_<KEY>`.
+
+    Characters other than letters and digits become `_`; case does not matter.
+    """
+    return os.environ.get(secret_variable(scope, key))
+
+
+def secret_variable(scope: str, key: str) -> str:
+    """Name the environment variable that holds the secret `scope`/`key`."""
+    joined = f"HEADWATER_SECRET_{scope}_{key}"
+    return "".join(char if char.isalnum() else "_" for char in joined).upper()
+
+
+def process_environment() -> dict[str, str]:
+    """Copy the environment for a child process."""
+    return dict(os.environ)

@@ -1,0 +1,27 @@
+"""The one Spark session of a test process, and the settings tests run with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from headwater.engine.session import QUICK_START, spark_session
+from headwater.settings import Settings, read_settings
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    return read_settings()
+
+
+@pytest.fixture(scope="session")
+def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A session on two threads; its JVM starts fast rather than running fast."""
+    state: Path = tmp_path_factory.mktemp("state")
+    with spark_session(
+        settings, state=state, catalogs=("main",), master="local[2]", jvm_options=QUICK_START
+    ) as session:
+        yield session
