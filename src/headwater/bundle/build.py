@@ -1,0 +1,179 @@
+"""From a bundle's finished tree to its specs: the last step, where every field gets its type.
+
+What does not live here: where values come from (`merge`, `variables`, `targets`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headwater.bundle.keys import NO_EFFECT, PIPELINE, SCHEMA, VOLUME, check
+from headwater.bundle.libraries import expand_libraries, local_path
+from headwater.bundle.references import Resolver
+from headwater.bundle.source import Node
+from headwater.bundle.spec import Bundle, PipelineSpec, SchemaSpec, VolumeSpec
+from headwater.bundle.targets import value_wrong
+from headwater.bundle.variables import resolved_variables
+from headwater.errors import BundleError
+
+DEFAULT_CATALOG = "main"
+_VOLUME_TYPES = ("MANAGED", "EXTERNAL")
+# The fields of each kind that end up in a spec.
+_READ = {
+    "pipelines": (
+        PIPELINE,
+        {"catalog", "configuration", "continuous", "development", "environment", "libraries"}
+        | {"name", "root_path", "schema", "target"},
+    ),
+    "schemas": (SCHEMA, {"catalog_name", "name"}),
+    "volumes": (VOLUME, {"catalog_name", "schema_name", "name", "volume_type"}),
+}
+_MANAGED_INGESTION = ("ingestion_definition", "gateway_definition")
+
+
+def build_bundle(tree: Node, root: Path) -> Bundle:
+    """Resolve and check everything that runs locally; other resource kinds stay untouched."""
+    resolver = Resolver(tree)
+    bundle = resolver.resolve(tree.get("bundle") or Node({}, tree.location))
+    mode = bundle.get("mode")
+    workspace = resolver.resolve(tree.get("workspace") or Node({}, tree.location))
+    pipelines: dict[str, PipelineSpec] = {}
+    refused: dict[str, BundleError] = {}
+    for key, node in tree.below("resources", "pipelines").items():
+        found = next((field for field in _MANAGED_INGESTION if node.get(field)), None)
+        if found:
+            refused[key] = _unsupported(key, found, node)
+        else:
+            pipelines[key] = _pipeline(key, node, resolver, root)
+    return Bundle(
+        name=_required(bundle, "name", "bundle").text,
+        root=root,
+        target=_required(bundle, "target", "bundle").text,
+        mode=mode.text if mode else None,
+        variables=resolved_variables(tree, resolver),
+        workspace={key: child.plain() for key, child in workspace.entries.items()},
+        pipelines=pipelines,
+        schemas={
+            key: _schema(key, _resolved(resolver, "schemas", key, node))
+            for key, node in tree.below("resources", "schemas").items()
+        },
+        volumes={
+            key: _volume(key, _resolved(resolver, "volumes", key, node))
+            for key, node in tree.below("resources", "volumes").items()
+        },
+        refused=refused,
+    )
+
+
+def _resolved(resolver: Resolver, kind: str, key: str, node: Node) -> Node:
+    """Resolve the fields of a resource that are read here, and check what variables made of them.
+
+    The other fields may rest on what only a workspace knows.
+    """
+    shape, names = _READ[kind]
+    fields = {name: child for name, child in node.entries.items() if name in names}
+    resolved = resolver.resolve(Node(fields, node.location))
+    check(resolved, shape, f"resources.{kind}.{key}", is_resolved=True)
+    return resolved
+
+
+def _pipeline(key: str, raw: Node, resolver: Resolver, root: Path) -> PipelineSpec:
+    node = _resolved(resolver, "pipelines", key, raw)
+    where = f"resources.pipelines.{key}"
+    libraries = _required(node, "libraries", where)
+    if not libraries.items:
+        raise _missing("libraries", where, node)
+    catalog, root_path = node.get("catalog"), node.get("root_path")
+    dependencies = node.get("environment", "dependencies")
+    inert = [name for name in raw.entries if name in NO_EFFECT and raw.get(name)]
+    if node.get("environment", "environment_version"):
+        inert.append("environment.environment_version")
+    return PipelineSpec(
+        key=key,
+        name=_required(node, "name", where).text,
+        catalog=catalog.text if catalog else DEFAULT_CATALOG,
+        schema=_schema_name(node, where),
+        source_files=expand_libraries(libraries, root),
+        root_path=local_path(root_path, root) if root_path else None,
+        configuration={name: value.text for name, value in node.below("configuration").items()},
+        dependencies=tuple(item.text for item in (dependencies.items if dependencies else ())),
+        continuous=_flag(node, "continuous"),
+        development=_flag(node, "development"),
+        no_effect=tuple(inert),
+        location=raw.location,
+    )
+
+
+def _schema_name(node: Node, where: str) -> str:
+    """Give `schema`, or its legacy name `target`; Databricks wants exactly one of them."""
+    both = [found for found in (node.get("schema"), node.get("target")) if found]
+    if len(both) == 2:
+        raise BundleError(
+            "BUNDLE_KEY_CONFLICT",
+            f"'{where}' has 'schema' and 'target'",
+            where=both[1].location,
+            hint="Keep 'schema'; 'target' is its old name.",
+            key=f"{where}.target",
+        )
+    if not both:
+        raise _missing("schema", where, node)
+    return both[0].text
+
+
+def _schema(key: str, node: Node) -> SchemaSpec:
+    where = f"resources.schemas.{key}"
+    return SchemaSpec(
+        key=key,
+        catalog=_required(node, "catalog_name", where).text,
+        name=_required(node, "name", where).text,
+        location=node.location,
+    )
+
+
+def _volume(key: str, node: Node) -> VolumeSpec:
+    where = f"resources.volumes.{key}"
+    kind = node.get("volume_type")
+    if kind and kind.text not in _VOLUME_TYPES:
+        raise value_wrong(kind, f"{where}.volume_type", _VOLUME_TYPES)
+    return VolumeSpec(
+        key=key,
+        catalog=_required(node, "catalog_name", where).text,
+        schema=_required(node, "schema_name", where).text,
+        name=_required(node, "name", where).text,
+        volume_type=kind.text if kind else "MANAGED",
+        location=node.location,
+    )
+
+
+def _flag(node: Node, key: str) -> bool:
+    found = node.get(key)
+    return found is not None and found.text == "true"
+
+
+def _required(node: Node, key: str, where: str) -> Node:
+    found = node.get(key)
+    if found is None or found.value == "":
+        raise _missing(key, where, node)
+    return found
+
+
+def _missing(key: str, where: str, node: Node) -> BundleError:
+    return BundleError(
+        "BUNDLE_KEY_MISSING",
+        f"'{where}' has no '{key}'",
+        where=node.location,
+        hint=f"Add '{key}:' there.",
+        key=key,
+        path=where,
+    )
+
+
+def _unsupported(key: str, field: str, node: Node) -> BundleError:
+    return BundleError(
+        "PIPELINE_UNSUPPORTED",
+        f"the pipeline '{key}' has '{field}', which only a workspace can run",
+        where=node.location,
+        hint="Run another pipeline of the bundle, and land sample files where this one writes.",
+        key=key,
+        field=field,
+    )

@@ -1,0 +1,116 @@
+"""The files of a bundle: finding `databricks.yml`, reading it and what it includes.
+
+What does not live here: the sources of a pipeline (`libraries`), merging rules (`merge`).
+"""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from headwater.bundle.keys import INCLUDED_FILE, ROOT_FILE, check
+from headwater.bundle.merge import merge
+from headwater.bundle.source import Node, read_yaml
+from headwater.errors import BundleError, Location
+
+FILE_NAMES = ("databricks.yml", "databricks.yaml")
+
+
+def find_bundle_file(directory: Path) -> Path:
+    """Give the absolute path of the bundle's main file: the file itself, or the first one going up.
+
+    Raises:
+        BundleError: BUNDLE_NOT_FOUND; BUNDLE_AMBIGUOUS when a folder has both spellings.
+    """
+    start = directory.absolute()
+    if start.is_file():
+        return start.parent.resolve() / start.name
+    for folder in (start, *start.parents) if start.is_dir() else ():
+        found = [folder / name for name in FILE_NAMES if (folder / name).is_file()]
+        if len(found) > 1:
+            raise BundleError(
+                "BUNDLE_AMBIGUOUS",
+                "databricks.yml and databricks.yaml stand in one folder",
+                where=Location(str(folder)),
+                hint="Keep one of them.",
+                folder=str(folder),
+            )
+        if found:
+            return folder.resolve() / found[0].name
+    raise BundleError(
+        "BUNDLE_NOT_FOUND",
+        "no databricks.yml in the folder or above it",
+        where=Location(str(start)),
+        hint="Go to the bundle's folder or name it with --bundle.",
+        directory=str(start),
+    )
+
+
+def read_bundle(file: Path) -> Node:
+    """Read the main file and its includes, check their keys, and merge them in order.
+
+    Raises:
+        BundleError: whatever is wrong with a file; BUNDLE_INCLUDE_EMPTY for an entry that
+            matches nothing, BUNDLE_PATH_OUTSIDE, RESOURCE_DUPLICATE for a key that two
+            resources share (of any kind, in any file).
+    """
+    tree = read_yaml(file)
+    check(tree, ROOT_FILE)
+    seen: dict[str, Node] = {}
+    _note_resources(tree, seen)
+    include = tree.get("include")
+    for path in _included_files(include, file) if include else ():
+        part = read_yaml(path)
+        check(part, INCLUDED_FILE)
+        _note_resources(part, seen)
+        tree = merge(tree, part)
+    return tree
+
+
+def _included_files(include: Node, file: Path) -> list[Path]:
+    """Expand the patterns, each sorted; `**` counts as `*`, as the Databricks CLI has it."""
+    found: dict[Path, None] = {}
+    for entry in include.items:
+        pattern = f"{glob.escape(str(file.parent))}/{entry.text}"
+        # Path.glob refuses absolute patterns and reads ** another way.
+        matches = [Path(match).resolve() for match in sorted(glob.glob(pattern))]  # noqa: PTH207
+        matches = [match for match in matches if match.is_file()]
+        if not matches or not entry.text:
+            raise _include_error("BUNDLE_INCLUDE_EMPTY", "matches no file", entry)
+        for match in matches:
+            if not match.is_relative_to(file.parent):
+                raise _include_error("BUNDLE_PATH_OUTSIDE", "leads out of the bundle", entry)
+            if match.suffix not in {".yml", ".yaml", ".json"}:
+                raise _include_error(
+                    "BUNDLE_INCLUDE_WRONG", "matches a file that is not YAML", entry
+                )
+            if match != file:
+                found[match] = None
+    return list(found)
+
+
+def _note_resources(tree: Node, seen: dict[str, Node]) -> None:
+    """Refuse a resource key that is taken: `bundle run KEY` has to know which one is meant."""
+    for kind in tree.below("resources").values():
+        for key, node in kind.entries.items():
+            if key in seen:
+                raise BundleError(
+                    "RESOURCE_DUPLICATE",
+                    f"the resource key '{key}' is taken, in {seen[key].location}",
+                    where=node.location,
+                    hint="Databricks wants one key per resource over all kinds: rename one.",
+                    key=key,
+                    line=node.location.line,
+                )
+            seen[key] = node
+
+
+def _include_error(code: str, problem: str, entry: Node) -> BundleError:
+    return BundleError(
+        code,
+        f"the include '{entry.text}' {problem}",
+        where=entry.location,
+        hint="Patterns count from the folder of databricks.yml; correct it or take it out.",
+        pattern=entry.text,
+        line=entry.location.line,
+    )

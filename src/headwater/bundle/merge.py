@@ -1,0 +1,117 @@
+"""How two parts of a bundle become one: included files, and a target over the rest.
+
+Source: "Override with target settings" in Databricks' documentation of bundles, and the merge
+of the Databricks CLI, which it describes. The rules:
+
+- maps merge key by key, deeply; a null never wins over a value;
+- a scalar of the later part wins; lists are joined, the earlier part first;
+- a pipeline's `clusters` with the same label (any case; none means "default") become one;
+- a target's `variables` replace defaults and never merge; its `run_as` replaces as well;
+- a map and a list, or either and a scalar, can't be merged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from headwater.bundle.keys import variable_undefined
+from headwater.bundle.source import Node
+from headwater.errors import BundleError
+
+_MERGED = ("artifacts", "bundle", "permissions", "presets", "resources", "sync", "workspace")
+_MOVED_TO_BUNDLE = ("mode", "cluster_id", "compute_id")
+_VARIABLE_KEYS = {"default", "lookup", "type", "description"}
+
+
+def merge(base: Node, over: Node, path: str = "") -> Node:
+    """Merge two nodes, `over` winning; the result keeps the place of `base` for maps and lists.
+
+    Merging a map of maps and scalars with itself changes nothing.
+
+    Raises:
+        BundleError: BUNDLE_MERGE_CONFLICT when the two are of different kinds.
+    """
+    if over.value is None:
+        return base
+    if base.value is None:
+        return over
+    kinds = {node.kind if node.kind in {"map", "list"} else "scalar" for node in (base, over)}
+    if len(kinds) > 1:
+        raise _conflict(base, over, path)
+    if base.kind == "list":
+        return replace(base, value=base.items + over.items)
+    if base.kind != "map":
+        return over
+    merged = dict(base.entries)
+    for key, child in over.entries.items():
+        full = f"{path}.{key}" if path else key
+        merged[key] = merge(merged[key], child, full) if key in merged else child
+    return replace(base, value=merged)
+
+
+def apply_target(tree: Node, name: str) -> Node:
+    """Give the tree as one target sees it: overrides merged, `targets` gone, its mode in `bundle`.
+
+    Raises:
+        BundleError: BUNDLE_MERGE_CONFLICT; VARIABLE_UNDEFINED for an override of a variable that
+            no file defines.
+    """
+    target = tree.get("targets", name) or Node({}, tree.location)
+    tree = replace(tree, value={k: v for k, v in tree.entries.items() if k != "targets"})
+    for key in _MERGED:
+        part = target.get(key)
+        if part:
+            base = tree.get(key)
+            tree = tree.put((key,), merge(base, part, key) if base else part)
+    git, base = target.get("git"), tree.get("bundle", "git")
+    if git:
+        tree = tree.put(("bundle", "git"), merge(base, git, "bundle.git") if base else git)
+    for key in _MOVED_TO_BUNDLE:
+        value = target.get(key)
+        tree = tree.put(("bundle", key), value) if value else tree
+    run_as = target.get("run_as")
+    tree = tree.put(("run_as",), run_as) if run_as else tree
+    return _merge_clusters(_override_variables(tree, target))
+
+
+def _override_variables(tree: Node, target: Node) -> Node:
+    """Replace defaults and lookups; `x: value` is short for `x: {default: value}`."""
+    known = tree.below("variables")
+    for name, value in target.below("variables").items():
+        if name not in known:
+            raise variable_undefined(name, known, value.location)
+        is_full = bool(value.entries) and set(value.entries) <= _VARIABLE_KEYS
+        given = value.entries if is_full else {"default": value}
+        kept = dict(known[name].entries)
+        if given.keys() & {"default", "lookup"}:
+            kept.pop("default", None)
+            kept.pop("lookup", None)
+        tree = tree.put(("variables", name), Node({**kept, **given}, known[name].location))
+    return tree
+
+
+def _merge_clusters(tree: Node) -> Node:
+    for key, pipeline in tree.below("resources", "pipelines").items():
+        clusters = pipeline.get("clusters")
+        if clusters and len(clusters.items) > 1:
+            by_label: dict[str, Node] = {}
+            for cluster in clusters.items:
+                label = cluster.get("label")
+                name = label.text.lower() if label else "default"
+                first = by_label.get(name)
+                by_label[name] = merge(first, cluster, "clusters") if first else cluster
+            joined = replace(clusters, value=tuple(by_label.values()))
+            tree = tree.put(("resources", "pipelines", key, "clusters"), joined)
+    return tree
+
+
+def _conflict(base: Node, over: Node, path: str) -> BundleError:
+    return BundleError(
+        "BUNDLE_MERGE_CONFLICT",
+        f"'{path}' is a {over.kind} here and a {base.kind} in {base.location}",
+        where=over.location,
+        hint="Write both in the same form.",
+        key=path,
+        base=base.kind,
+        over=over.kind,
+    )

@@ -1,0 +1,145 @@
+"""What a bundle says, as frozen dataclasses: the only thing other packages see of it.
+
+What does not live here: how the YAML becomes these (`build`), and anything that runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headwater.errors import BundleError, Location, nearest
+
+
+@dataclass(frozen=True)
+class PipelineSpec:
+    """One pipeline of one target, with every reference resolved.
+
+    Args:
+        key: its key under `resources.pipelines`.
+        name: its full name, with the target's prefix.
+        catalog: default catalog of its tables.
+        schema: default schema of its tables.
+        source_files: absolute paths in the order of `libraries`, globs sorted, each once.
+        root_path: the folder that goes on `sys.path`, if the bundle names one.
+        configuration: values as text, as `spark.conf.get` gives them.
+        dependencies: pip requirement lines of `environment.dependencies`.
+        continuous: whether it runs until it is stopped.
+        development: whether it runs in development mode.
+        no_effect: accepted fields that change nothing outside a workspace, in the file's order.
+        location: where it is defined first.
+    """
+
+    key: str
+    name: str
+    catalog: str
+    schema: str
+    source_files: tuple[Path, ...]
+    root_path: Path | None
+    configuration: Mapping[str, str]
+    dependencies: tuple[str, ...]
+    continuous: bool
+    development: bool
+    no_effect: tuple[str, ...]
+    location: Location
+
+
+@dataclass(frozen=True)
+class SchemaSpec:
+    """A schema resource; `name` has the target's prefix."""
+
+    key: str
+    catalog: str
+    name: str
+    location: Location
+
+
+@dataclass(frozen=True)
+class VolumeSpec:
+    """A volume resource; `volume_type` is MANAGED or EXTERNAL."""
+
+    key: str
+    catalog: str
+    schema: str
+    name: str
+    volume_type: str
+    location: Location
+
+    @property
+    def path(self) -> str:
+        """The path that readers use: `/Volumes/<catalog>/<schema>/<name>`."""
+        return f"/Volumes/{self.catalog}/{self.schema}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle as one target sees it.
+
+    Args:
+        name: `bundle.name`.
+        root: the folder of `databricks.yml`.
+        target: name of the chosen target.
+        mode: "development", "production" or None.
+        variables: values by name; those that only a workspace can tell are absent.
+        workspace: resolved `workspace` settings, `file_path` being the local root.
+        pipelines: by key.
+        schemas: by key.
+        volumes: by key.
+        refused: pipelines that can't run outside a workspace, with the reason, by key.
+    """
+
+    name: str
+    root: Path
+    target: str
+    mode: str | None
+    variables: Mapping[str, object]
+    workspace: Mapping[str, object]
+    pipelines: Mapping[str, PipelineSpec]
+    schemas: Mapping[str, SchemaSpec]
+    volumes: Mapping[str, VolumeSpec]
+    refused: Mapping[str, BundleError] = field(default_factory=dict)
+
+    def pipeline(self, key: str | None = None) -> PipelineSpec:
+        """Give the pipeline with this key or full name; without a key the only one.
+
+        Raises:
+            BundleError: PIPELINE_UNKNOWN, PIPELINE_MISSING when no key is given and there is
+                not exactly one pipeline, PIPELINE_UNSUPPORTED for one of `refused`.
+
+        Example:
+            >>> load_bundle(Path(".")).pipeline("patient_flow").schema
+            'dev_alice_patient'
+        """
+        if key is None:
+            return self._only_pipeline()
+        if key in self.pipelines:
+            return self.pipelines[key]
+        if key in self.refused:
+            raise self.refused[key]
+        for spec in self.pipelines.values():
+            if spec.name == key:
+                return spec
+        known = sorted({*self.pipelines, *self.refused})
+        raise BundleError(
+            "PIPELINE_UNKNOWN",
+            f"no pipeline '{key}' in bundle '{self.name}'",
+            hint=nearest(key, known) or f"Its pipelines: {', '.join(known) or 'none'}.",
+            key=key,
+            known=tuple(known),
+        )
+
+    def _only_pipeline(self) -> PipelineSpec:
+        if len(self.pipelines) == 1:
+            return next(iter(self.pipelines.values()))
+        known = sorted(self.pipelines)
+        if not known and len(self.refused) == 1:
+            raise next(iter(self.refused.values()))
+        raise BundleError(
+            "PIPELINE_MISSING",
+            f"bundle '{self.name}' has {len(known) or 'no'} pipelines that run here",
+            hint=f"Name one of: {', '.join(known)}."
+            if known
+            else "Define one under 'resources.pipelines' and check that 'include:' reads its file.",
+            known=tuple(known),
+        )
