@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from headwater.engine.session import QUICK_START, spark_session
 from headwater.settings import Settings, read_settings
+from harness import Project
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +26,9 @@ def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         settings, state=state, catalogs=("main",), master="local[2]", jvm_options=QUICK_START
     ) as session:
         yield session
+
+
+@pytest.fixture
+def project(spark: SparkSession, tmp_path: Path) -> Project:
+    """An empty pipeline in a bundle of its own."""
+    return Project(spark, tmp_path)

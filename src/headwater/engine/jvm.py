@@ -128,9 +128,7 @@ def _command(
     ]
 
 
-def _wait_for_gateway(
-    process: subprocess.Popen[bytes], answer: Path, log: Path
-) -> tuple[int, str]:
+def _wait_for_gateway(process: subprocess.Popen[bytes], answer: Path, log: Path) -> tuple[int, str]:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while not answer.exists():  # the server renames it into place, whole
         if process.poll() is not None or time.monotonic() > deadline:
@@ -149,7 +147,7 @@ def _wait_for_gateway(
 def _connect(port: int, token: str) -> JavaGateway:
     """Let PySpark connect to a gateway that runs already; it takes the address from variables."""
     names = {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": token}
-    os.environ.update(names)  # noqa: TID251 - PySpark has no other way in
+    os.environ.update(names)
     try:
         return launch_gateway()
     finally:

@@ -1,0 +1,273 @@
+"""The `headwater` command: each subcommand parses, makes one library call and renders it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from headwater.cli.options import chosen_target, names, target_options
+from headwater.errors import HeadwaterError, UsageError, nearest
+from headwater.settings import read_settings
+
+
+class _Commands(click.Group):
+    """A group whose unknown commands are answered with the nearest known one."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise UsageError(
+                "COMMAND_UNKNOWN",
+                f"headwater has no command '{args[0]}'",
+                hint=nearest(args[0], self.commands) or f"It has: {', '.join(self.commands)}.",
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="headwater")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Run Lakeflow (DLT) pipelines, unchanged, on open-source Spark and Delta.
+
+    \b
+    Example:
+      headwater run patient_flow -t dev
+    """
+    del debug  # `main` looks for it, so that it also counts for errors while parsing
+
+
+@cli.command()
+@click.argument("pipeline", required=False)
+@target_options
+@click.option("--validate", is_flag=True, help="Check everything, write nothing.")
+@click.option(
+    "--full-refresh",
+    is_flag=False,
+    flag_value="*",
+    metavar="[T,...]",
+    help="Recompute all tables, or those named, from all their source rows.",
+)
+@click.option("--refresh", metavar="T,...", help="Refresh only these tables.")
+@click.option("--master", help="Where Spark runs (local[*]).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def run(
+    pipeline: str | None,
+    bundle: Path,
+    target: str | None,
+    variables: tuple[str, ...],
+    state: Path | None,
+    validate: bool,
+    full_refresh: str | None,
+    refresh: str | None,
+    master: str | None,
+    as_json: bool,
+) -> None:
+    """Run an update of PIPELINE (of the only one, when not named).
+
+    \b
+    Examples:
+      headwater run patient_flow
+      headwater run patient_flow --full-refresh=silver.events --json
+      headwater run patient_flow --validate
+    """
+    from headwater.cli.updates import run_pipeline  # here: PySpark takes half a second to import
+
+    chosen = chosen_target(bundle, target, variables, state)
+    selection = (validate, names(full_refresh), names(refresh))
+    sys.exit(run_pipeline(chosen, pipeline, selection, master=master, as_json=as_json))
+
+
+@cli.command()
+@click.argument("statements", required=False)
+@target_options
+@click.option("-f", "--file", type=click.Path(path_type=Path), help="Read the SQL from a file.")
+@click.option("--master", help="Where Spark runs (local[*]).")
+@click.option("--json", "as_json", is_flag=True, help="Print the last result as JSON.")
+def sql(
+    statements: str | None,
+    bundle: Path,
+    target: str | None,
+    variables: tuple[str, ...],
+    state: Path | None,
+    file: Path | None,
+    master: str | None,
+    as_json: bool,
+) -> None:
+    """Run SQL STATEMENTS against the target's tables; the last result is printed.
+
+    \b
+    Examples:
+      headwater sql "SELECT count(*) FROM fact_admissions"
+      headwater sql --json "SELECT event_type, count(*) FROM event_log('patient_flow') GROUP BY 1"
+    """
+    from headwater.cli.queries import run_sql, sql_text  # here: PySpark is slow to import
+
+    text = sql_text(statements, file)
+    run_sql(chosen_target(bundle, target, variables, state), text, master=master, as_json=as_json)
+
+
+@cli.command()
+@click.argument("table")
+@target_options
+@click.option("-n", "--rows", default=20, show_default=True, help="How many rows.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(
+    table: str,
+    bundle: Path,
+    target: str | None,
+    variables: tuple[str, ...],
+    state: Path | None,
+    rows: int,
+    as_json: bool,
+) -> None:
+    """Show the first rows of TABLE; starts no JVM.
+
+    \b
+    Example:
+      headwater show gold.dim_patient -n 5
+    """
+    from headwater.cli.tables import show_table  # here: deltalake is slow to import
+
+    show_table(chosen_target(bundle, target, variables, state), table, rows, as_json=as_json)
+
+
+@cli.command()
+@click.argument("pipeline", required=False)
+@target_options
+@click.option("--update", default="latest", show_default=True, help="An update's id, or all.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def events(
+    pipeline: str | None,
+    bundle: Path,
+    target: str | None,
+    variables: tuple[str, ...],
+    state: Path | None,
+    update: str,
+    as_json: bool,
+) -> None:
+    """Show the event log of PIPELINE; starts no JVM.
+
+    \b
+    Example:
+      headwater events patient_flow --json
+    """
+    from headwater.cli.tables import show_events  # here: deltalake is slow to import
+
+    show_events(chosen_target(bundle, target, variables, state), pipeline, update, as_json=as_json)
+
+
+@cli.command()
+@click.argument("pipeline", required=False)
+@target_options
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["text", "mermaid"]),
+    default="text",
+    show_default=True,
+    help="How to draw it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def graph(
+    pipeline: str | None,
+    bundle: Path,
+    target: str | None,
+    variables: tuple[str, ...],
+    state: Path | None,
+    shape: str,
+    as_json: bool,
+) -> None:
+    """Show which dataset of PIPELINE reads which.
+
+    \b
+    Example:
+      headwater graph patient_flow --format mermaid
+    """
+    from headwater.cli.updates import show_graph  # here: PySpark is slow to import
+
+    show_graph(chosen_target(bundle, target, variables, state), pipeline, shape, as_json=as_json)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:
+    """Check the machine: Java, Spark, jars, cache, memory, disk; say how to mend it.
+
+    \b
+    Example:
+      headwater doctor --json
+    """
+    from headwater.cli.machine import show_doctor  # here: checks what else may fail to import
+
+    sys.exit(show_doctor(read_settings(), as_json=as_json))
+
+
+@cli.command()
+def setup() -> None:
+    """Fetch the jars into the cache and prepare Java for fast starts.
+
+    \b
+    Example:
+      headwater setup
+    """
+    from headwater.cli.machine import prepare_machine  # here: PySpark is slow to import
+
+    prepare_machine(read_settings())
+
+
+def main() -> NoReturn:
+    """Run the command line; every error a user can cause ends in two lines.
+
+    Exit status: 0 fine, 1 a failed update or an interrupt, 2 a usage error.
+    """
+    debug = "--debug" in sys.argv
+    arguments = [each for each in sys.argv[1:] if each != "--debug"]
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        cli.main(arguments, prog_name="headwater", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("INTERRUPTED", "Stopped by an interrupt", "Run again: it goes on from here.", 1)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "headwater"
+        _fail("USAGE", error.format_message(), f"See: {command} --help", 2)
+    except HeadwaterError as error:
+        from headwater.cli.render import print_error  # here: rich is slow to import
+
+        print_error(error)
+        if debug:
+            traceback.print_exc()
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        _fail(
+            "UNEXPECTED",
+            f"{type(error).__name__} inside headwater",
+            "Run again with --debug, and report what it prints.",
+            1,
+        )
+    sys.exit(0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _fail(code: str, message: str, hint: str, status: int) -> NoReturn:
+    click.echo(f"error: [{code}] {message}", err=True)
+    click.echo(f"  fix: {hint}", err=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

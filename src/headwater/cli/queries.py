@@ -1,0 +1,45 @@
+"""`headwater sql`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headwater.cli.render import print_json, print_rows
+from headwater.engine.statements import rows_of, run_statements
+from headwater.engine.target import Target, target_session
+from headwater.errors import UsageError
+from headwater.settings import read_settings
+
+MAX_ROWS = 1000
+
+
+def sql_text(statements: str | None, file: Path | None) -> str:
+    """Take the SQL from the argument or the file, exactly one of them."""
+    if (statements is None) == (file is None):
+        raise UsageError(
+            "SQL_EMPTY",
+            "Give the SQL as an argument or with -f, one of the two",
+            hint='Try: headwater sql "SHOW TABLES"',
+        )
+    if file is None:
+        return statements or ""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "FILE_UNREADABLE",
+            f"The SQL file can't be read: {type(error).__name__}: {file}",
+            hint="Name a UTF-8 file.",
+        ) from None
+
+
+def run_sql(target: Target, text: str, *, master: str | None, as_json: bool) -> None:
+    """Run statements and print the last result; as a table, at most `MAX_ROWS` rows of it."""
+    with target_session(target, read_settings(), master=master, quick=True) as spark:
+        frame = run_statements(spark, target, text)
+        rows = [] if frame is None else rows_of(frame, None if as_json else MAX_ROWS)
+        columns = [] if frame is None else frame.columns
+    if as_json:
+        print_json(rows)
+    elif columns:
+        print_rows(rows, columns)

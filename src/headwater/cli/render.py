@@ -1,0 +1,138 @@
+"""Show results: tables on a terminal or in a file, JSON for programs, errors in two lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from headwater.engine.journal import FlowSummary
+from headwater.engine.update import UpdateResult
+from headwater.errors import GraphError, HeadwaterError
+from headwater.expectations.rules import RuleCount
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """Make a console that never breaks lines in a file or pipe."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = None if stream.isatty() else 240
+    return Console(stderr=to_stderr, width=width, highlight=False, soft_wrap=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, on one stream, nothing else."""
+    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> None:
+    """Print rows as a table; nested values as JSON."""
+    names = list(columns or (rows[0] if rows else ()))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(Text(name), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(row.get(name))) for name in names))
+    console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return str(value)
+
+
+def print_error(error: HeadwaterError) -> None:
+    """Print what happened and what to do, in two lines; a graph's faults each in two."""
+    faults = error.faults if isinstance(error, GraphError) and len(error.faults) > 1 else (error,)
+    for fault in faults:
+        click.echo(f"error: {fault.headline}", err=True)
+        click.echo(f"  fix: {fault.hint or 'Run again with --debug to see more.'}", err=True)
+
+
+def result_json(result: UpdateResult) -> dict[str, Any]:
+    """Make the JSON form of an update's result."""
+    return {
+        "state": result.state,
+        "update_ids": list(result.update_ids),
+        "error": None if result.error is None else result.error.headline,
+        "flows": [_flow_json(flow) for flow in result.flows],
+    }
+
+
+def _flow_json(flow: FlowSummary) -> dict[str, Any]:
+    return {
+        "flow": flow.flow,
+        "dataset": flow.dataset,
+        "kind": flow.kind,
+        "status": flow.status,
+        "rows_in": flow.rows_in,
+        "rows_written": flow.rows_written,
+        "rows_deleted": flow.rows_deleted,
+        "rows_dropped": flow.rows_dropped,
+        "seconds": round(flow.seconds, 3),
+        "expectations": [
+            {
+                "name": rule.name,
+                "dataset": rule.dataset,
+                "passed_records": rule.passed_records,
+                "failed_records": rule.failed_records,
+            }
+            for rule in flow.rules.values()
+        ],
+        "error": None if flow.error is None else flow.error.headline,
+    }
+
+
+def print_result(result: UpdateResult) -> None:
+    """Print the summary of an update: a row per flow, a row per expectation."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("dataset", "kind", "status"):
+        table.add_column(name, overflow="fold")
+    for name in ("rows in", "written", "dropped", "seconds"):
+        table.add_column(name, justify="right")
+    for flow in result.flows:
+        numbers = (flow.rows_in, flow.rows_written, flow.rows_dropped)
+        table.add_row(
+            Text(flow.dataset if flow.dataset.endswith(flow.flow) else _both(flow)),
+            flow.kind,
+            flow.status,
+            *(f"{number:,}" for number in numbers),
+            f"{flow.seconds:.1f}",
+        )
+    console().print(table)
+    rules = [rule for flow in result.flows for rule in flow.rules.values()]
+    if rules:
+        _print_rules(rules)
+    click.echo(f"Update {result.state}.")
+
+
+def _both(flow: FlowSummary) -> str:
+    return f"{flow.dataset} <- {flow.flow}"
+
+
+def _print_rules(rules: Sequence[RuleCount]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("expectation", "dataset"):
+        table.add_column(name, overflow="fold")
+    for name in ("passed", "failed", "failed share"):
+        table.add_column(name, justify="right")
+    for rule in rules:
+        total = rule.passed_records + rule.failed_records
+        share = f"{rule.failed_records / total:.2%}" if total else "-"
+        table.add_row(
+            Text(rule.name),
+            Text(rule.dataset),
+            f"{rule.passed_records:,}",
+            f"{rule.failed_records:,}",
+            share,
+        )
+    console().print(table)

@@ -1,0 +1,64 @@
+"""`headwater show` and `headwater events`: read Delta without a JVM."""
+
+from __future__ import annotations
+
+from deltalake import DeltaTable
+
+from headwater.cli.render import print_json, print_rows
+from headwater.engine.target import Target
+from headwater.errors import UsageError, nearest
+from headwater.events.query import read_events
+from headwater.names import TableName, split_name, table_name
+
+
+def show_table(target: Target, table: str, rows: int, *, as_json: bool) -> None:
+    """Print the first rows of a table."""
+    name = _find(target, table)
+    dataset = DeltaTable(target.store.table_path(name)).to_pyarrow_dataset()
+    found = dataset.head(rows).to_pylist()
+    if as_json:
+        print_json(found)
+    else:
+        print_rows(found, dataset.schema.names)
+
+
+def _find(target: Target, table: str) -> TableName:
+    known = list(target.store.tables())
+    wanted = table_name(table, *target.default_schema())
+    if wanted in known:
+        return wanted
+    parts = split_name(table)
+    for name in known:
+        if (name.catalog, name.schema, name.table)[3 - len(parts) :] == parts:
+            return name
+    texts = [str(name) for name in known]
+    raise UsageError(
+        "TABLE_NOT_FOUND",
+        f"This target has no table '{table}'",
+        hint=nearest(str(wanted), texts)
+        or (f"It has: {', '.join(texts[:20])}." if texts else "Run a pipeline first."),
+        table=table,
+    )
+
+
+def show_events(target: Target, pipeline: str | None, update: str, *, as_json: bool) -> None:
+    """Print the events of one update, or of all."""
+    spec = target.bundle.pipeline(pipeline)
+    chosen = None if update == "all" else update
+    events = read_events(target.event_log(spec.key), update_id=chosen)
+    if as_json:
+        print_json(events)
+        return
+    print_rows(
+        [
+            {
+                "timestamp": event["timestamp"].strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+                "level": event["level"],
+                "event_type": event["event_type"],
+                "dataset": event["origin"]["dataset_name"] or "",
+                "message": event["message"],
+            }
+            for event in events
+        ],
+        ["timestamp", "level", "event_type", "dataset", "message"],
+    )

@@ -1,0 +1,108 @@
+"""`headwater run` and `headwater graph`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from headwater.cli.live import progress
+from headwater.cli.render import print_error, print_json, print_result, result_json
+from headwater.engine.jvm import ignore_interrupt
+from headwater.engine.target import Target, target_session
+from headwater.engine.update import Updater, UpdateRequest, UpdateResult
+from headwater.graph.dag import Graph
+from headwater.settings import read_settings
+
+Selection = tuple[bool, tuple[str, ...], tuple[str, ...]]
+
+
+def run_pipeline(
+    target: Target, pipeline: str | None, selection: Selection, *, master: str | None, as_json: bool
+) -> int:
+    """Run an update and show it; give the exit status."""
+    validate, full_refresh, refresh = selection
+    settings = read_settings()
+    request = UpdateRequest(validate, full_refresh, refresh, settings.user_name)
+    result = _update(target, pipeline, request, master=master, quiet=as_json)
+    if as_json:
+        print_json(result_json(result))
+    elif validate:
+        count = len(result.graph.datasets)
+        click.echo(f"Valid: {count} datasets, {len(result.graph.flows)} flows. Nothing written.")
+    else:
+        print_result(result)
+    if result.error is not None and not as_json:
+        for flow in result.flows:
+            if flow.error is not None:
+                print_error(flow.error)
+    return 0 if result.state == "COMPLETED" else 1
+
+
+def _update(
+    target: Target, pipeline: str | None, request: UpdateRequest, *, master: str | None, quiet: bool
+) -> UpdateResult:
+    spec = target.bundle.pipeline(pipeline)
+    quick = request.validate_only
+    with (
+        progress(quiet or quick) as listener,
+        target_session(target, read_settings(), master=master, quick=quick) as spark,
+    ):
+        updater = Updater(spark, target.bundle, spec, target.store, listener)
+        try:
+            return updater.run(request)
+        except KeyboardInterrupt:
+            ignore_interrupt()
+            raise
+
+
+def show_graph(target: Target, pipeline: str | None, shape: str, *, as_json: bool) -> None:
+    """Resolve a pipeline and draw it."""
+    request = UpdateRequest(validate_only=True)
+    graph = _update(target, pipeline, request, master=None, quiet=True).graph
+    if as_json:
+        print_json(_edges(graph))
+    else:
+        click.echo(_mermaid(graph) if shape == "mermaid" else _text(graph))
+
+
+def _edges(graph: Graph) -> list[dict[str, Any]]:
+    return [
+        {
+            "dataset": str(name),
+            "kind": dataset.kind.value if dataset.kind else None,
+            "inputs": _inputs(graph, str(name)),
+        }
+        for name, dataset in graph.datasets.items()
+    ]
+
+
+def _inputs(graph: Graph, name: str) -> list[str]:
+    found = [
+        flow.inputs | flow.external
+        for flow in (*graph.flows, *graph.views)
+        if str(flow.flow.target) == name
+    ]
+    return sorted({str(each) for inputs in found for each in inputs})
+
+
+def _text(graph: Graph) -> str:
+    lines = []
+    for edge in _edges(graph):
+        lines.append(f"{edge['dataset']}  [{edge['kind']}]")
+        lines.extend(f"  <- {name}" for name in edge["inputs"])
+    return "\n".join(lines)
+
+
+def _mermaid(graph: Graph) -> str:
+    edges = _edges(graph)
+    ids = {edge["dataset"]: f"d{number}" for number, edge in enumerate(edges)}
+    for edge in edges:
+        for name in edge["inputs"]:
+            ids.setdefault(name, f"d{len(ids)}")
+    lines = ["flowchart LR"]
+    lines += [f'  {ids[name]}["{name}"]' for name in ids]
+    lines += [
+        f"  {ids[name]} --> {ids[edge['dataset']]}" for edge in edges for name in edge["inputs"]
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,231 @@
+"""Tell what an update does: event log entries, and totals per flow for the summary."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from headwater.engine.flows import FlowReport
+from headwater.errors import HeadwaterError
+from headwater.events.log import EventLog
+from headwater.events.rows import Event
+from headwater.expectations.rules import QualityCounts, RuleCount
+from headwater.graph.dag import Graph, ResolvedFlow
+from headwater.graph.model import Dataset
+from headwater.names import TableName
+
+
+@dataclass
+class FlowSummary:
+    """Totals of one flow in one update.
+
+    Attributes:
+        rows_in: rows that reached the target's rules.
+        rows_written: rows appended or overwritten; for AUTO CDC, rows upserted.
+        rules: totals of each expectation, of the target and of views on the way.
+    """
+
+    flow: str
+    dataset: str
+    kind: str
+    status: str = "QUEUED"
+    rows_in: int = 0
+    rows_written: int = 0
+    rows_deleted: int = 0
+    rows_dropped: int = 0
+    rules: dict[tuple[str, str], RuleCount] = field(default_factory=dict)
+    rows_per_second: float = 0.0
+    seconds: float = 0.0
+    error: HeadwaterError | None = None
+    started: datetime | None = None
+
+    def add(self, report: FlowReport, dataset: TableName) -> None:
+        """Add what one micro-batch or batch did."""
+        own = report.counts.get(dataset)
+        if own is not None:
+            self.rows_in += own.input_rows
+            self.rows_dropped += own.dropped_records
+            if report.changes is None:
+                self.rows_written += own.output_rows
+        if report.changes is not None:
+            self.rows_written += report.changes.upserted
+            self.rows_deleted += report.changes.deleted
+        self.rows_per_second = report.rows_per_second
+        for counts in report.counts.values():
+            for rule in counts.rules:
+                self._add_rule(rule)
+
+    def _add_rule(self, rule: RuleCount) -> None:
+        before = self.rules.get((rule.dataset, rule.name))
+        if before:
+            rule = replace(
+                rule,
+                passed_records=rule.passed_records + before.passed_records,
+                failed_records=rule.failed_records + before.failed_records,
+            )
+        self.rules[(rule.dataset, rule.name)] = rule
+
+
+@dataclass
+class Journal:
+    """Writes the events of one update and keeps its flows' totals."""
+
+    log: EventLog
+    pipeline: str
+    update_id: str
+    flow_ids: Mapping[str, str] = field(default_factory=dict)
+    summaries: dict[str, FlowSummary] = field(default_factory=dict)
+
+    def created(self, cause: str, run_as: str, config: Mapping[str, Any]) -> None:
+        """`create_update`: who asked, why, and with which settings."""
+        self.log.emit(
+            Event(
+                "create_update",
+                f"Update {self.update_id[:6]} started by {cause}.",
+                {"cause": cause, "run_as": run_as, "config": dict(config)},
+            )
+        )
+
+    def state(self, state: str, error: HeadwaterError | None = None) -> None:
+        """`update_progress`: the update moved to another state; on disk when this returns."""
+        self.log.emit(
+            Event(
+                "update_progress",
+                f"Update {self.update_id[:6]} is {state}.",
+                {"state": state},
+                level="ERROR" if state == "FAILED" else "INFO",
+                error=error,
+            )
+        )
+        if state in ("RUNNING", "COMPLETED", "FAILED", "CANCELED"):
+            self.log.flush()
+
+    def defined(self, graph: Graph) -> None:
+        """`dataset_definition` and `flow_definition` for all of the pipeline."""
+        for dataset in graph.datasets.values():
+            self._dataset_defined(dataset, graph)
+        for flow in (*graph.flows, *graph.views):
+            self._flow_defined(flow)
+
+    def _dataset_defined(self, dataset: Dataset, graph: Graph) -> None:
+        rules = [
+            {"name": rule.name, "condition": rule.condition, "action": rule.action.value}
+            for rule in dataset.expectations
+        ]
+        kind = dataset.kind.value if dataset.kind else "UNKNOWN"
+        flows = [each for each in (*graph.flows, *graph.views) if each.flow.target == dataset.name]
+        details = {"dataset_type": kind, "num_flows": len(flows), "expectations": rules}
+        origin = {"dataset_name": str(dataset.name)}
+        message = f"{dataset.name} is defined as {kind}."
+        self.log.emit(Event("dataset_definition", message, details, origin=origin))
+
+    def _flow_defined(self, resolved: ResolvedFlow) -> None:
+        flow = resolved.flow
+        details = {
+            "output_dataset": str(flow.target),
+            "input_datasets": sorted(map(str, resolved.inputs | resolved.external)),
+            "flow_type": flow.kind.value if flow.kind else None,
+            "schema_json": resolved.schema.json(),
+            "comment": flow.comment,
+            "spark_conf": dict(flow.spark_conf),
+            "language": "PYTHON",
+            "once": flow.once,
+        }
+        message = f"Flow '{flow.name}' is defined."
+        self.log.emit(Event("flow_definition", message, details, origin=self._origin(resolved)))
+
+    def status(
+        self,
+        resolved: ResolvedFlow,
+        status: str,
+        message: str = "",
+        error: HeadwaterError | None = None,
+    ) -> None:
+        """`flow_progress` without numbers: a flow moved to another status."""
+        summary = self._summary(resolved)
+        summary.status = status
+        now = datetime.now(timezone.utc)
+        if status == "STARTING":
+            summary.started = now
+        if summary.started and status in ("COMPLETED", "FAILED", "STOPPED"):
+            summary.seconds = (now - summary.started).total_seconds()
+        summary.error = error or summary.error
+        level = {"FAILED": "ERROR", "SKIPPED": "WARN"}.get(status, "INFO")
+        if status == "COMPLETED" and resolved.flow.kind and summary.rules:
+            message = message or f"Flow '{resolved.flow.name}' has COMPLETED."
+        self.log.emit(
+            Event(
+                "flow_progress",
+                message or f"Flow '{resolved.flow.name}' is {status}.",
+                {"status": status},
+                level=level,
+                origin=self._origin(resolved),
+                error=error,
+            )
+        )
+
+    def report(self, resolved: ResolvedFlow, report: FlowReport) -> None:
+        """`flow_progress` with metrics and data quality, one per micro-batch or batch."""
+        summary = self._summary(resolved)
+        summary.add(report, resolved.flow.target)
+        status = "RUNNING" if report.batch_id is not None else "COMPLETED"
+        details: dict[str, Any] = {"status": status, "metrics": _metrics(report, resolved)}
+        quality = _quality(report)
+        if quality:
+            details["data_quality"] = quality
+        origin = {**self._origin(resolved), "batch_id": report.batch_id}
+        message = f"Flow '{resolved.flow.name}' wrote a batch."
+        self.log.emit(Event("flow_progress", message, details, level="METRICS", origin=origin))
+
+    def _summary(self, resolved: ResolvedFlow) -> FlowSummary:
+        flow = resolved.flow
+        kind = flow.kind.value if flow.kind else ""
+        return self.summaries.setdefault(flow.name, FlowSummary(flow.name, str(flow.target), kind))
+
+    def _origin(self, resolved: ResolvedFlow) -> dict[str, Any]:
+        return {
+            "dataset_name": str(resolved.flow.target),
+            "table_name": resolved.flow.target.table,
+            "flow_name": resolved.flow.name,
+            "flow_id": self.flow_ids.get(resolved.flow.name),
+        }
+
+
+def _metrics(report: FlowReport, resolved: ResolvedFlow) -> dict[str, int]:
+    metrics = {"executor_time_ms": report.duration_ms}
+    own: QualityCounts | None = report.counts.get(resolved.flow.target)
+    if report.changes is not None:
+        metrics["num_upserted_rows"] = report.changes.upserted
+        metrics["num_deleted_rows"] = report.changes.deleted
+    elif own is not None:
+        metrics["num_output_rows"] = own.output_rows
+    return metrics
+
+
+def _quality(report: FlowReport) -> dict[str, Any]:
+    rules: Sequence[RuleCount] = [
+        rule for counts in report.counts.values() for rule in counts.rules
+    ]
+    dropped = sum(counts.dropped_records for counts in report.counts.values())
+    if not rules and not dropped:
+        return {}
+    return {
+        "dropped_records": dropped,
+        "expectations": [
+            {
+                "name": rule.name,
+                "dataset": rule.dataset,
+                "passed_records": rule.passed_records,
+                "failed_records": rule.failed_records,
+            }
+            for rule in rules
+        ],
+    }
+
+
+def flow_identity(checkpoint: str) -> str:
+    """Make the flow id of a checkpoint: stable while incremental, new after a full refresh."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, checkpoint))

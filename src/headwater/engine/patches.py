@@ -1,0 +1,248 @@
+"""What a run changes in PySpark, as rows of one table, applied and undone by one context manager.
+
+While a dataset function is evaluated, reads of tables, paths and `cloudFiles` go to the current
+evaluation, and actions are refused. Outside an evaluation every patched method is itself.
+Contract test: `tests/contract/test_patches.py`. Decision 0003.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
+from pyspark.sql.streaming import DataStreamReader
+
+from headwater.graph.arguments import fault
+
+Original = Callable[..., Any]
+
+
+class Interceptor(Protocol):
+    """What decides over reads while user code runs."""
+
+    @property
+    def in_dataset_function(self) -> bool:
+        """Whether actions are to be refused."""
+
+    def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | None:
+        """Give the DataFrame for a table, or None to let Spark read it."""
+
+    def read_sql(self, spark: SparkSession, text: str) -> str:
+        """Give the SQL text to run in place of `text`."""
+
+    def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
+        """Give the DataFrame of an Auto Loader source."""
+
+    def local_path(self, path: str) -> str:
+        """Resolve a path as the target sees it."""
+
+    def refuse(self, action: str) -> None:
+        """Raise for an action inside a dataset function."""
+
+
+@dataclass
+class ReaderRecord:
+    """What user code told a stream reader, for sources that Spark doesn't have."""
+
+    format: str = ""
+    schema: Any = None
+    options: dict[str, str] | None = None
+
+
+_current: ContextVar[Interceptor | None] = ContextVar("headwater_interceptor", default=None)
+
+
+@contextmanager
+def intercepted(interceptor: Interceptor | None) -> Iterator[None]:
+    """Let `interceptor` decide over reads in this thread, for the length of a `with` block."""
+    token = _current.set(interceptor)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def patched_pyspark() -> Iterator[None]:
+    """Apply the table below; undo it at the end."""
+    before = [(owner, name, owner.__dict__[name]) for owner, name, _ in PATCHES]
+    for owner, name, make in PATCHES:
+        setattr(owner, name, make(name, owner.__dict__[name]))
+    try:
+        yield
+    finally:
+        for owner, name, original in before:
+            setattr(owner, name, original)
+
+
+def _reads_table(_: str, original: Original) -> Original:
+    @functools.wraps(original)
+    def read(self: Any, tableName: str, *args: Any, **kwargs: Any) -> DataFrame:  # noqa: N803
+        current = _current.get()
+        streaming = isinstance(self, DataStreamReader)
+        if current is not None:
+            frame = current.read_table(self, tableName, streaming)
+            if frame is not None:
+                return frame
+        with intercepted(None):
+            found: DataFrame = original(self, tableName, *args, **kwargs)
+        return found
+
+    return read
+
+
+def _runs_sql(_: str, original: Original) -> Original:
+    @functools.wraps(original)
+    def run(self: SparkSession, sqlQuery: str, *args: Any, **kwargs: Any) -> DataFrame:  # noqa: N803
+        current = _current.get()
+        text = sqlQuery if current is None else current.read_sql(self, sqlQuery)
+        with intercepted(None):
+            frame: DataFrame = original(self, text, *args, **kwargs)
+        return frame
+
+    return run
+
+
+def _reads_path(name: str, original: Original) -> Original:
+    @functools.wraps(original)
+    def read(self: Any, path: Any = None, *args: Any, **kwargs: Any) -> DataFrame:
+        current = _current.get()
+        if current is None:
+            return original(self, path, *args, **kwargs)  # type: ignore[no-any-return]
+        recorded = record_of(self)
+        if name == "load" and kwargs.get("format"):
+            recorded.format = str(kwargs["format"])
+        if recorded.format.lower() == "cloudfiles" and name == "load":
+            recorded.options = {**(recorded.options or {}), **_texts(kwargs)}
+            return current.read_cloud_files(recorded, path)
+        with intercepted(None):
+            paths = _local(current, path)
+            rest = [_local(current, each) if isinstance(each, str) else each for each in args]
+            return original(self, paths, *rest, **kwargs)  # type: ignore[no-any-return]
+
+    return read
+
+
+def _local(current: Interceptor, path: Any) -> Any:
+    if isinstance(path, str):
+        return current.local_path(path)
+    if isinstance(path, (list, tuple)):
+        return [_local(current, each) for each in path]
+    return path
+
+
+def _texts(values: dict[str, Any]) -> dict[str, str]:
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in values.items()
+        if value is not None and key not in ("format", "schema")
+    }
+
+
+def record_of(reader: Any) -> ReaderRecord:
+    """Give what was recorded of a reader so far."""
+    found = reader.__dict__.get("_headwater_record")
+    if found is None:
+        found = reader.__dict__["_headwater_record"] = ReaderRecord(options={})
+    return found  # type: ignore[no-any-return]
+
+
+def _records(name: str, original: Original) -> Original:
+    @functools.wraps(original)
+    def configure(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _current.get() is not None:
+            _note(record_of(self), name, args, kwargs)
+        return original(self, *args, **kwargs)
+
+    return configure
+
+
+def _note(record: ReaderRecord, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    if name == "format":
+        record.format = str((*args, *kwargs.values())[0])
+    elif name == "schema":
+        record.schema = (*args, *kwargs.values())[0]
+    elif name == "option":
+        key, value = (*args, *kwargs.values())[:2]
+        record.options = {**(record.options or {}), **_texts({str(key): value})}
+    else:
+        record.options = {**(record.options or {}), **_texts(kwargs)}
+
+
+def _action(name: str, original: Any) -> Any:
+    if isinstance(original, property):
+        getter = original.fget
+        assert getter is not None  # noqa: S101 - DataFrame.write is a readable property
+        return property(_refusing(name, getter))
+    return _refusing(name, original)
+
+
+def _refusing(name: str, original: Original) -> Original:
+    @functools.wraps(original)
+    def act(self: Any, *args: Any, **kwargs: Any) -> Any:
+        current = _current.get()
+        if current is not None and current.in_dataset_function:
+            current.refuse(name)
+        return original(self, *args, **kwargs)
+
+    return act
+
+
+def refusal(action: str) -> Exception:
+    """Make the error for a side effect in a dataset function, at the user's line."""
+    return fault(
+        "SIDE_EFFECT_IN_DATASET",
+        f"A dataset function called {action}(), which runs a job or changes something",
+        "Return a DataFrame and let the pipeline write it; do such work outside the pipeline.",
+        action=action,
+    )
+
+
+ACTIONS = (
+    "collect",
+    "count",
+    "first",
+    "head",
+    "take",
+    "tail",
+    "show",
+    "isEmpty",
+    "toPandas",
+    "toArrow",
+    "toLocalIterator",
+    "foreach",
+    "foreachPartition",
+    "write",
+    "writeStream",
+    "writeTo",
+    "checkpoint",
+    "localCheckpoint",
+    "createTempView",
+    "createOrReplaceTempView",
+    "createGlobalTempView",
+    "createOrReplaceGlobalTempView",
+)
+"""DataFrame methods and properties that a dataset function must not use."""
+
+_BATCH_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
+_STREAM_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
+_CONFIGURE = ("format", "schema", "option", "options")
+
+PATCHES: tuple[tuple[type, str, Callable[[str, Any], Any]], ...] = (
+    (SparkSession, "sql", _runs_sql),
+    (SparkSession, "table", _reads_table),
+    (DataFrameReader, "table", _reads_table),
+    (DataStreamReader, "table", _reads_table),
+    *((DataFrameReader, name, _reads_path) for name in _BATCH_PATHS),
+    *((DataStreamReader, name, _reads_path) for name in _STREAM_PATHS),
+    *((DataStreamReader, name, _records) for name in _CONFIGURE),
+    *((DataFrameReader, name, _records) for name in _CONFIGURE),
+    *((ClassicDataFrame, name, _action) for name in ACTIONS if name in ClassicDataFrame.__dict__),
+)
+"""Class, attribute, wrapper: every change that a run makes in PySpark."""

@@ -1,0 +1,56 @@
+"""Read what a streaming query counted, micro-batch by micro-batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql.streaming import StreamingQuery
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """One micro-batch: rows read, rows a second, what was observed, how long it took."""
+
+    batch_id: int
+    input_rows: int
+    rows_per_second: float
+    duration_ms: int
+    observed: dict[str, dict[str, int | None]]
+
+
+class ProgressReader:
+    """Gives each finished micro-batch of a query once."""
+
+    def __init__(self, query: StreamingQuery) -> None:
+        self._query = query
+        self._seen = -1
+
+    def new_batches(self) -> Iterator[BatchProgress]:
+        """Give the micro-batches that finished since the last call, in order."""
+        reports = self._query._jsq.recentProgress()
+        fresh: list[BatchProgress] = []
+        for index in range(len(reports) - 1, -1, -1):
+            told = json.loads(reports[index].json())
+            if told["batchId"] <= self._seen:
+                break
+            fresh.append(_read(told))
+        for batch in reversed(fresh):
+            self._seen = batch.batch_id
+            if batch.observed:  # an idle report has no batch behind it
+                yield batch
+
+
+def _read(told: dict[str, Any]) -> BatchProgress:
+    return BatchProgress(
+        int(told["batchId"]),
+        int(told.get("numInputRows") or 0),
+        float(told.get("processedRowsPerSecond") or 0.0),
+        int((told.get("durationMs") or {}).get("triggerExecution") or 0),
+        {
+            name: {key: None if value is None else int(value) for key, value in row.items()}
+            for name, row in (told.get("observedMetrics") or {}).items()
+        },
+    )

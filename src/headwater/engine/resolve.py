@@ -1,0 +1,372 @@
+"""Turn declarations into a graph: evaluate every dataset function on placeholders.
+
+A read of a dataset resolves that dataset first, so files and definitions can come in any order.
+Nothing is written and no job runs on tables; all faults are reported at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.types import StructField, StructType
+
+from headwater import cdc
+from headwater.autoloader.request import CloudFiles
+from headwater.engine.evaluate import Evaluation, evaluate
+from headwater.engine.patches import intercepted, record_of
+from headwater.engine.store import Store, check_clashes
+from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError
+from headwater.expectations.rules import check_rules
+from headwater.graph.checks import check_declarations
+from headwater.graph.dag import Graph, ResolvedFlow, ordered
+from headwater.graph.loader import first_line
+from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
+from headwater.graph.registry import Registry, calling_location
+from headwater.names import TableName
+
+InferCloudFiles = Callable[[CloudFiles, Flow, int], DataFrame]
+
+
+class _Broken(BaseException):
+    """A dataset that is needed has a fault, which is reported once, at its own place.
+
+    No Exception, so that user code which catches those lets it through.
+    """
+
+
+def resolve(
+    spark: SparkSession, registry: Registry, store: Store, cloud_files: InferCloudFiles
+) -> Graph:
+    """Evaluate all flows and give the graph.
+
+    Args:
+        cloud_files: gives the typed, never started DataFrame of an Auto Loader source.
+
+    Raises:
+        GraphError: with every fault of the pipeline, in the order of files and lines.
+    """
+    resolver = _Resolver(spark, registry, store, cloud_files)
+    return resolver.run()
+
+
+@dataclass
+class _Resolver:
+    spark: SparkSession
+    registry: Registry
+    store: Store
+    infer: InferCloudFiles
+    faults: list[HeadwaterError] = field(default_factory=list)
+    schemas: dict[TableName, StructType | None] = field(default_factory=dict)
+    kinds: dict[TableName, DatasetKind] = field(default_factory=dict)
+    resolved: dict[str, ResolvedFlow] = field(default_factory=dict)
+    streaming: dict[TableName, bool] = field(default_factory=dict)
+    stack: list[TableName] = field(default_factory=list)
+
+    def run(self) -> Graph:
+        self.faults.extend(self.registry.faults)
+        self.faults.extend(check_declarations(self.registry))
+        for name in self.registry.datasets:
+            try:
+                self.schema_of(name)
+            except _Broken:
+                continue
+        if not self.registry.datasets and not self.faults:
+            self.faults.append(_empty())
+        if not self.faults:
+            self._check_names()
+        if self.faults:
+            raise GraphError(sorted(_distinct(self.faults), key=_place))
+        return self._graph()
+
+    def schema_of(self, name: TableName) -> StructType:
+        """Give a dataset's columns, evaluating its flows when that was not done yet."""
+        if name in self.stack:
+            self._report_cycle(name)
+            raise _Broken
+        if name not in self.schemas:
+            self.stack.append(name)
+            try:
+                self.schemas[name] = self._resolve(self.registry.datasets[name])
+            except _Broken:
+                self.schemas[name] = None
+            except HeadwaterError as error:
+                self.faults.append(error)
+                self.schemas[name] = None
+            finally:
+                self.stack.pop()
+        schema = self.schemas[name]
+        if schema is None:
+            raise _Broken
+        return schema
+
+    def _resolve(self, dataset: Dataset) -> StructType:
+        flows = [flow for flow in self.registry.flows.values() if flow.target == dataset.name]
+        if not flows:
+            raise DefinitionError(
+                "DATASET_WITHOUT_FLOW",
+                f"Nothing writes to '{dataset.name}'",
+                where=dataset.location,
+                hint="Add @dp.append_flow(target=...) or dp.create_auto_cdc_flow(target=...).",
+                dataset=str(dataset.name),
+            )
+        schema = StructType([])
+        broken = False
+        for flow in flows:
+            try:
+                columns = self._resolve_flow(flow, dataset)
+            except _Broken:
+                broken = True
+                continue
+            schema = merge_schemas(schema, columns, flow, dataset)
+        if broken:
+            raise _Broken
+        return self._declared(dataset, schema)
+
+    def _resolve_flow(self, flow: Flow, dataset: Dataset) -> StructType:
+        evaluation = Evaluation(
+            _Placeholders(self, flow), self.store, self.registry.catalog, self.registry.schema
+        )
+        frame = evaluate(flow.query, evaluation, str(dataset.name))
+        kind = self._kind(flow, dataset, frame)
+        self.streaming[dataset.name] = frame.isStreaming
+        columns = _query_columns(frame, flow, dataset)
+        self.faults.extend(
+            check_rules(
+                frame, dataset.expectations, dataset=str(dataset.name), where=dataset.location
+            )
+        )
+        self.resolved[flow.name] = ResolvedFlow(
+            replace(flow, kind=kind),
+            frozenset(evaluation.inputs),
+            frozenset(self._tables(evaluation.inputs)),
+            frozenset(evaluation.external),
+            columns,
+            cdc.describe_change(frame, flow.change) if flow.change else {},
+        )
+        return columns
+
+    def _kind(self, flow: Flow, dataset: Dataset, frame: DataFrame) -> FlowKind:
+        kind = dataset.kind
+        if kind is None:
+            streaming = frame.isStreaming
+            kind = DatasetKind.STREAMING_TABLE if streaming else DatasetKind.MATERIALIZED_VIEW
+        self.kinds[dataset.name] = kind
+        if kind is DatasetKind.VIEW:
+            return FlowKind.VIEW
+        if kind is DatasetKind.MATERIALIZED_VIEW:
+            if frame.isStreaming:
+                raise _wrong_kind(flow, "a materialized view", "a batch", "spark.read")
+            return FlowKind.COMPLETE
+        if flow.once and frame.isStreaming:
+            raise _wrong_kind(flow, "a flow with once=True", "a batch", "spark.read")
+        if not flow.once and not frame.isStreaming:
+            raise _wrong_kind(flow, "a streaming table", "a streaming", "spark.readStream")
+        return FlowKind.CHANGE if flow.change else FlowKind.APPEND
+
+    def _tables(self, inputs: set[TableName]) -> set[TableName]:
+        found: set[TableName] = set()
+        for name in inputs:
+            if self.kinds.get(name) is DatasetKind.VIEW:
+                for flow in self.resolved.values():
+                    if flow.flow.target == name:
+                        found |= flow.tables
+            else:
+                found.add(name)
+        return found
+
+    def _declared(self, dataset: Dataset, schema: StructType) -> StructType:
+        if dataset.schema is None:
+            return schema
+        declared = declared_schema(dataset)
+        known = {column.name.lower() for column in declared}
+        unknown = [column.name for column in schema if column.name.lower() not in known]
+        if unknown:
+            raise DefinitionError(
+                "SCHEMA_MISMATCH",
+                f"The query of '{dataset.name}' gives columns that its schema lacks: "
+                + ", ".join(unknown),
+                where=dataset.location,
+                hint="Add them to `schema`, or leave them out of the query.",
+                unknown=unknown,
+            )
+        return declared
+
+    def _check_names(self) -> None:
+        tables = [name for name in self.registry.datasets if self.kinds[name] != DatasetKind.VIEW]
+        try:
+            check_clashes([*self.store.tables(), *tables])
+        except UsageError as error:
+            self.faults.append(error)
+
+    def _report_cycle(self, name: TableName) -> None:
+        cycle = [*self.stack[self.stack.index(name) :], name]
+        self.faults.append(
+            DefinitionError(
+                "GRAPH_CYCLE",
+                "Datasets read each other in a circle: " + " -> ".join(map(str, cycle)),
+                where=self.registry.datasets[name].location,
+                hint="Break the circle: one of them must not read the next.",
+                cycle=[str(each) for each in cycle],
+            )
+        )
+
+    def _graph(self) -> Graph:
+        needs: dict[TableName, set[TableName]] = {}
+        for flow in self.resolved.values():
+            needs.setdefault(flow.flow.target, set()).update(flow.inputs, flow.flow.depends_on)
+        names = ordered(self.registry.datasets, needs)
+        datasets = {
+            name: replace(self.registry.datasets[name], kind=self.kinds[name]) for name in names
+        }
+        rank = {name: number for number, name in enumerate(names)}
+        flows = sorted(self.resolved.values(), key=lambda each: rank[each.flow.target])
+        schemas = {name: self.schema_of(name) for name in names}
+        return Graph(
+            datasets,
+            schemas,
+            tuple(each for each in flows if each.flow.kind is not FlowKind.VIEW),
+            tuple(each for each in flows if each.flow.kind is FlowKind.VIEW),
+        )
+
+
+@dataclass
+class _Placeholders:
+    """Answers reads with empty frames of the right columns."""
+
+    resolver: _Resolver
+    flow: Flow
+
+    def owns(self, name: TableName) -> bool:
+        return name in self.resolver.registry.datasets
+
+    def dataset_names(self) -> list[str]:
+        return [str(name) for name in self.resolver.registry.datasets]
+
+    def read(self, name: TableName, *, streaming: bool, reader: Any) -> DataFrame:
+        schema = self.resolver.schema_of(name)
+        kind = self.resolver.kinds[name]
+        if kind is DatasetKind.VIEW:
+            streaming = streaming or self.resolver.streaming[name]
+            if streaming and not self.resolver.streaming[name]:
+                raise _not_streamable(name, "a view over a batch query")
+        elif streaming:
+            self._check_streamable(name, kind, reader)
+        return placeholder(self.resolver.spark, schema, streaming)
+
+    def cloud_files(self, request: CloudFiles, number: int) -> DataFrame:
+        return self.resolver.infer(request, self.flow, number)
+
+    def _check_streamable(self, name: TableName, kind: DatasetKind, reader: Any) -> None:
+        options = {key.lower() for key in (record_of(reader).options or {})} if reader else set()
+        if options & {"skipchangecommits", "readchangefeed", "readchangedata", "ignorechanges"}:
+            return
+        if kind is DatasetKind.MATERIALIZED_VIEW:
+            raise _not_streamable(name, "a materialized view, which is overwritten")
+        flows = self.resolver.registry.flows.values()
+        if any(flow.change for flow in flows if flow.target == name):
+            raise _not_streamable(name, "a target of AUTO CDC, whose rows change")
+
+
+def placeholder(spark: SparkSession, schema: StructType, streaming: bool) -> DataFrame:
+    """Make an empty frame with the columns of `schema`; only for analysis, never run."""
+    columns = [
+        F.lit(None).cast(column.dataType).alias(column.name, metadata=column.metadata or {})
+        for column in schema
+    ]
+    base = spark.readStream.format("rate").load() if streaming else spark.range(0)
+    with intercepted(None):
+        return base.where(F.lit(False)).select(*columns)
+
+
+def declared_schema(dataset: Dataset) -> StructType:
+    """Parse the schema a dataset was declared with.
+
+    Raises:
+        DefinitionError: SCHEMA_INVALID.
+    """
+    if isinstance(dataset.schema, StructType):
+        return dataset.schema
+    try:
+        parsed = StructType.fromDDL(dataset.schema or "")
+    except (PySparkException, ValueError) as error:
+        raise DefinitionError(
+            "SCHEMA_INVALID",
+            f"The schema of '{dataset.name}' is not DDL: {first_line(error)}",
+            where=dataset.location,
+            hint="Write it as in CREATE TABLE: 'id BIGINT, name STRING'.",
+        ) from None
+    return parsed
+
+
+def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Dataset) -> StructType:
+    """Join the columns of several flows into one target, by name.
+
+    Raises:
+        DefinitionError: FLOWS_TYPES_DIFFER.
+    """
+    known = {column.name.lower(): column for column in left}
+    fields: list[StructField] = list(left)
+    for column in right:
+        first = known.get(column.name.lower())
+        if first is None:
+            fields.append(StructField(column.name, column.dataType, True, column.metadata))
+        elif first.dataType != column.dataType:
+            raise DefinitionError(
+                "FLOWS_TYPES_DIFFER",
+                f"Flow '{flow.name}' gives '{column.name}' as {column.dataType.simpleString()}, "
+                f"another flow into '{dataset.name}' as {first.dataType.simpleString()}",
+                where=flow.location,
+                hint="Cast one of them.",
+                column=column.name,
+            )
+    return StructType(fields)
+
+
+def _query_columns(frame: DataFrame, flow: Flow, dataset: Dataset) -> StructType:
+    if flow.change:
+        cdc.check_change(frame, flow.change, name=str(dataset.name), where=flow.location)
+        return cdc.target_schema(frame, flow.change)
+    return frame.schema
+
+
+def _wrong_kind(flow: Flow, what: str, wanted: str, reader: str) -> DefinitionError:
+    return DefinitionError(
+        "FLOW_KIND_WRONG",
+        f"'{flow.name}' is {what}, which takes {wanted} DataFrame",
+        where=flow.location,
+        hint=f"Read its source with {reader}.",
+        flow=flow.name,
+    )
+
+
+def _not_streamable(name: TableName, what: str) -> DefinitionError:
+    return DefinitionError(
+        "STREAM_FROM_CHANGING_TABLE",
+        f"'{name}' can't be read as a stream: it is {what}",
+        where=calling_location(),
+        hint="Read it with spark.read.table, or set the option skipChangeCommits.",
+        dataset=str(name),
+    )
+
+
+def _empty() -> DefinitionError:
+    return DefinitionError(
+        "RUN_EMPTY_PIPELINE",
+        "The pipeline's source defines no dataset",
+        hint="Check `libraries` in the bundle, and that functions carry @dp.table or the like.",
+    )
+
+
+def _distinct(faults: list[HeadwaterError]) -> list[HeadwaterError]:
+    return list({(each.code, each.message, str(each.where)): each for each in faults}.values())
+
+
+def _place(error: HeadwaterError) -> tuple[str, int]:
+    where = error.where
+    file, line = getattr(where, "file", ""), getattr(where, "line", 0)
+    return str(file), int(line)

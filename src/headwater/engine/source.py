@@ -1,0 +1,128 @@
+"""Load a pipeline's source into a session: paths, configuration, modules, globals."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from headwater.bundle import Bundle, PipelineSpec
+from headwater.engine.dbutils import DBUtils
+from headwater.engine.patches import ReaderRecord, intercepted, patched_pyspark
+from headwater.engine.store import Store
+from headwater.errors import UsageError
+from headwater.graph.arguments import fault
+from headwater.graph.loader import import_paths, load_files
+from headwater.graph.modules import bound_modules
+from headwater.graph.registry import Registry, calling_location, located
+
+
+@contextmanager
+def load_source(
+    spark: SparkSession, bundle: Bundle, spec: PipelineSpec, store: Store
+) -> Iterator[Registry]:
+    """Load the source files and keep the run's bindings until the `with` block ends.
+
+    Faults of the files are in the registry, not raised.
+
+    Raises:
+        UsageError: a dependency is missing.
+    """
+    for volume in bundle.volumes.values():
+        store.volume_path(volume.catalog, volume.schema, volume.name).mkdir(
+            parents=True, exist_ok=True
+        )
+    registry = Registry(spec.catalog, spec.schema)
+    dependencies = [_from_root(line, bundle.root) for line in spec.dependencies]
+    with (
+        import_paths(spec.root_path, dependencies, bundle.root) as paths,
+        _python_workers(spark, paths),
+        _configured(spark, spec.configuration),
+        patched_pyspark(),
+        bound_modules(registry),
+    ):
+        namespace = {
+            "spark": spark,
+            "dbutils": DBUtils(store, spec.configuration),
+            "display": display,
+        }
+        with intercepted(_LoadTime(store)):
+            load_files(spec.source_files, registry, namespace)
+        yield registry
+
+
+def display(*_: Any, **__: Any) -> None:
+    """Stand in for a notebook's `display`: an update shows nothing."""
+
+
+def _from_root(line: str, root: Path) -> str:
+    """Anchor the relative path of a dependency line at the bundle's folder."""
+    flag, _, path = line.strip().rpartition(" ")
+    local = path.endswith(".whl") or path.startswith(".") or flag in ("-e", "--editable")
+    if local and not Path(path).is_absolute():
+        return f"{flag} {(root / path).resolve()}".strip()
+    return line
+
+
+@contextmanager
+def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterator[None]:
+    """Make `spark.conf.get` see the pipeline's configuration."""
+    for key, value in configuration.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key in configuration:
+            spark.conf.unset(key)
+
+
+@contextmanager
+def _python_workers(spark: SparkSession, paths: list[str]) -> Iterator[None]:
+    """Let the workers of Python UDFs import what the pipeline's source imports."""
+    environment = spark.sparkContext.environment
+    before = environment.get("PYTHONPATH")
+    environment["PYTHONPATH"] = os.pathsep.join([*paths, *([before] if before else [])])
+    try:
+        yield
+    finally:
+        if before is None:
+            environment.pop("PYTHONPATH", None)
+        else:
+            environment["PYTHONPATH"] = before
+
+
+@dataclass(frozen=True)
+class _LoadTime:
+    """Decides over reads while a file is loaded: only paths are resolved, jobs may run."""
+
+    store: Store
+    in_dataset_function: bool = False
+
+    def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | None:
+        del reader, name, streaming
+
+    def read_sql(self, spark: SparkSession, text: str) -> str:
+        del spark
+        return text
+
+    def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
+        del recorded, path
+        raise fault(
+            "AUTOLOADER_OUTSIDE_DATASET",
+            "cloudFiles was read while the file was loaded",
+            "Read it inside the function of a dataset or flow.",
+        )
+
+    def local_path(self, path: str) -> str:
+        try:
+            return self.store.local_path(path)
+        except UsageError as error:
+            raise located(error, calling_location()) from None
+
+    def refuse(self, action: str) -> None:
+        del action

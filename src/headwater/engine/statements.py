@@ -1,0 +1,111 @@
+"""Run SQL against a target's tables: several statements, `event_log(...)`, `/Volumes` paths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlparse
+from pyspark.errors import ParseException, PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from headwater.engine.sql_text import SqlText
+from headwater.engine.state import PipelineState
+from headwater.engine.store import Store
+from headwater.engine.target import Target
+from headwater.errors import UsageError
+from headwater.events.query import expand_event_log, no_event_log
+from headwater.names import split_name
+
+
+def run_statements(spark: SparkSession, target: Target, text: str) -> DataFrame | None:
+    """Run all statements in order and give the result of the last.
+
+    Raises:
+        UsageError: SQL_EMPTY; SQL_INVALID with Spark's first line, for the statement that fails.
+            Those before it have taken effect.
+    """
+    result: DataFrame | None = None
+    count = 0
+    for statement in split_statements(text):
+        count += 1
+        try:
+            result = spark.sql(_expanded(spark, target, statement))
+        except PySparkException as error:
+            raise UsageError(
+                "SQL_INVALID",
+                f"Statement {count} failed: {str(error).strip().splitlines()[0]}",
+                hint="Tables: SHOW TABLES; their columns: DESCRIBE <table>.",
+                statement=count,
+                condition=error.getCondition(),
+            ) from error
+    if not count:
+        raise UsageError("SQL_EMPTY", "There is no SQL to run", hint='Try "SHOW TABLES".')
+    return result
+
+
+def split_statements(text: str) -> Iterator[str]:
+    """Split a text at its semicolons, those in strings and comments left alone."""
+    for statement in sqlparse.split(text, strip_semicolon=True):
+        if sqlparse.format(statement, strip_comments=True).strip():
+            yield statement
+
+
+def _expanded(spark: SparkSession, target: Target, statement: str) -> str:
+    try:
+        calls = SqlText(spark, statement).functions()
+    except ParseException:
+        return statement  # Spark says what is wrong with it
+    for call in sorted(calls, key=lambda each: -each.start):
+        if call.name == "event_log":
+            sql = expand_event_log(call.text, lambda name, table: _log_of(target, name, table))
+            statement = statement[: call.start] + sql + statement[call.end :]
+    return statement
+
+
+def _log_of(target: Target, wanted: str, is_table: bool) -> Path:
+    known = known_logs(target)
+    path = _log_of_table(target.store, wanted) if is_table else known.get(wanted.lower())
+    if path is None or not (path / "_delta_log").is_dir():
+        raise no_event_log(wanted, sorted(known))
+    return path
+
+
+def known_logs(target: Target) -> dict[str, Path]:
+    """Map the keys, names and ids of the bundle's pipelines to their event logs."""
+    from headwater.engine.update import pipeline_id  # here: keeps `headwater show` light
+
+    found: dict[str, Path] = {}
+    for spec in target.bundle.pipelines.values():
+        path = target.event_log(spec.key)
+        for name in (spec.key, spec.name, pipeline_id(target.bundle, spec)):
+            found[name.lower()] = path
+    return found
+
+
+def _log_of_table(store: Store, table: str) -> Path | None:
+    """Find the pipeline that made a table by what each pipeline remembers."""
+    wanted = split_name(table)
+    for folder in sorted((store.root / "pipelines").glob("*")):
+        state = PipelineState(folder)
+        for name in store.tables():
+            parts = (name.catalog, name.schema, name.table)
+            if parts[3 - len(wanted) :] == wanted and state.load(name) is not None:
+                return state.event_log
+    return None
+
+
+def rows_of(frame: DataFrame, limit: int | None = None) -> list[dict[str, Any]]:
+    """Collect a result as JSON-ready rows; times are written in the session's time zone."""
+    if not frame.columns:
+        return []
+    limited = frame if limit is None else frame.limit(limit)
+    names = [f"c{n}" for n in range(len(frame.columns))]  # columns may share a name
+    packed = limited.toDF(*names).select(
+        F.to_json(F.struct(*names), {"ignoreNullFields": "false"}).alias("row")
+    )
+    rows = [json.loads(row["row"]) for row in packed.collect()]
+    return [dict(zip(frame.columns, row.values(), strict=True)) for row in rows]

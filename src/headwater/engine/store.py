@@ -1,0 +1,166 @@
+"""Where a target keeps its tables, volumes and pipeline state on disk, and the catalog over it.
+
+    <state>/tables/<catalog>/<schema>/<table>/       Delta tables
+    <state>/volumes/<catalog>/<schema>/<volume>/     what /Volumes/... paths mean
+    <state>/pipelines/<pipeline>/                    checkpoints, event log, lock, helper state
+
+The catalog lives in the memory of each session and is filled from these folders at start, so no
+process ever locks another out. What does not live here: writing tables (`tables`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote as percent_encode
+from urllib.parse import unquote
+
+from pyspark.sql import SparkSession
+
+from headwater.errors import UsageError, nearest
+from headwater.names import TableName, quote
+
+_VOLUME = re.compile(r"^(?:dbfs:)?/Volumes/([^/]+)/([^/]+)/([^/]+)(/.*)?$")
+
+
+def folder_name(identifier: str) -> str:
+    """Turn any identifier into a safe folder name, reversibly."""
+    encoded = percent_encode(identifier.lower(), safe="-_ ")
+    return encoded.replace(".", "%2E").replace(" ", "%20")
+
+
+@dataclass(frozen=True)
+class Store:
+    """The state folder of one target."""
+
+    root: Path
+
+    def table_path(self, name: TableName) -> Path:
+        """Name the folder of a managed table."""
+        parts = map(folder_name, (name.catalog, name.schema, name.table))
+        return self.root.joinpath("tables", *parts)
+
+    def pipeline_path(self, pipeline: str) -> Path:
+        """Name the folder of a pipeline's state."""
+        return self.root / "pipelines" / folder_name(pipeline)
+
+    def volume_path(self, catalog: str, schema: str, volume: str) -> Path:
+        """Name the folder that a volume is, locally."""
+        return self.root.joinpath("volumes", *map(folder_name, (catalog, schema, volume)))
+
+    def tables(self) -> Iterator[TableName]:
+        """List the Delta tables on disk, by their folders; reads no table."""
+        for log in sorted((self.root / "tables").glob("*/*/*/_delta_log")):
+            yield TableName(*map(unquote, log.parts[-4:-1]))
+
+    def local_path(self, path: str) -> str:
+        """Resolve a `/Volumes/catalog/schema/volume/...` path; give others back as they are.
+
+        Raises:
+            UsageError: VOLUME_UNKNOWN, with the nearest volume; PATH_OUTSIDE_VOLUME.
+        """
+        found = _VOLUME.match(path)
+        if not found:
+            return path
+        catalog, schema, volume, rest = found.groups()
+        folder = self.volume_path(catalog, schema, volume)
+        if not folder.is_dir():
+            raise UsageError(
+                "VOLUME_UNKNOWN",
+                f"No volume {catalog}.{schema}.{volume} in this target",
+                hint=nearest(f"{catalog}.{schema}.{volume}", self.volumes())
+                or "Declare it under `resources.volumes` of the bundle.",
+                path=path,
+            )
+        inner = Path((rest or "/").lstrip("/"))
+        if ".." in inner.parts:
+            raise UsageError(
+                "PATH_OUTSIDE_VOLUME",
+                f"A volume path must not climb out of its volume: {path}",
+                hint="Leave out '..'.",
+            )
+        return str(folder / inner) if rest and rest != "/" else str(folder)
+
+    def volumes(self) -> list[str]:
+        """List the volumes on disk as `catalog.schema.volume`."""
+        found = sorted((self.root / "volumes").glob("*/*/*"))
+        return [".".join(map(unquote, each.parts[-3:])) for each in found]
+
+    def catalogs(self) -> list[str]:
+        """List the catalogs that have tables on disk."""
+        return sorted({name.catalog for name in self.tables()})
+
+
+def check_clashes(names: Sequence[TableName]) -> None:
+    """Refuse two catalogs with the same `schema.table`: locally, all catalogs share schemas.
+
+    Raises:
+        UsageError: CATALOG_CLASH. Decision 0001.
+    """
+    seen: dict[tuple[str, str], TableName] = {}
+    for name in names:
+        first = seen.setdefault((name.schema, name.table), name)
+        if first.catalog != name.catalog:
+            raise UsageError(
+                "CATALOG_CLASH",
+                f"{first} and {name} share schema and table name, in two catalogs",
+                hint="Locally all catalogs of a target share their schemas: rename one of them.",
+            )
+
+
+def register_all(spark: SparkSession, store: Store) -> None:
+    """Make every table on disk known to the session, without reading any of them.
+
+    Raises:
+        UsageError: CATALOG_CLASH.
+    """
+    names = list(store.tables())
+    check_clashes(names)
+    for name in names:
+        register_table(spark, name, store.table_path(name), store)
+
+
+def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) -> None:
+    """Create a schema in the session whose new tables land in the target's folder."""
+    location = store.table_path(TableName(catalog, schema, "_")).parent.absolute().as_uri()
+    escaped = location.replace("\\", "\\\\").replace("'", "\\'")
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)} LOCATION '{escaped}'")
+
+
+def register_table(spark: SparkSession, name: TableName, path: Path, store: Store) -> None:
+    """Enter a Delta table into the session's catalog; safe to call twice.
+
+    Straight into the catalog in memory: `CREATE TABLE ... LOCATION` would read the table's log
+    (0.2 s each) and make it external, so that DROP TABLE would leave it on disk. Decision 0001.
+    """
+    external = spark._jsparkSession.sessionState().catalog().externalCatalog()
+    if not external.databaseExists(name.schema):
+        create_schema(spark, name.catalog, name.schema, store)
+    if external.tableExists(name.schema, name.table):
+        return
+    jvm = spark._jvm
+    catalog = jvm.org.apache.spark.sql.catalyst.catalog
+    some, none = jvm.scala.Option.apply, jvm.scala.Option.empty()
+    empty = catalog.CatalogStorageFormat.empty()
+    storage = catalog.CatalogStorageFormat(
+        some(jvm.java.net.URI.create(path.absolute().as_uri())),
+        none,
+        none,
+        none,
+        False,
+        empty.properties(),
+        none,
+    )
+    companion = catalog.CatalogTable
+    defaults = [getattr(companion, f"apply$default${n}")() for n in range(6, 23)]
+    table = companion.apply(
+        jvm.org.apache.spark.sql.catalyst.TableIdentifier(name.table, some(name.schema)),
+        catalog.CatalogTableType.MANAGED(),
+        storage,
+        jvm.org.apache.spark.sql.types.StructType(),
+        some("delta"),
+        *defaults,
+    )
+    external.createTable(table, True)

@@ -1,0 +1,101 @@
+"""A target of a bundle on this machine: its state folder, and sessions that know its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from headwater.bundle import Bundle, load_bundle
+from headwater.engine.session import QUICK_START, spark_session
+from headwater.engine.state import PipelineState
+from headwater.engine.store import Store, create_schema, register_all
+from headwater.errors import UsageError
+from headwater.settings import Settings, bundle_environment
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bundle as one target sees it, and where that target's state is."""
+
+    bundle: Bundle
+    store: Store
+
+    def event_log(self, pipeline: str) -> Path:
+        """Name the folder of a pipeline's event log."""
+        return PipelineState(self.store.pipeline_path(pipeline)).event_log
+
+    def catalogs(self) -> list[str]:
+        """Name all catalogs that the bundle mentions or that have tables."""
+        bundle = self.bundle
+        named = {spec.catalog.lower() for spec in bundle.pipelines.values()}
+        named |= {schema.catalog.lower() for schema in bundle.schemas.values()}
+        named |= {volume.catalog.lower() for volume in bundle.volumes.values()}
+        return sorted((named | set(self.store.catalogs())) - {"spark_catalog"})
+
+    def default_schema(self) -> tuple[str, str]:
+        """Name the catalog and schema of unqualified names: those of the first pipeline."""
+        for spec in self.bundle.pipelines.values():
+            return spec.catalog, spec.schema
+        return "main", "default"
+
+
+def open_target(
+    directory: Path,
+    *,
+    target: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    state: Path | None = None,
+    settings: Settings,
+) -> Target:
+    """Read the bundle for a target; starts nothing and writes nothing.
+
+    Raises:
+        BundleError: the bundle is missing or has a fault.
+        UsageError: STATE_NOT_A_FOLDER.
+    """
+    bundle = load_bundle(
+        directory,
+        target=target,
+        variables=variables,
+        environment=bundle_environment(),
+        user_name=settings.user_name,
+    )
+    root = (state or bundle.root / ".headwater" / bundle.target).absolute()
+    if root.exists() and not root.is_dir():
+        raise UsageError(
+            "STATE_NOT_A_FOLDER", f"The state path is a file: {root}", hint="Name a folder."
+        )
+    return Target(bundle, Store(root))
+
+
+@contextmanager
+def target_session(
+    target: Target, settings: Settings, *, master: str | None = None, quick: bool = False
+) -> Iterator[SparkSession]:
+    """Open a session that knows the target's tables under their names.
+
+    Args:
+        quick: for short work: starts sooner, runs slower.
+
+    Raises:
+        SettingError: no usable Java, jars that can't be had.
+        UsageError: CATALOG_CLASH.
+    """
+    with spark_session(
+        settings,
+        state=target.store.root,
+        catalogs=target.catalogs(),
+        master=master,
+        jvm_options=QUICK_START if quick else (),
+    ) as spark:
+        register_all(spark, target.store)
+        for schema in target.bundle.schemas.values():
+            create_schema(spark, schema.catalog, schema.name, target.store)
+        catalog, name = target.default_schema()
+        create_schema(spark, catalog, name, target.store)
+        spark.catalog.setCurrentDatabase(name)
+        yield spark

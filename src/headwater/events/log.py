@@ -1,0 +1,93 @@
+"""Write a pipeline's event log: a Delta table, appended to without a Spark job.
+
+Events are handed over at once and written by a thread of their own, several to a commit, so that
+no flow ever waits for the log. What does not live here: querying it (`query`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from deltalake import DeltaTable, write_deltalake
+
+from headwater.events.rows import Event, to_table
+
+FLUSH_SECONDS = 2.0
+COMPACT_FILES = 60
+
+Listener = Callable[[Event], None]
+
+
+class EventLog:
+    """The log of one update; use it as a context manager.
+
+    Args:
+        path: folder of the Delta table; made at the first write.
+        origin: what all events share: pipeline id and name, update id.
+        listener: is called with each event, in the thread that emitted it.
+
+    At the end of the `with` block every event is on disk. After a kill, events of at most the
+    last `FLUSH_SECONDS` are missing; those of state changes are written at once by `flush`.
+    """
+
+    def __init__(
+        self, path: Path, origin: Mapping[str, Any], listener: Listener | None = None
+    ) -> None:
+        self._path = path
+        self._origin = dict(origin)
+        self._listener = listener
+        self._waiting: list[tuple[int, Event]] = []
+        self._number = 0
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._write_on, name="event-log", daemon=True)
+
+    def __enter__(self) -> EventLog:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        self._thread.join()
+        self.flush()
+        self._compact()
+
+    def emit(self, event: Event) -> None:
+        """Take an event; it reaches the disk within `FLUSH_SECONDS`."""
+        with self._lock:
+            self._number += 1
+            self._waiting.append((self._number, event))
+        if self._listener:
+            self._listener(event)
+
+    def flush(self) -> None:
+        """Write what waits, in one commit; does nothing when nothing waits."""
+        with self._writing:
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
+            if waiting:
+                write_deltalake(
+                    self._path, to_table(waiting, self._origin), mode="append", name="event_log"
+                )
+
+    def _write_on(self) -> None:
+        while not self._closing.wait(FLUSH_SECONDS):
+            self.flush()
+
+    def _compact(self) -> None:
+        """Join small files, so that reading stays fast after many updates."""
+        if not (self._path / "_delta_log").is_dir():
+            return
+        table = DeltaTable(self._path)
+        if len(table.file_uris()) > COMPACT_FILES:
+            table.optimize.compact()

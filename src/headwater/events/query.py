@@ -1,0 +1,84 @@
+"""Read event logs: as SQL through `event_log(...)`, and as rows without a JVM."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from deltalake import DeltaTable
+
+from headwater.errors import UsageError, nearest
+
+_TABLE = re.compile(r"^event_log\s*\(\s*TABLE\s*\(\s*(.+?)\s*\)\s*\)$", re.I | re.S)
+_TEXT = re.compile(r"^event_log\s*\(\s*(?:'((?:[^']|'')*)'|\"([^\"]*)\")\s*\)$", re.I | re.S)
+
+
+def event_log_argument(call: str) -> tuple[str, bool]:
+    """Take apart `event_log('<pipeline>')` or `event_log(TABLE(<table>))`.
+
+    Returns:
+        The pipeline's id, name or key, or the table's name; and whether it is a table.
+
+    Raises:
+        UsageError: EVENT_LOG_ARGUMENT.
+    """
+    table, text = _TABLE.match(call), _TEXT.match(call)
+    if table:
+        return table[1], True
+    if text:
+        return (text[1] or text[2] or "").replace("''", "'"), False
+    raise UsageError(
+        "EVENT_LOG_ARGUMENT",
+        "event_log takes one pipeline or one table",
+        hint="Write event_log('<pipeline id or name>') or event_log(TABLE(<table>)).",
+    )
+
+
+def expand_event_log(call: str, find: Callable[[str, bool], Path]) -> str:
+    """Give the SQL that stands for a call of `event_log`.
+
+    Args:
+        find: names the folder of the log for a pipeline or, if true, for a table.
+    """
+    path = find(*event_log_argument(call))
+    return f"(SELECT * FROM delta.`{str(path).replace('`', '``')}`)"
+
+
+def no_event_log(wanted: str, known: list[str]) -> UsageError:
+    """Make the error for a pipeline or table that has no event log."""
+    return UsageError(
+        "EVENT_LOG_UNKNOWN",
+        f"No event log for '{wanted}' in this target",
+        hint=nearest(wanted, known) or "Run the pipeline once; the log starts with its update.",
+    )
+
+
+def read_events(path: Path, *, update_id: str | None = None) -> list[dict[str, Any]]:
+    """Read events in the order they happened, `details` parsed; starts no JVM.
+
+    Args:
+        update_id: only this update; `"latest"` for the last one started.
+
+    Raises:
+        UsageError: EVENT_LOG_UNKNOWN, when nothing was ever run.
+    """
+    if not (path / "_delta_log").is_dir():
+        raise no_event_log(path.parent.name, [])
+    table = DeltaTable(path).to_pyarrow_table()
+    rows: list[dict[str, Any]] = table.sort_by([("timestamp", "ascending")]).to_pylist()
+    if update_id == "latest":
+        created = [row for row in rows if row["event_type"] == "create_update"]
+        update_id = created[-1]["origin"]["update_id"] if created else None
+    if update_id:
+        rows = [row for row in rows if row["origin"]["update_id"] == update_id]
+    rows.sort(key=_order)
+    for row in rows:
+        row["details"] = json.loads(row["details"])
+    return rows
+
+
+def _order(row: dict[str, Any]) -> tuple[Any, int]:
+    return row["timestamp"], row["sequence"]["data_plane_id"]["seq_no"]

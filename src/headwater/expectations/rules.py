@@ -1,0 +1,192 @@
+"""Enforce and count expectations, in the one pass over the data that writes it.
+
+Rules of the contract: a row passes if and only if the condition IS TRUE; every rule is judged on
+the same input rows; a drop rule removes the row, a fail rule stops the write. What does not live
+here: turning the counts into events (`events`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - the name the field uses
+
+from headwater.errors import DefinitionError, Location, nearest
+from headwater.graph.model import Action, Expectation
+
+_PREFIX = "__headwater_rule_"
+VIOLATION = "[EXPECTATION_VIOLATION.VERBOSITY_ALL]"
+_UNTRACED = "Input could not be determined from the violating output record."
+_WITHHELD = "withheld: it may hold personal data"
+
+
+@dataclass(frozen=True)
+class RuleCount:
+    """How many records met and broke one rule; `dataset` carries the rule."""
+
+    name: str
+    dataset: str
+    passed_records: int
+    failed_records: int
+
+
+@dataclass(frozen=True)
+class QualityCounts:
+    """What one pass over a dataset's rows counted.
+
+    `input_rows` = `output_rows` + `dropped_records`, always.
+    """
+
+    input_rows: int
+    dropped_records: int
+    rules: tuple[RuleCount, ...]
+
+    @property
+    def output_rows(self) -> int:
+        """Rows that were kept."""
+        return self.input_rows - self.dropped_records
+
+
+def condition_holds(condition: str) -> Column:
+    """Give a column that is true where `condition` IS TRUE, false where it is false or NULL."""
+    return F.coalesce(F.expr(condition).cast("boolean"), F.lit(False))
+
+
+def enforce(
+    frame: DataFrame,
+    rules: Sequence[Expectation],
+    *,
+    observation: str,
+    flow: str,
+    show_records: bool = False,
+) -> DataFrame:
+    """Apply `rules` to a frame and have Spark count them under the name `observation`.
+
+    The result has the columns of `frame`. Nothing runs here: the numbers arrive with the query
+    that writes the result (a stream's progress, or an `Observation` of a batch). A row that
+    breaks a fail rule raises inside the query, before Delta commits.
+
+    Args:
+        show_records: put the violating record into the error. Off by default: it is row data.
+
+    Example:
+        >>> rule = Expectation("age", "age BETWEEN 0 AND 100", Action.DROP)
+        >>> enforce(df, [rule], observation="silver", flow="silver")  # doctest: +SKIP
+    """
+    flags = {f"{_PREFIX}{n}": condition_holds(rule.condition) for n, rule in enumerate(rules)}
+    marked = frame.withColumns(flags) if flags else frame
+    counted = marked.observe(observation, *_counters(rules))
+    kept = _filter(rules, flow, frame.columns if show_records else None)
+    return (counted if kept is None else counted.where(kept)).drop(*flags)
+
+
+def _counters(rules: Sequence[Expectation]) -> list[Column]:
+    dropping = [_flag(n) for n, rule in enumerate(rules) if rule.action is Action.DROP]
+    dropped = F.count_if(~_all(dropping)) if dropping else F.sum(F.lit(0))
+    return [
+        F.count(F.lit(1)).alias("input_rows"),
+        dropped.alias("dropped_records"),
+        *(F.count_if(_flag(n)).alias(f"passed_{n}") for n, _ in enumerate(rules)),
+    ]
+
+
+def _flag(number: int) -> Column:
+    return F.col(f"{_PREFIX}{number}")
+
+
+def _all(flags: Sequence[Column]) -> Column:
+    held = flags[0]
+    for flag in flags[1:]:
+        held = held & flag
+    return held
+
+
+def _filter(rules: Sequence[Expectation], flow: str, record: Sequence[str] | None) -> Column | None:
+    dropping = [_flag(n) for n, rule in enumerate(rules) if rule.action is Action.DROP]
+    failing = [(n, rule) for n, rule in enumerate(rules) if rule.action is Action.FAIL]
+    kept = _all(dropping) if dropping else None
+    if not failing:
+        return kept
+    met = _all([_flag(n) for n, _ in failing])
+    raised = F.raise_error(_violation(failing, flow, record)).cast("boolean")
+    return F.when(met, F.lit(True) if kept is None else kept).otherwise(raised)
+
+
+def _violation(
+    failing: Sequence[tuple[int, Expectation]], flow: str, record: Sequence[str] | None
+) -> Column:
+    """The contract's text (2.8): all violated names; the record only where asked for."""
+    names = F.concat_ws(", ", *(F.when(~_flag(n), F.lit(rule.name)) for n, rule in failing))
+    shown = (
+        F.lit(_WITHHELD)
+        if record is None
+        else F.to_json(F.struct(*(F.col(_quoted(name)) for name in record)))
+    )
+    return F.concat(
+        F.lit(
+            f"{VIOLATION} Flow '{flow}' failed to meet the expectation. Violated expectations: '"
+        ),
+        names,
+        F.lit(f"'. Input data: '{_UNTRACED}'. Output record: '"),
+        shown,
+        F.lit("'. Missing input data: true"),
+    )
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def read_counts(
+    row: Mapping[str, int | None], rules: Sequence[Expectation], dataset: str
+) -> QualityCounts:
+    """Read the numbers of one observation; warn and drop rules only, as the contract has it.
+
+    Args:
+        row: the observed values by name; an empty input gives NULL for sums.
+    """
+    rows = row["input_rows"] or 0
+    counts = tuple(
+        RuleCount(rule.name, dataset, row[f"passed_{n}"] or 0, rows - (row[f"passed_{n}"] or 0))
+        for n, rule in enumerate(rules)
+        if rule.action is not Action.FAIL
+    )
+    return QualityCounts(rows, row["dropped_records"] or 0, counts)
+
+
+def check_rules(
+    frame: DataFrame, rules: Sequence[Expectation], *, dataset: str, where: Location
+) -> list[DefinitionError]:
+    """Find the rules that don't parse, name unknown columns or are no conditions; runs no job."""
+    faults = []
+    for rule in rules:
+        try:
+            frame.where(F.expr(rule.condition))
+        except (AnalysisException, ParseException) as error:
+            faults.append(_invalid(rule, frame, error, dataset, where))
+    return faults
+
+
+def _invalid(
+    rule: Expectation,
+    frame: DataFrame,
+    error: AnalysisException | ParseException,
+    dataset: str,
+    where: Location,
+) -> DefinitionError:
+    parameters = error.getMessageParameters() or {}
+    missing = parameters.get("objectName", "").strip("`")
+    reason = str(error).strip().splitlines()[0]
+    hint = nearest(missing, frame.columns) if missing else ""
+    return DefinitionError(
+        "EXPECTATION_INVALID",
+        f"Expectation '{rule.name}' of {dataset} is not a condition on its columns: {reason}",
+        where=where,
+        hint=hint or f"Columns: {', '.join(frame.columns[:20])}.",
+        expectation=rule.name,
+        dataset=dataset,
+        reason=error.getCondition(),
+    )

@@ -1,0 +1,351 @@
+"""The functions that pipeline source sees as `pyspark.pipelines` (dp) and `dlt`.
+
+Names, order and defaults are Databricks' (Lakeflow Python reference, pages of 2026); each
+function builds frozen dataclasses and hands them to the registry. What does not live here:
+checking single arguments (`arguments`) and the modules themselves (`modules`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from headwater.errors import DefinitionError, UsageError
+from headwater.graph import arguments as given
+from headwater.graph.model import Action, AutoCdc, Dataset, DatasetKind, Expectation, Flow
+from headwater.graph.registry import (
+    Registry,
+    calling_location,
+    function_location,
+    located,
+    unique_rules,
+)
+from headwater.names import TableName
+
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
+
+
+class PipelineApi:
+    """The API of one load; every public method is a function of the bound modules."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def table(
+        self,
+        query_function: Function | None = None,
+        *,
+        name: str | None = None,
+        comment: str | None = None,
+        spark_conf: dict[str, str] | None = None,
+        table_properties: dict[str, str] | None = None,
+        path: str | None = None,
+        partition_cols: list[str] | None = None,
+        cluster_by_auto: bool = False,
+        cluster_by: list[str] | None = None,
+        schema: Any = None,
+        row_filter: str | None = None,
+        private: bool = False,
+        temporary: bool = False,
+        replace_using: Any = None,
+        replace_where: Any = None,
+        sequence_by: Any = None,
+    ) -> Any:
+        """Define a streaming table, or a materialized view when the query is a batch one."""
+        _refuse(
+            row_filter=row_filter,
+            replace_using=replace_using,
+            replace_where=replace_where,
+            sequence_by=sequence_by,
+        )
+        return self._decorate(
+            query_function,
+            None,
+            name=name,
+            spark_conf=spark_conf,
+            comment=comment,
+            table_properties=table_properties,
+            path=path,
+            partition_cols=partition_cols,
+            cluster_by=cluster_by,
+            schema=schema,
+            private=private or temporary,
+            cluster_by_auto=cluster_by_auto,
+        )
+
+    def materialized_view(
+        self,
+        query_function: Function | None = None,
+        *,
+        name: str | None = None,
+        comment: str | None = None,
+        spark_conf: dict[str, str] | None = None,
+        table_properties: dict[str, str] | None = None,
+        path: str | None = None,
+        partition_cols: list[str] | None = None,
+        cluster_by_auto: bool = False,
+        cluster_by: list[str] | None = None,
+        schema: Any = None,
+        row_filter: str | None = None,
+        private: bool = False,
+        refresh_policy: str = "auto",
+    ) -> Any:
+        """Define a materialized view: a table that is overwritten with its query's result."""
+        _refuse(row_filter=row_filter)
+        if refresh_policy not in ("auto", "full"):
+            raise given.not_built(f"refresh_policy='{refresh_policy}'")
+        return self._decorate(
+            query_function,
+            DatasetKind.MATERIALIZED_VIEW,
+            name=name,
+            spark_conf=spark_conf,
+            comment=comment,
+            table_properties=table_properties,
+            path=path,
+            partition_cols=partition_cols,
+            cluster_by=cluster_by,
+            schema=schema,
+            private=private,
+            cluster_by_auto=cluster_by_auto,
+        )
+
+    def temporary_view(
+        self,
+        query_function: Function | None = None,
+        *,
+        name: str | None = None,
+        comment: str | None = None,
+        spark_conf: dict[str, str] | None = None,
+    ) -> Any:
+        """Define a view that lives inside the pipeline; expectations on it are enforced."""
+        return self._decorate(
+            query_function, DatasetKind.VIEW, name=name, spark_conf=spark_conf, comment=comment
+        )
+
+    view = temporary_view
+
+    def create_streaming_table(
+        self,
+        name: str,
+        comment: str | None = None,
+        spark_conf: dict[str, str] | None = None,
+        table_properties: dict[str, str] | None = None,
+        path: str | None = None,
+        partition_cols: list[str] | None = None,
+        cluster_by_auto: bool = False,
+        cluster_by: list[str] | None = None,
+        schema: Any = None,
+        expect_all: dict[str, str] | None = None,
+        expect_all_or_drop: dict[str, str] | None = None,
+        expect_all_or_fail: dict[str, str] | None = None,
+        row_filter: str | None = None,
+        private: bool = False,
+    ) -> None:
+        """Define a streaming table without a query; append or AUTO CDC flows fill it."""
+        del cluster_by_auto, spark_conf  # no effect locally: docs/parity.md
+        _refuse(row_filter=row_filter)
+        rules = [
+            *given.expectations(expect_all, Action.WARN, "expect_all"),
+            *given.expectations(expect_all_or_drop, Action.DROP, "expect_all_or_drop"),
+            *given.expectations(expect_all_or_fail, Action.FAIL, "expect_all_or_fail"),
+        ]
+        where = calling_location()
+        self._registry.add_dataset(
+            Dataset(
+                self._name(name, "name"),
+                where,
+                DatasetKind.STREAMING_TABLE,
+                comment=given.optional_text(comment, "comment"),
+                schema=given.table_schema(schema),
+                table_properties=given.text_map(table_properties, "table_properties"),
+                partition_cols=given.names(partition_cols, "partition_cols"),
+                cluster_by=given.names(cluster_by, "cluster_by"),
+                path=given.optional_text(path, "path"),
+                private=bool(private),
+                expectations=unique_rules(rules, name, where),
+            )
+        )
+
+    def append_flow(
+        self,
+        query_function: Function | None = None,
+        *,
+        target: str,
+        name: str | None = None,
+        once: bool = False,
+        depends_on: str | list[str] | None = None,
+        spark_conf: dict[str, str] | None = None,
+        comment: str | None = None,
+        import_checkpoint: Any = None,
+    ) -> Any:
+        """Define a query whose rows are appended to an existing streaming table."""
+        _refuse(import_checkpoint=import_checkpoint)
+
+        def decorate(function: Function) -> Function:
+            if self._registry.has_unclaimed(function):
+                raise given.fault(
+                    "EXPECTATION_ON_FLOW",
+                    f"Append flow '{function.__name__}' has expectations of its own",
+                    "Put them on the target: create_streaming_table(..., expect_all={...}).",
+                )
+            self._registry.add_flow(
+                Flow(
+                    given.text(name or function.__name__, "name"),
+                    self._name(target, "target"),
+                    function,
+                    function_location(function),
+                    once=bool(once),
+                    comment=given.optional_text(comment, "comment"),
+                    depends_on=tuple(
+                        self._name(each, "depends_on")
+                        for each in given.names(depends_on, "depends_on")
+                    ),
+                    spark_conf=given.text_map(spark_conf, "spark_conf"),
+                )
+            )
+            return function
+
+        return decorate if query_function is None else decorate(query_function)
+
+    def expect(self, name: str, condition: str) -> Decorator:
+        """Count the rows that break the rule, and keep them."""
+        return self._expect([given.expectation(name, condition, Action.WARN)])
+
+    def expect_or_drop(self, name: str, condition: str) -> Decorator:
+        """Drop the rows that break the rule, and count them."""
+        return self._expect([given.expectation(name, condition, Action.DROP)])
+
+    def expect_or_fail(self, name: str, condition: str) -> Decorator:
+        """Fail the flow at the first row that breaks the rule; nothing is written."""
+        return self._expect([given.expectation(name, condition, Action.FAIL)])
+
+    def expect_all(self, expectations: dict[str, str]) -> Decorator:
+        """Count, for each of several rules, the rows that break it."""
+        return self._expect(given.expectations(expectations, Action.WARN, "expectations"))
+
+    def expect_all_or_drop(self, expectations: dict[str, str]) -> Decorator:
+        """Drop the rows that break any of several rules."""
+        return self._expect(given.expectations(expectations, Action.DROP, "expectations"))
+
+    def expect_all_or_fail(self, expectations: dict[str, str]) -> Decorator:
+        """Fail the flow at the first row that breaks any of several rules."""
+        return self._expect(given.expectations(expectations, Action.FAIL, "expectations"))
+
+    def create_auto_cdc_flow(
+        self,
+        target: str,
+        source: str,
+        keys: list[str],
+        sequence_by: Any,
+        system_sequence_by: Any = None,
+        ignore_null_updates: bool = False,
+        ignore_null_updates_column_list: list[str] | None = None,
+        ignore_null_updates_except_column_list: list[str] | None = None,
+        columns_to_update: Any = None,
+        apply_as_deletes: Any = None,
+        apply_as_truncates: Any = None,
+        column_list: list[str] | None = None,
+        except_column_list: list[str] | None = None,
+        stored_as_scd_type: str | int = "1",
+        track_history_column_list: list[str] | None = None,
+        track_history_except_column_list: list[str] | None = None,
+        name: str | None = None,
+        once: bool = False,
+        flow_name: str | None = None,
+    ) -> None:
+        """Apply a stream of changes to an existing streaming table, as SCD type 1 or 2."""
+        change = given.auto_cdc(locals())
+        source_name = given.text(source, "source")
+        self._add_change_flow(target, source_name, change, name or flow_name, once)
+
+    apply_changes = create_auto_cdc_flow
+
+    def read(self, name: str) -> DataFrame:
+        """Read a dataset of the pipeline completely (legacy; `spark.read.table`)."""
+        return SparkSession.active().read.table(given.text(name, "name"))
+
+    def read_stream(self, name: str) -> DataFrame:
+        """Read a dataset of the pipeline as a stream (legacy; `spark.readStream.table`)."""
+        return SparkSession.active().readStream.table(given.text(name, "name"))
+
+    def _add_change_flow(
+        self, target: str, source: str, change: AutoCdc, name: str | None, once: bool
+    ) -> None:
+        table = self._name(target, "target")
+
+        def query() -> DataFrame:
+            spark = SparkSession.active()
+            return spark.read.table(source) if once else spark.readStream.table(source)
+
+        flow_name = name or (table.table if "." not in target else target)
+        self._registry.add_flow(
+            Flow(
+                given.text(flow_name, "name"),
+                table,
+                query,
+                calling_location(),
+                once=bool(once),
+                change=change,
+            )
+        )
+
+    def _expect(self, rules: list[Expectation]) -> Decorator:
+        where = calling_location()
+
+        def decorate(function: Function) -> Function:
+            for rule in reversed(rules):
+                self._registry.add_expectation(function, rule, where)
+            return function
+
+        return decorate
+
+    def _decorate(self, function: Function | None, kind: DatasetKind | None, **options: Any) -> Any:
+        if function is None:
+            return lambda actual: self._decorate(actual, kind, **options)
+        if not callable(function):
+            raise given.fault(
+                "ARGUMENT_INVALID",
+                "A dataset decorator stands before a function; other arguments go by keyword",
+                "Write @dp.table or @dp.table(name=...).",
+            )
+        where = function_location(function)
+        name = self._name(options["name"] or function.__name__, "name")
+        private = bool(options.get("private")) or kind is DatasetKind.VIEW
+        self._registry.add_dataset(
+            Dataset(
+                name,
+                where,
+                kind,
+                comment=given.optional_text(options["comment"], "comment"),
+                schema=given.table_schema(options.get("schema")),
+                table_properties=given.text_map(
+                    options.get("table_properties"), "table_properties"
+                ),
+                partition_cols=given.names(options.get("partition_cols"), "partition_cols"),
+                cluster_by=given.names(options.get("cluster_by"), "cluster_by"),
+                path=given.optional_text(options.get("path"), "path"),
+                private=private,
+                expectations=self._registry.claim_expectations(function, str(name)),
+            )
+        )
+        spark_conf = given.text_map(options["spark_conf"], "spark_conf")
+        flow_name = options["name"] or function.__name__
+        self._registry.add_flow(Flow(flow_name, name, function, where, spark_conf=spark_conf))
+        return function
+
+    def _name(self, name: object, argument: str) -> TableName:
+        try:
+            return self._registry.resolve(given.text(name, argument))
+        except DefinitionError:
+            raise
+        except UsageError as error:
+            raise located(error, calling_location()) from None
+
+
+def _refuse(**unbuilt: object) -> None:
+    for argument, value in unbuilt.items():
+        if value is not None:
+            raise given.not_built(f"The argument '{argument}'")

@@ -1,0 +1,174 @@
+"""Check and normalize what user code passes to the pipeline API.
+
+Each function takes one argument as given and returns it in the model's form, or raises a
+DefinitionError with the user's line. What does not live here: the API's signatures (`api`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pyspark.sql import Column
+from pyspark.sql.types import StructType
+
+from headwater.errors import DefinitionError
+from headwater.graph.model import Action, AutoCdc, ColumnOrText, Expectation
+from headwater.graph.registry import calling_location
+
+
+def fault(code: str, message: str, hint: str, **parameters: object) -> DefinitionError:
+    """Make an error that points to the user's line being executed."""
+    return DefinitionError(code, message, where=calling_location(), hint=hint, **parameters)
+
+
+def not_built(what: str, hint: str = "") -> DefinitionError:
+    """Make the error for a part of the API that this runtime doesn't have."""
+    return fault(
+        "API_NOT_BUILT",
+        f"{what} is not built in Headwater",
+        hint or "docs/parity.md lists what runs locally; the rest runs in a workspace only.",
+        api=what,
+    )
+
+
+def text(value: object, argument: str) -> str:
+    """Take a non-empty string."""
+    if isinstance(value, str) and value.strip():
+        return value
+    raise _wrong(argument, "a non-empty string", value)
+
+
+def optional_text(value: object, argument: str) -> str | None:
+    """Take a string or None."""
+    return None if value is None else text(value, argument)
+
+
+def text_map(value: object, argument: str) -> dict[str, str]:
+    """Take a mapping of strings; other scalars are written as Spark would write them."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _wrong(argument, "a dict of strings", value)
+    return {str(key): _scalar(each) for key, each in value.items()}
+
+
+def _scalar(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def names(value: object, argument: str) -> tuple[str, ...]:
+    """Take one name or a list of names or columns, and give the names."""
+    if value is None:
+        return ()
+    if isinstance(value, (str, Column)):
+        value = [value]
+    if not isinstance(value, Iterable):
+        raise _wrong(argument, "a list of column names", value)
+    return tuple(column_name(each, argument) for each in value)
+
+
+def optional_names(value: object, argument: str) -> tuple[str, ...] | None:
+    """Take a list of names, or None when it was not given."""
+    return None if value is None else names(value, argument)
+
+
+def column_name(value: object, argument: str) -> str:
+    """Take a name or `col("name")`; an expression is refused."""
+    if isinstance(value, str):
+        return text(value, argument)
+    if not isinstance(value, Column):
+        raise _wrong(argument, "column names or col(...)", value)
+    shown = str(value)
+    name = shown[len("Column<'") : -len("'>")] if shown.startswith("Column<'") else shown
+    if any(char in name for char in "(). "):
+        raise fault(
+            "COLUMN_NOT_PLAIN",
+            f"'{argument}' takes plain column names, not the expression {name}",
+            'Write "name" or col("name"), without a qualifier.',
+            argument=argument,
+        )
+    return name.strip("`")
+
+
+def table_schema(value: object) -> str | StructType | None:
+    """Take a DDL text or a StructType."""
+    if value is None or isinstance(value, (str, StructType)):
+        return value
+    raise _wrong("schema", "a DDL string or a StructType", value)
+
+
+def expectations(value: object, action: Action, argument: str) -> list[Expectation]:
+    """Take a dict of rules, name to SQL condition."""
+    if value is None:
+        return []
+    if not isinstance(value, Mapping):
+        raise _wrong(argument, "a dict from expectation name to SQL condition", value)
+    return [expectation(name, condition, action) for name, condition in value.items()]
+
+
+def expectation(name: object, condition: object, action: Action) -> Expectation:
+    """Take one rule; the condition is SQL text (Databricks takes a Column as well)."""
+    if isinstance(condition, Column):
+        raise not_built("An expectation given as a Column", "Write the condition as SQL text.")
+    return Expectation(text(name, "name"), text(condition, "condition"), action)
+
+
+def _condition(value: object, argument: str) -> ColumnOrText | None:
+    if value is None or isinstance(value, (str, Column)):
+        return value
+    raise _wrong(argument, "SQL text or expr(...)", value)
+
+
+def scd_type(value: object) -> int:
+    """Take 1, 2, "1" or "2"."""
+    if str(value).lower() == "bitemporal":
+        raise not_built("stored_as_scd_type='bitemporal'")
+    if str(value) not in ("1", "2"):
+        raise _wrong("stored_as_scd_type", "1 or 2", value)
+    return int(str(value))
+
+
+def auto_cdc(given: Mapping[str, Any]) -> AutoCdc:
+    """Build the change specification from the arguments of `create_auto_cdc_flow`."""
+    if given["system_sequence_by"] is not None:
+        raise not_built("system_sequence_by")
+    sequence = given["sequence_by"]
+    if not isinstance(sequence, (str, Column)):
+        raise _wrong("sequence_by", 'a column name, col("...") or struct(...)', sequence)
+    to_update = given["columns_to_update"]
+    return AutoCdc(
+        keys=names(given["keys"], "keys"),
+        sequence_by=sequence,
+        scd_type=scd_type(given["stored_as_scd_type"]),
+        ignore_null_updates=bool(given["ignore_null_updates"]),
+        ignore_null_columns=optional_names(
+            given["ignore_null_updates_column_list"], "ignore_null_updates_column_list"
+        ),
+        ignore_null_except=optional_names(
+            given["ignore_null_updates_except_column_list"],
+            "ignore_null_updates_except_column_list",
+        ),
+        columns_to_update=None
+        if to_update is None
+        else column_name(to_update, "columns_to_update"),
+        apply_as_deletes=_condition(given["apply_as_deletes"], "apply_as_deletes"),
+        apply_as_truncates=_condition(given["apply_as_truncates"], "apply_as_truncates"),
+        column_list=optional_names(given["column_list"], "column_list"),
+        except_column_list=optional_names(given["except_column_list"], "except_column_list"),
+        track_history_columns=optional_names(
+            given["track_history_column_list"], "track_history_column_list"
+        ),
+        track_history_except=optional_names(
+            given["track_history_except_column_list"], "track_history_except_column_list"
+        ),
+    )
+
+
+def _wrong(argument: str, wanted: str, value: object) -> DefinitionError:
+    return fault(
+        "ARGUMENT_INVALID",
+        f"'{argument}' takes {wanted}, not {type(value).__name__}",
+        "See the signature in docs/parity.md; all arguments but the first go by keyword.",
+        argument=argument,
+    )

@@ -1,0 +1,80 @@
+"""Faults that show in the declarations alone, before any query is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headwater.errors import DefinitionError, nearest
+from headwater.graph.model import Dataset, DatasetKind, Flow
+from headwater.graph.registry import Registry
+
+
+def check_declarations(registry: Registry) -> list[DefinitionError]:
+    """Find flows without a target, mixed flows and unknown dependencies."""
+    faults = list(_flows_without_target(registry))
+    for dataset in registry.datasets.values():
+        flows = [flow for flow in registry.flows.values() if flow.target == dataset.name]
+        faults.extend(_mixtures(dataset, flows))
+    faults.extend(_unknown_dependencies(registry))
+    return faults
+
+
+def _flows_without_target(registry: Registry) -> Iterator[DefinitionError]:
+    known = [str(name) for name in registry.datasets]
+    for flow in registry.flows.values():
+        if flow.target not in registry.datasets:
+            yield DefinitionError(
+                "TARGET_UNKNOWN",
+                f"Flow '{flow.name}' writes to '{flow.target}', which is not defined",
+                where=flow.location,
+                hint=nearest(str(flow.target), known)
+                or "Define it with dp.create_streaming_table.",
+                flow=flow.name,
+            )
+
+
+def _mixtures(dataset: Dataset, flows: list[Flow]) -> Iterator[DefinitionError]:
+    changes = [flow for flow in flows if flow.change]
+    if changes and len(changes) != len(flows):
+        yield DefinitionError(
+            "FLOWS_MIXED",
+            f"'{dataset.name}' has AUTO CDC flows and other flows",
+            where=flows[-1].location,
+            hint="A target of AUTO CDC takes AUTO CDC flows only.",
+            dataset=str(dataset.name),
+        )
+    if len({_identity(flow) for flow in changes}) > 1:
+        yield DefinitionError(
+            "AUTOCDC_FLOWS_DISAGREE",
+            f"The AUTO CDC flows into '{dataset.name}' differ in keys or SCD type",
+            where=changes[-1].location,
+            hint="Give all of them the same keys and stored_as_scd_type.",
+            dataset=str(dataset.name),
+        )
+    if len(flows) > 1 and dataset.kind in (DatasetKind.VIEW, DatasetKind.MATERIALIZED_VIEW):
+        yield DefinitionError(
+            "VIEW_WITH_SEVERAL_FLOWS",
+            f"'{dataset.name}' has a query of its own and can't take another flow",
+            where=flows[-1].location,
+            hint="Define the target with dp.create_streaming_table, and each query as an "
+            "append flow into it.",
+            dataset=str(dataset.name),
+        )
+
+
+def _identity(flow: Flow) -> tuple[object, ...]:
+    change = flow.change
+    return () if change is None else (change.scd_type, tuple(k.lower() for k in change.keys))
+
+
+def _unknown_dependencies(registry: Registry) -> Iterator[DefinitionError]:
+    for flow in registry.flows.values():
+        for name in flow.depends_on:
+            if name not in registry.datasets:
+                yield DefinitionError(
+                    "DEPENDENCY_UNKNOWN",
+                    f"Flow '{flow.name}' depends on '{name}', which is not defined",
+                    where=flow.location,
+                    hint=nearest(str(name), map(str, registry.datasets)),
+                    flow=flow.name,
+                )

@@ -1,0 +1,239 @@
+"""Run a pipeline's source files, so that they declare their datasets.
+
+A file gets the globals that a workspace gives it (`spark`, `dbutils`, `display`). What does not
+live here: evaluating the dataset functions, which happens later and often (`engine.evaluate`).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from headwater.errors import DefinitionError, HeadwaterError, Location, UsageError, nearest
+from headwater.graph.registry import Registry, is_internal
+
+_EDITABLE = re.compile(r"^(?:-e|--editable)[ =]\s*(.+)$")
+
+
+def load_files(files: Sequence[Path], registry: Registry, namespace: Mapping[str, Any]) -> None:
+    """Execute each source file; what goes wrong in one becomes a fault, the others still run.
+
+    Args:
+        files: `.py` files and `.ipynb` notebooks, in order.
+        registry: gets the declarations; `bound_modules` must be active.
+        namespace: global names that every file gets.
+    """
+    for file in files:
+        try:
+            for code in _compile(file):
+                exec(code, _globals_of(file, namespace))  # noqa: S102 - the user's pipeline
+        except HeadwaterError as error:
+            registry.faults.append(error)
+        except (Exception, SystemExit) as error:
+            registry.faults.append(_import_fault(file, error))
+    registry.close()
+
+
+def _globals_of(file: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    return {"__name__": "__main__", "__file__": str(file), **namespace}
+
+
+def _compile(file: Path) -> Iterator[CodeType]:
+    if file.suffix == ".ipynb":
+        yield from _compile_notebook(file)
+        return
+    if file.suffix != ".py":
+        raise DefinitionError(
+            "SOURCE_LANGUAGE_NOT_BUILT",
+            f"Pipeline source in {file.suffix or 'a file without suffix'} is not built",
+            where=Location(str(file)),
+            hint="Python files and notebooks run locally; SQL files run in a workspace only.",
+        )
+    text = _read(file)
+    if text.startswith("# Databricks notebook source"):
+        _refuse_magics(file, text)
+    yield compile(text, str(file), "exec", dont_inherit=True)
+
+
+def _compile_notebook(file: Path) -> Iterator[CodeType]:
+    try:
+        cells = json.loads(_read(file))["cells"]
+    except (ValueError, KeyError, TypeError):
+        raise DefinitionError(
+            "NOTEBOOK_INVALID",
+            "The file is not a Jupyter notebook",
+            where=Location(str(file)),
+            hint="Export the notebook again, or name a .py file.",
+        ) from None
+    sources = ["".join(cell.get("source", "")) for cell in cells if cell.get("cell_type") == "code"]
+    # one code object, so that cells share their names as they do in a notebook
+    text = "\n\n".join(sources)
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith(("%", "!")):
+            raise _magic(file, number, line.split()[0])
+    yield compile(text, str(file), "exec", dont_inherit=True)
+
+
+def _refuse_magics(file: Path, text: str) -> None:
+    for number, line in enumerate(text.splitlines(), 1):
+        found = re.match(r"# MAGIC (%\w+)", line)
+        if found and found[1] not in ("%md", "%python"):
+            raise _magic(file, number, found[1])
+
+
+def _magic(file: Path, line: int, magic: str) -> DefinitionError:
+    return DefinitionError(
+        "NOTEBOOK_MAGIC_NOT_BUILT",
+        f"The notebook command {magic} does not run locally",
+        where=Location(str(file), line),
+        hint="Use Python; packages go into `environment.dependencies` of the pipeline.",
+        magic=magic,
+    )
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DefinitionError(
+            "SOURCE_UNREADABLE",
+            f"The source file can't be read: {type(error).__name__}",
+            where=Location(str(file)),
+            hint="Pipeline source is UTF-8 text.",
+        ) from None
+
+
+def _import_fault(file: Path, error: BaseException) -> DefinitionError:
+    if isinstance(error, SyntaxError):
+        where = Location(error.filename or str(file), error.lineno or 0)
+        return DefinitionError("SOURCE_SYNTAX", f"{error.msg}", where=where, hint="Fix the syntax.")
+    hint = "Run the file's imports in a Python prompt to see more, or use --debug."
+    if isinstance(error, ModuleNotFoundError):
+        hint = (
+            "Put the package into `environment.dependencies` of the pipeline, or its folder "
+            "below `root_path`."
+        )
+    return DefinitionError(
+        "SOURCE_FAILED",
+        f"{type(error).__name__} while the file was loaded: {first_line(error)}",
+        where=user_line(error, file),
+        hint=hint,
+        exception=type(error).__name__,
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """Give the first line of what an exception says."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "(no message)"
+
+
+def user_line(error: BaseException, file: Path | str = "<unknown>") -> Location:
+    """Find the deepest line of user code that an exception came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        if not is_internal(frame.filename) and frame.lineno:
+            return Location(frame.filename, frame.lineno)
+    return Location(str(file))
+
+
+@contextmanager
+def import_paths(
+    root_path: Path | None, dependencies: Sequence[str], bundle_root: Path
+) -> Iterator[list[str]]:
+    """Make what the pipeline depends on importable for the length of a `with` block.
+
+    `root_path` and editable requirements go on `sys.path`, and so do wheels; other requirement
+    lines must be installed already. Modules that came from the bundle are forgotten at the end,
+    so that another pipeline's module of the same name is found.
+
+    Raises:
+        UsageError: DEPENDENCY_MISSING, DEPENDENCY_INVALID.
+    """
+    added = [str(path) for path in _search_paths(root_path, dependencies)]
+    known = set(sys.modules)
+    sys.path[:0] = added
+    try:
+        yield added
+    finally:
+        for path in added:
+            if path in sys.path:
+                sys.path.remove(path)
+        for name in set(sys.modules) - known:
+            source = getattr(sys.modules[name], "__file__", None) or ""
+            if source.startswith(str(bundle_root)) or any(source.startswith(p) for p in added):
+                del sys.modules[name]
+
+
+def _search_paths(root_path: Path | None, dependencies: Sequence[str]) -> Iterator[Path]:
+    if root_path is not None:
+        yield root_path
+    for line in dependencies:
+        requirement = line.strip()
+        editable = _EDITABLE.match(requirement)
+        if editable:
+            yield _source_root(Path(editable[1].strip().removeprefix("file://")))
+        elif requirement.endswith(".whl"):
+            yield _wheel(Path(requirement))
+        elif Path(requirement).is_dir():
+            yield _source_root(Path(requirement))
+        else:
+            _check_installed(requirement)
+
+
+def _source_root(project: Path) -> Path:
+    if not project.is_dir():
+        raise UsageError(
+            "DEPENDENCY_MISSING",
+            f"An editable dependency is no folder: {project}",
+            hint="`--editable ${workspace.file_path}` names the bundle's own folder.",
+        )
+    return project / "src" if (project / "src").is_dir() else project
+
+
+def _wheel(pattern: Path) -> Path:
+    found = sorted(pattern.parent.glob(pattern.name)) if pattern.parent.is_dir() else []
+    if not found:
+        raise UsageError(
+            "DEPENDENCY_MISSING",
+            f"No wheel at {pattern}",
+            hint="Build it first (`python -m build --wheel`), or depend on "
+            "`--editable ${workspace.file_path}`.",
+        )
+    return found[-1]
+
+
+def _check_installed(line: str) -> None:
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement:
+        raise UsageError(
+            "DEPENDENCY_INVALID",
+            f"Not a requirement line: {line!r}",
+            hint="`environment.dependencies` takes pip requirement lines.",
+        ) from None
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        installed = [each.name for each in importlib.metadata.distributions()]
+        raise UsageError(
+            "DEPENDENCY_MISSING",
+            f"The pipeline depends on '{line}', which is not installed here",
+            hint=nearest(requirement.name, installed) or f"Run: pip install '{line}'",
+        ) from None
+    if not requirement.specifier.contains(version, prereleases=True):
+        raise UsageError(
+            "DEPENDENCY_MISSING",
+            f"The pipeline depends on '{line}'; version {version} is installed here",
+            hint=f"Run: pip install '{line}'",
+        )

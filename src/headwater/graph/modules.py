@@ -1,0 +1,126 @@
+"""The modules `pyspark.pipelines` and `dlt` as pipeline source imports them during a run.
+
+They exist only inside `bound_modules`; before and after, both names mean what they meant.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, NoReturn
+
+import pyspark
+
+from headwater.errors import DefinitionError, nearest
+from headwater.graph.api import PipelineApi
+from headwater.graph.arguments import fault, not_built
+from headwater.graph.registry import Registry
+
+FUNCTIONS = (
+    "table",
+    "materialized_view",
+    "temporary_view",
+    "view",
+    "create_streaming_table",
+    "append_flow",
+    "expect",
+    "expect_or_drop",
+    "expect_or_fail",
+    "expect_all",
+    "expect_all_or_drop",
+    "expect_all_or_fail",
+    "create_auto_cdc_flow",
+    "apply_changes",
+    "read",
+    "read_stream",
+)
+"""What both modules have."""
+
+DEPRECATED = {
+    "create_table": "table",
+    "create_view": "view",
+    "create_streaming_live_table": "create_streaming_table",
+    "create_target_table": "create_streaming_table",
+}
+"""Old names, still taken, and what they mean."""
+
+NOT_BUILT = (
+    "create_sink",
+    "foreach_batch_sink",
+    "on_event_hook",
+    "update_flow",
+    "replace_flow",
+    "create_auto_cdc_from_snapshot_flow",
+    "apply_changes_from_snapshot",
+)
+"""Documented by Databricks, refused by name when called."""
+
+
+@contextmanager
+def bound_modules(registry: Registry) -> Iterator[None]:
+    """Bind both module names to an API that fills `registry`; restore them at the end."""
+    api = PipelineApi(registry)
+    pipelines = _build("pyspark.pipelines", api)
+    replaced = {"pyspark.pipelines": pipelines, "dlt": _build("dlt", api)}
+    before = {name: sys.modules.get(name) for name in replaced}
+    attribute = pyspark.__dict__.get("pipelines")
+    sys.modules.update(replaced)
+    pyspark.pipelines = pipelines
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = module
+        if attribute is None:
+            del pyspark.pipelines
+        else:
+            pyspark.pipelines = attribute
+
+
+def _build(name: str, api: PipelineApi) -> ModuleType:
+    module = ModuleType(name, "The pipeline API, bound for the length of an update.")
+    for function in FUNCTIONS:
+        setattr(module, function, getattr(api, function))
+    for old, new in DEPRECATED.items():
+        setattr(module, old, getattr(api, new))
+    for absent in NOT_BUILT:
+        setattr(module, absent, _refusal(f"{name}.{absent}"))
+    module.__all__ = [*FUNCTIONS, *DEPRECATED, *NOT_BUILT]  # type: ignore[attr-defined]
+    module.__getattr__ = _unknown(name)  # type: ignore[method-assign]
+    return module
+
+
+def _refusal(api: str) -> Callable[..., NoReturn]:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise not_built(api)
+
+    return refuse
+
+
+def _unknown(module: str) -> Callable[[str], NoReturn]:
+    def refuse(name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise _UnknownName(module, name)
+
+    return refuse
+
+
+class _UnknownName(DefinitionError, AttributeError):
+    """An attribute that the API doesn't have; `hasattr` on the module still works."""
+
+    def __init__(self, module: str, name: str) -> None:
+        made = fault(
+            "API_UNKNOWN",
+            f"{module} has no '{name}'",
+            nearest(name, [*FUNCTIONS, *NOT_BUILT]) or "See docs/parity.md for what there is.",
+            api=f"{module}.{name}",
+        )
+        super().__init__(
+            made.code, made.message, where=made.where, hint=made.hint, **made.parameters
+        )

@@ -1,0 +1,101 @@
+"""A throw-away bundle with one pipeline, run in the shared session: what engine tests drive."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from headwater.bundle import load_bundle
+from headwater.engine.state import PipelineState
+from headwater.engine.statements import rows_of, run_statements
+from headwater.engine.store import Store
+from headwater.engine.target import Target
+from headwater.engine.update import Updater, UpdateRequest, UpdateResult
+from headwater.events.query import read_events
+
+_numbers = itertools.count(1)
+
+
+class Project:
+    """A bundle in a temporary folder; its schema's name is used once in a session."""
+
+    def __init__(
+        self, spark: SparkSession, folder: Path, configuration: Mapping[str, str] | None = None
+    ) -> None:
+        self.spark = spark
+        self.folder = folder
+        self.schema = f"s{next(_numbers)}"
+        self.volume = f"/Volumes/main/{self.schema}/landing"
+        lines = "".join(f"        {k}: {v!r}\n" for k, v in (configuration or {}).items())
+        (folder / "databricks.yml").write_text(
+            textwrap.dedent(f"""\
+            bundle:
+              name: test
+            targets:
+              dev:
+                default: true
+            resources:
+              pipelines:
+                flow:
+                  catalog: main
+                  schema: {self.schema}
+                  root_path: .
+                  libraries:
+                    - glob:
+                        include: pipeline/**
+            """)
+            + (f"      configuration:\n{lines}" if lines else "")
+            + textwrap.indent(
+                f"volumes:\n  landing:\n    catalog_name: main\n    schema_name: {self.schema}\n"
+                "    name: landing\n",
+                "  ",
+            )
+        )
+        (folder / "pipeline").mkdir(exist_ok=True)
+        (folder / "pipeline" / "first.py").write_text("# a library must match a file\n")
+        self.store = Store(folder / ".headwater" / "dev")
+        self.landing = self.store.volume_path("main", self.schema, "landing")
+        self.landing.mkdir(parents=True, exist_ok=True)
+
+    def write(self, source: str, name: str = "main.py") -> Path:
+        """Write a source file of the pipeline; SCHEMA and VOLUME in it are filled in."""
+        path = self.folder / "pipeline" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = textwrap.dedent(source).replace("SCHEMA", self.schema)
+        path.write_text(text.replace("VOLUME", self.volume))
+        return path
+
+    @property
+    def target(self) -> Target:
+        return Target(load_bundle(self.folder), self.store)
+
+    def run(self, **request: Any) -> UpdateResult:
+        bundle = load_bundle(self.folder)
+        spec = bundle.pipeline()
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.schema}")
+        return Updater(self.spark, bundle, spec, self.store).run(UpdateRequest(**request))
+
+    def sql(self, text: str) -> list[dict[str, Any]]:
+        """Run SQL; SCHEMA in it is filled in."""
+        frame = run_statements(self.spark, self.target, text.replace("SCHEMA", self.schema))
+        return [] if frame is None else rows_of(frame)
+
+    def create(self, table: str, select: str) -> None:
+        """Make a plain Delta table in the target, as `headwater sql` would."""
+        from headwater.engine.store import create_schema
+
+        create_schema(self.spark, "main", self.schema, self.store)
+        self.sql(f"CREATE TABLE SCHEMA.{table} USING delta AS {select}")
+
+    def values(self, text: str) -> list[Any]:
+        """The first column of a query, sorted."""
+        return sorted(next(iter(row.values())) for row in self.sql(text))
+
+    def events(self, update_id: str | None = "latest") -> list[dict[str, Any]]:
+        state = PipelineState(self.store.pipeline_path("flow"))
+        return read_events(state.event_log, update_id=update_id)
