@@ -36,9 +36,8 @@ def progress(quiet: bool) -> Iterator[Listener | None]:
 def _print_line(event: Event) -> None:
     if event.event_type == "update_progress":
         click.echo(event.message, err=True)
-    elif event.event_type == "flow_progress" and event.level != "METRICS":
-        if event.details["status"] in _SHOWN:
-            click.echo(f"  {event.message}", err=True)
+    elif event.level != "METRICS" and event.details.get("status") in _SHOWN:
+        click.echo(f"  {event.message}", err=True)
 
 
 class _Board:

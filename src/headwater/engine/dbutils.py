@@ -51,7 +51,7 @@ class Widgets:
     def dropdown(
         self,
         name: str,
-        defaultValue: str,
+        defaultValue: str,  # noqa: N803
         choices: list[str],
         label: str = "",
     ) -> None:

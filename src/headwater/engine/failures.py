@@ -75,11 +75,11 @@ def _violation(text: str, flow: str) -> ExpectationViolation:
 
 def _condition(error: BaseException, text: str) -> str:
     """Give the innermost error class: Spark wraps the cause in a class for the wrapper."""
-    found = [name for name in _CONDITION.findall(text) if name not in _WRAPPERS]
+    found: list[str] = [each for each in _CONDITION.findall(text) if each not in _WRAPPERS]
     if found:
         return found[0]
     if isinstance(error, PySparkException):
-        return error.getCondition() or type(error).__name__
+        return str(error.getCondition() or type(error).__name__)
     return type(error).__name__
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from headwater import cdc
 from headwater.engine.progress import BatchProgress, ProgressReader
@@ -24,7 +24,7 @@ from headwater.expectations.rules import QualityCounts
 from headwater.graph.model import Dataset, Flow, FlowKind
 from headwater.names import TableName
 
-POLL_SECONDS = 0.1
+POLL_SECONDS: Any = 0.1  # PySpark takes parts of a second, its annotation says int
 OBSERVATION_TIMEOUT_SECONDS = 10.0
 
 

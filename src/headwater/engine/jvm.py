@@ -141,7 +141,7 @@ def _wait_for_gateway(process: subprocess.Popen[bytes], answer: Path, log: Path)
             )
         time.sleep(0.02)
     with answer.open("rb") as file:
-        return read_int(file), UTF8Deserializer().loads(file)
+        return read_int(file), UTF8Deserializer().loads(file)  # type: ignore[no-untyped-call]
 
 
 def _connect(port: int, token: str) -> JavaGateway:
@@ -149,7 +149,7 @@ def _connect(port: int, token: str) -> JavaGateway:
     names = {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": token}
     os.environ.update(names)
     try:
-        return launch_gateway()
+        return launch_gateway()  # type: ignore[no-untyped-call]
     finally:
         for name in names:
             os.environ.pop(name, None)

@@ -293,6 +293,7 @@ def declared_schema(dataset: Dataset) -> StructType:
         return dataset.schema
     try:
         parsed = StructType.fromDDL(dataset.schema or "")
+        assert isinstance(parsed, StructType)  # noqa: S101 - what it gives for a list of columns
     except (PySparkException, ValueError) as error:
         raise DefinitionError(
             "SCHEMA_INVALID",

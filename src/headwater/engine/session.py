@@ -121,7 +121,7 @@ def share_session_catalog(spark: SparkSession, catalogs: Sequence[str]) -> None:
     Delta's catalog needs a delegate, which only the session catalog gets from Spark.
     Decision 0001; contract test `test_spark_internals`.
     """
-    manager = spark._jsparkSession.sessionState().catalogManager()  # type: ignore[attr-defined]
+    manager = spark._jsparkSession.sessionState().catalogManager()
     for name in catalogs:
         manager.catalog(name).setDelegateCatalog(manager.v2SessionCatalog())
 

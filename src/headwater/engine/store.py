@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote as percent_encode
 from urllib.parse import unquote
 
@@ -140,7 +141,7 @@ def register_table(spark: SparkSession, name: TableName, path: Path, store: Stor
         create_schema(spark, name.catalog, name.schema, store)
     if external.tableExists(name.schema, name.table):
         return
-    jvm = spark._jvm
+    jvm: Any = spark._jvm
     catalog = jvm.org.apache.spark.sql.catalyst.catalog
     some, none = jvm.scala.Option.apply, jvm.scala.Option.empty()
     empty = catalog.CatalogStorageFormat.empty()

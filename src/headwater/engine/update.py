@@ -14,35 +14,31 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater import autoloader
-from headwater.autoloader.request import CloudFiles, SourceState
+from headwater.autoloader.request import CloudFiles
 from headwater.bundle import Bundle, PipelineSpec
-from headwater.engine.failures import describe
-from headwater.engine.flows import FlowReport, FlowRun
-from headwater.engine.journal import FlowSummary, Journal, flow_identity
+from headwater.engine.attempts import FlowAttempts, source_state
+from headwater.engine.journal import FlowSummary, Journal
 from headwater.engine.lock import update_lock
-from headwater.engine.reads import FlowReads, Observations
 from headwater.engine.resolve import resolve
-from headwater.engine.scheduler import MAX_RETRIES, FlowEvents, Scheduler
+from headwater.engine.scheduler import MAX_RETRIES, Scheduler
 from headwater.engine.source import load_source
 from headwater.engine.state import PipelineState, TableState
 from headwater.engine.store import Store, create_schema
 from headwater.engine.tables import Tables, check_resettable
 from headwater.errors import GraphError, HeadwaterError, SchemaChange, UpdateError, UsageError
 from headwater.events.log import EventLog, Listener
-from headwater.graph.dag import Graph, ResolvedFlow
-from headwater.graph.model import Flow, FlowKind
+from headwater.graph.dag import Graph
+from headwater.graph.model import Flow
 from headwater.graph.registry import Registry
 from headwater.names import TableName
 
 MAX_SCHEMA_RESTARTS = 50
-SHOW_RECORDS = "headwater.expectations.showRecords"
 
 
 @dataclass(frozen=True)
@@ -98,8 +94,7 @@ class Updater:
     store: Store
     listener: Listener | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
-    _sources: dict[str, object] = field(default_factory=dict)
-    _requests: dict[str, list[tuple[CloudFiles, SourceState]]] = field(default_factory=dict)
+    _memory: dict[str, object] = field(default_factory=dict)
 
     def run(self, request: UpdateRequest) -> UpdateResult:
         """Run one update, and those that schema changes make necessary.
@@ -189,14 +184,23 @@ class Updater:
             for name in sorted(resets):
                 tables.begin_reset(graph.datasets[name])
         journal.state("SETTING_UP_TABLES")
-        states = self._set_up(graph, tables, chosen)
-        runs = _Runs(self, graph, tables, state, states, journal)
+        states = _set_up(graph, tables)
+        runs = FlowAttempts(
+            self.spark,
+            self.spec,
+            graph,
+            tables,
+            states,
+            journal,
+            self.stopping,
+            self._memory,
+        )
         journal.flow_ids = runs.identities()
         journal.state("RUNNING")
         return self._run_flows(graph, chosen, runs, journal)
 
     def _run_flows(
-        self, graph: Graph, chosen: frozenset[TableName], runs: _Runs, journal: Journal
+        self, graph: Graph, chosen: frozenset[TableName], runs: FlowAttempts, journal: Journal
     ) -> UpdateResult:
         for flow in graph.flows:
             journal.status(flow, "QUEUED" if flow.flow.target in chosen else "EXCLUDED")
@@ -218,22 +222,12 @@ class Updater:
 
     def _resolve(self, registry: Registry, state: PipelineState, *, save: bool) -> Graph:
         def infer(request: CloudFiles, flow: Flow, number: int) -> DataFrame:
-            place = self._source_state(state, flow, number)
+            place = source_state(state, flow, number, self._memory)
             return autoloader.define_stream(self.spark, request, place, save=save)
 
-        for catalog, schema in {(self.spec.catalog, self.spec.schema)}:
-            create_schema(self.spark, catalog, schema, self.store)
-            self.spark.catalog.setCurrentDatabase(schema)
+        create_schema(self.spark, self.spec.catalog, self.spec.schema, self.store)
+        self.spark.catalog.setCurrentDatabase(self.spec.schema)
         return resolve(self.spark, registry, self.store, infer)
-
-    def _source_state(self, state: PipelineState, flow: Flow, number: int) -> SourceState:
-        known = state.load(flow.target) or TableState("")
-        generation = known.generation + (1 if known.resetting else 0)
-        return SourceState(
-            state.source(flow.target, flow.name, generation, number),
-            state.checkpoint(flow.target, flow.name, generation),
-            self._sources,
-        )
 
     def _select(self, graph: Graph, request: UpdateRequest) -> frozenset[TableName]:
         tables = frozenset(each.name for each in graph.tables())
@@ -264,139 +258,9 @@ class Updater:
         ]
         return check_resettable(graph, frozenset(names), explicit=True)
 
-    def _set_up(
-        self, graph: Graph, tables: Tables, chosen: frozenset[TableName]
-    ) -> dict[TableName, TableState]:
-        """Set up all tables, not only the chosen ones: the chosen may read the others."""
-        faults: list[HeadwaterError] = []
-        states: dict[TableName, TableState] = {}
-        del chosen
-        for dataset in graph.tables():
-            flows = graph.flows_into(dataset.name)
-            change = dict(flows[0].change) if flows else {}
-            try:
-                states[dataset.name] = tables.set_up(dataset, graph.schemas[dataset.name], change)
-            except HeadwaterError as error:
-                faults.append(error)
-        if faults:
-            raise GraphError(faults)
-        return states
-
     def _max_retries(self) -> int:
         told = self.spec.configuration.get("pipelines.maxFlowRetryAttempts", "")
         return int(told) if told.isdigit() else MAX_RETRIES
-
-
-@dataclass
-class _Runs:
-    """Makes and runs the attempts at the flows of one update."""
-
-    updater: Updater
-    graph: Graph
-    tables: Tables
-    state: PipelineState
-    states: Mapping[TableName, TableState]
-    journal: Journal
-    locks: dict[TableName, threading.Lock] = field(default_factory=dict)
-    starting: threading.Lock = field(default_factory=threading.Lock)
-
-    def identities(self) -> dict[str, str]:
-        return {
-            each.flow.name: flow_identity(str(self._checkpoint(each))) for each in self.graph.flows
-        }
-
-    def run(self, resolved: ResolvedFlow) -> None:
-        flow = resolved.flow
-        table = self.states[flow.target]
-        if flow.once and flow.name in table.once_done:
-            self.journal.status(resolved, "IDLE")
-            return
-        self.journal.status(resolved, "RUNNING")
-        sources: list[tuple[CloudFiles, SourceState]] = []
-        attempt = self._attempt(resolved, sources)
-        try:
-            attempt.run()
-        except Exception as error:
-            for request, place in sources:
-                found = autoloader.explain_failure(self.updater.spark, error, request, place)
-                if found is not None:
-                    raise found from error
-            raise
-        if flow.once:
-            self.state.mark_once_done(flow.target, flow.name)
-
-    def events(self) -> FlowEvents:
-        journal = self.journal
-
-        def failed(flow: ResolvedFlow, error: BaseException) -> None:
-            if isinstance(error, SchemaChange):
-                journal.status(flow, "STOPPED", "FLOW_SCHEMA_CHANGED: " + error.message)
-            else:
-                journal.status(flow, "FAILED", error=describe(error, flow.flow.name))
-
-        def completed(flow: ResolvedFlow) -> None:
-            idle = journal.summaries[flow.flow.name].status == "IDLE"
-            journal.status(flow, "IDLE" if idle else "COMPLETED")
-
-        return FlowEvents(
-            started=lambda flow: journal.status(flow, "STARTING"),
-            retried=lambda flow, _, n: journal.status(
-                flow, "STARTING", f"Flow '{flow.flow.name}' failed and is retried ({n})."
-            ),
-            completed=completed,
-            failed=failed,
-            skipped=lambda flow, broken: journal.status(
-                flow,
-                "SKIPPED",
-                "SKIPPED due to upstream failure(s): " + ", ".join(map(str, broken)),
-            ),
-            stopped=lambda flow: journal.status(flow, "STOPPED"),
-        )
-
-    def _checkpoint(self, resolved: ResolvedFlow) -> Any:
-        flow = resolved.flow
-        generation = self.states[flow.target].generation
-        return self.state.checkpoint(flow.target, flow.name, generation)
-
-    def _attempt(
-        self, resolved: ResolvedFlow, sources: list[tuple[CloudFiles, SourceState]]
-    ) -> FlowRun:
-        flow = resolved.flow
-        updater = self.updater
-        checkpoint = self._checkpoint(resolved)
-
-        def open_source(request: CloudFiles, _: Flow, number: int) -> DataFrame:
-            place = updater._source_state(self.state, flow, number)
-            sources.append((request, place))
-            return autoloader.open_stream(updater.spark, request, place)
-
-        def report(done: FlowReport) -> None:
-            self.journal.report(resolved, done)
-
-        reads = FlowReads(
-            spark=updater.spark,
-            graph=self.graph,
-            tables=self.tables,
-            flow=flow,
-            observations=Observations(batch=flow.kind is FlowKind.COMPLETE or flow.once),
-            open_cloud_files=open_source,
-            store=updater.store,
-            catalog=updater.spec.catalog,
-            schema=updater.spec.schema,
-            show_records=updater.spec.configuration.get(SHOW_RECORDS, "").lower() == "true",
-        )
-        return FlowRun(
-            flow=flow,
-            dataset=self.graph.datasets[flow.target],
-            reads=reads,
-            path=self.tables.path(self.graph.datasets[flow.target]),
-            checkpoint=checkpoint,
-            change_state=self.state.changes(flow.target, self.states[flow.target].generation),
-            identity=flow_identity(str(checkpoint)),
-            target_lock=self.locks.setdefault(flow.target, threading.Lock()),
-            report=report,
-            stopping=updater.stopping,
-        )
 
 
 def pipeline_id(bundle: Bundle, spec: PipelineSpec) -> str:
@@ -414,3 +278,19 @@ def _config(spec: PipelineSpec, request: UpdateRequest) -> dict[str, Any]:
         "full_refresh_selection": list(() if request.full_refresh_all else request.full_refresh),
         "refresh_selection": list(request.refresh),
     }
+
+
+def _set_up(graph: Graph, tables: Tables) -> dict[TableName, TableState]:
+    """Set up all tables, not only the chosen ones: the chosen may read the others."""
+    faults: list[HeadwaterError] = []
+    states: dict[TableName, TableState] = {}
+    for dataset in graph.tables():
+        flows = graph.flows_into(dataset.name)
+        change = dict(flows[0].change) if flows else {}
+        try:
+            states[dataset.name] = tables.set_up(dataset, graph.schemas[dataset.name], change)
+        except HeadwaterError as error:
+            faults.append(error)
+    if faults:
+        raise GraphError(faults)
+    return states

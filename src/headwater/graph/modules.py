@@ -67,7 +67,7 @@ def bound_modules(registry: Registry) -> Iterator[None]:
     before = {name: sys.modules.get(name) for name in replaced}
     attribute = pyspark.__dict__.get("pipelines")
     sys.modules.update(replaced)
-    pyspark.pipelines = pipelines
+    setattr(pyspark, "pipelines", pipelines)  # noqa: B010 - not an attribute PySpark declares
     try:
         yield
     finally:
@@ -77,9 +77,9 @@ def bound_modules(registry: Registry) -> Iterator[None]:
             else:
                 sys.modules[name] = module
         if attribute is None:
-            del pyspark.pipelines
+            delattr(pyspark, "pipelines")
         else:
-            pyspark.pipelines = attribute
+            setattr(pyspark, "pipelines", attribute)  # noqa: B010
 
 
 def _build(name: str, api: PipelineApi) -> ModuleType:

@@ -1,0 +1,70 @@
+# `make help` lists the targets; each works as the first command in a fresh clone.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DBC := .venv-dbc
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench clean pins setup-dbc check-dbc
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv, install the pinned packages, fetch the jars, prepare Java
+
+$(READY): requirements-pyspark.txt pyproject.toml src/headwater/engine/jars.py
+	@echo "[1/4] Python: $$($(PYTHON) --version 2>&1)"
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "error: Python 3.10 to 3.13 is needed"; echo "  fix: make PYTHON=python3.12 setup"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "error: the venv module is missing"; echo "  fix: install python3-venv"; exit 2; }
+	@echo "[2/4] installing the pinned packages (some minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-pyspark.txt
+	@echo "[3/4] installing headwater itself, editable"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@echo "[4/4] jars and Java"
+	@$(BIN)/headwater setup
+	@touch $(READY)
+
+demo: setup ## three waves of hospital events, an update after each, and what came of it
+	@$(BIN)/python scratch/demo.py
+
+test: setup ## all tests
+	@$(BIN)/python -m pytest
+
+check: setup ## format, lint, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: setup ## rewrite the code in the house format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup ## headwater against the same work written by hand, interleaved
+	@$(BIN)/python benchmarks/compare.py
+
+clean: ## delete what runs and builds left here; caches in the home folder stay
+	rm -rf $(VENV) $(DBC) .headwater .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+
+pins: setup ## work out both requirements files again
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --universal --python-version 3.10 --no-header --no-annotate -q \
+	  --group dev --extra build pyproject.toml -o .pins && \
+	  { sed -n '/^#/p' requirements-pyspark.txt; cat .pins; } > .pins.new && mv .pins.new requirements-pyspark.txt
+	@echo "databricks-connect>=16" | $(BIN)/uv pip compile --universal --python-version 3.10 \
+	  --no-header --no-annotate -q - -o .pins && \
+	  { sed -n '/^#/p' requirements-dbc.txt; cat .pins; } > .pins.new && mv .pins.new requirements-dbc.txt
+	@rm -f .pins
+
+setup-dbc: ## databricks-connect in an environment of its own, .venv-dbc
+	@$(PYTHON) -m venv $(DBC)
+	@$(DBC)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dbc.txt
+	@echo "databricks-connect is in $(DBC)"
+
+check-dbc: ## whether requirements-dbc.txt resolves; installs nothing
+	@$(PYTHON) -m venv $(DBC)
+	@$(DBC)/bin/python -m pip install --quiet --disable-pip-version-check --dry-run -r requirements-dbc.txt
+	@echo "requirements-dbc.txt resolves"

@@ -1,0 +1,167 @@
+"""The attempts at the flows of one update: wire a flow to its data, run it, tell the journal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+
+from headwater import autoloader
+from headwater.autoloader.request import CloudFiles, SourceState
+from headwater.bundle import PipelineSpec
+from headwater.engine.failures import describe
+from headwater.engine.flows import FlowReport, FlowRun
+from headwater.engine.journal import Journal, flow_identity
+from headwater.engine.reads import FlowReads, Observations
+from headwater.engine.scheduler import FlowEvents
+from headwater.engine.state import PipelineState, TableState
+from headwater.engine.tables import Tables
+from headwater.errors import SchemaChange
+from headwater.graph.dag import Graph, ResolvedFlow
+from headwater.graph.model import Flow, FlowKind
+from headwater.names import TableName
+
+SHOW_RECORDS = "headwater.expectations.showRecords"
+"""Configuration key: put violating records into the errors of fail rules."""
+
+
+@dataclass
+class FlowAttempts:
+    """Makes and runs the attempts at the flows of one update.
+
+    Attributes:
+        states: what is remembered of each table; gives the generation of checkpoints.
+        stopping: when set, running flows stop after what they are doing.
+        memory: what Auto Loader found out in this process, over all updates.
+    """
+
+    spark: SparkSession
+    spec: PipelineSpec
+    graph: Graph
+    tables: Tables
+    states: Mapping[TableName, TableState]
+    journal: Journal
+    stopping: threading.Event
+    memory: dict[str, object]
+    locks: dict[TableName, threading.Lock] = field(default_factory=dict)
+
+    def identities(self) -> dict[str, str]:
+        """Give the flow id of each flow."""
+        return {
+            each.flow.name: flow_identity(str(self._checkpoint(each))) for each in self.graph.flows
+        }
+
+    def run(self, resolved: ResolvedFlow) -> None:
+        """Run one attempt; a once flow that has run stays idle.
+
+        Raises:
+            Exception: what the flow ended with; Auto Loader's own failures in its own words.
+        """
+        flow = resolved.flow
+        table = self.states[flow.target]
+        if flow.once and flow.name in table.once_done:
+            self.journal.status(resolved, "IDLE")
+            return
+        self.journal.status(resolved, "RUNNING")
+        sources: list[tuple[CloudFiles, SourceState]] = []
+        attempt = self._attempt(resolved, sources)
+        try:
+            attempt.run()
+        except Exception as error:
+            for request, place in sources:
+                found = autoloader.explain_failure(self.spark, error, request, place)
+                if found is not None:
+                    raise found from error
+            raise
+        if flow.once:
+            self.tables.state.mark_once_done(flow.target, flow.name)
+
+    def events(self) -> FlowEvents:
+        """Give what the scheduler calls, each writing to the journal."""
+        journal = self.journal
+
+        def failed(flow: ResolvedFlow, error: BaseException) -> None:
+            if isinstance(error, SchemaChange):
+                journal.status(flow, "STOPPED", "FLOW_SCHEMA_CHANGED: " + error.message)
+            else:
+                journal.status(flow, "FAILED", error=describe(error, flow.flow.name))
+
+        def completed(flow: ResolvedFlow) -> None:
+            idle = journal.summaries[flow.flow.name].status == "IDLE"
+            journal.status(flow, "IDLE" if idle else "COMPLETED")
+
+        return FlowEvents(
+            started=lambda flow: journal.status(flow, "STARTING"),
+            retried=lambda flow, _, n: journal.status(
+                flow, "STARTING", f"Flow '{flow.flow.name}' failed and is retried ({n})."
+            ),
+            completed=completed,
+            failed=failed,
+            skipped=lambda flow, broken: journal.status(
+                flow,
+                "SKIPPED",
+                "SKIPPED due to upstream failure(s): " + ", ".join(map(str, broken)),
+            ),
+            stopped=lambda flow: journal.status(flow, "STOPPED"),
+        )
+
+    def _checkpoint(self, resolved: ResolvedFlow) -> Path:
+        flow = resolved.flow
+        generation = self.states[flow.target].generation
+        return self.tables.state.checkpoint(flow.target, flow.name, generation)
+
+    def _attempt(
+        self, resolved: ResolvedFlow, sources: list[tuple[CloudFiles, SourceState]]
+    ) -> FlowRun:
+        flow = resolved.flow
+        checkpoint = self._checkpoint(resolved)
+        generation = self.states[flow.target].generation
+
+        def open_source(request: CloudFiles, _: Flow, number: int) -> DataFrame:
+            place = source_state(self.tables.state, flow, number, self.memory)
+            sources.append((request, place))
+            return autoloader.open_stream(self.spark, request, place)
+
+        def report(done: FlowReport) -> None:
+            self.journal.report(resolved, done)
+
+        reads = FlowReads(
+            spark=self.spark,
+            graph=self.graph,
+            tables=self.tables,
+            flow=flow,
+            observations=Observations(batch=flow.kind is FlowKind.COMPLETE or flow.once),
+            open_cloud_files=open_source,
+            store=self.tables.store,
+            catalog=self.spec.catalog,
+            schema=self.spec.schema,
+            show_records=self.spec.configuration.get(SHOW_RECORDS, "").lower() == "true",
+        )
+        return FlowRun(
+            flow=flow,
+            dataset=self.graph.datasets[flow.target],
+            reads=reads,
+            path=self.tables.path(self.graph.datasets[flow.target]),
+            checkpoint=checkpoint,
+            change_state=self.tables.state.changes(flow.target, generation),
+            identity=flow_identity(str(checkpoint)),
+            target_lock=self.locks.setdefault(flow.target, threading.Lock()),
+            report=report,
+            stopping=self.stopping,
+        )
+
+
+def source_state(
+    state: PipelineState, flow: Flow, number: int, memory: dict[str, object]
+) -> SourceState:
+    """Name the folders of a flow's `number`-th source, those after a pending full refresh."""
+    known = state.load(flow.target) or TableState("")
+    generation = known.generation + (1 if known.resetting else 0)
+    return SourceState(
+        state.source(flow.target, flow.name, generation, number),
+        state.checkpoint(flow.target, flow.name, generation),
+        memory,
+    )

@@ -1,0 +1,1 @@
+"""One module per layer, DataFrame in and DataFrame out."""
