@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from harness import Project
 from headwater.engine.session import QUICK_START, spark_session
 from headwater.settings import Settings, read_settings
-from harness import Project
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,93 @@
+"""Imports go one way: what a package of headwater may import of the others."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "src" / "headwater"
+
+ALLOWED = {
+    "errors": set(),
+    "names": {"errors"},
+    "settings": set(),
+    "bundle": {"errors"},
+    "graph": {"errors", "names"},
+    "events": {"errors"},
+    "expectations": {"errors", "graph"},
+    "cdc": {"errors", "names", "graph"},
+    "autoloader": {"errors", "names"},
+    "engine": {
+        "errors",
+        "names",
+        "settings",
+        "bundle",
+        "graph",
+        "events",
+        "expectations",
+        "cdc",
+        "autoloader",
+    },
+    "cli": {"errors", "names", "settings", "engine", "events", "graph", "expectations"},
+}
+
+
+def imports_of(file: Path) -> set[str]:
+    """Name the parts of headwater that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            parts = node.module.split(".")
+            if parts == ["headwater"]:
+                found.update(alias.name for alias in node.names)
+            elif parts[0] == "headwater":
+                found.add(parts[1])
+        elif isinstance(node, ast.Import):
+            parts_of = [alias.name.split(".") for alias in node.names]
+            found.update(parts[1] for parts in parts_of if parts[0] == "headwater" and parts[1:])
+    return found
+
+
+def package_of(file: Path) -> str:
+    return file.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(file: Path) -> None:
+    package = package_of(file)
+    assert imports_of(file) - {package} <= ALLOWED[package]
+
+
+def test_only_the_engine_touches_spark_internals() -> None:
+    outside = [
+        str(file.relative_to(ROOT))
+        for file in FILES
+        if package_of(file) != "engine"
+        and any(word in file.read_text() for word in ("_jsparkSession", "_jvm", "import py4j"))
+    ]
+    assert outside == []
+
+
+def test_only_settings_reads_the_environment() -> None:
+    readers = [
+        str(file.relative_to(ROOT))
+        for file in FILES
+        if "os.environ.get" in file.read_text() or "os.getenv" in file.read_text()
+    ]
+    assert readers == ["settings.py"]
+
+
+def test_runtime_knows_no_domain() -> None:
+    words = ("patient", "claims_analytics", "iot_analytics")
+    knowing = [
+        str(file.relative_to(ROOT))
+        for file in FILES
+        if any(
+            f"import {word}" in file.read_text() or f"from {word}" in file.read_text()
+            for word in words
+        )
+    ]
+    assert knowing == []

@@ -1,0 +1,101 @@
+"""Loading source files: globals, notebooks, faults, dependencies."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from headwater.errors import UsageError
+from headwater.graph.loader import import_paths, load_files
+from headwater.graph.modules import bound_modules
+from headwater.graph.registry import Registry
+
+
+def load(*files: Path, **namespace: object) -> Registry:
+    registry = Registry("main", "default")
+    with bound_modules(registry):
+        load_files(files, registry, namespace)
+    return registry
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_file_gets_the_globals_of_a_workspace(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.py", "import dlt\n@dlt.table(name=spark)\ndef f(): ...\n")
+    assert [str(name) for name in load(file, spark="x").datasets] == ["main.default.x"]
+
+
+def test_one_broken_file_does_not_hide_the_others(tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / "a.py", "import nothing_like_it\n"),
+        write(tmp_path / "b.py", "def f(:\n"),
+        write(tmp_path / "c.py", "import dlt\n@dlt.table\ndef f(): ...\n"),
+        write(tmp_path / "d.sql", "SELECT 1"),
+        write(tmp_path / "e.py", "\n\nraise KeyError('k')\n"),
+    ]
+    registry = load(*files)
+    assert [(fault.code, str(fault.where).rsplit("/", 1)[-1]) for fault in registry.faults] == [
+        ("SOURCE_FAILED", "a.py:1"),
+        ("SOURCE_SYNTAX", "b.py:1"),
+        ("SOURCE_LANGUAGE_NOT_BUILT", "d.sql"),
+        ("SOURCE_FAILED", "e.py:3"),
+    ]
+    assert len(registry.datasets) == 1
+
+
+def notebook(path: Path, *cells: str) -> Path:
+    code = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    return write(path, json.dumps({"cells": [{"cell_type": "markdown", "source": "# t"}, *code]}))
+
+
+def test_notebook_cells_share_their_names(tmp_path: Path) -> None:
+    file = notebook(tmp_path / "n.ipynb", "import dlt", "@dlt.table\ndef f(): ...\n")
+    registry = load(file)
+    assert (list(map(str, registry.datasets)), registry.faults) == (["main.default.f"], [])
+
+
+@pytest.mark.parametrize("magic", ["%pip install x", "%sql SELECT 1", "!ls"])
+def test_notebook_magics_are_refused_by_name(tmp_path: Path, magic: str) -> None:
+    registry = load(notebook(tmp_path / "n.ipynb", magic))
+    assert [fault.code for fault in registry.faults] == ["NOTEBOOK_MAGIC_NOT_BUILT"]
+    assert magic.split()[0] in registry.faults[0].message
+
+
+def test_python_notebook_with_sql_magic_is_refused(tmp_path: Path) -> None:
+    text = "# Databricks notebook source\n# MAGIC %md\n# MAGIC # Title\n# MAGIC %sql\n# MAGIC x\n"
+    registry = load(write(tmp_path / "n.py", text))
+    assert [(f.code, str(f.where)[-5:]) for f in registry.faults] == [
+        ("NOTEBOOK_MAGIC_NOT_BUILT", ".py:4")
+    ]
+
+
+def test_root_path_and_editable_projects_are_importable(tmp_path: Path) -> None:
+    write(tmp_path / "root" / "beside_it.py", "X = 1\n")
+    write(tmp_path / "project" / "src" / "inside_it" / "__init__.py", "Y = 2\n")
+    file = write(tmp_path / "a.py", "import beside_it, inside_it\n")
+    lines = [f"--editable {tmp_path / 'project'}"]
+    with import_paths(tmp_path / "root", lines, tmp_path):
+        assert load(file).faults == []
+    assert not {"beside_it", "inside_it"} & set(sys.modules)
+    assert str(tmp_path / "root") not in sys.path
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("no-such-package-at-all", "DEPENDENCY_MISSING"),
+        ("pyspark<1", "DEPENDENCY_MISSING"),
+        ("???", "DEPENDENCY_INVALID"),
+        ("./dist/*.whl", "DEPENDENCY_MISSING"),
+        ("-e /no/such/folder", "DEPENDENCY_MISSING"),
+    ],
+)
+def test_missing_dependencies_are_named(tmp_path: Path, line: str, code: str) -> None:
+    with pytest.raises(UsageError) as caught, import_paths(None, [line], tmp_path):
+        pytest.fail("the dependency was accepted")
+    assert caught.value.code == code

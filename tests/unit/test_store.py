@@ -1,0 +1,59 @@
+"""Paths of a target: volumes, tables, confinement."""
+
+from pathlib import Path
+
+import pytest
+
+from headwater.engine.store import Store, check_clashes, folder_name
+from headwater.errors import UsageError
+from headwater.names import TableName
+
+
+def test_volume_path_becomes_a_local_folder(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.volume_path("main", "bronze", "landing")
+    folder.mkdir(parents=True)
+    assert store.local_path("/Volumes/main/bronze/landing/a/*.json") == f"{folder}/a/*.json"
+    assert store.local_path("dbfs:/Volumes/main/bronze/landing") == str(folder)
+
+
+def test_other_paths_stay_as_they_are(tmp_path: Path) -> None:
+    assert Store(tmp_path).local_path("/data/x") == "/data/x"
+
+
+def test_unknown_volume_names_the_nearest(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.volume_path("main", "bronze", "landing").mkdir(parents=True)
+    with pytest.raises(UsageError) as caught:
+        store.local_path("/Volumes/main/bronze/landingg/x")
+    assert caught.value.code == "VOLUME_UNKNOWN"
+    assert "main.bronze.landing" in caught.value.hint
+
+
+def test_volume_path_cannot_climb_out(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.volume_path("main", "bronze", "landing").mkdir(parents=True)
+    with pytest.raises(UsageError) as caught:
+        store.local_path("/Volumes/main/bronze/landing/../../secret")
+    assert caught.value.code == "PATH_OUTSIDE_VOLUME"
+
+
+@pytest.mark.parametrize("name", ["../..", "a/b", ".", "..", "c:d", "a b", "tab\tle"])
+def test_table_folders_stay_inside_the_state(tmp_path: Path, name: str) -> None:
+    path = Store(tmp_path).table_path(TableName(name, name, name)).resolve()
+    assert path.is_relative_to(tmp_path.resolve())
+    assert len(path.relative_to(tmp_path.resolve()).parts) == 4
+
+
+def test_folder_name_is_reversible_for_tables_on_disk(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    name = TableName("main", "a.b", "c d")
+    (store.table_path(name) / "_delta_log").mkdir(parents=True)
+    assert list(store.tables()) == [name]
+    assert "." not in folder_name("a.b")
+
+
+def test_same_table_in_two_catalogs_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_clashes([TableName("a", "s", "t"), TableName("b", "s", "t")])
+    assert caught.value.code == "CATALOG_CLASH"
