@@ -1,8 +1,8 @@
 """Updates from source to tables: order, kinds, reruns, failures."""
 
 import pytest
-from harness import Project
 
+from harness import Project
 from headwater.errors import GraphError
 
 STREAM_AND_VIEW = """

@@ -1,0 +1,150 @@
+"""AUTO CDC inside a pipeline: the contract's worked vectors, several flows, once, refresh."""
+
+import pytest
+from harness import Project
+
+from headwater.errors import GraphError
+
+EVENTS = """
+    SELECT * FROM VALUES
+      (124, 'Raul', 'Oaxaca', 'INSERT', 1), (123, 'Isabel', 'Monterrey', 'INSERT', 1),
+      (125, 'Mercedes', 'Tijuana', 'INSERT', 2), (126, 'Lily', 'Cancun', 'INSERT', 2),
+      (123, NULL, NULL, 'DELETE', 6), (125, 'Mercedes', 'Guadalajara', 'UPDATE', 6),
+      (125, 'Mercedes', 'Mexicali', 'UPDATE', 5), (123, 'Isabel', 'Chihuahua', 'UPDATE', 5)
+    AS t(userId, name, city, operation, sequenceNum)
+"""
+
+FLOW = """
+    from pyspark import pipelines as dp
+    from pyspark.sql.functions import col, expr
+
+    dp.create_streaming_table("users", expect_all={"named": "name IS NOT NULL"})
+    dp.create_auto_cdc_flow(
+        target="users",
+        source="changes",
+        keys=["userId"],
+        sequence_by=col("sequenceNum"),
+        apply_as_deletes=expr("operation = 'DELETE'"),
+        except_column_list=["operation", "sequenceNum"],
+        stored_as_scd_type=TYPE,
+    )
+"""
+
+
+def test_scd1_gives_the_worked_vector(project: Project) -> None:
+    project.create("changes", EVENTS)
+    project.write(FLOW.replace("TYPE", "1"))
+    result = project.run()
+    assert project.sql("SELECT * FROM users ORDER BY userId") == [
+        {"userId": 124, "name": "Raul", "city": "Oaxaca"},
+        {"userId": 125, "name": "Mercedes", "city": "Guadalajara"},
+        {"userId": 126, "name": "Lily", "city": "Cancun"},
+    ]
+    (rule,) = result.flows[0].rules.values()
+    assert (rule.passed_records, rule.failed_records) == (7, 1)
+    assert result.flows[0].rows_written == 3
+
+
+def test_scd2_gives_the_worked_vector_in_two_updates(project: Project) -> None:
+    project.create("changes", f"SELECT * FROM ({EVENTS}) WHERE sequenceNum <> 5")
+    project.write(FLOW.replace("TYPE", '"2"'))
+    project.run()
+    project.sql(f"INSERT INTO changes SELECT * FROM ({EVENTS}) WHERE sequenceNum = 5")
+    project.run()
+    rows = project.sql("SELECT userId, city, __START_AT s, __END_AT e FROM users ORDER BY 1, 3")
+    assert [tuple(row.values()) for row in rows] == [
+        (123, "Monterrey", 1, 5),
+        (123, "Chihuahua", 5, 6),
+        (124, "Oaxaca", 1, None),
+        (125, "Tijuana", 2, 5),
+        (125, "Mexicali", 5, 6),
+        (125, "Guadalajara", 6, None),
+        (126, "Cancun", 2, None),
+    ]
+
+
+def test_full_refresh_of_a_target_forgets_its_helper_state(project: Project) -> None:
+    project.create("changes", EVENTS)
+    project.write(FLOW.replace("TYPE", "1"))
+    project.run()
+    project.run(full_refresh=("*",))
+    assert project.values("SELECT userId FROM users") == [124, 125, 126]
+
+
+def test_changed_keys_need_a_full_refresh(project: Project) -> None:
+    project.create("changes", EVENTS)
+    project.write(FLOW.replace("TYPE", "1"))
+    project.run()
+    project.write(FLOW.replace("TYPE", "2"))
+    with pytest.raises(GraphError) as caught:
+        project.run()
+    assert caught.value.code == "AUTOCDC_STATE_CHANGED"
+    assert project.run(full_refresh=("users",)).state == "COMPLETED"
+    assert len(project.sql("SELECT * FROM users")) == 7
+
+
+def test_several_flows_and_a_once_flow_fill_one_target(project: Project) -> None:
+    project.create("first", f"SELECT * FROM ({EVENTS}) WHERE sequenceNum < 5")
+    project.create("second", f"SELECT * FROM ({EVENTS}) WHERE sequenceNum = 5")
+    project.create("history", f"SELECT * FROM ({EVENTS}) WHERE sequenceNum = 6")
+    project.write("""
+        import dlt
+
+        dlt.create_streaming_table("users")
+        for name, source, once in (("a", "first", False), ("b", "second", False), ("c", "history", True)):
+            dlt.apply_changes(
+                target="users", source=source, keys=["userId"], sequence_by="sequenceNum",
+                apply_as_deletes="operation = 'DELETE'", name=name, once=once,
+                except_column_list=["operation", "sequenceNum"], stored_as_scd_type=2,
+            )
+    """)
+    project.run()
+    assert len(project.sql("SELECT * FROM users")) == 7
+    second = project.run()
+    assert {flow.flow: flow.status for flow in second.flows} == {
+        "a": "COMPLETED",
+        "b": "COMPLETED",
+        "c": "IDLE",
+    }
+    assert len(project.sql("SELECT * FROM users")) == 7
+
+
+def test_append_flows_union_into_one_table(project: Project) -> None:
+    project.create("first", "SELECT 1 AS id")
+    project.create("second", "SELECT 2 AS id, 'x' AS extra")
+    project.create("old", "SELECT 3 AS id")
+    project.write("""
+        from pyspark import pipelines as dp
+
+        dp.create_streaming_table("all_of_them", expect_all_or_drop={"positive": "id > 0"})
+
+        @dp.append_flow(target="all_of_them")
+        def from_first():
+            return spark.readStream.table("first")
+
+        @dp.append_flow(target="all_of_them")
+        def from_second():
+            return spark.readStream.table("second")
+
+        @dp.append_flow(target="all_of_them", once=True)
+        def backfill():
+            return spark.read.table("old")
+    """)
+    project.run()
+    project.run()
+    assert project.values("SELECT id FROM all_of_them") == [1, 2, 3]
+
+
+def test_null_keys_fail_the_flow_and_leave_the_table(project: Project) -> None:
+    project.create("changes", "SELECT CAST(NULL AS INT) AS id, 1 AS seq")
+    project.write("""
+        from pyspark import pipelines as dp
+
+        dp.create_streaming_table("t")
+        dp.create_auto_cdc_flow(target="t", source="changes", keys=["id"], sequence_by="seq")
+    """)
+    result = project.run()
+    assert result.state == "FAILED"
+    assert result.error is not None
+    assert result.error.code == "AUTOCDC_NULL_KEY"
+    assert project.sql("SELECT * FROM t") == []
