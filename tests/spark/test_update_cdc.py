@@ -1,8 +1,8 @@
 """AUTO CDC inside a pipeline: the contract's worked vectors, several flows, once, refresh."""
 
 import pytest
-from harness import Project
 
+from harness import Project
 from headwater.errors import GraphError
 
 EVENTS = """
@@ -91,7 +91,8 @@ def test_several_flows_and_a_once_flow_fill_one_target(project: Project) -> None
         import dlt
 
         dlt.create_streaming_table("users")
-        for name, source, once in (("a", "first", False), ("b", "second", False), ("c", "history", True)):
+        for name, source in (("a", "first"), ("b", "second"), ("c", "history")):
+            once = name == "c"
             dlt.apply_changes(
                 target="users", source=source, keys=["userId"], sequence_by="sequenceNum",
                 apply_as_deletes="operation = 'DELETE'", name=name, once=once,

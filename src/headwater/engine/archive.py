@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from headwater.engine.jars import ensure_jars
 from headwater.engine.java import find_java

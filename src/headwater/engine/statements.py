@@ -10,7 +10,7 @@ from typing import Any
 import sqlparse
 from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from headwater.engine.sql_text import SqlText
 from headwater.engine.state import PipelineState

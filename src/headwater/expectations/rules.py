@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - the name the field uses
+from pyspark.sql import functions as F
 
 from headwater.errors import DefinitionError, Location, nearest
 from headwater.graph.model import Action, Expectation

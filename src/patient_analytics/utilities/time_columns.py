@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - the name the field uses
+from pyspark.sql import functions as F
 
 FORMATS = (
     "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][.SSS][XXX]",

@@ -1,0 +1,43 @@
+"""What a run changes in PySpark: every row of the table exists there, acts and is undone."""
+
+import pyspark.pipelines as upstream
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
+
+from headwater.engine.patches import ACTIONS, PATCHES, patched_pyspark
+from headwater.graph.modules import FUNCTIONS, NOT_BUILT
+
+RUNS_NO_JOB = {"writeStream", "write", "writeTo"}
+
+
+def test_every_patched_attribute_is_pysparks_own() -> None:
+    assert [(o.__name__, name) for o, name, _ in PATCHES if name not in o.__dict__] == []
+    assert [name for name in ACTIONS if name not in ClassicDataFrame.__dict__] == []
+
+
+def test_patches_are_undone() -> None:
+    before = [owner.__dict__[name] for owner, name, _ in PATCHES]
+    with patched_pyspark():
+        changed = [owner.__dict__[name] for owner, name, _ in PATCHES]
+    assert [owner.__dict__[name] for owner, name, _ in PATCHES] == before
+    assert all(new is not old for new, old in zip(changed, before, strict=True))
+
+
+def test_upstream_names_are_all_known() -> None:
+    ours = {*FUNCTIONS, *NOT_BUILT}
+    theirs = set(upstream.__all__)
+    assert theirs - ours == set()
+
+
+def test_patched_methods_work_outside_an_evaluation(spark: SparkSession) -> None:
+    with patched_pyspark():
+        frame: DataFrame = spark.sql("SELECT 1 AS one")
+        assert frame.collect()[0].one == 1
+        assert frame.count() == 1
+
+
+@pytest.mark.parametrize("name", sorted(set(ACTIONS)))
+def test_every_action_is_a_method_or_property(name: str) -> None:
+    found = ClassicDataFrame.__dict__[name]
+    assert callable(found) or isinstance(found, property)

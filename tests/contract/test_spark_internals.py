@@ -1,0 +1,65 @@
+"""What we assume of Spark's and Delta's inside; an upgrade that changes it fails here."""
+
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from harness import Project
+from headwater.engine.sql_text import SqlText
+from headwater.engine.store import Store, register_table
+from headwater.names import TableName
+
+
+def test_registered_table_is_found_by_all_its_names(spark: SparkSession, tmp_path: Path) -> None:
+    name = TableName("main", "internals", "t")
+    store = Store(tmp_path)
+    path = store.table_path(name)
+    spark.range(3).write.format("delta").save(str(path))
+    register_table(spark, name, path, store)
+    register_table(spark, name, path, store)
+    counts = [spark.table(each).count() for each in ("main.internals.t", "internals.t")]
+    assert counts == [3, 3]
+    spark.sql("DROP TABLE main.internals.t")
+    assert not path.exists()
+    spark.sql("DROP SCHEMA internals CASCADE")
+
+
+def test_parser_tells_where_relations_stand(spark: SparkSession) -> None:
+    text = (
+        "WITH w AS (SELECT * FROM STREAM(`a b`.c) AS x) "
+        "SELECT (SELECT max(i) FROM d) FROM w JOIN e.f USING (i) JOIN STREAM g"
+    )
+    found = [
+        (r.parts, r.streaming, text[r.start : r.end]) for r in SqlText(spark, text).relations()
+    ]
+    assert sorted(found) == [
+        (("a b", "c"), True, "`a b`.c"),
+        (("d",), False, "d"),
+        (("e", "f"), False, "e.f"),
+        (("g",), True, "g"),
+    ]
+
+
+def test_parser_knows_commands(spark: SparkSession) -> None:
+    kinds = {
+        text: SqlText(spark, text).is_command
+        for text in ("SELECT 1", "INSERT INTO t SELECT 1", "CREATE TABLE t (a INT)", "SHOW TABLES")
+    }
+    assert list(kinds.values()) == [False, True, True, True]
+
+
+def test_observed_numbers_come_with_one_pass(project: Project, spark: SparkSession) -> None:
+    project.create("source", "SELECT id FROM range(100)")
+    project.write("""
+        import dlt
+
+        @dlt.table
+        @dlt.expect_or_drop("even", "id % 2 = 0")
+        def out():
+            return dlt.read("source")
+    """)
+    tracker = spark.sparkContext.statusTracker()
+    before = set(tracker.getJobIdsForGroup())
+    flow = project.run().flows[0]
+    assert (flow.rows_in, flow.rows_written) == (100, 50)
+    assert before <= set(tracker.getJobIdsForGroup())

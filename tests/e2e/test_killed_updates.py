@@ -1,0 +1,146 @@
+"""SIGKILL an update at random moments, then finish: the tables equal an undisturbed run's."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+
+HEADWATER = str(Path(sys.executable).with_name("headwater"))
+KILLS = 10
+
+BUNDLE = """
+bundle: {name: test}
+targets: {dev: {default: true}}
+resources:
+  volumes:
+    landing: {catalog_name: main, schema_name: s, name: landing}
+  pipelines:
+    flow: {catalog: main, schema: s, libraries: [{glob: {include: "p/**"}}]}
+"""
+
+SOURCE = """
+from pyspark import pipelines as dp
+from pyspark.sql import functions as F
+
+@dp.table
+def bronze():
+    return (
+        spark.readStream.format("cloudFiles")
+        .option("cloudFiles.format", "parquet")
+        .option("cloudFiles.maxFilesPerTrigger", 2)
+        .load("/Volumes/main/s/landing/events")
+    )
+
+@dp.table
+@dp.expect_or_drop("age", "age BETWEEN 0 AND 100")
+def silver():
+    return spark.readStream.table("bronze")
+
+for name, kind in (("latest", 1), ("history", 2)):
+    dp.create_streaming_table(name)
+    dp.create_auto_cdc_flow(
+        target=name, source="silver", keys=["id"], sequence_by="seq", stored_as_scd_type=kind,
+        apply_as_deletes="op = 'D'", except_column_list=["op", "seq"],
+    )
+
+@dp.materialized_view
+def totals():
+    return spark.read.table("silver").groupBy("id").agg(F.count("*").alias("n"))
+"""
+
+TABLES = ("bronze", "silver", "latest", "history", "totals")
+
+
+def make_bundle(folder: Path) -> Path:
+    (folder / "p").mkdir(parents=True)
+    (folder / "databricks.yml").write_text(BUNDLE)
+    (folder / "p" / "flow.py").write_text(SOURCE)
+    return folder
+
+
+def land(folder: Path, wave: int, seed: int) -> None:
+    """Write three files of 40 events each; sequences of later waves may be earlier ones."""
+    dice = random.Random(f"{seed}/{wave}")  # noqa: S311 - test data
+    landing = folder / ".headwater/dev/volumes/main/s/landing/events"
+    landing.mkdir(parents=True, exist_ok=True)
+    for number in range(3):
+        rows = [
+            {
+                "id": dice.randrange(12),
+                "seq": wave * 100 + number * 40 + row - dice.choice([0, 0, 150]),
+                "age": dice.randint(-20, 120),
+                "op": dice.choice(["U", "U", "U", "D"]),
+            }
+            for row in range(40)
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), landing / f"w{wave}-{number}.parquet")
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "HEADWATER_JVM_OPTIONS": "-XX:TieredStopAtLevel=1"}
+    return subprocess.Popen(
+        [HEADWATER, "run"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until_running(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "is RUNNING" in line:
+            return
+    raise AssertionError("the update never ran")
+
+
+def finish(folder: Path) -> float:
+    """Run an update to its end; give the seconds its flows took."""
+    process = start(folder)
+    until_running(process)
+    started = time.monotonic()
+    _, told = process.communicate(timeout=300)
+    assert process.returncode == 0, told
+    return time.monotonic() - started
+
+
+def contents(folder: Path) -> dict[str, list[str]]:
+    found = {}
+    for name in TABLES:
+        table = DeltaTable(folder / ".headwater/dev/tables/main/s" / name).to_pyarrow_table()
+        columns = sorted(set(table.column_names) - {"_rescued_data"})
+        rows = table.select(columns).to_pylist()
+        found[name] = sorted(json.dumps(row, default=str, sort_keys=True) for row in rows)
+    return found
+
+
+def test_killed_updates_lose_and_double_nothing(tmp_path: Path) -> None:
+    seed = random.randrange(10**6)  # noqa: S311 - printed when the test fails
+    dice = random.Random(seed)  # noqa: S311
+    killed, calm = make_bundle(tmp_path / "killed"), make_bundle(tmp_path / "calm")
+    land(killed, 0, seed)
+    seconds = finish(killed)
+    for wave in range(1, KILLS + 1):
+        land(killed, wave, seed)
+        process = start(killed)
+        until_running(process)
+        time.sleep(dice.uniform(0, seconds))  # the moment of the kill is what is being tried
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    finish(killed)
+    shutil.copytree(
+        killed / ".headwater/dev/volumes", calm / ".headwater/dev/volumes", dirs_exist_ok=True
+    )
+    finish(calm)
+    assert contents(killed) == contents(calm), f"seed {seed}"
