@@ -1,45 +1,12 @@
 """A user's mistake ends in two lines and exit status 1 or 2, never in a traceback."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-HEADWATER = str(Path(sys.executable).with_name("headwater"))
-BUNDLE = """
-bundle: {name: test}
-targets: {dev: {default: true}}
-resources:
-  pipelines:
-    flow: {catalog: main, schema: s, libraries: [{glob: {include: "p/**"}}]}
-"""
-
-
-def headwater(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [HEADWATER, *arguments],
-        cwd=folder,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
-def bundle(folder: Path, text: str = BUNDLE, source: str = "import dlt\n") -> Path:
-    (folder / "databricks.yml").write_text(text)
-    (folder / "p").mkdir()
-    (folder / "p" / "a.py").write_text(source)
-    return folder
-
-
-def refused(done: subprocess.CompletedProcess[str], code: str, status: int = 2) -> None:
-    lines = done.stderr.strip().splitlines()
-    assert (done.returncode, len(lines)) == (status, 2), done.stderr
-    assert lines[0].startswith(f"error: [{code}]")
-    assert lines[1].strip().startswith("fix: ")
+from command import bundle, headwater, refused
+from headwater.engine.lock import update_lock
 
 
 def test_missing_bundle(tmp_path: Path) -> None:
@@ -51,7 +18,7 @@ def test_missing_target(tmp_path: Path) -> None:
 
 
 def test_broken_yaml(tmp_path: Path) -> None:
-    refused(headwater("run", folder=bundle(tmp_path, "bundle: [")), "BUNDLE_YAML_INVALID")
+    refused(headwater("run", folder=bundle(tmp_path, text="bundle: [")), "BUNDLE_YAML_INVALID")
 
 
 def test_unknown_pipeline(tmp_path: Path) -> None:
@@ -86,9 +53,27 @@ def test_events_before_any_run(tmp_path: Path) -> None:
 
 def test_source_that_does_not_import(tmp_path: Path) -> None:
     folder = bundle(tmp_path, source="import no_such_module\n")
-    done = headwater("run", "--validate", folder=folder, HEADWATER_JVM_OPTIONS=QUICK)
+    done = headwater("run", "--validate", folder=folder)
     refused(done, "SOURCE_FAILED", status=1)
     assert "p/a.py:1" in done.stderr
 
 
-QUICK = "-XX:TieredStopAtLevel=1"
+def test_missing_landing_folder(tmp_path: Path) -> None:
+    source = """
+import dlt
+@dlt.table
+def events():
+    return (spark.readStream.format("cloudFiles").option("cloudFiles.format", "parquet")
+            .load("/Volumes/main/s/landing/nothing_here"))
+"""
+    folder = bundle(tmp_path, source=source)
+    refused(headwater("run", folder=folder), "SOURCE_PATH_NOT_FOUND", status=1)
+
+
+def test_second_update_at_the_same_time_is_refused(tmp_path: Path) -> None:
+    folder = bundle(tmp_path, source="import dlt\n@dlt.table\ndef t(): return spark.range(1)\n")
+    lock = folder / ".headwater/dev/pipelines/flow"
+    with update_lock(lock, "flow"):
+        done = headwater("run", "--json", folder=folder)
+    refused(done, "UPDATE_IN_PROGRESS", status=1)
+    assert str(os.getpid()) in done.stderr

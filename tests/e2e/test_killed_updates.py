@@ -5,8 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,18 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-HEADWATER = str(Path(sys.executable).with_name("headwater"))
-KILLS = 10
+from command import bundle, landing, start, until
 
-BUNDLE = """
-bundle: {name: test}
-targets: {dev: {default: true}}
-resources:
-  volumes:
-    landing: {catalog_name: main, schema_name: s, name: landing}
-  pipelines:
-    flow: {catalog: main, schema: s, libraries: [{glob: {include: "p/**"}}]}
-"""
+KILLS = 10
 
 SOURCE = """
 from pyspark import pipelines as dp
@@ -60,18 +49,9 @@ def totals():
 TABLES = ("bronze", "silver", "latest", "history", "totals")
 
 
-def make_bundle(folder: Path) -> Path:
-    (folder / "p").mkdir(parents=True)
-    (folder / "databricks.yml").write_text(BUNDLE)
-    (folder / "p" / "flow.py").write_text(SOURCE)
-    return folder
-
-
 def land(folder: Path, wave: int, seed: int) -> None:
     """Write three files of 40 events each; sequences of later waves may be earlier ones."""
     dice = random.Random(f"{seed}/{wave}")  # noqa: S311 - test data
-    landing = folder / ".headwater/dev/volumes/main/s/landing/events"
-    landing.mkdir(parents=True, exist_ok=True)
     for number in range(3):
         rows = [
             {
@@ -82,33 +62,13 @@ def land(folder: Path, wave: int, seed: int) -> None:
             }
             for row in range(40)
         ]
-        pq.write_table(pa.Table.from_pylist(rows), landing / f"w{wave}-{number}.parquet")
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "HEADWATER_JVM_OPTIONS": "-XX:TieredStopAtLevel=1"}
-    return subprocess.Popen(
-        [HEADWATER, "run"],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def until_running(process: subprocess.Popen[str]) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "is RUNNING" in line:
-            return
-    raise AssertionError("the update never ran")
+        pq.write_table(pa.Table.from_pylist(rows), landing(folder) / f"w{wave}-{number}.parquet")
 
 
 def finish(folder: Path) -> float:
     """Run an update to its end; give the seconds its flows took."""
-    process = start(folder)
-    until_running(process)
+    process = start("run", folder=folder)
+    until(process, "is RUNNING")
     started = time.monotonic()
     _, told = process.communicate(timeout=300)
     assert process.returncode == 0, told
@@ -128,13 +88,13 @@ def contents(folder: Path) -> dict[str, list[str]]:
 def test_killed_updates_lose_and_double_nothing(tmp_path: Path) -> None:
     seed = random.randrange(10**6)  # noqa: S311 - printed when the test fails
     dice = random.Random(seed)  # noqa: S311
-    killed, calm = make_bundle(tmp_path / "killed"), make_bundle(tmp_path / "calm")
+    killed, calm = bundle(tmp_path / "killed", SOURCE), bundle(tmp_path / "calm", SOURCE)
     land(killed, 0, seed)
     seconds = finish(killed)
     for wave in range(1, KILLS + 1):
         land(killed, wave, seed)
-        process = start(killed)
-        until_running(process)
+        process = start("run", folder=killed)
+        until(process, "is RUNNING")
         time.sleep(dice.uniform(0, seconds))  # the moment of the kill is what is being tried
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
