@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from harness import Project
@@ -48,18 +49,28 @@ def test_parser_knows_commands(spark: SparkSession) -> None:
     assert list(kinds.values()) == [False, True, True, True]
 
 
-def test_observed_numbers_come_with_one_pass(project: Project, spark: SparkSession) -> None:
-    project.create("source", "SELECT id FROM range(100)")
-    project.write("""
+def records_read(spark: SparkSession) -> int:
+    """How many records all stages of the session have read so far."""
+    no_quantiles = spark.sparkContext._gateway.new_array(spark._jvm.double, 0)
+    stages = spark._jsc.sc().statusStore().stageList(None, False, False, no_quantiles, None)
+    return sum(stages.apply(index).inputRecords() for index in range(stages.size()))
+
+
+@pytest.mark.parametrize("read", ["spark.read.table", "spark.readStream.table"])
+def test_rules_are_counted_in_the_pass_that_writes(
+    project: Project, spark: SparkSession, read: str
+) -> None:
+    project.create("source", "SELECT id FROM range(10000)")
+    project.write(f"""
         import dlt
 
         @dlt.table
         @dlt.expect_or_drop("even", "id % 2 = 0")
+        @dlt.expect("small", "id < 10")
         def out():
-            return dlt.read("source")
+            return {read}("source")
     """)
-    tracker = spark.sparkContext.statusTracker()
-    before = set(tracker.getJobIdsForGroup())
+    before = records_read(spark)
     flow = project.run().flows[0]
-    assert (flow.rows_in, flow.rows_written) == (100, 50)
-    assert before <= set(tracker.getJobIdsForGroup())
+    assert (flow.rows_in, flow.rows_written) == (10_000, 5_000)
+    assert 10_000 <= records_read(spark) - before < 12_000
