@@ -26,8 +26,8 @@ def silver():
 """
 
 
-def land(folder: Path, name: str, **columns: list[object]) -> None:
-    pq.write_table(pa.table(columns), landing(folder) / f"{name}.parquet")
+def land(folder: Path, file: str, **columns: list[object]) -> None:
+    pq.write_table(pa.table(columns), landing(folder) / f"{file}.parquet")
 
 
 @pytest.fixture(scope="module")

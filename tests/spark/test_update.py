@@ -3,7 +3,7 @@
 import pytest
 
 from harness import Project
-from headwater.errors import GraphError
+from headwater.errors import GraphError, UpdateError, UsageError
 
 STREAM_AND_VIEW = """
     from pyspark import pipelines as dp
@@ -235,3 +235,177 @@ def test_event_log_holds_quality_lineage_and_states(project: Project) -> None:
         if event["event_type"] == "update_progress"
     ]
     assert states == ["INITIALIZING", "SETTING_UP_TABLES", "RUNNING", "COMPLETED"]
+
+
+def test_table_dropped_by_hand_is_rebuilt_from_its_source(project: Project) -> None:
+    project.create("source", "SELECT * FROM VALUES (1, 'a'), (2, 'b') t(id, kind)")
+    project.write(STREAM_AND_VIEW)
+    project.run()
+    project.sql("DROP TABLE events")
+    project.run()
+    assert project.values("SELECT id FROM events") == [1, 2]
+
+
+def test_columns_added_to_a_query_are_added_to_its_table(project: Project) -> None:
+    project.create("source", "SELECT 1 AS id, 'a' AS kind")
+    project.write(STREAM_AND_VIEW)
+    project.run()
+    project.write(
+        STREAM_AND_VIEW.replace(
+            'spark.readStream.table("source")',
+            'spark.readStream.table("source").withColumn("more", F.lit(7))',
+        ).replace('groupBy("kind")', 'groupBy("kind", "more")')
+    )
+    assert project.run().state == "COMPLETED"
+    assert project.sql("SELECT id, more FROM events") == [{"id": 1, "more": None}]
+    project.sql("INSERT INTO source VALUES (2, 'b')")
+    project.run()
+    assert project.values("SELECT more FROM events WHERE id = 2") == [7]
+
+
+def test_declared_properties_land_on_the_table(project: Project) -> None:
+    project.write("""
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view(
+            comment="it's here", table_properties={"quality": "gold"}, partition_cols=["k"],
+            schema="id BIGINT COMMENT 'the key', k BIGINT",
+        )
+        def plain():
+            return spark.range(4).selectExpr("id", "id % 2 AS k")
+
+        @dp.table(cluster_by=["id"], table_properties={"delta.enableChangeDataFeed": "true"})
+        def clustered():
+            return spark.range(4)
+    """)
+    project.run()
+    (detail,) = project.sql("DESCRIBE DETAIL SCHEMA.plain")
+    assert (detail["description"], detail["partitionColumns"]) == ("it's here", ["k"])
+    assert detail["properties"]["quality"] == "gold"
+    (detail,) = project.sql("DESCRIBE DETAIL SCHEMA.clustered")
+    assert detail["clusteringColumns"] == ["id"]
+    assert detail["properties"]["delta.enableChangeDataFeed"] == "true"
+    assert project.run().state == "COMPLETED"
+
+
+def test_private_tables_are_read_inside_and_not_seen_outside(project: Project) -> None:
+    project.write("""
+        import dlt
+
+        @dlt.table(private=True)
+        def inner():
+            return spark.range(3)
+
+        @dlt.table
+        def outer():
+            return dlt.read("inner")
+    """)
+    project.run()
+    assert [row["tableName"] for row in project.sql("SHOW TABLES IN SCHEMA")] == ["outer"]
+    assert project.values("SELECT id FROM outer") == [0, 1, 2]
+
+
+def test_expectations_on_views_are_enforced_and_counted(project: Project) -> None:
+    project.create("source", "SELECT id FROM range(10)")
+    project.write("""
+        import dlt
+
+        @dlt.view
+        @dlt.expect_or_drop("even", "id % 2 = 0")
+        def evens():
+            return dlt.read_stream("source")
+
+        @dlt.table
+        def out():
+            return dlt.read_stream("evens")
+    """)
+    flow = project.run().flows[0]
+    assert project.values("SELECT id FROM out") == [0, 2, 4, 6, 8]
+    (rule,) = flow.rules.values()
+    assert (rule.dataset, rule.passed_records, rule.failed_records) == (
+        f"main.{project.schema}.evens",
+        5,
+        5,
+    )
+
+
+def test_configuration_widgets_and_volumes_reach_the_source(spark, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    project = Project(spark, tmp_path, {"my.key": "from bundle", "catalog": "c1"})
+    (project.landing / "a.json").write_text('{"x": 1}\n')
+    project.write("""
+        import dlt
+        from pyspark.sql.functions import lit
+
+        dbutils.widgets.text("catalog", "default")
+        WIDGET = dbutils.widgets.get("catalog")
+        FILES = [each.name for each in dbutils.fs.ls("VOLUME")]
+        display(FILES)
+
+        @dlt.table
+        def out():
+            read = spark.read.schema("x INT").json("VOLUME/a.json")
+            return read.withColumns({
+                "key": lit(spark.conf.get("my.key")), "widget": lit(WIDGET),
+                "file": lit(FILES[0]),
+            })
+    """)
+    project.run()
+    assert project.sql("SELECT * FROM out") == [
+        {"x": 1, "key": "from bundle", "widget": "c1", "file": "a.json"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "df.count()",
+        "df.toPandas()",
+        "df.write.saveAsTable('x')",
+        "df.show()",
+        "spark.sql('CREATE TABLE x (a INT)')",
+        "df.writeStream",
+    ],
+)
+def test_side_effects_are_refused_even_when_swallowed(project: Project, action: str) -> None:
+    project.write(f"""
+        import dlt
+
+        @dlt.table
+        def out():
+            df = spark.range(3)
+            try:
+                {action}
+            except Exception:
+                pass
+            return df
+    """)
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    assert caught.value.code == "SIDE_EFFECT_IN_DATASET"
+    assert str(caught.value.where).endswith("main.py:8")
+
+
+def test_reset_is_refused_by_name_and_passed_over_in_all(project: Project) -> None:
+    project.create("source", "SELECT 1 AS id")
+    project.write("""
+        import dlt
+
+        @dlt.table(table_properties={"pipelines.reset.allowed": "false"})
+        def kept():
+            return dlt.read_stream("source")
+    """)
+    project.run()
+    project.sql("DELETE FROM source")
+    project.sql("INSERT INTO source VALUES (2)")
+    with pytest.raises(UpdateError) as caught:
+        project.run(full_refresh=("kept",))
+    assert caught.value.code == "TABLE_NOT_RESETTABLE"
+    assert project.values("SELECT id FROM kept") == [1]
+
+
+def test_unknown_table_in_a_selection_names_the_nearest(project: Project) -> None:
+    project.write("import dlt\n\n@dlt.table\ndef events():\n    return spark.range(1)\n")
+    with pytest.raises(UsageError) as caught:
+        project.run(refresh=("event",))
+    assert caught.value.code == "DATASET_UNKNOWN"
+    assert "events" in caught.value.hint

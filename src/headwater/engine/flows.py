@@ -20,6 +20,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from headwater import cdc
 from headwater.engine.progress import BatchProgress, ProgressReader
 from headwater.engine.reads import FlowReads
+from headwater.engine.tables import overwrite
 from headwater.expectations.rules import QualityCounts
 from headwater.graph.model import Dataset, Flow, FlowKind
 from headwater.names import TableName
@@ -79,19 +80,13 @@ class FlowRun:
             self.reads.query(self.flow), self.dataset, self.flow.name, self.reads.show_records
         )
         if self.flow.kind is FlowKind.COMPLETE:
-            self._batch(lambda: self._overwrite(frame))
+            self._batch(lambda: overwrite(frame, self.dataset, self.path))
         elif self.flow.once and self.flow.change:
             self._batch(lambda: self._apply_changes(frame, 0))
         elif self.flow.once:
             self._batch(lambda: self._append_once(frame))
         else:
             self._stream(frame)
-
-    def _overwrite(self, frame: DataFrame) -> None:
-        writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-        if self.dataset.partition_cols:
-            writer = writer.partitionBy(*self.dataset.partition_cols)
-        writer.save(str(self.path))
 
     def _append_once(self, frame: DataFrame) -> None:
         writer = frame.write.format("delta").mode("append").option("mergeSchema", "true")

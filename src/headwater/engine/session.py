@@ -6,6 +6,7 @@ the session knows (`catalog`) and the JVM below it (`jvm`).
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ def spark_session(
         SettingError: no usable Java, jars that can't be had, a JVM that does not start.
     """
     jars = ensure_jars(settings)
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).disabled = True  # they print Spark's errors, values and all
     jvm = start_jvm(
         find_java(settings),
         jars,
@@ -93,6 +96,7 @@ def _defaults(
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": _DELTA_CATALOG,
         "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.sources.default": "delta",
         "spark.sql.warehouse.dir": (state / "warehouse").absolute().as_uri(),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.streaming.numRecentProgressUpdates": "10000",

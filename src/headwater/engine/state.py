@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from headwater.engine.store import folder_name
+from headwater.engine.store import folder_name, table_folder
 from headwater.names import TableName
 
 
@@ -47,21 +47,21 @@ class PipelineState:
 
     def checkpoint(self, table: TableName, flow: str, generation: int) -> Path:
         """Folder of a flow's streaming checkpoint."""
-        parts = (folder_name(str(table)), folder_name(flow), str(generation))
+        parts = (table_folder(table), folder_name(flow), str(generation))
         return self.root.joinpath("checkpoints", *parts)
 
     def source(self, table: TableName, flow: str, generation: int, number: int) -> Path:
         """Folder of the `number`-th Auto Loader source of a flow."""
-        parts = (folder_name(str(table)), folder_name(flow), str(generation), str(number))
+        parts = (table_folder(table), folder_name(flow), str(generation), str(number))
         return self.root.joinpath("autoloader", *parts)
 
     def changes(self, table: TableName, generation: int) -> Path:
         """Folder of the hidden helper state of an AUTO CDC target."""
-        return self.root.joinpath("cdc", folder_name(str(table)), str(generation))
+        return self.root.joinpath("cdc", table_folder(table), str(generation))
 
     def private_table(self, table: TableName) -> Path:
         """Folder of a table that only the pipeline sees."""
-        return self.root / "private" / folder_name(str(table))
+        return self.root / "private" / table_folder(table)
 
     def load(self, table: TableName) -> TableState | None:
         """Read what is remembered of a table; None when the pipeline never made it."""
@@ -89,4 +89,4 @@ class PipelineState:
             self.save(table, replace(state, once_done=(*state.once_done, flow)))
 
     def _file(self, table: TableName) -> Path:
-        return self.root / "tables" / f"{folder_name(str(table))}.json"
+        return self.root / "tables" / f"{table_folder(table)}.json"

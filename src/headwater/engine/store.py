@@ -15,21 +15,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote as percent_encode
-from urllib.parse import unquote
 
 from pyspark.sql import SparkSession
 
 from headwater.errors import UsageError, nearest
 from headwater.names import TableName, quote
 
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 _VOLUME = re.compile(r"^(?:dbfs:)?/Volumes/([^/]+)/([^/]+)/([^/]+)(/.*)?$")
 
 
 def folder_name(identifier: str) -> str:
-    """Turn any identifier into a safe folder name, reversibly."""
-    encoded = percent_encode(identifier.lower(), safe="-_ ")
-    return encoded.replace(".", "%2E").replace(" ", "%20")
+    """Turn any identifier into a safe folder name, reversibly.
+
+    Not percent-encoding: Hadoop and delta-rs would take that for part of a URL.
+    """
+    return "".join(
+        chr(byte) if chr(byte) in _PLAIN else f"~{byte:02x}" for byte in identifier.lower().encode()
+    )
+
+
+def identifier_of(folder: str) -> str:
+    """Turn a folder name of `folder_name` back."""
+    raw = re.sub(rb"~([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), folder.encode())
+    return raw.decode(errors="replace")
+
+
+def table_folder(name: TableName) -> str:
+    """Make one folder name of a table's full name."""
+    return ".".join(map(folder_name, (name.catalog, name.schema, name.table)))
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,7 @@ class Store:
     def tables(self) -> Iterator[TableName]:
         """List the Delta tables on disk, by their folders; reads no table."""
         for log in sorted((self.root / "tables").glob("*/*/*/_delta_log")):
-            yield TableName(*map(unquote, log.parts[-4:-1]))
+            yield TableName(*map(identifier_of, log.parts[-4:-1]))
 
     def local_path(self, path: str) -> str:
         """Resolve a `/Volumes/catalog/schema/volume/...` path; give others back as they are.
@@ -87,7 +101,7 @@ class Store:
     def volumes(self) -> list[str]:
         """List the volumes on disk as `catalog.schema.volume`."""
         found = sorted((self.root / "volumes").glob("*/*/*"))
-        return [".".join(map(unquote, each.parts[-3:])) for each in found]
+        return [".".join(map(identifier_of, each.parts[-3:])) for each in found]
 
     def catalogs(self) -> list[str]:
         """List the catalogs that have tables on disk."""

@@ -7,12 +7,13 @@ can't write (clustering, column mapping, ...) by Spark. Every step is safe to re
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deltalake import DeltaTable, Schema
 from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from headwater import cdc
@@ -66,6 +67,12 @@ class Tables:
             register_table(self.spark, dataset.name, path, self.store)
         return state
 
+    def notice_dropped(self, datasets: Iterable[Dataset]) -> None:
+        """Mark tables that were dropped by hand, so that they are rebuilt from their sources."""
+        for dataset in datasets:
+            if dataset.kind is not DatasetKind.VIEW and not is_delta(self.path(dataset)):
+                self.begin_reset(dataset)
+
     def begin_reset(self, dataset: Dataset) -> None:
         """Note that a full refresh of the table was asked for; `set_up` carries it out."""
         state = self.state.load(dataset.name)
@@ -80,7 +87,7 @@ class Tables:
             return state
         path = self.path(dataset)
         if is_delta(path):
-            self._empty(dataset, schema, path)
+            overwrite(placeholder(self.spark, schema, False), dataset, path)
         done = TableState(
             dataset.kind.value if dataset.kind else "",
             generation=state.generation + 1,
@@ -88,12 +95,6 @@ class Tables:
         )
         self.state.save(dataset.name, done)
         return done
-
-    def _empty(self, dataset: Dataset, schema: StructType, path: Path) -> None:
-        writer = placeholder(self.spark, schema, False).write.format("delta").mode("overwrite")
-        if dataset.partition_cols:
-            writer = writer.partitionBy(*dataset.partition_cols)
-        writer.option("overwriteSchema", "true").save(str(path))
 
     def _check_owner(self, dataset: Dataset, exists: bool) -> None:
         if exists and not dataset.path:
@@ -157,8 +158,7 @@ class Tables:
             ) from error
 
     def _evolve(self, dataset: Dataset, schema: StructType, path: Path) -> None:
-        table = DeltaTable(path)
-        metadata = table.metadata()
+        metadata = DeltaTable(path).metadata()
         wanted = {
             key: value
             for key, value in dataset.table_properties.items()
@@ -173,7 +173,7 @@ class Tables:
             )
         if dataset.kind is DatasetKind.STREAMING_TABLE:
             self._check_partitions(dataset, metadata.partition_columns)
-            self._widen(dataset, schema, table, path)
+            self._widen(dataset, schema, path)
 
     def _check_partitions(self, dataset: Dataset, present: list[str]) -> None:
         if list(dataset.partition_cols) != present:
@@ -186,8 +186,8 @@ class Tables:
                 dataset=str(dataset.name),
             )
 
-    def _widen(self, dataset: Dataset, schema: StructType, table: DeltaTable, path: Path) -> None:
-        present = StructType.fromJson(_json(table))
+    def _widen(self, dataset: Dataset, schema: StructType, path: Path) -> None:
+        present = table_schema(path)
         if _covers(present, schema):
             return
         frame = placeholder(self.spark, _nullable(schema), False)
@@ -202,6 +202,25 @@ class Tables:
                 hint=f"Run once with --full-refresh {dataset.name}, or keep the column's type.",
                 dataset=str(dataset.name),
             ) from error
+
+
+def overwrite(frame: DataFrame, dataset: Dataset, path: Path) -> None:
+    """Replace a table's rows and columns in one commit; layout as the dataset declares it.
+
+    An overwrite makes Delta forget clustering, which is then declared again.
+    """
+    writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    if dataset.partition_cols:
+        writer = writer.partitionBy(*dataset.partition_cols)
+    writer.save(str(path))
+    if dataset.cluster_by:
+        columns = ", ".join(map(quote, dataset.cluster_by))
+        frame.sparkSession.sql(f"ALTER TABLE delta.{quote(str(path))} CLUSTER BY ({columns})")
+
+
+def table_schema(path: Path) -> StructType:
+    """Read a Delta table's columns; runs no job."""
+    return StructType.fromJson(json.loads(DeltaTable(path).schema().to_json()))
 
 
 def is_delta(path: Path) -> bool:
@@ -256,11 +275,6 @@ def _covers(present: StructType, wanted: StructType) -> bool:
         and have[column.name.lower()].simpleString() == column.dataType.simpleString()
         for column in wanted
     )
-
-
-def _json(table: DeltaTable) -> dict[str, object]:
-    told: dict[str, object] = json.loads(table.schema().to_json())
-    return told
 
 
 def _literal(text: str) -> str:

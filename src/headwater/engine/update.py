@@ -174,15 +174,17 @@ class Updater:
         self, registry: Registry, state: PipelineState, request: UpdateRequest, journal: Journal
     ) -> UpdateResult:
         journal.state("INITIALIZING")
-        graph = self._resolve(registry, state, save=True)
-        journal.defined(graph)
-        chosen = self._select(graph, request)
         tables = Tables(self.spark, self.store, state)
+        tables.notice_dropped(registry.datasets.values())
+        graph = self._resolve(registry, state, save=True)
+        chosen = self._select(graph, request)
         resets = self._resets(graph, request)
         if resets:
             journal.state("RESETTING")
             for name in sorted(resets):
                 tables.begin_reset(graph.datasets[name])
+            graph = self._resolve(registry, state, save=True)  # sources start anew as well
+        journal.defined(graph)
         journal.state("SETTING_UP_TABLES")
         states = _set_up(graph, tables)
         runs = FlowAttempts(
