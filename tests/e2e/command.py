@@ -16,7 +16,13 @@ resources:
   volumes:
     landing: {catalog_name: main, schema_name: s, name: landing}
   pipelines:
-    flow: {catalog: main, schema: s, libraries: [{glob: {include: "p/**"}}]}
+    flow:
+      catalog: main
+      schema: s
+      libraries: [{glob: {include: "p/**"}}]
+      configuration:  # tiny data: compiling queries takes longer than running them
+        spark.sql.codegen.wholeStage: "false"
+        spark.sql.codegen.factoryMode: NO_CODEGEN
 """
 
 

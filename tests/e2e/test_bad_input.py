@@ -67,7 +67,7 @@ def events():
             .load("/Volumes/main/s/landing/nothing_here"))
 """
     folder = bundle(tmp_path, source=source)
-    refused(headwater("run", folder=folder), "SOURCE_PATH_NOT_FOUND", status=1)
+    refused(headwater("run", "--json", folder=folder), "SOURCE_PATH_NOT_FOUND", status=1)
 
 
 def test_second_update_at_the_same_time_is_refused(tmp_path: Path) -> None:

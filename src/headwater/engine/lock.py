@@ -11,15 +11,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from headwater.errors import UpdateInProgress
 
 
 @contextmanager
-def update_lock(folder: Path, pipeline: str) -> Iterator[None]:
+def update_lock(folder: Path, pipeline: str, driver: int | None = None) -> Iterator[None]:
     """Hold a pipeline's lock for the length of a `with` block.
+
+    The JVM of a killed holder may outlive it for some seconds and still commit; it is ended
+    before the lock is given.
+
+    Args:
+        driver: process id of the Spark driver's JVM.
 
     Raises:
         UpdateInProgress: UPDATE_IN_PROGRESS, with the process that holds it and since when.
@@ -32,19 +40,39 @@ def update_lock(folder: Path, pipeline: str) -> Iterator[None]:
     except Timeout:
         raise _held(pipeline, holder) from None
     try:
+        _end_orphan(_read(holder).get("driver"))
         started = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        holder.write_text(json.dumps({"pid": os.getpid(), "started": started}))
+        told = {"pid": os.getpid(), "started": started, "driver": driver}
+        holder.write_text(json.dumps(told))
         yield
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
 
 
-def _held(pipeline: str, holder: Path) -> UpdateInProgress:
+def _read(holder: Path) -> dict[str, Any]:
     try:
-        told = json.loads(holder.read_text())
-    except (OSError, ValueError):  # the holder is just starting or just leaving
-        told = {}
+        told: dict[str, Any] = json.loads(holder.read_text())
+    except (OSError, ValueError):  # nobody, or a holder that is just starting or leaving
+        return {}
+    return told
+
+
+def _end_orphan(driver: object) -> None:
+    """End the JVM that a killed holder left behind; do nothing when it has gone."""
+    if not isinstance(driver, int):
+        return
+    try:
+        process = psutil.Process(driver)
+        if "PythonGatewayServer" in " ".join(process.cmdline()):
+            process.kill()
+            process.wait(timeout=10)
+    except psutil.Error:
+        return
+
+
+def _held(pipeline: str, holder: Path) -> UpdateInProgress:
+    told = _read(holder)
     pid, started = told.get("pid", "unknown"), told.get("started", "just now")
     return UpdateInProgress(
         "UPDATE_IN_PROGRESS",

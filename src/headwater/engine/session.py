@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
@@ -128,6 +129,12 @@ def share_session_catalog(spark: SparkSession, catalogs: Sequence[str]) -> None:
     manager = spark._jsparkSession.sessionState().catalogManager()
     for name in catalogs:
         manager.catalog(name).setDelegateCatalog(manager.v2SessionCatalog())
+
+
+def driver_pid(spark: SparkSession) -> int:
+    """Give the process id of the session's JVM."""
+    jvm: Any = spark._jvm
+    return int(jvm.java.lang.ProcessHandle.current().pid())
 
 
 def _forget_gateway() -> None:

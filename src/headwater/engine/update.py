@@ -27,6 +27,7 @@ from headwater.engine.journal import FlowSummary, Journal
 from headwater.engine.lock import update_lock
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler
+from headwater.engine.session import driver_pid
 from headwater.engine.source import load_source
 from headwater.engine.state import PipelineState, TableState
 from headwater.engine.store import Store, create_schema
@@ -112,7 +113,10 @@ class Updater:
                 graph = self._resolve(registry, state, save=False)
             self._select(graph, request)
             return UpdateResult("COMPLETED", (), (), graph)
-        with update_lock(state.root, self.spec.key), self._source_code() as registry:
+        with (
+            update_lock(state.root, self.spec.key, driver_pid(self.spark)),
+            self._source_code() as registry,
+        ):
             return self._with_restarts(registry, state, request)
 
     def _source_code(self) -> Any:
