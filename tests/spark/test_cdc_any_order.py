@@ -34,6 +34,8 @@ class Case:
     untracked: tuple[str, ...] = ()
     null_keeps: tuple[str, ...] = ()
     has_lists: bool = False
+    has_struct: bool = False
+    truncates: tuple[int, ...] = ()
     columns: tuple[str, ...] = COLUMNS
 
 
@@ -52,7 +54,7 @@ CASES = [
     Case("scd1_lean", change(**KEPT, apply_as_deletes=None), columns=("seq", *COLUMNS)),
     Case("scd1_tombstones", change(**KEPT), "UUUD", columns=("seq", *COLUMNS)),
     Case("scd1_sequence_left_out", change(), "UUUD"),
-    Case("scd1_truncates", change(apply_as_truncates="op = 'T'"), "UUUUUD"),
+    Case("scd1_truncates", change(apply_as_truncates="op = 'T'"), "UUUUUD", truncates=(3, 1)),
     Case("scd1_ignore_nulls", change(ignore_null_updates=True), "UUUD", null_keeps=COLUMNS),
     Case("scd1_columns_to_update", change(columns_to_update="cols"), "UUUD", has_lists=True),
     Case(
@@ -60,6 +62,7 @@ CASES = [
         change(ignore_null_columns=("a",), apply_as_truncates="op = 'T'"),
         "UUUUUD",
         null_keeps=("a",),
+        truncates=(2, 3),
     ),
     Case(
         "scd2_lean",
@@ -86,10 +89,8 @@ CASES = [
         "UUUUD",
         has_lists=True,
     ),
-    Case("scd1_struct", change(sequence_by=F.struct("seq", "tie")), "UUUD")
-    if False
-    else Case("scd1_struct", change(sequence_by="struct(seq, tie)"), "UUUD"),
-    Case("scd2_struct", change(scd_type=2, sequence_by="struct(seq, tie)"), "UUUD"),
+    Case("scd1_struct", change(sequence_by="struct(seq, tie)"), "UUUD", has_struct=True),
+    Case("scd2_struct", change(sequence_by="struct(seq, tie)", scd_type=2), has_struct=True),
 ]
 
 
@@ -99,7 +100,7 @@ def random_events(chance: random.Random, case: Case) -> list[tuple]:
     events = []
     for _ in range(chance.randint(3, 14)):
         key, seq = chance.randrange(KEYS), (chance.randrange(8), 0)
-        if "struct" in case.name:
+        if case.has_struct:
             seq = (chance.randrange(3), chance.randrange(3))
         operation = chance.choice(case.operations)
         fresh = {"a": chance.choice(("x", "y", None)), "b": chance.choice((1, 2, None))}
@@ -108,8 +109,6 @@ def random_events(chance: random.Random, case: Case) -> list[tuple]:
             written = tuple(sorted(chance.sample(COLUMNS, chance.randrange(3))))
         value, written = values.setdefault((key, seq), (fresh, written))
         events.append((key, seq, operation, value, written))
-    if "truncates" in case.name and chance.random() < 0.0:
-        events.append((None, (chance.randrange(8), 0), "T", dict.fromkeys(COLUMNS), None))
     return events
 
 
@@ -126,10 +125,12 @@ def rows_of(part: int, events: list[tuple], chance: random.Random) -> list[tuple
 
 
 def expected(part: int, events: list[tuple], case: Case) -> set[tuple]:
-    as_struct = "struct" in case.name
-    simple = [(k, s if as_struct else s[0], o, {"seq": s[0], **v}, w) for k, s, o, v, w in events]
+    known = [
+        (key, seq if case.has_struct else seq[0], op, {"seq": seq[0], **values}, written)
+        for key, seq, op, values, written in events
+    ]
     table = final_table(
-        simple,
+        known + [(None, seq, "T", {}, None) for seq in case.truncates],
         case.columns,
         scd_type=case.change.scd_type,
         untracked=case.untracked,
@@ -148,6 +149,8 @@ def test_cdc_any_order_gives_the_reference(case: Case, spark: SparkSession, tmp_
             part = number * ORDERS + order
             rows += rows_of(part, events, chance)
             wanted |= expected(part, events, case)
+    for seq in case.truncates:
+        rows.append((chance.randrange(BATCHES), None, None, seq, 0, "T", None, None, None))
     source = spark.createDataFrame(rows, f"batch int, {SOURCE}").cache()
     target = Target(spark, tmp_path, case.change).create(source.drop("batch"))
     for number in range(BATCHES):

@@ -1,1 +1,21 @@
+"""Auto CDC: apply streams of changes to Delta tables, as SCD type 1 or 2.
 
+`check_change` and `target_schema` look at a definition, `apply_batch` writes one batch of
+events. How rows are derived is in `rows` (SCD1) and `versions` (SCD2), what is remembered beside
+a target in `memory`. What does not live here: streams, checkpoints and the creation of tables.
+"""
+
+from headwater.cdc.batch import ChangeCounts, ChangeTarget, apply_batch
+from headwater.cdc.checks import check_change
+from headwater.cdc.drift import check_drift, describe_change
+from headwater.cdc.plan import target_schema
+
+__all__ = [
+    "ChangeCounts",
+    "ChangeTarget",
+    "apply_batch",
+    "check_change",
+    "check_drift",
+    "describe_change",
+    "target_schema",
+]

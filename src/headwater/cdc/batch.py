@@ -1,0 +1,256 @@
+"""Apply one batch of change events to a target: the order of work, reads and commits.
+
+A batch ends in at most one commit of the memory and one of the target, in this order. What rows
+follow from events is decided in `rows` and `versions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from headwater.cdc.columns import (
+    ACTION,
+    FROM_BATCH,
+    FROM_MEMORY,
+    INSERT,
+    KEEP,
+    OP,
+    ORIGIN,
+    REMEMBER,
+    REMOVE,
+    TRUNCATE,
+    UPDATE,
+    col,
+    cols,
+)
+from headwater.cdc.events import (
+    BatchFacts,
+    check_events,
+    event_columns,
+    events_of,
+    guarded,
+    keys_of,
+)
+from headwater.cdc.memory import EventMemory, apply_truncates, truncates_of
+from headwater.cdc.plan import ChangePlan, Memory, plan_change, target_schema
+from headwater.cdc.rows import changed_rows, first_rows
+from headwater.cdc.target import TargetTable, target_entries
+from headwater.cdc.versions import changed_versions, first_versions, version_rows
+from headwater.graph.model import AutoCdc
+
+
+@dataclass(frozen=True)
+class ChangeTarget:
+    """Where the changes of a flow go.
+
+    Attributes:
+        path: folder of the target's Delta table, which exists with `target_schema`.
+        state_path: folder for what is remembered beside the target; shared by its flows, and
+            dropped together with the target's rows on a full refresh.
+        name: the dataset, for messages.
+        flow_id: the flow and its checkpoint. Batches are told apart by their events' sequence and
+            not by their number, so nothing is skipped because of it.
+        change: what to do with the events.
+    """
+
+    path: str
+    state_path: str
+    name: str
+    flow_id: str
+    change: AutoCdc
+
+
+@dataclass(frozen=True)
+class ChangeCounts:
+    """Rows of the target that a batch inserted or updated, and rows that it removed.
+
+    A delete in SCD type 2 closes a row, which is an update.
+    """
+
+    upserted: int
+    deleted: int
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One batch on its way."""
+
+    batch_id: int
+    target: ChangeTarget
+    plan: ChangePlan
+    table: TargetTable
+
+    @property
+    def memory(self) -> EventMemory:
+        return EventMemory(self.table.spark, self.target.state_path, self.plan)
+
+
+def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> ChangeCounts:
+    """Apply a batch of change events to a target.
+
+    The target's rows depend only on the set of all events that were applied, not on their order,
+    batches or repetition. The target gets at most one commit, so readers see all of a batch or
+    nothing. What is remembered is committed before; a kill at any moment is mended when the same
+    batch is applied again, and applying a batch twice changes nothing. The batch's query runs
+    once (again only to count NULLs when it failed). An empty batch writes nothing. Calls for one
+    target must not overlap.
+
+    Args:
+        batch: rows of the source, inside `foreachBatch` or from a batch query.
+        batch_id: number of the batch in its flow, from 0.
+        target: where the changes go.
+
+    Raises:
+        UpdateError: AUTOCDC_NULL_KEY, AUTOCDC_NULL_SEQUENCE; nothing was written.
+    """
+    spark = batch.sparkSession
+    table = TargetTable(spark, target.path)
+    plan = plan_change(batch, target.change, table.read().schema)
+    work = _Work(batch_id, target, plan, table)
+    events = events_of(batch, target.change, plan)
+    if _is_first(work):
+        return _apply_first(events, work)
+    with _kept(events):
+        facts = check_events(events, plan, target.name)
+        if facts.rows == 0:
+            return ChangeCounts(0, 0)
+        if table.evolve(target_schema(batch, target.change)):
+            work = replace(work, plan=plan_change(batch, target.change, table.read().schema))
+        return _apply_next(events, facts, work)
+
+
+def _is_first(work: _Work) -> bool:
+    """Tell whether the batch alone decides: nothing is there, and each event stands for itself."""
+    plan = work.plan
+    if work.batch_id or (plan.has_truncates and plan.memory is not Memory.EVENTS):
+        return False
+    return not work.memory.exists() and work.table.is_empty()
+
+
+def _apply_first(events: DataFrame, work: _Work) -> ChangeCounts:
+    """Apply a batch to an empty target: one pass over the batch, and an append."""
+    try:
+        return _append_first(guarded(events, work.plan), work)
+    except Exception:  # whatever failed: if it was a NULL, say how many, else go on failing
+        check_events(events, work.plan, work.target.name)
+        raise
+
+
+def _append_first(events: DataFrame, work: _Work) -> ChangeCounts:
+    plan = work.plan
+    if plan.memory is Memory.EVENTS:
+        work.memory.append(events)
+        stored = work.memory.read()
+        events = _of_keys(stored, FROM_MEMORY)
+        if plan.has_truncates:
+            events = apply_truncates(events, truncates_of(stored))
+    decided = first_versions(events, plan) if plan.scd_type == 2 else first_rows(events, plan)
+    if plan.memory in (Memory.NOTHING, Memory.EVENTS):
+        work.table.append(_rows(decided, plan, INSERT).drop(ACTION))
+        return ChangeCounts(work.table.count(), 0)
+    with _kept(_worth_writing(decided)) as changed:
+        return _write(changed, work)
+
+
+def _apply_next(events: DataFrame, facts: BatchFacts, work: _Work) -> ChangeCounts:
+    """Apply a batch by deriving the touched keys anew and writing what differs."""
+    plan, memory = work.plan, work.memory
+    if plan.memory is Memory.EVENTS:
+        memory.append(memory.without_known(events))
+    truncates = None
+    if facts.truncates and plan.memory is Memory.LATEST:
+        truncates = memory.without_known(events.filter(col(OP) == TRUNCATE))
+    decide = changed_versions if plan.scd_type == 2 else changed_rows
+    decided = decide(_entries(events, facts, work), plan)
+    with _kept(_worth_writing(decided)) as changed:
+        return _write(changed, work, truncates)
+
+
+def _entries(events: DataFrame, facts: BatchFacts, work: _Work) -> DataFrame:
+    """Bring together what is known of the keys that the batch touches; a truncate touches all."""
+    plan, memory = work.plan, work.memory
+    touched = None if facts.truncates else keys_of(events, plan)
+    sources, truncates = [], []
+    if plan.memory is not Memory.EVENTS:
+        sources.append(_of_keys(events, FROM_BATCH))
+        truncates.append(truncates_of(events))
+    if memory.exists():
+        remembered = memory.read()
+        # Cut from the table: a commit to a table drops what was kept of queries that read it.
+        known = _touched(_of_keys(remembered, FROM_MEMORY), touched, plan)
+        sources.append(known.localCheckpoint(eager=False))
+        truncates.append(truncates_of(remembered))
+    sources.append(target_entries(_touched(work.table.read(), touched, plan), plan))
+    entries = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), sources)
+    if not plan.has_truncates:
+        return entries
+    return apply_truncates(entries, reduce(DataFrame.union, truncates))
+
+
+def _of_keys(events: DataFrame, origin: int) -> DataFrame:
+    return events.filter(col(OP) != TRUNCATE).withColumn(ORIGIN, F.lit(origin))
+
+
+def _touched(rows: DataFrame, keys: DataFrame | None, plan: ChangePlan) -> DataFrame:
+    if keys is None:
+        return rows
+    matches = [col(key, "__cdc_l") == col(key, "__cdc_r") for key in plan.keys]
+    return rows.alias("__cdc_l").join(keys.alias("__cdc_r"), matches, "left_semi")
+
+
+def _write(decided: DataFrame, work: _Work, truncates: DataFrame | None = None) -> ChangeCounts:
+    """Commit what has to be remembered, then the target's rows; each only if there is any."""
+    counts = _counts(decided)
+    if counts[REMEMBER] or truncates is not None:
+        work.memory.append(_remembered(decided, work.plan, truncates))
+    actions = [action for action in (INSERT, UPDATE, REMOVE) if counts[action]]
+    if counts[UPDATE] or counts[REMOVE]:
+        work.table.merge(_rows(decided, work.plan, *actions), work.plan, actions)
+    elif counts[INSERT]:
+        work.table.append(_rows(decided, work.plan, INSERT).drop(ACTION))
+    if work.plan.memory is not Memory.NOTHING:
+        work.memory.compact(work.batch_id)
+    return ChangeCounts(counts[INSERT] + counts[UPDATE], counts[REMOVE])
+
+
+def _worth_writing(decided: DataFrame) -> DataFrame:
+    return decided.filter((col(ACTION) != KEEP) | col(REMEMBER))
+
+
+def _counts(decided: DataFrame) -> dict[int | str, int]:
+    wanted: dict[int | str, Column] = {
+        action: col(ACTION) == action for action in (INSERT, UPDATE, REMOVE)
+    }
+    wanted[REMEMBER] = col(REMEMBER)
+    row = decided.agg(*[F.count_if(each) for each in wanted.values()]).first()
+    return dict(zip(wanted, row or (0, 0, 0, 0), strict=True))
+
+
+def _remembered(decided: DataFrame, plan: ChangePlan, truncates: DataFrame | None) -> DataFrame:
+    names = event_columns(plan, with_values=plan.memory is Memory.HIDDEN)
+    rows = decided.filter(col(REMEMBER)).select(*cols(names))
+    return rows if truncates is None else rows.unionByName(truncates.select(*cols(names)))
+
+
+def _rows(decided: DataFrame, plan: ChangePlan, *actions: int) -> DataFrame:
+    """Give the rows with some of the actions: the target's columns and ACTION."""
+    rows = decided.filter(col(ACTION).isin(*actions))
+    rows = version_rows(rows, plan) if plan.scd_type == 2 else rows
+    return rows.select(*cols(plan.target_columns), col(ACTION))
+
+
+@contextmanager
+def _kept(frame: DataFrame) -> Iterator[DataFrame]:
+    """Keep a frame's rows while they are used, so that its query runs once."""
+    frame.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield frame
+    finally:
+        frame.unpersist()

@@ -1,0 +1,87 @@
+"""Notice that a change specification no longer fits the rows a target has.
+
+The facts are recorded with the table when it is new or fully refreshed, as plain strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pyspark.sql import DataFrame
+
+from headwater.cdc.plan import Memory, plan_change
+from headwater.errors import DefinitionError, Location
+from headwater.graph.model import AutoCdc
+
+_COMPATIBLE = {
+    Memory.TOMBSTONES.value: Memory.NOTHING.value,
+    Memory.HIDDEN.value: Memory.NOTHING.value,
+}
+"""A target that carries its own sequence may start to take deletes: nothing was lost before."""
+
+
+def describe_change(source: DataFrame, change: AutoCdc) -> dict[str, str]:
+    """Give the facts of a checked specification that can't change without a full refresh.
+
+    Names are in lower case and sorted. Runs no job.
+    """
+    plan = plan_change(source, change)
+    keys = sorted(plan.keys, key=str.lower)
+    return {
+        "keys": _list(keys),
+        "key_types": ", ".join(plan.types[key].simpleString() for key in keys),
+        "scd_type": str(plan.scd_type),
+        "sequence_type": plan.sequence_type.simpleString(),
+        "tracked_columns": _tracked(change),
+        "remembered": plan.memory.value,
+    }
+
+
+def check_drift(
+    recorded: Mapping[str, str],
+    current: Mapping[str, str],
+    *,
+    name: str,
+    where: Location | None = None,
+) -> None:
+    """Refuse a specification that differs from what the target's rows were made with.
+
+    Also tells whether two flows may share a target.
+
+    Args:
+        recorded: what `describe_change` gave when the table was new.
+        current: what it gives now.
+        name: the target, for messages.
+        where: the user's line.
+
+    Raises:
+        DefinitionError: AUTOCDC_STATE_CHANGED, with the facts that changed.
+    """
+    changed = [fact for fact in current if _seen(recorded, fact) != _seen(current, fact)]
+    if changed:
+        shown = ", ".join(f"{fact} ({recorded.get(fact)} -> {current[fact]})" for fact in changed)
+        raise DefinitionError(
+            "AUTOCDC_STATE_CHANGED",
+            f"AUTO CDC into '{name}' was defined differently before: {shown}",
+            where=where,
+            hint=f"Take the change back, or run once with --full-refresh {name}.",
+            changed=tuple(changed),
+        )
+
+
+def _seen(facts: Mapping[str, str], fact: str) -> str | None:
+    value = facts.get(fact)
+    return _COMPATIBLE.get(value or "", value) if fact == "remembered" else value
+
+
+def _tracked(change: AutoCdc) -> str:
+    if change.scd_type == 1:
+        return ""
+    if change.track_history_columns is not None:
+        return _list(change.track_history_columns)
+    left_out = change.track_history_except
+    return f"* except {_list(left_out)}" if left_out else "*"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(name.lower() for name in names))

@@ -1,0 +1,146 @@
+"""A batch's rows as events: the target's columns plus sequence, operation and rank.
+
+Rank breaks ties between different events of one key and sequence, by a hash of their values, so
+that the result doesn't depend on the order of arrival. A delete's rank is 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StringType, StructType
+
+from headwater.cdc.columns import (
+    DELETE,
+    OP,
+    RANK,
+    SEQ,
+    TRUNCATE,
+    UPSERT,
+    WRITTEN,
+    all_true,
+    col,
+    cols,
+    find,
+    fingerprint,
+)
+from headwater.cdc.plan import ChangePlan, selected, sequence_expression
+from headwater.errors import UpdateError
+from headwater.graph.model import AutoCdc, ColumnOrText
+
+
+@dataclass(frozen=True)
+class BatchFacts:
+    """What has to be known of a batch before it is applied."""
+
+    rows: int
+    truncates: int
+
+
+def events_of(batch: DataFrame, change: AutoCdc, plan: ChangePlan) -> DataFrame:
+    """Turn rows of the source into events. A plan only: nothing runs."""
+    kept = selected(batch.columns, change)
+    values = []
+    for name, dtype in plan.types.items():
+        given = find(name, kept)
+        value = col(given) if given else F.lit(None).cast(dtype)
+        values.append(value.alias(name))
+    staged = batch.select(
+        *values,
+        sequence_expression(batch.columns, change.sequence_by).cast(plan.sequence_type).alias(SEQ),
+        _operation(change).alias(OP),
+        *([_written(plan.columns_to_update)] if plan.columns_to_update else []),
+    )
+    return staged.withColumn(RANK, rank(plan))
+
+
+def rank(plan: ChangePlan) -> Column:
+    """Rank an event among those of its key and sequence."""
+    written = [col(WRITTEN)] if plan.columns_to_update else []
+    hashed = fingerprint(plan.value_types, written)
+    return F.when(col(OP) == UPSERT, hashed).otherwise(F.lit(0).cast("bigint"))
+
+
+def event_columns(plan: ChangePlan, *, with_values: bool = True) -> list[str]:
+    """Name the columns of an event."""
+    names = [*(plan.columns if with_values else plan.keys), SEQ, OP, RANK]
+    return [*names, WRITTEN] if plan.columns_to_update else names
+
+
+def guarded(events: DataFrame, plan: ChangePlan) -> DataFrame:
+    """Make a query over events fail while it runs when a key or a sequence is NULL."""
+    failure = F.raise_error(F.lit("NULL in a key or in the sequence of a change event"))
+    is_faulty = _has_null_key(plan) | _has_null_sequence(plan)
+    return events.filter(F.when(is_faulty, failure).otherwise(F.lit(True)))
+
+
+def check_events(events: DataFrame, plan: ChangePlan, name: str) -> BatchFacts:
+    """Count a batch's events, in one job.
+
+    Raises:
+        UpdateError: AUTOCDC_NULL_KEY, AUTOCDC_NULL_SEQUENCE, with the number of such events.
+    """
+    row = events.agg(
+        F.count(F.lit(1)),
+        F.count_if(_has_null_key(plan)),
+        F.count_if(_has_null_sequence(plan)),
+        F.count_if(col(OP) == TRUNCATE),
+    ).first()
+    rows, null_keys, null_sequences, truncates = row or (0, 0, 0, 0)
+    if null_keys:
+        raise _refused("AUTOCDC_NULL_KEY", "a NULL in a key", null_keys, name)
+    if null_sequences:
+        raise _refused("AUTOCDC_NULL_SEQUENCE", "a NULL sequence", null_sequences, name)
+    return BatchFacts(rows, truncates)
+
+
+def _refused(code: str, what: str, count: int, name: str) -> UpdateError:
+    return UpdateError(
+        code,
+        f"{count} change events have {what}; nothing of the batch was written",
+        where=name,
+        hint="Drop such rows before the target, for example by an expectation on the source.",
+        count=count,
+    )
+
+
+def _has_null_key(plan: ChangePlan) -> Column:
+    """A truncate needs no key."""
+    return (col(OP) != TRUNCATE) & ~all_true([col(key).isNotNull() for key in plan.keys])
+
+
+def _has_null_sequence(plan: ChangePlan) -> Column:
+    """A STRUCT counts as NULL when all of its fields are."""
+    missing = col(SEQ).isNull()
+    if isinstance(plan.sequence_type, StructType):
+        fields = [col(SEQ)[name].isNull() for name in plan.sequence_type.names]
+        return missing | all_true(fields)
+    return missing
+
+
+def _operation(change: AutoCdc) -> Column:
+    operation = F.lit(UPSERT)
+    if change.apply_as_deletes is not None:
+        is_delete = condition(change.apply_as_deletes)
+        operation = F.when(is_delete, DELETE).otherwise(operation)
+    if change.apply_as_truncates is not None:
+        is_truncate = condition(change.apply_as_truncates)
+        operation = F.when(is_truncate, TRUNCATE).otherwise(operation)
+    return operation
+
+
+def condition(given: ColumnOrText) -> Column:
+    """Give a condition as a column; it holds if and only if it IS TRUE."""
+    return F.expr(given) if isinstance(given, str) else given
+
+
+def _written(columns_to_update: str) -> Column:
+    names = F.transform(col(columns_to_update), lambda name: F.lower(F.trim(name)))
+    return F.array_sort(F.array_distinct(names)).cast(ArrayType(StringType())).alias(WRITTEN)
+
+
+def keys_of(events: DataFrame, plan: ChangePlan) -> DataFrame:
+    """Give the keys of the events, some of them repeatedly."""
+    return events.filter(col(OP) != TRUNCATE).select(*cols(plan.keys))

@@ -1,0 +1,151 @@
+"""The target's Delta table: its rows read back as events, and one commit per batch.
+
+The table stays an ordinary one: no helper columns, no helper rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from headwater.cdc.columns import (
+    ACTION,
+    DELETE,
+    END,
+    FROM_TARGET,
+    INSERT,
+    OLD,
+    OP,
+    ORIGIN,
+    RANK,
+    REMOVE,
+    SEQ,
+    START,
+    UPDATE,
+    UPSERT,
+    WRITTEN,
+    all_true,
+    col,
+    cols,
+)
+from headwater.cdc.events import rank
+from headwater.cdc.plan import ChangePlan
+from headwater.names import quote
+
+_SOURCE = "__cdc_source"
+_TARGET = "__cdc_target"
+
+
+@dataclass(frozen=True)
+class TargetTable:
+    """A target, by the folder of its Delta table."""
+
+    spark: SparkSession
+    path: str
+
+    def read(self) -> DataFrame:
+        """Give the table's rows as of now."""
+        return self.spark.read.format("delta").load(self.path)
+
+    def is_empty(self) -> bool:
+        """Tell whether the table has no data files; reads its log only."""
+        row = DeltaTable.forPath(self.spark, self.path).detail().select("numFiles").first()
+        return row is not None and row[0] == 0
+
+    def count(self) -> int:
+        """Count the rows, which Delta does from its log."""
+        return self.read().count()
+
+    def append(self, rows: DataFrame) -> None:
+        """Add rows, and columns that are new, in one commit; no rows, no commit."""
+        rows.write.format("delta").mode("append").option("mergeSchema", "true").save(self.path)
+
+    def evolve(self, wanted: StructType) -> bool:
+        """Add columns, and fields of STRUCTs, that the table lacks, in a commit of their own.
+
+        Tells whether there were any.
+        """
+        have = {each.name.lower(): each.dataType for each in self.read().schema.fields}
+        new = [
+            each
+            for each in wanted.fields
+            if each.name.lower() not in have or _has_other_fields(each, have[each.name.lower()])
+        ]
+        if new:
+            self.append(self.spark.createDataFrame([], StructType(new)))
+        return bool(new)
+
+    def merge(self, decided: DataFrame, plan: ChangePlan, actions: Collection[int]) -> None:
+        """Insert, update and remove rows as decided, in one commit.
+
+        Args:
+            decided: rows to change, with ACTION.
+            plan: what the columns are.
+            actions: those that occur.
+        """
+        matching = (*plan.keys, START) if plan.scd_type == 2 else plan.keys
+        on = all_true([col(name, _TARGET) == col(name, _SOURCE) for name in matching])
+        action = col(ACTION, _SOURCE)
+        rows: dict[str, str | Column] = {
+            quote(name): col(name, _SOURCE) for name in plan.target_columns
+        }
+        table = DeltaTable.forPath(self.spark, self.path).alias(_TARGET)
+        merge = table.merge(decided.alias(_SOURCE), on)
+        if REMOVE in actions:
+            merge = merge.whenMatchedDelete(condition=action == REMOVE)
+        if UPDATE in actions:
+            merge = merge.whenMatchedUpdate(condition=action == UPDATE, set=rows)
+        if INSERT in actions:
+            merge = merge.whenNotMatchedInsert(condition=action == INSERT, values=rows)
+        merge.execute()
+
+
+def target_entries(rows: DataFrame, plan: ChangePlan) -> DataFrame:
+    """Read rows of the target back as events, with the row itself in OLD.
+
+    SCD type 1: one upsert per row; its sequence is NULL when the target doesn't keep it. SCD type
+    2: an upsert at the row's start and, when the row has ended, a delete at its end.
+    """
+    shown = [*cols(plan.values), *([col(END)] if plan.scd_type == 2 else [])]
+    old = F.struct(*shown, F.lit(True).alias("__cdc_is_row"))
+    operations = _ended_twice() if plan.scd_type == 2 else F.lit(UPSERT)
+    entries = rows.withColumns({ORIGIN: F.lit(FROM_TARGET), OLD: old, OP: operations})
+    if plan.columns_to_update:
+        entries = entries.withColumn(WRITTEN, F.lit(None).cast(ArrayType(StringType())))
+    entries = entries.withColumns({SEQ: _sequence(plan), RANK: rank(plan)})
+    entries = entries.withColumn(OLD, F.when(col(OP) == UPSERT, col(OLD)))
+    return entries.drop(START, END) if plan.scd_type == 2 else entries
+
+
+def _has_other_fields(field: StructField, have: DataType) -> bool:
+    is_nested = isinstance(field.dataType, (StructType, ArrayType, MapType))
+    return is_nested and field.dataType.simpleString() != have.simpleString()
+
+
+def _ended_twice() -> Column:
+    both = F.array(F.lit(UPSERT), F.lit(DELETE))
+    return F.explode(F.when(col(END).isNotNull(), both).otherwise(F.array(F.lit(UPSERT))))
+
+
+def _sequence(plan: ChangePlan) -> Column:
+    if plan.scd_type == 2:
+        return F.when(col(OP) == DELETE, col(END)).otherwise(col(START))
+    names = plan.sequence_columns
+    if not names:
+        return F.lit(None).cast(plan.sequence_type)
+    if isinstance(plan.sequence_type, StructType):
+        fields = zip(names, plan.sequence_type.names, strict=True)
+        return F.struct(*[col(name).alias(field) for name, field in fields])
+    return col(names[0])
