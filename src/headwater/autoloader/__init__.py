@@ -1,1 +1,17 @@
+"""Auto Loader: `cloudFiles` sources on Spark's own file streams."""
 
+from headwater.autoloader.failures import explain_failure
+from headwater.autoloader.options import check_options
+from headwater.autoloader.request import CloudFiles, SourceState
+from headwater.autoloader.states import file_states
+from headwater.autoloader.stream import define_stream, open_stream
+
+__all__ = [
+    "CloudFiles",
+    "SourceState",
+    "check_options",
+    "define_stream",
+    "explain_failure",
+    "file_states",
+    "open_stream",
+]

@@ -1,0 +1,60 @@
+"""Tell which files a flow has committed, from its streaming checkpoint.
+
+Reads only. The checkpoint's layout is Spark's: `commits/<batch>`, `offsets/<batch>` with one
+line per source, `sources/<number>/<offset>` with the files of that offset.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from headwater.autoloader.manifest import path_of
+
+
+def committed_files(checkpoint: Path) -> set[tuple[str, int]]:
+    """Give path and order of every file whose micro-batch is committed."""
+    batches = _numbers(checkpoint / "commits")
+    if not batches:
+        return set()
+    offsets = _offsets(checkpoint / "offsets" / str(max(batches)))
+    found: set[tuple[str, int]] = set()
+    for source, offset in enumerate(offsets):
+        if offset is not None:
+            found |= _files(checkpoint / "sources" / str(source), offset)
+    return found
+
+
+def _offsets(path: Path) -> list[int | None]:
+    lines = path.read_text(encoding="utf-8").splitlines()[2:]
+    return [_log_offset(line) for line in lines]
+
+
+def _log_offset(line: str) -> int | None:
+    """Give the offset of a file source; None for a source of another kind."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    offset = told.get("logOffset") if isinstance(told, dict) else None
+    return offset if isinstance(offset, int) else None
+
+
+def _files(folder: Path, offset: int) -> set[tuple[str, int]]:
+    compacted = [number for number in _numbers(folder, ".compact") if number <= offset]
+    start = max(compacted, default=-1)
+    files = [folder / f"{start}.compact"] if compacted else []
+    files += [folder / str(number) for number in _numbers(folder) if start < number <= offset]
+    return {
+        (path_of(told["path"]), told["timestamp"])
+        for file in files
+        for told in map(json.loads, file.read_text(encoding="utf-8").splitlines()[1:])
+        if told["batchId"] <= offset
+    }
+
+
+def _numbers(folder: Path, suffix: str = "") -> list[int]:
+    if not folder.is_dir():
+        return []
+    names = [each.name for each in folder.iterdir() if each.name.endswith(suffix)]
+    return [int(name.removesuffix(suffix)) for name in names if name.removesuffix(suffix).isdigit()]

@@ -1,0 +1,322 @@
+"""CSV: every file's first record tells its columns; fields are read as text by position.
+
+So columns in another order, or missing in some files, never shift. Types are given afterwards: a
+text that is not of its column's type is NULL and is rescued.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DataType,
+    DateType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+    VariantType,
+)
+
+from headwater.autoloader.csv_headers import HeaderError, read_header
+from headwater.autoloader.discovery import SourceFile
+from headwater.autoloader.findings import Context, Findings
+from headwater.autoloader.plan import StreamPlan
+from headwater.autoloader.rescue import fragment
+from headwater.autoloader.types import Difference, compare, reads_any, text_widest, widest
+from headwater.errors import DefinitionError
+
+_CORRUPT = "__headwater_corrupt"
+_GROUP = "__headwater_group"
+_OVERFLOW = 64
+"""Fields beyond the columns that are told apart in the rescued data; more are kept as text."""
+
+Header = tuple[str, ...]
+
+
+class CsvFiles:
+    """Inspects and reads the CSV files of one source."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.options = context.options
+
+    def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
+        """Say why the first record of files can't be read."""
+        found = self._headers(files)
+        return {file: told for file, told in found.items() if isinstance(told, str)}
+
+    def infer(self, files: Sequence[SourceFile]) -> StructType:
+        """Merge the headers of files, oldest first; STRING unless types are to be inferred."""
+        groups: dict[Header, list[SourceFile]] = {}
+        for file, header in self._headers(files).items():
+            if isinstance(header, tuple):
+                groups.setdefault(header, []).append(file)
+        schemas = [self._typed(header, group) for header, group in groups.items()]
+        return widest(schemas, text_widest)
+
+    def inspect(self, files: Sequence[SourceFile], schema: StructType) -> Findings:
+        """Compare each header with the schema; columns from paths don't count."""
+        findings = Findings(schema)
+        if self._by_position():
+            return findings
+        fresh: dict[Header, list[SourceFile]] = {}
+        for file, header in self._headers(files).items():
+            if isinstance(header, tuple):
+                fresh.setdefault(header, []).append(file)
+        for header, group in fresh.items():
+            own = [name for name in header if name.lower() not in self.context.taken]
+            columns = StructType([StructField(name, StringType()) for name in own])
+            told = self._compare(columns, findings.wide)
+            if told.new and self.options.infer_types:
+                told = self._compare(self._typed(header, group, own), findings.wide)
+            told.clashing = {}  # a header of another case is mapped when the file is read
+            findings.add(group[0], told)
+        return findings
+
+    def _compare(self, columns: StructType, schema: StructType) -> Difference:
+        return compare(columns, schema, reads_any, case_sensitive=self.options.case_sensitive)
+
+    def stage(self, file: SourceFile, clashing: Mapping[str, list[str]]) -> Path:
+        """CSV files are never copied."""
+        raise NotImplementedError
+
+    def frame(self, plan: StreamPlan) -> DataFrame:
+        """Build the stream."""
+        return _Layout(self, plan).frame()
+
+    def headers(self, plan: StreamPlan) -> dict[str, Header]:
+        """Give the header of each file that is going to be read, by path."""
+        if self._by_position():
+            corrupt = self.options.corrupt_column
+            names = tuple(each.name for each in plan.schema.data if each.name != corrupt)
+            return {entry.path: names for entry in plan.pending}
+        files = []
+        for entry in plan.pending:
+            if Path(entry.path).exists():
+                stat = Path(entry.path).stat()
+                files.append(SourceFile(entry.path, stat.st_size, stat.st_mtime_ns))
+        found = self._headers(files)
+        return {file.path: told for file, told in found.items() if isinstance(told, tuple)}
+
+    def _by_position(self) -> bool:
+        """An explicit schema without headers names the columns by position."""
+        return not self.options.inferred and not self.options.header
+
+    def _headers(self, files: Sequence[SourceFile]) -> dict[SourceFile, Header | str]:
+        cache: dict[SourceFile, Header | str] = self.context.remembered("headers")
+        for file in files:
+            if file not in cache:
+                try:
+                    cache[file] = read_header(Path(file.path), self.options)
+                except HeaderError as error:
+                    cache[file] = str(error)
+        found = {file: cache[file] for file in files}
+        cache.clear()  # only the last set is asked for again
+        cache.update(found)
+        return found
+
+    def _typed(
+        self, header: Header, files: Sequence[SourceFile], wanted: Sequence[str] | None = None
+    ) -> StructType:
+        names = list(header if wanted is None else wanted)
+        if not self.options.infer_types or not header:
+            return StructType([StructField(name, StringType()) for name in names])
+        reader = self.context.spark.read.options(**self.reader()).option("inferSchema", "true")
+        schema = reader.csv([file.path for file in files]).schema
+        kinds = dict(zip(header, (each.dataType for each in schema), strict=False))
+        return StructType([StructField(n, kinds.get(n, StringType())) for n in names])
+
+    def reader(self) -> dict[str, str]:
+        """Options for Spark's reader."""
+        return {
+            **self.options.reader,
+            "header": str(self.options.header).lower(),
+            "multiLine": str(self.options.multi_line).lower(),
+            "enforceSchema": "true",
+        }
+
+
+@dataclass
+class _Value:
+    """A column of the schema, or something to rescue, by group of files."""
+
+    name: str
+    positions: dict[int, int]
+
+
+class _Layout:
+    """Where the columns of a schema are in the files of one run.
+
+    Files with the same header form a group; group 0 is the most frequent header.
+    """
+
+    def __init__(self, files: CsvFiles, plan: StreamPlan) -> None:
+        self.files = files
+        self.plan = plan
+        self.options = plan.options
+        by_path = files.headers(plan)
+        counts = Counter(by_path.values())
+        usual = tuple(each.name for each in plan.schema.data)
+        self.groups: list[Header] = [header for header, _ in counts.most_common()] or [usual]
+        numbers = {header: number for number, header in enumerate(self.groups)}
+        self.odd: dict[int, list[str]] = {}
+        for path, header in by_path.items():
+            if numbers[header]:
+                self.odd.setdefault(numbers[header], []).append(path)
+        self.width = max(1, *(len(header) for header in self.groups))
+
+    def frame(self) -> DataFrame:
+        frame = self._records()
+        malformed = self._malformed()
+        frame = self.plan.refuse_malformed(frame, malformed)
+        columns, fragments = [], []
+        for each in self.plan.schema.data:
+            if each.name == self.options.corrupt_column:
+                columns.append(malformed.alias(each.name))
+                continue
+            text = self._text(self._positions(each.name))
+            value = self._value(text, each)
+            columns.append(value.alias(each.name))
+            if not isinstance(each.dataType, StringType):
+                fragments.append(fragment(each.name, F.when(value.isNull(), text)))
+        if self.options.rescued_column:
+            fragments += self._unknown() + self._overflow()
+        return self.plan.finish(frame, columns, fragments)
+
+    def _records(self) -> DataFrame:
+        fields = [StructField(f"_c{i}", StringType()) for i in range(self.width)]
+        read = StructType([*fields, StructField(_CORRUPT, StringType())])
+        options = {
+            **self.files.reader(),
+            "columnNameOfCorruptRecord": _CORRUPT,
+            "columnPruning": "false",
+            "mode": "PERMISSIVE",
+        }
+        frame = self.plan.read("csv", read, options)
+        # Spark refuses a query that needs nothing but the corrupt column
+        corrupt, first = F.col(_CORRUPT), F.col("_c0")
+        text = F.coalesce(corrupt, F.concat(corrupt, first))
+        return frame.select(
+            *[f"_c{i}" for i in range(self.width)],
+            text.alias(_CORRUPT),
+            self._group().alias(_GROUP),
+        )
+
+    def _again(self, width: int) -> Column:
+        """Split the text of a record once more, into a given number of fields."""
+        columns = ", ".join(f"_c{i} STRING" for i in range(width))
+        given = self.files.reader()
+        parser = {k: v for k, v in given.items() if k not in ("header", "multiLine")}
+        parser["columnNameOfCorruptRecord"] = _CORRUPT
+        return F.from_csv(F.col(_CORRUPT), f"{columns}, {_CORRUPT} STRING", parser)
+
+    def _group(self) -> Column:
+        group = F.lit(0)
+        for number, paths in self.odd.items():
+            group = F.when(self.plan.real_path().isin(paths), F.lit(number)).otherwise(group)
+        return group
+
+    def _positions(self, name: str) -> dict[int, int]:
+        """Where a column is, by group."""
+        found = {}
+        for group, header in enumerate(self.groups):
+            names = list(header) if self.options.case_sensitive else [n.lower() for n in header]
+            wanted = name if self.options.case_sensitive else name.lower()
+            if wanted in names:
+                found[group] = names.index(wanted)
+        return found
+
+    def _text(self, positions: Mapping[int, int]) -> Column:
+        """The text at a position that depends on the group."""
+        if not self.odd:
+            return F.col(f"_c{positions[0]}") if 0 in positions else F.lit(None).cast("string")
+        text = F.lit(None).cast("string")
+        for group, position in positions.items():
+            text = F.when(F.col(_GROUP) == group, F.col(f"_c{position}")).otherwise(text)
+        return text
+
+    def _value(self, text: Column, column: StructField) -> Column:
+        kind = column.dataType
+        if isinstance(kind, StringType):
+            return text
+        if isinstance(kind, (StructType, ArrayType, MapType, VariantType)):
+            raise DefinitionError(
+                "AUTOLOADER_TYPE_NOT_BUILT",
+                f"A CSV file has no column of type {kind.simpleString()}: '{column.name}'",
+                hint="Read it as STRING and use from_json.",
+                column=column.name,
+            )
+        return _typed_text(text, kind, self.options.get)
+
+    def _unknown(self) -> list[Column]:
+        """What stands in columns that the schema lacks: new ones in mode rescue, other cases."""
+        known = {each.name for each in self.plan.schema.data}
+        lowered = {name.lower() for name in known}
+        found: dict[str, dict[int, int]] = {}
+        for group, header in enumerate(self.groups):
+            for position, name in enumerate(header):
+                other_case = self.options.case_sensitive and name.lower() in lowered
+                wanted = other_case or self.options.evolution == "rescue"
+                same = not self.options.case_sensitive and name.lower() in lowered
+                taken = name.lower() in self.files.context.taken
+                if name not in known and wanted and not same and not taken:
+                    found.setdefault(name, {})[group] = position
+        return [fragment(name, self._text(positions)) for name, positions in found.items()]
+
+    def _overflow(self) -> list[Column]:
+        """Fields beyond a file's columns, and the text of records with far too many."""
+        found = []
+        narrow = min(len(header) for header in self.groups)
+        for position in range(narrow, self.width):
+            beyond = [g for g, header in enumerate(self.groups) if len(header) <= position]
+            inside = F.when(F.col(_GROUP).isin(beyond), F.col(f"_c{position}"))
+            found.append(fragment(f"_c{position}", inside))
+        record = F.col(_CORRUPT)
+        room = self.width + _OVERFLOW
+        separator = self.options.get("sep") or self.options.get("delimiter") or ","
+        fields = F.size(F.split(record, re.escape(separator)))
+        over = self._again(room)
+        pairs = [(F.lit(f"_c{i}"), over[f"_c{i}"]) for i in range(self.width, room)]
+        named = F.map_filter(
+            F.create_map(*[each for pair in pairs for each in pair]), lambda _, v: v.isNotNull()
+        )
+        text = F.to_json(named)
+        inside = F.when(F.size(named) > 0, F.substring(text, F.lit(2), F.length(text) - 2))
+        whole = fragment(self.options.corrupt_column, record)
+        found.append(F.when(record.isNotNull(), F.when(fields > room, whole).otherwise(inside)))
+        return found
+
+    def _malformed(self) -> Column:
+        """The text of a record that has more fields than its file has columns, or fewer."""
+        text = F.col(_CORRUPT)
+        separator = self.options.get("sep") or self.options.get("delimiter") or ","
+        fields = [F.col(f"_c{i}") for i in range(self.width)]
+        for group, header in enumerate(self.groups):
+            if len(header) < self.width:  # Spark counts all its records for short
+                counted = self._again(max(1, len(header)))[_CORRUPT]
+                beyond = [F.col(f"_c{i}") for i in range(len(header), self.width)]
+                full = F.when(F.coalesce(*beyond).isNotNull(), F.concat_ws(separator, *fields))
+                own = F.when(F.col(_CORRUPT).isNotNull(), counted).otherwise(full)
+                text = F.when(F.col(_GROUP) == group, own).otherwise(text)
+        return text
+
+
+def _typed_text(text: Column, kind: DataType, option: Callable[[str], str]) -> Column:
+    if isinstance(kind, BooleanType):
+        lowered = F.lower(text)
+        return F.when(lowered.isin("true", "false"), lowered.cast("boolean"))
+    if isinstance(kind, DateType) and option("dateformat"):
+        return F.try_to_date(text, option("dateformat"))
+    if isinstance(kind, TimestampType) and option("timestampformat"):
+        return F.try_to_timestamp(text, F.lit(option("timestampformat")))
+    return text.try_cast(kind)

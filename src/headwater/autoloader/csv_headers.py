@@ -1,0 +1,90 @@
+"""Read the first record of a CSV file, as Spark would split it."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from headwater.autoloader.options import Options
+
+_CLOSED = (".zst", ".snappy", ".lz4", ".deflate")
+
+
+class HeaderError(ValueError):
+    """The first record can't be read; the text says why."""
+
+
+def read_header(path: Path, options: Options) -> tuple[str, ...]:
+    """Give the names of a file's columns: from its header, or `_c0`, `_c1`, ... without one.
+
+    An empty file has none.
+
+    Raises:
+        HeaderError: a wrong encoding, a damaged archive, a compression that is not built.
+    """
+    if path.suffix in _CLOSED:
+        raise HeaderError(f"the header of a {path.suffix} file can't be read here")
+    try:
+        with _opened(path, options) as file:
+            tokens = next(_records(file, options), [])
+    except (OSError, UnicodeError, EOFError, LookupError, csv.Error) as error:
+        if isinstance(error, FileNotFoundError):
+            return ()
+        raise HeaderError(f"its first record can't be read ({type(error).__name__})") from None
+    if not options.header:
+        return tuple(f"_c{number}" for number in range(len(tokens)))
+    return _safe_names(tokens, options)
+
+
+def _opened(path: Path, options: Options) -> IO[str]:
+    encoding = options.get("encoding") or options.get("charset") or "utf-8"
+    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+        encoding = "utf-8-sig"
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding=encoding, newline="")
+    if path.suffix == ".bz2":
+        return bz2.open(path, "rt", encoding=encoding, newline="")
+    return path.open("r", encoding=encoding, newline="")
+
+
+def _records(file: IO[str], options: Options) -> Iterator[list[str]]:
+    separator = options.get("sep") or options.get("delimiter") or ","
+    separator = {"\\t": "\t"}.get(separator, separator)
+    quote = options.get("quote", '"')
+    escape = options.get("escape", "\\")
+    comment = options.get("comment")
+    lines = (
+        line.replace(separator, "\x1f") if len(separator) > 1 else line
+        for line in file
+        if line.strip() and not (comment and line.startswith(comment))
+    )
+    return csv.reader(
+        lines,
+        delimiter=separator if len(separator) == 1 else "\x1f",
+        quotechar=quote or None,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        escapechar=escape if escape and escape != quote else None,
+        doublequote=escape == quote,
+    )
+
+
+def _safe_names(tokens: list[str], options: Options) -> tuple[str, ...]:
+    """Name empty and repeated columns as Spark does: `_c2`, `id0`, `id2`."""
+    if options.get("ignoreleadingwhitespace").lower() == "true":
+        tokens = [token.lstrip() for token in tokens]
+    if options.get("ignoretrailingwhitespace").lower() == "true":
+        tokens = [token.rstrip() for token in tokens]
+    lowered = [token.lower() for token in tokens]
+    names = []
+    for number, token in enumerate(tokens):
+        if not token or token == options.get("nullvalue"):
+            names.append(f"_c{number}")
+        elif lowered.count(token.lower()) > 1:
+            names.append(f"{token}{number}")
+        else:
+            names.append(token)
+    return tuple(names)

@@ -1,0 +1,88 @@
+"""What the inspection of files brings to light, and what an inspection needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from headwater.autoloader.discovery import SourceFile
+from headwater.autoloader.manifest import STAGED
+from headwater.autoloader.options import Options
+from headwater.autoloader.plan import StreamPlan
+from headwater.autoloader.request import SourceState
+from headwater.autoloader.types import Difference
+
+
+@dataclass
+class Findings:
+    """The columns of inspected files against the schema.
+
+    Attributes:
+        wide: the schema with all new columns.
+        new: dotted names of new columns, with a file that has each.
+        clashing: files with columns that can't be read under the schema.
+    """
+
+    wide: StructType
+    new: dict[str, str] = field(default_factory=dict)
+    clashing: dict[SourceFile, Mapping[str, list[str]]] = field(default_factory=dict)
+
+    def add(self, file: SourceFile, difference: Difference) -> None:
+        """Add what one file brings."""
+        if difference.new:
+            self.wide = difference.schema
+        for name in difference.new:
+            self.new.setdefault(name, file.path)
+        if difference.clashing:
+            self.clashing[file] = difference.clashing
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a format needs to know of its source.
+
+    Attributes:
+        taken: names in lower case that are no columns of files: those from paths.
+    """
+
+    spark: SparkSession
+    options: Options
+    place: SourceState
+    taken: frozenset[str] = frozenset()
+
+    def remembered(self, what: str) -> Any:
+        """Give this process's memory of the source, a dict that lives as long as the process."""
+        return self.place.memory.setdefault(f"{what} {self.place.folder}", {})
+
+    @property
+    def staged(self) -> Path:
+        """Folder of rewritten copies."""
+        return self.place.folder / STAGED
+
+    def staged_path(self, file: SourceFile) -> Path:
+        """Where the rewritten copy of a file goes: the original's path tells it."""
+        return self.staged / Path(file.path).relative_to("/")
+
+
+class FileFormat(Protocol):
+    """What a format does with the files of a source."""
+
+    def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
+        """Say why files can't be read."""
+
+    def infer(self, files: Sequence[SourceFile]) -> StructType:
+        """Infer the columns from sampled files."""
+
+    def inspect(self, files: Sequence[SourceFile], schema: StructType) -> Findings:
+        """Compare the columns of files with the schema."""
+
+    def stage(self, file: SourceFile, clashing: Mapping[str, list[str]]) -> Path:
+        """Write a copy that can be read under the schema, with what clashes set aside in it."""
+
+    def frame(self, plan: StreamPlan) -> DataFrame:
+        """Build the stream."""

@@ -1,0 +1,203 @@
+"""Every documented Auto Loader option: what this runtime does with it.
+
+Data only; `options` checks a request against it. Names are in lower case, for options are
+case-insensitive. Source: docs.databricks.com, Auto Loader options, page of 2026-03-16.
+"""
+
+from __future__ import annotations
+
+FORMATS = ("parquet", "json", "csv")
+"""Formats that are built."""
+
+OTHER_FORMATS = ("avro", "binaryfile", "orc", "text", "xml")
+"""Formats of the platform that are refused by name."""
+
+EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none")
+
+OTHER_MODES = ("addNewColumnsWithTypeWidening",)
+"""Evolution modes of the platform that are refused by name."""
+
+BUILT = frozenset(
+    {
+        "cloudfiles.format",
+        "cloudfiles.schemalocation",
+        "cloudfiles.infercolumntypes",
+        "cloudfiles.schemahints",
+        "cloudfiles.schemaevolutionmode",
+        "cloudfiles.partitioncolumns",
+        "cloudfiles.includeexistingfiles",
+        "cloudfiles.maxfilespertrigger",
+        "cloudfiles.maxbytespertrigger",
+        "cloudfiles.validateoptions",
+        "rescueddatacolumn",
+        "readercasesensitive",
+        "pathglobfilter",
+        "ignorecorruptfiles",
+        "ignoremissingfiles",
+        "modifiedafter",
+        "modifiedbefore",
+        "header",
+        "multiline",
+        "mode",
+        "columnnameofcorruptrecord",
+        "dateformat",
+        "timestampformat",
+        "timestampntzformat",
+        "encoding",
+        "charset",
+    }
+)
+"""Options that have an effect here."""
+
+NO_EFFECT = frozenset(
+    {
+        "cloudfiles.maxfileage",
+        "cloudfiles.backfillinterval",
+        "cloudfiles.useincrementallisting",
+        "cloudfiles.fetchparallelism",
+        "cloudfiles.resourcetag",
+        "cloudfiles.usemanagedfileevents",
+        "cloudfiles.usestrictglobber",
+        "cloudfiles.listonstart",
+        "cloudfiles.cleansource.retentionduration",
+        "cloudfiles.cleansource.movedestination",
+        "recursivefilelookup",
+        "mergeschema",
+        "enforceschema",
+        "inferschema",
+        "basepath",
+    }
+)
+"""Options that are accepted; what they steer does not exist here, or is always so."""
+
+ONLY_VALUE = {
+    "cloudfiles.cleansource": "OFF",
+    "cloudfiles.allowoverwrites": "false",
+    "cloudfiles.usenotifications": "false",
+    "skiprows": "0",
+    "nanvalue": "NaN",
+    "positiveinf": "Inf",
+    "negativeinf": "-Inf",
+    "locale": "US",
+    "dropfieldifallnull": "false",
+    "wholetext": "false",
+}
+"""Options of which only the default is built; any other value is refused by name."""
+
+REFUSED = frozenset(
+    {
+        "badrecordspath",
+        "singlevariantcolumn",
+        "latestfirst",
+        "avroschema",
+        "rowtag",
+        "cloudfiles.pathrewrites",
+        "cloudfiles.queueurl",
+        "cloudfiles.queuename",
+        "cloudfiles.region",
+        "cloudfiles.rolearn",
+        "cloudfiles.roleexternalid",
+        "cloudfiles.rolesessionname",
+        "cloudfiles.stsendpoint",
+        "cloudfiles.clientid",
+        "cloudfiles.clientsecret",
+        "cloudfiles.connectionstring",
+        "cloudfiles.resourcegroup",
+        "cloudfiles.subscriptionid",
+        "cloudfiles.tenantid",
+        "cloudfiles.subscription",
+        "cloudfiles.client",
+        "cloudfiles.clientemail",
+        "cloudfiles.privatekey",
+        "cloudfiles.privatekeyid",
+        "cloudfiles.projectid",
+        "databricks.servicecredential",
+    }
+)
+"""Options that are refused whatever their value."""
+
+PARQUET_READER = frozenset({"datetimerebasemode", "int96rebasemode"})
+
+JSON_READER = frozenset(
+    {
+        "linesep",
+        "primitivesasstring",
+        "prefersdecimal",
+        "infertimestamp",
+        "allowcomments",
+        "allowsinglequotes",
+        "allownonnumericnumbers",
+        "allownumericleadingzeros",
+        "allowunquotedfieldnames",
+        "allowunquotedcontrolchars",
+        "allowbackslashescapinganycharacter",
+        "samplingratio",
+        "compression",
+    }
+)
+
+CSV_READER = frozenset(
+    {
+        "sep",
+        "delimiter",
+        "quote",
+        "escape",
+        "chartoescapequoteescaping",
+        "comment",
+        "nullvalue",
+        "emptyvalue",
+        "ignoreleadingwhitespace",
+        "ignoretrailingwhitespace",
+        "linesep",
+        "maxcolumns",
+        "maxcharspercolumn",
+        "preferdate",
+        "unescapedquotehandling",
+        "samplingratio",
+        "compression",
+    }
+)
+
+READER = {"parquet": PARQUET_READER, "json": JSON_READER, "csv": CSV_READER}
+"""Options that go to Spark's reader of a format as they are."""
+
+KNOWN = (
+    BUILT | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE) | PARQUET_READER | JSON_READER | CSV_READER
+)
+
+SPELLINGS = (
+    "cloudFiles.format",
+    "cloudFiles.schemaLocation",
+    "cloudFiles.inferColumnTypes",
+    "cloudFiles.schemaHints",
+    "cloudFiles.schemaEvolutionMode",
+    "cloudFiles.partitionColumns",
+    "cloudFiles.includeExistingFiles",
+    "cloudFiles.maxFilesPerTrigger",
+    "cloudFiles.maxBytesPerTrigger",
+    "cloudFiles.validateOptions",
+    "cloudFiles.maxFileAge",
+    "cloudFiles.backfillInterval",
+    "cloudFiles.useIncrementalListing",
+    "cloudFiles.useManagedFileEvents",
+    "cloudFiles.useNotifications",
+    "cloudFiles.allowOverwrites",
+    "cloudFiles.cleanSource",
+    "rescuedDataColumn",
+    "readerCaseSensitive",
+    "pathGlobFilter",
+    "ignoreCorruptFiles",
+    "ignoreMissingFiles",
+    "modifiedAfter",
+    "modifiedBefore",
+    "multiLine",
+    "columnNameOfCorruptRecord",
+    "dateFormat",
+    "timestampFormat",
+    "lineSep",
+    "primitivesAsString",
+    "nullValue",
+    "ignoreLeadingWhiteSpace",
+    "ignoreTrailingWhiteSpace",
+)
+"""The usual spelling of options, for hints."""

@@ -1,0 +1,282 @@
+"""Check the options of a request and read them into one frozen value.
+
+Options are case-insensitive. Whatever is not built is refused by name, at the user's line.
+What does not live here: the list of options (`option_tables`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from headwater.autoloader import option_tables as tables
+from headwater.autoloader.request import CloudFiles
+from headwater.errors import DefinitionError, nearest
+
+_SIZE = re.compile(r"(\d+)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+_SIZE_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a request asks for, defaults filled in.
+
+    Attributes:
+        format: `parquet`, `json` or `csv`.
+        evolution: one of `EVOLUTION_MODES`.
+        inferred: no schema was given.
+        partition_columns: keys to take from the path; None to find them, () to ignore them.
+        max_bytes: soft limit of bytes per micro-batch, None for no limit.
+        rescued_column: name of the rescued data column, None to have none.
+        case_sensitive: a column whose name differs by case only is rescued.
+        header: whether CSV files start with column names.
+        corrupt_column: column that takes malformed records, when the schema has it.
+        reader: options for Spark's reader, under the names the user wrote.
+    """
+
+    format: str
+    evolution: str
+    inferred: bool
+    infer_types: bool
+    hints: str
+    schema_location: Path | None
+    partition_columns: tuple[str, ...] | None
+    include_existing: bool
+    max_files: int
+    max_bytes: int | None
+    name_filter: str
+    rescued_column: str | None
+    case_sensitive: bool
+    ignore_corrupt: bool
+    ignore_missing: bool
+    modified_after: float | None
+    modified_before: float | None
+    header: bool
+    multi_line: bool
+    parse_mode: str
+    corrupt_column: str
+    reader: Mapping[str, str]
+
+    def get(self, name: str, default: str = "") -> str:
+        """Read an option that goes to Spark's reader, by its lower-case name."""
+        return next((v for k, v in self.reader.items() if k.lower() == name), default)
+
+
+def check_options(request: CloudFiles) -> None:
+    """Refuse options that are unknown, not built or wrong; reads and writes nothing.
+
+    Raises:
+        DefinitionError: at `request.where`, see `read_options`.
+    """
+    read_options(request)
+
+
+def read_options(request: CloudFiles) -> Options:
+    """Read the options of a request.
+
+    Raises:
+        DefinitionError: AUTOLOADER_OPTION_UNKNOWN, AUTOLOADER_OPTION_NOT_BUILT,
+            AUTOLOADER_OPTION_INVALID, AUTOLOADER_FORMAT_MISSING, AUTOLOADER_FORMAT_NOT_BUILT,
+            AUTOLOADER_EVOLUTION_NEEDS_INFERENCE.
+    """
+    return _Reading(request).options()
+
+
+class _Reading:
+    """One pass over the options of one request."""
+
+    def __init__(self, request: CloudFiles) -> None:
+        self.request = request
+        self.given = {key.lower(): str(value) for key, value in request.options.items()}
+
+    def options(self) -> Options:
+        file_format = self._format()
+        self._check_names()
+        inferred = self.request.schema is None
+        evolution = self._evolution(inferred)
+        columns = self._text("rescuedDataColumn")
+        if not columns and (inferred or evolution == "rescue"):
+            columns = "_rescued_data"
+        location = self._text("cloudFiles.schemaLocation")
+        case_sensitive = self._flag("readerCaseSensitive", True)
+        if not case_sensitive and file_format == "json":
+            raise self._not_built("readerCaseSensitive", "false with JSON")
+        encoding = self._text("encoding") or self._text("charset")
+        if file_format == "json" and encoding.lower().startswith(("utf-16", "utf-32")):
+            raise self._not_built("encoding", f"{encoding} with JSON")
+        return Options(
+            format=file_format,
+            evolution=evolution,
+            inferred=inferred,
+            infer_types=self._flag("cloudFiles.inferColumnTypes", False),
+            hints=self._text("cloudFiles.schemaHints"),
+            schema_location=Path(local_path(location, self.request)) if location else None,
+            partition_columns=self._partition_columns(),
+            include_existing=self._flag("cloudFiles.includeExistingFiles", True),
+            max_files=self._count("cloudFiles.maxFilesPerTrigger", 1000),
+            max_bytes=self._size("cloudFiles.maxBytesPerTrigger"),
+            name_filter=self._text("pathGlobFilter"),
+            rescued_column=columns or None,
+            case_sensitive=case_sensitive and bool(columns),
+            ignore_corrupt=self._flag("ignoreCorruptFiles", False),
+            ignore_missing=self._flag("ignoreMissingFiles", False),
+            modified_after=self._time("modifiedAfter"),
+            modified_before=self._time("modifiedBefore"),
+            header=self._flag("header", inferred),
+            multi_line=self._flag("multiLine", False),
+            parse_mode=self._choice("mode", ("PERMISSIVE", "DROPMALFORMED", "FAILFAST")),
+            corrupt_column=self._text("columnNameOfCorruptRecord") or "_corrupt_record",
+            reader=self._reader(file_format),
+        )
+
+    def _format(self) -> str:
+        value = self._text("cloudFiles.format")
+        if not value:
+            raise self._fault("AUTOLOADER_FORMAT_MISSING", "cloudFiles.format is not set")
+        found = value.lower()
+        if found in tables.OTHER_FORMATS:
+            raise self._fault(
+                "AUTOLOADER_FORMAT_NOT_BUILT",
+                f"cloudFiles.format '{value}' is not built in Headwater",
+                "Built are parquet, json and csv; the others run in a workspace only.",
+                format=value,
+            )
+        if found not in tables.FORMATS:
+            raise self._invalid("cloudFiles.format", value, ", ".join(tables.FORMATS))
+        return found
+
+    def _evolution(self, inferred: bool) -> str:
+        name = "cloudFiles.schemaEvolutionMode"
+        value = self._text(name) or ("addNewColumns" if inferred else "none")
+        if value.lower() in {each.lower() for each in tables.OTHER_MODES}:
+            raise self._not_built(name, value)
+        mode = self._choice(name, tables.EVOLUTION_MODES, value)
+        if mode == "addNewColumns" and not inferred:
+            raise self._fault(
+                "AUTOLOADER_EVOLUTION_NEEDS_INFERENCE",
+                "schemaEvolutionMode 'addNewColumns' doesn't go with an explicit schema",
+                "Give schemaHints instead of a schema, or choose another mode.",
+            )
+        return mode
+
+    def _check_names(self) -> None:
+        strict = self._flag("cloudFiles.validateOptions", True)
+        for written, value in self.request.options.items():
+            name = written.lower()
+            if name in tables.REFUSED:
+                raise self._not_built(written)
+            only = tables.ONLY_VALUE.get(name)
+            if only is not None and str(value).lower() != only.lower():
+                raise self._not_built(written, str(value))
+            if name.startswith("cloudfiles.resourcetag.") or name in tables.KNOWN or not strict:
+                continue
+            raise self._fault(
+                "AUTOLOADER_OPTION_UNKNOWN",
+                f"Auto Loader has no option '{written}'",
+                nearest(written, tables.SPELLINGS)
+                or "Correct the name, or set cloudFiles.validateOptions to false to ignore it.",
+                option=written,
+            )
+
+    def _reader(self, file_format: str) -> dict[str, str]:
+        native = tables.READER[file_format] | {
+            "dateformat",
+            "timestampformat",
+            "timestampntzformat",
+            "encoding",
+            "charset",
+        }
+        given = self.request.options.items()
+        return {key: str(value) for key, value in given if key.lower() in native}
+
+    def _partition_columns(self) -> tuple[str, ...] | None:
+        value = self.given.get("cloudfiles.partitioncolumns")
+        if value is None:
+            return None
+        return tuple(each.strip() for each in value.split(",") if each.strip())
+
+    def _text(self, name: str) -> str:
+        return self.given.get(name.lower(), "").strip()
+
+    def _flag(self, name: str, default: bool) -> bool:
+        value = self._text(name).lower()
+        if value in ("", "true", "false"):
+            return default if not value else value == "true"
+        raise self._invalid(name, value, "true or false")
+
+    def _count(self, name: str, default: int) -> int:
+        value = self._text(name)
+        if not value:
+            return default
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+        raise self._invalid(name, value, "a positive whole number")
+
+    def _size(self, name: str) -> int | None:
+        value = self._text(name)
+        if not value:
+            return None
+        found = _SIZE.fullmatch(value)
+        if not found or int(found[1]) == 0:
+            raise self._invalid(name, value, "a size such as 10g or 512mb")
+        return int(int(found[1]) * 1024 ** _SIZE_POWER[found[2].lower()])
+
+    def _time(self, name: str) -> float | None:
+        value = self._text(name)
+        if not value:
+            return None
+        try:
+            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            raise self._invalid(name, value, "a timestamp such as 2026-01-31T12:00:00") from None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+    def _choice(self, name: str, allowed: tuple[str, ...], value: str = "") -> str:
+        value = value or self._text(name) or allowed[0]
+        for each in allowed:
+            if each.lower() == value.lower():
+                return each
+        raise self._invalid(name, value, ", ".join(allowed))
+
+    def _invalid(self, name: str, value: str, wanted: str) -> DefinitionError:
+        return self._fault(
+            "AUTOLOADER_OPTION_INVALID",
+            f"Option {name} can't be '{value}'",
+            nearest(value, wanted.split(", ")) or f"Give {wanted}.",
+            option=name,
+        )
+
+    def _not_built(self, name: str, value: str = "") -> DefinitionError:
+        shown = f"{name} = {value}" if value else name
+        return self._fault(
+            "AUTOLOADER_OPTION_NOT_BUILT",
+            f"Auto Loader option {shown} is not built in Headwater",
+            "Leave it out here; docs/parity.md lists what runs locally.",
+            option=name,
+        )
+
+    def _fault(self, code: str, message: str, hint: str = "", **facts: object) -> DefinitionError:
+        where = self.request.where
+        return DefinitionError(code, message, where=where, hint=hint, **facts)
+
+
+def local_path(path: str, request: CloudFiles) -> str:
+    """Give a path or `file:` address as an absolute local path.
+
+    Raises:
+        DefinitionError: AUTOLOADER_PATH_NOT_BUILT for another file system.
+    """
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", path)
+    if scheme and scheme[1].lower() != "file":
+        raise DefinitionError(
+            "AUTOLOADER_PATH_NOT_BUILT",
+            f"Auto Loader reads local folders here, not {scheme[1]}:",
+            where=request.where,
+            hint="Point the pipeline's configuration to a volume or a local folder.",
+            scheme=scheme[1],
+        )
+    plain = re.sub(r"^file:/+", "/", path) if scheme else path
+    return str(Path(plain).absolute())

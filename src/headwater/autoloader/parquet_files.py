@@ -1,0 +1,165 @@
+"""Parquet: footers tell the columns of a file before it is read.
+
+A file with a column of another type or another case can't be read with the others: it gets a
+copy in which that column has a reserved name, and the copy is read instead.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructField, StructType
+
+from headwater.autoloader.arrow_types import UnreadableType, footer_schema
+from headwater.autoloader.discovery import SourceFile
+from headwater.autoloader.findings import Context, Findings
+from headwater.autoloader.plan import StreamPlan, named
+from headwater.autoloader.rescue import fragment, split
+from headwater.autoloader.types import Difference, compare, widens, widest
+
+_RESERVED = "__rescued_"
+_THREADS = 4
+
+
+class ParquetFiles:
+    """Inspects, copies and reads the Parquet files of one source."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
+        """Say why files are no Parquet files that can be read."""
+        found = self._columns(files)
+        return {file: told for file, told in found.items() if isinstance(told, str)}
+
+    def infer(self, files: Sequence[SourceFile]) -> StructType:
+        """Merge the columns of sampled files, the widest type of each."""
+        found = self._columns(files)
+        return widest([told for told in found.values() if isinstance(told, StructType)])
+
+    def inspect(self, files: Sequence[SourceFile], schema: StructType) -> Findings:
+        """Compare the columns of each file with the schema; columns from paths don't count."""
+        findings = Findings(schema)
+        options = self.context.options
+        known: dict[str, Difference] = {}
+        for file, columns in self._columns(files).items():
+            if not isinstance(columns, StructType):
+                continue
+            told = known.get(columns.json())
+            if told is None:
+                own = [
+                    each
+                    for each in columns
+                    if not each.name.startswith(_RESERVED)
+                    and each.name.lower() not in self.context.taken
+                ]
+                told = compare(
+                    StructType(own),
+                    findings.wide if options.evolution != "none" else schema,
+                    widens,
+                    case_sensitive=options.case_sensitive,
+                )
+                if not told.new:  # what is new now is known to the next file
+                    known[columns.json()] = told
+            findings.add(file, told)
+        return findings
+
+    def stage(self, file: SourceFile, clashing: Mapping[str, list[str]]) -> Path:
+        """Copy a file with reserved names for its clashing columns; give the copy's path."""
+        target = self.context.staged_path(file)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = target.with_name(f".{target.name}.tmp")
+        with pq.ParquetFile(file.path) as source:
+            _copy(source, scratch, clashing)
+        scratch.replace(target)
+        return target
+
+    def frame(self, plan: StreamPlan) -> DataFrame:
+        """Build the stream."""
+        reserved = self._reserved_columns(plan)
+        wide = plan.wide if plan.options.evolution == "rescue" else plan.schema.data
+        read = StructType([*wide.fields, *reserved])
+        frame = plan.read("parquet", read, plan.options.reader)
+        columns, fragments = [], []
+        for each in plan.schema.data:
+            part = split(named(each.name), wide[each.name].dataType, each.dataType)
+            columns.append(part.kept.alias(each.name))
+            if part.rescued is not None:
+                fragments.append(fragment(each.name, part.rescued, part.present))
+        own = set(plan.schema.data.fieldNames())
+        fragments += [
+            fragment(each.name, named(each.name)) for each in wide if each.name not in own
+        ]
+        fragments += [fragment(_original(each.name), named(each.name)) for each in reserved]
+        return plan.finish(frame, columns, fragments)
+
+    def _reserved_columns(self, plan: StreamPlan) -> list[StructField]:
+        found: dict[str, StructField] = {}
+        for entry in plan.pending:
+            if entry.path != entry.origin and Path(entry.path).exists():
+                for each in footer_schema(pq.read_metadata(entry.path)):
+                    if each.name.startswith(_RESERVED):
+                        found[each.name] = each
+        return list(found.values())
+
+    def _columns(self, files: Sequence[SourceFile]) -> dict[SourceFile, StructType | str]:
+        """Read footers, each once in a process; text says why one can't be read."""
+        cache: dict[SourceFile, StructType | str] = self.context.remembered("footers")
+        missing = [file for file in files if file not in cache]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            cache.update(zip(missing, pool.map(_footer, missing), strict=True))
+        found = {file: cache[file] for file in files}
+        cache.clear()  # only the last set is asked for again
+        cache.update(found)
+        return found
+
+
+def _footer(file: SourceFile) -> StructType | str:
+    try:
+        metadata = pq.read_metadata(file.path)
+        return footer_schema(metadata) if metadata.num_columns else "it has no columns"
+    except UnreadableType as error:
+        return str(error)
+    except (pa.ArrowException, OSError) as error:
+        if file.size == 0:
+            return "it is empty (0 bytes)"
+        return f"it is no complete Parquet file ({type(error).__name__})"
+
+
+def _copy(source: pq.ParquetFile, target: Path, clashing: Mapping[str, list[str]]) -> None:
+    kinds = {each.name: each.dataType.json() for each in footer_schema(source.metadata)}
+    names = [
+        _reserved(name, kinds[name]) if name in clashing else name
+        for name in source.schema_arrow.names
+    ]
+    plain = source.schema_arrow.remove_metadata().empty_table().rename_columns(names)
+    schema = _microseconds(plain.schema)
+    with pq.ParquetWriter(target, schema) as writer:
+        for number in range(source.num_row_groups):
+            rows = source.read_row_group(number).rename_columns(names)
+            writer.write_table(rows.cast(schema))
+
+
+def _reserved(name: str, kind: str) -> str:
+    return f"{_RESERVED}{zlib.crc32(f'{name} {kind}'.encode()):08x}__{name}"
+
+
+def _original(reserved: str) -> str:
+    return reserved[len(_RESERVED) + 10 :]
+
+
+def _microseconds(schema: pa.Schema) -> pa.Schema:
+    """Old INT96 timestamps come as nanoseconds, which Spark reads in that old form only."""
+    fields = [
+        field.with_type(pa.timestamp("us", "UTC"))
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns"
+        else field
+        for field in schema
+    ]
+    return pa.schema(fields)

@@ -1,0 +1,105 @@
+"""The parts that the streaming frames of all formats share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, StringType, StructType
+
+from headwater.autoloader.manifest import STAGED, Entry
+from headwater.autoloader.options import Options
+from headwater.autoloader.partitions import partition_value
+from headwater.autoloader.rescue import rescued_object
+from headwater.autoloader.schema_log import SourceSchema
+from headwater.names import quote
+
+MALFORMED = "HEADWATER_MALFORMED_RECORD"
+"""Marks the error that a record which can't be parsed raises under FAILFAST."""
+
+_SHOW_PATH = "spark.databricks.sql.rescuedDataColumn.filePath.enabled"
+_EVER = "9000000000000000000ms"
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """What a frame is built from.
+
+    Attributes:
+        manifest: folder Spark reads the list of files from.
+        schema: columns the frame has.
+        wide: columns of the files; in mode `rescue` wider than the schema.
+        pending: entries that are not committed yet.
+    """
+
+    spark: SparkSession
+    options: Options
+    manifest: Path
+    schema: SourceSchema
+    wide: StructType
+    pending: Sequence[Entry] = ()
+
+    def read(self, file_format: str, schema: StructType, more: Mapping[str, str]) -> DataFrame:
+        """Read the files of the manifest as a stream, with Spark's own reader."""
+        options = self.options
+        reader = self.spark.readStream.format(file_format).schema(schema)
+        reader = reader.options(**{**more, "recursiveFileLookup": "true", "maxFileAge": _EVER})
+        if options.max_bytes is None:
+            reader = reader.option("maxFilesPerTrigger", options.max_files)
+        else:
+            reader = reader.option("maxBytesPerTrigger", options.max_bytes)
+        reader = reader.option("ignoreCorruptFiles", str(options.ignore_corrupt).lower())
+        reader = reader.option("ignoreMissingFiles", str(options.ignore_missing).lower())
+        return reader.load(str(self.manifest))
+
+    def finish(
+        self, frame: DataFrame, columns: Sequence[Column], fragments: Sequence[Column] = ()
+    ) -> DataFrame:
+        """Select the columns of the schema, the partitions and the rescued data."""
+        partitions = [
+            as_type(partition_value(self.real_path(), each.name), each.dataType).alias(each.name)
+            for each in self.schema.partitions
+        ]
+        rescued = self.options.rescued_column
+        if rescued is None:
+            return frame.select(*columns, *partitions)
+        shown = self.spark.conf.get(_SHOW_PATH, "true") != "false"
+        told = rescued_object(fragments, self.file_address() if shown else None)
+        return frame.select(*columns, *partitions, told.alias(rescued))
+
+    def file_address(self) -> Column:
+        """The file's address as `_metadata.file_path` gives it; a copy gives its original."""
+        address = F.col("_metadata.file_path")
+        if not any(entry.path != entry.origin for entry in self.pending):
+            return address
+        marker = f"/{STAGED}/"
+        original = F.concat(F.lit("file:/"), F.substring_index(address, marker, -1))
+        return F.when(F.contains(address, F.lit(marker)), original).otherwise(address)
+
+    def real_path(self) -> Column:
+        """The file's local path, without the escapes of an address."""
+        escaped = F.replace(self.file_address(), F.lit("+"), F.lit("%2B"))
+        return F.regexp_replace(F.url_decode(escaped), "^file:/+", "/")
+
+    def refuse_malformed(self, frame: DataFrame, malformed: Column) -> DataFrame:
+        """Drop malformed records or fail on them, as the option `mode` says."""
+        if self.options.parse_mode == "DROPMALFORMED":
+            return frame.filter(malformed.isNull())
+        if self.options.parse_mode == "FAILFAST":
+            text = F.concat(F.lit(f"[{MALFORMED}] "), self.file_address())
+            broken = F.when(malformed.isNotNull(), F.raise_error(text).cast("boolean"))
+            return frame.filter(broken.otherwise(F.lit(True)))
+        return frame
+
+
+def named(name: str) -> Column:
+    """A column by its exact name, whatever characters it holds."""
+    return F.col(quote(name))
+
+
+def as_type(text: Column, kind: DataType) -> Column:
+    """Read text as a type; NULL where it can't be."""
+    return text if isinstance(kind, StringType) else text.try_cast(kind)

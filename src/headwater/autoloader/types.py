@@ -1,0 +1,324 @@
+"""Compare, widen and hint schemas: pure functions on Spark types.
+
+A source has a schema; each file has columns of its own. `compare` says what a file brings that
+the schema lacks, and which of its columns can't be read under it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    ByteType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    FloatType,
+    IntegerType,
+    LongType,
+    MapType,
+    ShortType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
+
+CanRead = Callable[[DataType, DataType], bool]
+"""Whether values of the first type can be read as the second."""
+
+_WHOLE_DIGITS: dict[type[DataType], int] = {
+    ByteType: 10,
+    ShortType: 10,
+    IntegerType: 10,
+    LongType: 20,
+}
+_WIDER: dict[type[DataType], tuple[type[DataType], ...]] = {
+    ByteType: (ShortType, IntegerType, LongType, DoubleType),
+    ShortType: (IntegerType, LongType, DoubleType),
+    IntegerType: (LongType, DoubleType),
+    FloatType: (DoubleType,),
+    DateType: (TimestampNTZType,),
+    TimestampNTZType: (TimestampType,),
+    StringType: (BinaryType,),
+    BinaryType: (StringType,),
+}
+
+
+@dataclass
+class Difference:
+    """What the columns of a file are against a schema.
+
+    Attributes:
+        schema: the schema with the new columns appended at the end.
+        new: dotted names of the new columns.
+        clashing: top-level columns, as the file spells them, that can't be read under the
+            schema for another type or another case, with the JSON paths of what is to blame.
+    """
+
+    schema: StructType
+    new: list[str] = field(default_factory=list)
+    clashing: dict[str, list[str]] = field(default_factory=dict)
+
+
+def compare(
+    columns: StructType, schema: StructType, can_read: CanRead, *, case_sensitive: bool
+) -> Difference:
+    """Compare a file's columns with a schema.
+
+    Args:
+        case_sensitive: a name that differs by case only clashes; otherwise it is the same.
+    """
+    found = Difference(schema)
+    fields = list(schema.fields)
+    seen: set[str] = set()
+    for column in columns:
+        index = _index(fields, column.name)
+        if column.name.lower() in seen or (
+            index is not None and case_sensitive and fields[index].name != column.name
+        ):
+            found.clashing[column.name] = [_step("$", column.name)]
+            continue
+        seen.add(column.name.lower())
+        if index is None:
+            fields.append(StructField(column.name, column.dataType))
+            found.new.append(column.name)
+            continue
+        merged = _Merge(can_read, case_sensitive)
+        known = fields[index].dataType
+        wider = merged.types(column.dataType, known, fields[index].name, _step("$", column.name))
+        if merged.clashes:
+            found.clashing[column.name] = merged.clashes
+        elif merged.new:
+            fields[index] = StructField(fields[index].name, wider)
+            found.new += merged.new
+    found.schema = without_twins(StructType(fields))
+    return found
+
+
+@dataclass
+class _Merge:
+    """Merge a file's type into a schema's type, below one top-level column."""
+
+    can_read: CanRead
+    case_sensitive: bool
+    new: list[str] = field(default_factory=list)
+    clashes: list[str] = field(default_factory=list)
+
+    def types(self, file: DataType, known: DataType, name: str, path: str) -> DataType:
+        if isinstance(file, StructType) and isinstance(known, StructType):
+            return self._structs(file, known, name, path)
+        if isinstance(file, ArrayType) and isinstance(known, ArrayType):
+            return ArrayType(self.types(file.elementType, known.elementType, name, f"{path}[*]"))
+        if isinstance(file, MapType) and isinstance(known, MapType):
+            self.types(file.keyType, known.keyType, name, path)
+            value = self.types(file.valueType, known.valueType, name, f"{path}.*")
+            return MapType(known.keyType, value)
+        if not self.can_read(file, known):
+            self.clashes.append(path)
+        return known
+
+    def _structs(self, file: StructType, known: StructType, name: str, path: str) -> DataType:
+        fields = list(known.fields)
+        for each in file:
+            index = _index(fields, each.name)
+            if index is None:
+                fields.append(StructField(each.name, each.dataType))
+                self.new.append(f"{name}.{each.name}")
+                continue
+            own = fields[index]
+            below = _step(path, each.name)
+            if self.case_sensitive and own.name != each.name:
+                self.clashes.append(below)
+                continue
+            merged = self.types(each.dataType, own.dataType, f"{name}.{own.name}", below)
+            fields[index] = StructField(own.name, merged)
+        return StructType(fields)
+
+
+def _step(path: str, name: str) -> str:
+    return f"{path}['{name}']"
+
+
+def _index(fields: Sequence[StructField], name: str) -> int | None:
+    lowered = name.lower()
+    return next((i for i, each in enumerate(fields) if each.name.lower() == lowered), None)
+
+
+def widens(file: DataType, schema: DataType) -> bool:
+    """Whether Spark's Parquet reader gives a file's values of one type as another, without loss.
+
+    Stricter than the reader, which also gives an int as a date and cuts an int to a byte.
+    """
+    if _nullable(file) == _nullable(schema):
+        return True
+    if isinstance(schema, DecimalType):
+        whole = schema.precision - schema.scale
+        if isinstance(file, DecimalType):
+            return schema.scale >= file.scale and whole >= file.precision - file.scale
+        return whole >= _WHOLE_DIGITS.get(type(file), 39)
+    return type(schema) in _WIDER.get(type(file), ())
+
+
+def reads_any(file: DataType, schema: DataType) -> bool:
+    """Take every type for readable: the format decides value by value."""
+    del file, schema
+    return True
+
+
+def widest(schemas: Sequence[StructType], can_read: CanRead = widens) -> StructType:
+    """Merge the columns of sampled files: the widest type of each, the first where none is."""
+    merged = StructType([])
+    for each in schemas:
+        merged = _widest_struct(merged, each, can_read)
+    return merged
+
+
+def _widest_struct(first: StructType, second: StructType, can_read: CanRead) -> StructType:
+    fields = list(first.fields)
+    for each in second:
+        index = _index(fields, each.name)
+        if index is None:
+            fields.append(StructField(each.name, each.dataType))
+        else:
+            wider = _widest(fields[index].dataType, each.dataType, can_read)
+            fields[index] = StructField(fields[index].name, wider)
+    return StructType(fields)
+
+
+def _widest(first: DataType, second: DataType, can_read: CanRead) -> DataType:
+    if isinstance(first, StructType) and isinstance(second, StructType):
+        return _widest_struct(first, second, can_read)
+    if isinstance(first, ArrayType) and isinstance(second, ArrayType):
+        return ArrayType(_widest(first.elementType, second.elementType, can_read))
+    if isinstance(first, MapType) and isinstance(second, MapType):
+        return MapType(first.keyType, _widest(first.valueType, second.valueType, can_read))
+    return second if can_read(first, second) else first
+
+
+def text_widest(first: DataType, second: DataType) -> bool:
+    """Whether text that was inferred as one type is also of the second; STRING takes all."""
+    return isinstance(second, StringType) or widens(first, second)
+
+
+def without_twins(schema: StructType) -> StructType:
+    """Keep the first of columns whose names differ by case only, at every depth."""
+    return cast(StructType, _untwinned(schema))
+
+
+def _untwinned(kind: DataType) -> DataType:
+    if isinstance(kind, StructType):
+        first: dict[str, StructField] = {}
+        for each in kind:
+            field = StructField(each.name, _untwinned(each.dataType), True, each.metadata)
+            first.setdefault(each.name.lower(), field)
+        return StructType(list(first.values()))
+    if isinstance(kind, ArrayType):
+        return ArrayType(_untwinned(kind.elementType))
+    if isinstance(kind, MapType):
+        return MapType(kind.keyType, _untwinned(kind.valueType))
+    return kind
+
+
+def nullable(schema: StructType) -> StructType:
+    """Give a schema in which everything may be NULL."""
+    return StructType(
+        [StructField(f.name, _nullable(f.dataType), True, f.metadata) for f in schema]
+    )
+
+
+def _nullable(kind: DataType) -> DataType:
+    if isinstance(kind, StructType):
+        return StructType([StructField(f.name, _nullable(f.dataType)) for f in kind])
+    if isinstance(kind, ArrayType):
+        return ArrayType(_nullable(kind.elementType))
+    if isinstance(kind, MapType):
+        return MapType(_nullable(kind.keyType), _nullable(kind.valueType))
+    return kind
+
+
+def parse_ddl(text: str) -> StructType:
+    """Parse the columns of a DDL text.
+
+    Raises:
+        ParseException: it is none.
+    """
+    return cast(StructType, StructType.fromDDL(text))
+
+
+def split_hints(text: str) -> list[tuple[tuple[str, ...], str]]:
+    """Split `schemaHints` into pairs of a column's path and its type.
+
+    Raises:
+        ValueError: a part is no name with a type.
+
+    Example:
+        >>> split_hints("id BIGINT, address.zip STRING")
+        [(('id',), 'BIGINT'), (('address', 'zip'), 'STRING')]
+    """
+    found = []
+    for part in _split_commas(text):
+        match = re.fullmatch(
+            r"\s*((?:`[^`]+`|[^\s.`:]+)(?:\.(?:`[^`]+`|[^\s.`:]+))*)[\s:]+(.+?)\s*", part
+        )
+        if not match:
+            raise ValueError(part.strip())
+        names = re.findall(r"`([^`]+)`|([^.`]+)", match[1])
+        found.append((tuple(a or b for a, b in names), match[2]))
+    return found
+
+
+def _split_commas(text: str) -> list[str]:
+    parts, depth, start = [], 0, 0
+    for position, char in enumerate(text):
+        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(char, 0)
+        if char == "," and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
+    parts.append(text[start:])
+    return [part for part in parts if part.strip()]
+
+
+def apply_hint(schema: StructType, path: Sequence[str], kind: DataType) -> StructType:
+    """Set type and spelling of the column at a dotted path, adding it when it isn't there."""
+    fields = list(schema.fields)
+    index = _index(fields, path[0])
+    if index is None:
+        fields.append(StructField(path[0], _hinted(None, path[1:], kind)))
+    else:
+        known = fields[index].dataType
+        fields[index] = StructField(path[0], _hinted(known, path[1:], kind))
+    return StructType(fields)
+
+
+def _merge_hint(known: DataType | None, kind: DataType) -> DataType:
+    """Keep the nested columns that a hint doesn't name: they came after it."""
+    if isinstance(known, StructType) and isinstance(kind, StructType):
+        for each in kind:
+            known = apply_hint(known, (each.name,), each.dataType)
+        return known
+    if isinstance(known, ArrayType) and isinstance(kind, ArrayType):
+        return ArrayType(_merge_hint(known.elementType, kind.elementType))
+    if isinstance(known, MapType) and isinstance(kind, MapType):
+        return MapType(kind.keyType, _merge_hint(known.valueType, kind.valueType))
+    return kind
+
+
+def _hinted(known: DataType | None, path: Sequence[str], kind: DataType) -> DataType:
+    if not path:
+        return _merge_hint(known, kind)
+    if isinstance(known, ArrayType) and path[0] == "element":
+        return ArrayType(_hinted(known.elementType, path[1:], kind))
+    if isinstance(known, MapType) and path[0] == "value":
+        return MapType(known.keyType, _hinted(known.valueType, path[1:], kind))
+    if isinstance(known, MapType) and path[0] == "key":
+        return MapType(_hinted(known.keyType, path[1:], kind), known.valueType)
+    struct = known if isinstance(known, StructType) else StructType([])
+    return apply_hint(struct, path, kind)

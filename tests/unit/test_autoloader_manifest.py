@@ -1,0 +1,104 @@
+"""State of a source: manifest, files left out, schema log, committed files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pyspark.sql.types import LongType, StringType, StructField, StructType
+
+from headwater.autoloader.commits import committed_files
+from headwater.autoloader.discovery import SourceFile
+from headwater.autoloader.manifest import COMPACT_INTERVAL, Entry, Manifest, SkippedFiles
+from headwater.autoloader.schema_log import SchemaLog, SourceSchema
+
+
+def test_entries_come_back_in_order_over_many_appends(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path)
+    paths = [f"/in/f {n}+ü%.json" for n in range(3 * COMPACT_INTERVAL + 3)]
+    for number, path in enumerate(paths):
+        manifest.append([(path, number)])
+        assert [each.path for each in manifest.entries()] == paths[: number + 1]
+    orders = [each.order for each in manifest.entries()]
+    assert orders == sorted(set(orders))
+
+
+def test_old_files_of_the_log_are_deleted(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path)
+    for number in range(3 * COMPACT_INTERVAL):
+        manifest.append([(f"/in/{number}", 1)])
+    names = {each.name for each in manifest.log.iterdir()}
+    assert names == {"19.compact", *map(str, range(20, 29)), "29.compact"}
+
+
+def test_appending_nothing_writes_nothing(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path)
+    manifest.append([])
+    assert not manifest.started
+
+
+def test_orders_of_two_sources_differ_even_at_one_moment(tmp_path: Path) -> None:
+    first, second = Manifest(tmp_path / "0"), Manifest(tmp_path / "1")
+    first.append([("/in/a", 1)])
+    second.append([("/in/a", 1)])
+    assert first.entries()[0].order % 10**6 != second.entries()[0].order % 10**6
+
+
+def test_a_copy_tells_its_original() -> None:
+    assert Entry("/state/headwater-staged/in/a b.json", 1, 1).origin == "/in/a b.json"
+    assert Entry("/in/a.json", 1, 1).origin == "/in/a.json"
+
+
+def test_skipped_files_are_kept_with_their_reason(tmp_path: Path) -> None:
+    skipped = SkippedFiles(tmp_path)
+    skipped.add([SourceFile("/in/a", 1, 2)], "EXISTING")
+    skipped.add([SourceFile("/in/b", 0, 3)], "CORRUPT", ["it is empty"])
+    assert [(each.file.path, each.state, each.reason) for each in skipped.read()] == [
+        ("/in/a", "EXISTING", ""),
+        ("/in/b", "CORRUPT", "it is empty"),
+    ]
+
+
+def test_schema_log_keeps_versions_and_skips_equal_ones(tmp_path: Path) -> None:
+    log = SchemaLog(tmp_path)
+    assert log.latest() is None
+    first = SourceSchema(StructType([StructField("a", LongType())]), StructType([]))
+    wider = SourceSchema(
+        StructType([*first.data.fields, StructField("b", StringType())]), first.partitions
+    )
+    for schema in (first, first, wider):
+        log.save(schema)
+    assert log.latest() == wider
+    assert sorted(each.name for each in log.folder.iterdir()) == ["0", "1"]
+
+
+def write(path: Path, *lines: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["v1", *map(json.dumps, lines)]))
+
+
+def entry(name: str, order: int, batch: int) -> dict[str, object]:
+    return {"path": f"file:///in/{name}", "timestamp": order, "batchId": batch}
+
+
+def test_only_files_up_to_the_last_commit_count(tmp_path: Path) -> None:
+    write(tmp_path / "commits" / "0", {})
+    write(tmp_path / "offsets" / "0", {}, {"logOffset": 11}, {"kafka": {"0": 1}}, {"logOffset": 0})
+    write(tmp_path / "offsets" / "1", {}, {"logOffset": 12}, {"kafka": {"0": 1}}, {"logOffset": 0})
+    first = tmp_path / "sources" / "0"
+    write(first / "9.compact", entry("a%20b", 1, 3), entry("b", 2, 9))
+    write(first / "3", entry("a%20b", 1, 3))
+    write(first / "11", entry("c", 3, 11))
+    write(first / "12", entry("d", 4, 12))
+    write(tmp_path / "sources" / "2" / "0", entry("c", 5, 0))
+    assert committed_files(tmp_path) == {
+        ("/in/a b", 1),
+        ("/in/b", 2),
+        ("/in/c", 3),
+        ("/in/c", 5),
+    }
+
+
+def test_nothing_is_committed_before_the_first_batch(tmp_path: Path) -> None:
+    write(tmp_path / "offsets" / "0", {}, {"logOffset": 0})
+    assert committed_files(tmp_path) == set()

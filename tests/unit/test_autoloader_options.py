@@ -1,0 +1,132 @@
+"""Options: what is built, what has no effect, what is refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from headwater.autoloader import option_tables as tables
+from headwater.autoloader.options import Options, check_options, read_options
+from headwater.autoloader.request import CloudFiles
+from headwater.errors import DefinitionError, Location
+
+WHERE = Location("pipeline.py", 12)
+
+
+def options(schema: str | None = None, /, **given: str) -> Options:
+    named = {key.replace("__", "."): value for key, value in given.items()}
+    return read_options(CloudFiles("/in", {"cloudFiles.format": "json", **named}, WHERE, schema))
+
+
+def refusal(schema: str | None = None, /, **given: str) -> DefinitionError:
+    with pytest.raises(DefinitionError) as raised:
+        options(schema, **given)
+    assert raised.value.where == WHERE
+    return raised.value
+
+
+def test_defaults() -> None:
+    found = options()
+    assert (found.evolution, found.rescued_column) == ("addNewColumns", "_rescued_data")
+    assert (found.max_files, found.max_bytes, found.include_existing) == (1000, None, True)
+    assert (found.infer_types, found.partition_columns, found.case_sensitive) == (False, None, True)
+
+
+def test_an_explicit_schema_turns_evolution_and_rescue_off() -> None:
+    found = options("id INT")
+    assert (found.evolution, found.rescued_column, found.case_sensitive) == ("none", None, False)
+    assert options("id INT", rescuedDataColumn="r").rescued_column == "r"
+
+
+def test_names_and_values_are_case_insensitive() -> None:
+    found = options(
+        CLOUDFILES__SCHEMAEVOLUTIONMODE="RESCUE",
+        cloudfiles__maxbytespertrigger="10g",
+        CloudFiles__MaxFilesPerTrigger="7",
+    )
+    assert (found.evolution, found.max_bytes, found.max_files) == ("rescue", 10 * 1024**3, 7)
+
+
+def test_unknown_option_gives_the_nearest_name() -> None:
+    error = refusal(cloudFiles__schemaHint="a INT")
+    assert error.code == "AUTOLOADER_OPTION_UNKNOWN"
+    assert error.hint == "Did you mean 'cloudFiles.schemaHints'?"
+
+
+def test_validate_options_false_ignores_unknown_ones() -> None:
+    options(cloudFiles__schemaHint="a INT", cloudFiles__validateOptions="false")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cloudFiles.cleanSource", "DELETE"),
+        ("cloudFiles.allowOverwrites", "true"),
+        ("cloudFiles.useNotifications", "true"),
+        ("cloudFiles.queueUrl", "x"),
+        ("cloudFiles.pathRewrites", "{}"),
+        ("cloudFiles.schemaEvolutionMode", "addNewColumnsWithTypeWidening"),
+        ("badRecordsPath", "/bad"),
+        ("singleVariantColumn", "v"),
+        ("skipRows", "2"),
+        ("readerCaseSensitive", "false"),
+    ],
+)
+def test_what_is_not_built_is_refused_by_name(name: str, value: str) -> None:
+    error = refusal(**{name.replace(".", "__"): value})
+    assert error.code == "AUTOLOADER_OPTION_NOT_BUILT"
+    assert error.parameters["option"] == name
+
+
+@pytest.mark.parametrize("name", ["avro", "orc", "text", "xml", "binaryFile"])
+def test_other_formats_are_refused_by_name(name: str) -> None:
+    error = refusal(cloudFiles__format=name)
+    assert (error.code, error.parameters["format"]) == ("AUTOLOADER_FORMAT_NOT_BUILT", name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cloudFiles.format", "jsn"),
+        ("cloudFiles.maxFilesPerTrigger", "0"),
+        ("cloudFiles.maxBytesPerTrigger", "many"),
+        ("cloudFiles.inferColumnTypes", "yes"),
+        ("cloudFiles.schemaEvolutionMode", "rescued"),
+        ("mode", "LENIENT"),
+        ("modifiedAfter", "yesterday"),
+    ],
+)
+def test_wrong_values_are_refused(name: str, value: str) -> None:
+    assert refusal(**{name.replace(".", "__"): value}).code == "AUTOLOADER_OPTION_INVALID"
+
+
+def test_json_in_two_byte_encodings_is_refused() -> None:
+    assert refusal(encoding="UTF-16LE").code == "AUTOLOADER_OPTION_NOT_BUILT"
+    assert options(encoding="ISO-8859-1").get("encoding") == "ISO-8859-1"
+
+
+def test_format_is_required() -> None:
+    with pytest.raises(DefinitionError) as raised:
+        check_options(CloudFiles("/in", {}, WHERE))
+    assert raised.value.code == "AUTOLOADER_FORMAT_MISSING"
+
+
+def test_evolution_needs_inference() -> None:
+    error = refusal("id INT", cloudFiles__schemaEvolutionMode="addNewColumns")
+    assert error.code == "AUTOLOADER_EVOLUTION_NEEDS_INFERENCE"
+
+
+def test_every_default_and_no_effect_option_is_accepted() -> None:
+    given = dict.fromkeys(tables.NO_EFFECT, "x") | tables.ONLY_VALUE
+    check_options(CloudFiles("/in", {"cloudFiles.format": "json", **given}, WHERE))
+
+
+def test_partition_columns() -> None:
+    assert options(cloudFiles__partitionColumns="a, b").partition_columns == ("a", "b")
+    assert options(cloudFiles__partitionColumns="").partition_columns == ()
+
+
+def test_no_option_is_in_two_tables() -> None:
+    groups = [tables.BUILT, tables.NO_EFFECT, tables.REFUSED, frozenset(tables.ONLY_VALUE)]
+    groups.append(tables.PARQUET_READER | tables.JSON_READER | tables.CSV_READER)
+    assert sum(map(len, groups)) == len(tables.KNOWN)
+    assert all(name == name.lower() for name in tables.KNOWN)
