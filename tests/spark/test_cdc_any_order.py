@@ -14,7 +14,6 @@ import pytest
 from cdc_reference import final_table
 from cdc_support import Target
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from headwater.graph.model import AutoCdc
 
