@@ -31,8 +31,8 @@ $(READY): requirements-pyspark.txt pyproject.toml src/headwater/engine/jars.py
 demo: setup ## three waves of hospital events, an update after each, and what came of it
 	@$(BIN)/python scratch/demo.py
 
-test: setup ## all tests
-	@$(BIN)/python -m pytest
+test: setup ## all tests, in two processes with a Spark session each
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations 10
 
 check: setup ## format, lint, types
 	@$(BIN)/ruff format --check .

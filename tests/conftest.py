@@ -13,6 +13,13 @@ from headwater.engine.session import QUICK_START, spark_session
 from headwater.settings import Settings, read_settings
 
 
+INTERPRETED = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""For tiny data: compiling a query takes longer than running it. e2e tests compile."""
+
+
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     return read_settings()
@@ -23,7 +30,12 @@ def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A session on two threads; its JVM starts fast rather than running fast."""
     state: Path = tmp_path_factory.mktemp("state")
     with spark_session(
-        settings, state=state, catalogs=("main",), master="local[2]", jvm_options=QUICK_START
+        settings,
+        state=state,
+        catalogs=("main",),
+        master="local[2]",
+        configuration=INTERPRETED,
+        jvm_options=QUICK_START,
     ) as session:
         yield session
 

@@ -34,19 +34,18 @@ def bronze():
 def silver():
     return spark.readStream.table("bronze")
 
-for name, kind in (("latest", 1), ("history", 2)):
-    dp.create_streaming_table(name)
-    dp.create_auto_cdc_flow(
-        target=name, source="silver", keys=["id"], sequence_by="seq", stored_as_scd_type=kind,
-        apply_as_deletes="op = 'D'", except_column_list=["op", "seq"],
-    )
+dp.create_streaming_table("history")
+dp.create_auto_cdc_flow(
+    target="history", source="silver", keys=["id"], sequence_by="seq", stored_as_scd_type=2,
+    apply_as_deletes="op = 'D'", except_column_list=["op", "seq"],
+)
 
 @dp.materialized_view
 def totals():
     return spark.read.table("silver").groupBy("id").agg(F.count("*").alias("n"))
 """
 
-TABLES = ("bronze", "silver", "latest", "history", "totals")
+TABLES = ("bronze", "silver", "history", "totals")
 
 
 def land(folder: Path, wave: int, seed: int) -> None:

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from headwater.graph.model import AutoCdc
 
-SETS, ORDERS, BATCHES, KEYS = 40, 4, 4, 2
+SETS, ORDERS, BATCHES, KEYS = 40, 4, 3, 2
 COLUMNS = ("a", "b")
 SOURCE = "part int, key int, seq int, tie int, op string, a string, b int, cols array<string>"
 HIDDEN = ("seq", "tie", "op", "cols")

@@ -285,13 +285,11 @@ class _Layout:
         room = self.width + _OVERFLOW
         separator = self.options.get("sep") or self.options.get("delimiter") or ","
         fields = F.size(F.split(record, re.escape(separator)))
-        over = self._again(room)
-        pairs = [(F.lit(f"_c{i}"), over[f"_c{i}"]) for i in range(self.width, room)]
-        named = F.map_filter(
-            F.create_map(*[each for pair in pairs for each in pair]), lambda _, v: v.isNotNull()
-        )
-        text = F.to_json(named)
-        inside = F.when(F.size(named) > 0, F.substring(text, F.lit(2), F.length(text) - 2))
+        known = [*(f"_c{i}" for i in range(self.width)), _CORRUPT]
+        split = F.from_json(F.to_json(self._again(room)), "map<string,string>")
+        over = F.map_filter(split, lambda name, _: ~name.isin(known))
+        text = F.to_json(over)
+        inside = F.when(F.size(over) > 0, F.substring(text, F.lit(2), F.length(text) - 2))
         whole = fragment(self.options.corrupt_column, record)
         found.append(F.when(record.isNotNull(), F.when(fields > room, whole).otherwise(inside)))
         return found
