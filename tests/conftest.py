@@ -12,7 +12,6 @@ from harness import Project
 from headwater.engine.session import QUICK_START, spark_session
 from headwater.settings import Settings, read_settings
 
-
 INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
