@@ -56,6 +56,7 @@ def test_source_that_does_not_import(tmp_path: Path) -> None:
     done = headwater("run", "--validate", folder=folder)
     refused(done, "SOURCE_FAILED", status=1)
     assert "p/a.py:1" in done.stderr
+    assert not (folder / ".headwater" / "dev").exists()
 
 
 def test_missing_landing_folder(tmp_path: Path) -> None:

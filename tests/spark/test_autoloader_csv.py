@@ -188,6 +188,13 @@ def test_reader_options(loader: Loader) -> None:
     assert loader.rows("id", "`na|me`") == [("1", "René\nLuc"), ("2", None)]
 
 
+def test_records_with_their_own_line_separator(loader: Loader) -> None:
+    loader.options["lineSep"] = ";"
+    loader.land("a.csv", "id,name;1,Ann;2,Bob")
+    loader.run()
+    assert loader.rows("id", "name") == [("1", "Ann"), ("2", "Bob")]
+
+
 def test_only_some_columns_selected(loader: Loader) -> None:
     loader.transform = lambda frame: frame.select("_rescued_data")
     loader.land("a.csv", "id,name\n1,Ann\n2,Bob,extra\n")

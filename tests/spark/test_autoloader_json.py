@@ -211,6 +211,17 @@ def test_failfast_names_the_file(loader: Loader) -> None:
     assert "secret" not in str(raised.value)
 
 
+def test_failfast_without_a_rescue_column_names_the_file(loader: Loader) -> None:
+    loader.schema = "id INT"
+    loader.options["mode"] = "FAILFAST"
+    bad = loader.land("a.json", '{"id":1}\nsecret rubbish\n')
+    with pytest.raises(SourceFileError) as raised:
+        loader.run_once()
+    assert raised.value.code == "SOURCE_RECORD_MALFORMED"
+    assert raised.value.parameters["path"] == str(bad)
+    assert "secret" not in str(raised.value)
+
+
 def test_explicit_schema_reads_types_and_ignores_the_rest(loader: Loader) -> None:
     loader.schema = "id INT, at TIMESTAMP, missing STRING"
     loader.options["timestampFormat"] = "dd.MM.yyyy HH:mm"

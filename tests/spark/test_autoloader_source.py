@@ -159,6 +159,14 @@ def test_metadata_resolves_and_is_the_files_own(loader: Loader) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["json", "csv", "parquet"])
+def test_metadata_resolves_in_every_format(loader: Loader, file_format: str) -> None:
+    loader.format = file_format
+    loader.options["cloudFiles.schemaHints"] = "id INT"
+    frame = loader.define().filter("id > 0").select("*", "_metadata.file_name", "_metadata")
+    assert frame.columns == ["id", "_rescued_data", "file_name", "_metadata"]
+
+
+@pytest.mark.parametrize("file_format", ["json", "csv", "parquet"])
 def test_partition_columns_come_from_the_path(loader: Loader, file_format: str) -> None:
     loader.format = file_format
     loader.options["header"] = "true"

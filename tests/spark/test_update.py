@@ -409,3 +409,23 @@ def test_unknown_table_in_a_selection_names_the_nearest(project: Project) -> Non
         project.run(refresh=("event",))
     assert caught.value.code == "DATASET_UNKNOWN"
     assert "events" in caught.value.hint
+
+
+def test_spark_conf_of_a_table_counts_for_its_flow_only(project: Project) -> None:
+    project.write("""
+        import dlt
+
+        @dlt.table(spark_conf={"spark.sql.session.timeZone": "Asia/Tokyo"})
+        def there():
+            return spark.sql("SELECT hour(timestamp'2026-01-01 00:00:00Z') AS h")
+
+        @dlt.table
+        def here():
+            dlt.read("there")
+            return spark.sql("SELECT hour(timestamp'2026-01-01 00:00:00Z') AS h")
+    """)
+    project.run()
+    assert (project.values("SELECT h FROM there"), project.values("SELECT h FROM here")) == (
+        [9],
+        [0],
+    )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import bz2
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from headwater.autoloader.options import Options
 
+_HEADER_CHARACTERS = 1_000_000
 _CLOSED = (".zst", ".snappy", ".lz4", ".deflate")
 
 
@@ -59,7 +60,7 @@ def _records(file: IO[str], options: Options) -> Iterator[list[str]]:
     comment = options.get("comment")
     lines = (
         line.replace(separator, "\x1f") if len(separator) > 1 else line
-        for line in file
+        for line in _lines(file, options.get("linesep"))
         if line.strip() and not (comment and line.startswith(comment))
     )
     return csv.reader(
@@ -70,6 +71,12 @@ def _records(file: IO[str], options: Options) -> Iterator[list[str]]:
         escapechar=escape if escape and escape != quote else None,
         doublequote=escape == quote,
     )
+
+
+def _lines(file: IO[str], separator: str) -> Iterable[str]:
+    if separator in ("", "\n", "\r", "\r\n"):
+        return file
+    return file.read(_HEADER_CHARACTERS).split(separator)
 
 
 def _safe_names(tokens: list[str], options: Options) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from pyspark.sql import SparkSession
 
@@ -13,6 +14,31 @@ from headwater.errors import HeadwaterError, SourceFileError
 
 _MALFORMED = re.compile(rf"\[{MALFORMED}\] (file:\S+)")
 _UNREADABLE = re.compile(r"\[FAILED_READ_FILE\.([A-Z_]+)\][^\n]*?(file:/\S+?)[.,:]?\s")
+
+_FAILFAST = "MALFORMED_RECORD_IN_PARSING"
+
+
+class _Fault(NamedTuple):
+    code: str
+    what: str
+    hint: str
+
+
+_RECORD = _Fault(
+    "SOURCE_RECORD_MALFORMED",
+    "holds a malformed record",
+    "Correct the file, or set the option mode to PERMISSIVE.",
+)
+_MISSING = _Fault(
+    "SOURCE_FILE_MISSING",
+    "vanished while it was read",
+    "Put it back, or set the option ignoreMissingFiles to true.",
+)
+_CORRUPT = _Fault(
+    "SOURCE_FILE_CORRUPT",
+    "can't be read to its end",
+    "Replace the file, or set the option ignoreCorruptFiles to true.",
+)
 
 
 def explain_failure(
@@ -28,29 +54,22 @@ def explain_failure(
     text = str(error)
     found = _MALFORMED.search(text)
     if found:
-        return _blame(
-            place, request, found[1], "SOURCE_RECORD_MALFORMED", "holds a malformed record",
-            "Correct the file, or set the option mode to PERMISSIVE.",
-        )  # fmt: skip
+        return _blame(place, request, found[1], _RECORD)
     unreadable = _UNREADABLE.search(text)
     if not unreadable:
         return None
     if unreadable[1] == "FILE_NOT_EXIST":
-        return _blame(
-            place, request, unreadable[2], "SOURCE_FILE_MISSING", "vanished while it was read",
-            "Put it back, or set the option ignoreMissingFiles to true.",
-        )  # fmt: skip
-    return _blame(
-        place, request, unreadable[2], "SOURCE_FILE_CORRUPT", "can't be read to its end",
-        "Replace the file, or set the option ignoreCorruptFiles to true.",
-    )  # fmt: skip
+        return _blame(place, request, unreadable[2], _MISSING)
+    causes = text + str(getattr(error, "_stackTrace", ""))  # PySpark tells causes only there
+    return _blame(place, request, unreadable[2], _RECORD if _FAILFAST in causes else _CORRUPT)
 
 
 def _blame(
-    place: SourceState, request: CloudFiles, address: str, code: str, what: str, hint: str
+    place: SourceState, request: CloudFiles, address: str, fault: _Fault
 ) -> HeadwaterError | None:
     path = path_of(address)
     entered = {name for e in Manifest(place.folder).entries() for name in (e.path, e.origin)}
     if path not in entered:
         return None
-    return SourceFileError(code, f"{path} {what}", where=request.where, hint=hint, path=path)
+    message = f"{path} {fault.what}"
+    return SourceFileError(fault.code, message, where=request.where, hint=fault.hint, path=path)

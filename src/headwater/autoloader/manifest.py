@@ -4,7 +4,7 @@ Spark's file stream takes the files of a folder with a `_spark_metadata` log fro
 lists nothing itself. So a file is read when, and only when, it was entered here. Entries are
 ordered by their modification time, which is the time of discovery in a unit of its own: Spark
 must see it grow, and it tells sources that read one file twice apart.
-Decision 0010; contract test `test_autoloader_manifest_format`.
+Decision 0006; contract test `test_autoloader_manifest_format`.
 """
 
 from __future__ import annotations

@@ -79,7 +79,9 @@ class ChangePlan:
 
     @property
     def each_opens(self) -> bool:
-        """SCD type 2: whether each upsert is a version, for its sequence is tracked itself."""
+        """SCD type 2: whether each upsert is a version, for it brings a new tracked sequence."""
+        if self.null_keeps or self.columns_to_update:
+            return False
         kept = (*self.tracked, *self.keys)
         return bool(self.sequence_columns) and all(name in kept for name in self.sequence_columns)
 

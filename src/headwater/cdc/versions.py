@@ -47,7 +47,6 @@ _LAST = "__cdc_last"
 
 def first_versions(events: DataFrame, plan: ChangePlan) -> DataFrame:
     """Decide on the versions of an empty target: all are inserted."""
-    events = _by_key(events, plan)
     if plan.memory is Memory.EVENTS:
         events = folded(events, plan)
     versions = _versions(_last_of_sequence(events, plan), plan)

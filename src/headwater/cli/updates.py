@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import click
@@ -44,7 +48,9 @@ def _update(
 ) -> UpdateResult:
     spec = target.bundle.pipeline(pipeline)
     quick = request.validate_only
+    root = target.store.root
     with (
+        _without_traces(root) if quick and not root.exists() else nullcontext(),
         progress(quiet or quick) as listener,
         target_session(target, read_settings(), master=master, quick=quick) as spark,
     ):
@@ -54,6 +60,15 @@ def _update(
         except KeyboardInterrupt:
             ignore_interrupt()
             raise
+
+
+@contextmanager
+def _without_traces(root: Path) -> Iterator[None]:
+    """Take away the state folder that a session made only to look at the source."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def show_graph(target: Target, pipeline: str | None, shape: str, *, as_json: bool) -> None:

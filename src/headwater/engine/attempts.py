@@ -47,6 +47,7 @@ class FlowAttempts:
     stopping: threading.Event
     memory: dict[str, object]
     locks: dict[TableName, threading.Lock] = field(default_factory=dict)
+    conf_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def identities(self) -> dict[str, str]:
         """Give the flow id of each flow."""
@@ -149,6 +150,7 @@ class FlowAttempts:
             change_state=self.tables.state.changes(flow.target, generation),
             identity=flow_identity(str(checkpoint)),
             target_lock=self.locks.setdefault(flow.target, threading.Lock()),
+            conf_lock=self.conf_lock,
             report=report,
             stopping=self.stopping,
         )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ class FlowRun:
     change_state: Path
     identity: str
     target_lock: threading.Lock
+    conf_lock: threading.Lock
     report: Callable[[FlowReport], None]
     stopping: threading.Event
     _changes: dict[int, cdc.ChangeCounts] = field(default_factory=dict)
@@ -76,17 +78,38 @@ class FlowRun:
         Raises:
             Exception: whatever Spark, Delta or user code raised, for `failures` to describe.
         """
-        frame = self.reads.observations.watch(
-            self.reads.query(self.flow), self.dataset, self.flow.name, self.reads.show_records
-        )
-        if self.flow.kind is FlowKind.COMPLETE:
-            self._batch(lambda: overwrite(frame, self.dataset, self.path))
-        elif self.flow.once and self.flow.change:
-            self._batch(lambda: self._apply_changes(frame, 0))
-        elif self.flow.once:
-            self._batch(lambda: self._append_once(frame))
-        else:
-            self._stream(frame)
+        with self._configured():
+            frame = self.reads.observations.watch(
+                self.reads.query(self.flow), self.dataset, self.flow.name, self.reads.show_records
+            )
+            if self.flow.kind is FlowKind.COMPLETE:
+                return self._batch(lambda: overwrite(frame, self.dataset, self.path))
+            if self.flow.once and self.flow.change:
+                return self._batch(lambda: self._apply_changes(frame, 0))
+            if self.flow.once:
+                return self._batch(lambda: self._append_once(frame))
+            query = self._start(frame)
+        return self._follow(query)
+
+    @contextmanager
+    def _configured(self) -> Iterator[None]:
+        """Set the flow's `spark_conf` while it starts; a stream keeps a copy of the settings.
+
+        Flows with settings of their own start one after the other.
+        """
+        if not self.flow.spark_conf:
+            yield
+            return
+        conf = self.reads.spark.conf
+        with self.conf_lock:
+            before = {key: conf.get(key, None) for key in self.flow.spark_conf}
+            try:
+                for key, value in self.flow.spark_conf.items():
+                    conf.set(key, value)
+                yield
+            finally:
+                for key, earlier in before.items():
+                    conf.unset(key) if earlier is None else conf.set(key, earlier)
 
     def _append_once(self, frame: DataFrame) -> None:
         writer = frame.write.format("delta").mode("append").option("mergeSchema", "true")
@@ -115,7 +138,7 @@ class FlowRun:
                 found[name] = handle.get
         return found
 
-    def _stream(self, frame: DataFrame) -> None:
+    def _start(self, frame: DataFrame) -> StreamingQuery:
         writer = (
             frame.writeStream.queryName(self.flow.name)
             .outputMode("append")
@@ -123,10 +146,8 @@ class FlowRun:
             .trigger(availableNow=True)
         )
         if self.flow.change:
-            query = writer.foreachBatch(self._change_batch).start()
-        else:
-            query = writer.format("delta").option("mergeSchema", "true").start(str(self.path))
-        self._follow(query)
+            return writer.foreachBatch(self._change_batch).start()
+        return writer.format("delta").option("mergeSchema", "true").start(str(self.path))
 
     def _follow(self, query: StreamingQuery) -> None:
         progress = ProgressReader(query)
