@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
 from harness import Project
 from headwater.engine.session import QUICK_START, spark_session
 from headwater.settings import Settings, read_settings
+
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,  # machines are slow at times; that is no fault of the code
+    derandomize=True,  # the same examples each time: a red run is never a matter of luck
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("house")
 
 INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
