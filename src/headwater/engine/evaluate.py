@@ -63,6 +63,7 @@ class Evaluation:
     external: set[TableName] = field(default_factory=set)
     refused: HeadwaterError | None = None
     sources: int = 0
+    views: list[str] = field(default_factory=list)
 
     def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | None:
         """Answer `spark.table`, `spark.read.table` and `spark.readStream.table`."""
@@ -165,7 +166,13 @@ class Evaluation:
         view = f"__headwater_read_{next(_numbers)}"
         with intercepted(None):
             frame.createOrReplaceTempView(view)
+        self.views.append(view)
         return view
+
+    def drop_views(self) -> None:
+        """Drop the views that SQL texts were pointed to; plans made of them keep their own."""
+        while self.views:
+            SparkSession.active().catalog.dropTempView(self.views.pop())
 
 
 def evaluate(function: Callable[[], DataFrame], evaluation: Evaluation, dataset: str) -> DataFrame:
@@ -184,6 +191,8 @@ def evaluate(function: Callable[[], DataFrame], evaluation: Evaluation, dataset:
             if evaluation.refused:
                 raise evaluation.refused from None
             raise _query_fault(function, error, dataset) from error
+        finally:
+            evaluation.drop_views()
     if evaluation.refused:
         raise evaluation.refused
     if not isinstance(frame, DataFrame):
