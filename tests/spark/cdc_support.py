@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from headwater.cdc import ChangeCounts, ChangeTarget, apply_batch, target_schema
 from headwater.graph.model import AutoCdc
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_queries(spark: SparkSession) -> Iterator[None]:
-    """Run a module's many small queries without generating code for each."""
-    settings = {
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.adaptive.enabled": "false",
-    }
-    for name, value in settings.items():
-        spark.conf.set(name, value)
-    yield
-    for name in settings:
-        spark.conf.unset(name)
 
 
 @dataclass

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cdc_support import plain_queries, target_of
+from cdc_support import target_of
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.graph.model import AutoCdc
-
-__all__ = ["plain_queries"]
 
 COLUMNS = "userId int, name string, city string, operation string, sequenceNum int"
 EVENTS = [

@@ -8,6 +8,7 @@ a target in `memory`. What does not live here: streams, checkpoints and the crea
 from headwater.cdc.batch import ChangeCounts, ChangeTarget, apply_batch
 from headwater.cdc.checks import check_change
 from headwater.cdc.drift import check_drift, describe_change
+from headwater.cdc.events import narrowed
 from headwater.cdc.plan import target_schema
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "check_change",
     "check_drift",
     "describe_change",
+    "narrowed",
     "target_schema",
 ]

@@ -6,7 +6,9 @@ that the result doesn't depend on the order of arrival. A delete's rank is 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -54,6 +56,29 @@ def events_of(batch: DataFrame, change: AutoCdc, plan: ChangePlan) -> DataFrame:
         *([_written(plan.columns_to_update)] if plan.columns_to_update else []),
     )
     return staged.withColumn(RANK, rank(plan))
+
+
+def narrowed(source: DataFrame, change: AutoCdc) -> DataFrame:
+    """Keep only the columns that events are made of. A plan only: nothing runs.
+
+    Spark reads all columns of a stream that ends in `foreachBatch`, whatever is done with them
+    there, so the others are left out before.
+    """
+    made_of = [col(find(key, source.columns) or key) for key in change.keys]
+    made_of += cols(selected(source.columns, change))
+    made_of.append(sequence_expression(source.columns, change.sequence_by))
+    made_of.append(_operation(change))
+    if change.columns_to_update:
+        made_of.append(col(change.columns_to_update))
+    references = source.select(*made_of)._jdf.queryExecution().analyzed().references()
+    used = {reference.name() for reference in _each(references)}
+    return source.select(*cols(name for name in source.columns if name in used))
+
+
+def _each(scala_collection: Any) -> Iterator[Any]:
+    iterator = scala_collection.iterator()
+    while iterator.hasNext():
+        yield iterator.next()
 
 
 def rank(plan: ChangePlan) -> Column:

@@ -139,6 +139,8 @@ class FlowRun:
         return found
 
     def _start(self, frame: DataFrame) -> StreamingQuery:
+        if self.flow.change:
+            frame = cdc.narrowed(frame, self.flow.change)
         writer = (
             frame.writeStream.queryName(self.flow.name)
             .outputMode("append")
