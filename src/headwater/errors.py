@@ -5,9 +5,13 @@ The tree (each leaf also inherits a builtin, so plain `except ValueError` works)
     HeadwaterError                what happened - where - what to do
     |-- UsageError (ValueError)           the caller's input; the CLI exits with 2
     |   |-- BundleError                   databricks.yml, resources, variables, targets
-    |   `-- SettingError                  environment, Java, jars, flags
+    |   |-- SettingError                  environment, Java, jars, flags
+    |   `-- ContractError                 a contract of a topic is missing or broken
     |-- DefinitionError (ValueError)      one fault in pipeline source code
     |-- GraphError (ValueError)           all faults of a pipeline, reported at once
+    |-- LandingError (RuntimeError)       landing of events can't go on
+    |   |-- SourceError                   the broker refuses, or can't be reached
+    |   `-- SinkError                     the storage refuses
     `-- UpdateError (RuntimeError)        an update or a flow failed while running
         |-- UpdateInProgress              another update holds the pipeline
         |-- ExpectationViolation          an `expect_or_fail` rule did not hold
@@ -94,6 +98,10 @@ class SettingError(UsageError):
     """The machine or the environment lacks something: Java, jars, memory, a variable."""
 
 
+class ContractError(UsageError):
+    """The contract of a topic is missing, broken, or does not fit its topic."""
+
+
 class DefinitionError(HeadwaterError, ValueError):
     """One fault in a pipeline's source: a wrong argument, an unknown name, a side effect."""
 
@@ -115,6 +123,28 @@ class GraphError(HeadwaterError, ValueError):
             hint=self.faults[0].hint if count == 1 else "",
             faults=self.faults,
         )
+
+
+class LandingError(HeadwaterError, RuntimeError):
+    """Landing of events can't go on; what is landed stays, and a new start goes on from there."""
+
+
+class SourceError(LandingError):
+    """The broker can't be reached, or refuses: host, TLS, key, topic."""
+
+
+class SinkError(LandingError):
+    """The storage refuses, or holds what contradicts the source.
+
+    Args:
+        is_transient: waiting may mend it, so that a retry makes sense.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, hint: str = "", is_transient: bool = False
+    ) -> None:
+        super().__init__(code, message, hint=hint)
+        self.is_transient = is_transient
 
 
 class UpdateError(HeadwaterError, RuntimeError):

@@ -28,7 +28,19 @@ ALLOWED = {
         "cdc",
         "autoloader",
     },
-    "cli": {"errors", "names", "settings", "engine", "events", "graph", "expectations"},
+    "dev": {"errors", "settings", "engine"},
+    "landing": {"errors"},
+    "cli": {
+        "errors",
+        "names",
+        "settings",
+        "engine",
+        "events",
+        "graph",
+        "expectations",
+        "dev",
+        "landing",
+    },
 }
 
 

@@ -1,0 +1,1 @@
+"""Land events of a broker as Parquet files, each event exactly once."""

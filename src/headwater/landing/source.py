@@ -1,0 +1,101 @@
+"""What the landing consumer asks of a broker's client, whichever protocol it speaks.
+
+Two clients implement it: `kafka` (Kafka protocol, also Event Hubs' Kafka endpoint) and `eventhubs`
+(AMQP). What does not live here: decoding of events, files, the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Partition(NamedTuple):
+    """One partition of a topic (of an event hub)."""
+
+    topic: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.number}"
+
+
+class Bounds(NamedTuple):
+    """What a partition holds: offsets from `first` (inclusive) to `end` (exclusive)."""
+
+    first: int
+    end: int
+
+
+@dataclass(frozen=True)
+class EventBatch:
+    """Events of one partition by column, in the order of rising offsets; no list is empty.
+
+    Attributes:
+        offsets: the events' offsets (Event Hubs: sequence numbers); there may be gaps.
+        enqueued_ms: when the broker took each event, in milliseconds since 1970 UTC.
+        keys: partition keys as bytes, None where an event has none.
+        values: bodies as they came, None for an event without a body.
+    """
+
+    partition: Partition
+    offsets: Sequence[int]
+    enqueued_ms: Sequence[int]
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+
+
+class Assignee(Protocol):
+    """Who is told of rebalances; always within `EventSource.poll` or `close`, on its thread."""
+
+    def assigned(self, partitions: Collection[Partition]) -> None:
+        """Take partitions over; calls `seek` for each of them before returning."""
+
+    def revoked(self, partitions: Collection[Partition]) -> None:
+        """Give partitions up; may still `commit` for them before returning."""
+
+
+class EventSource(Protocol):
+    """A member of a consumer group on one topic; used by one thread.
+
+    It commits nothing by itself, and starts no partition by itself: the assignee seeks.
+    """
+
+    def open(self, assignee: Assignee) -> None:
+        """Connect and join the group.
+
+        Raises:
+            SourceError: within 10 seconds, with the cause: host, port, TLS, key, topic.
+        """
+
+    def poll(self, timeout_seconds: float) -> Sequence[EventBatch]:
+        """Give what has arrived, or nothing once the time is over; tells the assignee first.
+
+        A broker that is away for a while gives nothing and raises nothing; a refusal that no
+        waiting mends (key revoked, topic deleted) raises SourceError.
+        """
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Go on at `offset`, or at the first offset after it that the partition holds."""
+
+    def position(self, partition: Partition) -> int:
+        """Give the offset after the last one passed on; also passes offsets without an event."""
+
+    def pause(self, partitions: Collection[Partition]) -> None:
+        """Give nothing of these partitions until `resume`; the group's membership stays."""
+
+    def resume(self, partitions: Collection[Partition]) -> None:
+        """Undo `pause`."""
+
+    def bounds(self, partitions: Collection[Partition]) -> Mapping[Partition, Bounds]:
+        """Ask the broker what these partitions hold now; leaves out those it can't tell of."""
+
+    def commit(self, positions: Mapping[Partition, int]) -> bool:
+        """Store next offsets for the group; False where it could not (a rebalance, an outage).
+
+        Never needed for correctness: files, not commits, say where to go on.
+        """
+
+    def close(self) -> None:
+        """Leave the group at once; tells the assignee that all is revoked."""
