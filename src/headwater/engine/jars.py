@@ -14,7 +14,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,8 +105,22 @@ def ensure_jars(
     Raises:
         SettingError: JAR_DOWNLOAD_FAILED, JAR_CHECKSUM_WRONG.
     """
-    paths = jar_paths(settings)
-    for jar, path in zip(PINNED, paths, strict=True):
+    return fetch_jars(PINNED, settings.cache / "jars", settings, on_fetch)
+
+
+def fetch_jars(
+    jars: Sequence[Jar],
+    folder: Path,
+    settings: Settings,
+    on_fetch: Callable[[Jar], None] | None = None,
+) -> tuple[Path, ...]:
+    """Give the paths of `jars` in `folder`, fetching those that it lacks, as `ensure_jars` does.
+
+    Raises:
+        SettingError: JAR_DOWNLOAD_FAILED, JAR_CHECKSUM_WRONG.
+    """
+    paths = tuple(folder / jar.file_name for jar in jars)
+    for jar, path in zip(jars, paths, strict=True):
         if not path.exists():
             if on_fetch:
                 on_fetch(jar)

@@ -1,0 +1,1 @@
+"""Real servers for development and tests, on loopback: a Kafka broker and Blob storage."""
