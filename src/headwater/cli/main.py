@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from headwater.cli.dev import dev
 from headwater.cli.options import chosen_target, names, target_options
 from headwater.errors import HeadwaterError, UsageError, nearest
 from headwater.settings import read_settings
@@ -219,6 +220,9 @@ def setup() -> None:
     from headwater.cli.machine import prepare_machine  # here: PySpark is slow to import
 
     prepare_machine(read_settings())
+
+
+cli.add_command(dev)
 
 
 def main() -> NoReturn:

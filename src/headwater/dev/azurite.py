@@ -59,6 +59,32 @@ class AzuriteSetup:
         """What the emulator prints."""
         return self.folder / "azurite.log"
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a client needs to know."""
+        return {
+            "blob_endpoint": self.blob_endpoint,
+            "account": self.account,
+            "key": self.key,
+            "connection_string": self.connection_string,
+        }
+
+    def launch(self, settings: Settings) -> Server:
+        """Start the emulator, without waiting."""
+        main = _home(settings) / "node_modules/azurite/dist/src/blob/main.js"
+        place = ["--blobHost", LOOPBACK, "--blobPort", str(self.port)]
+        options = ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
+        return start(
+            "azurite",
+            [_program("node"), str(main), *place, "--location", str(self.folder), *options],
+            self.log,
+            {"AZURITE_ACCOUNTS": f"{self.account}:{self.key}"},
+        )
+
+    def wait(self, server: Server) -> None:
+        """Wait until the emulator answers."""
+        wait_until_ready(server, lambda: _answers(self.port), self.log)
+
 
 class Azurite:
     """A running emulator."""
@@ -66,7 +92,7 @@ class Azurite:
     def __init__(self, setup: AzuriteSetup, settings: Settings) -> None:
         self.setup = setup
         self.settings = settings
-        self.server = start_azurite(setup, settings)
+        self._start()
 
     @property
     def blob_endpoint(self) -> str:
@@ -95,7 +121,11 @@ class Azurite:
     def restart(self) -> None:
         """Stop, unless that was done, and start again on the same port and data."""
         self.stop()
-        self.server = start_azurite(self.setup, self.settings)
+        self._start()
+
+    def _start(self) -> None:
+        self.server = self.setup.launch(self.settings)
+        self.setup.wait(self.server)
 
 
 @contextmanager
@@ -103,18 +133,18 @@ def azurite(
     folder: Path,
     *,
     settings: Settings | None = None,
-    on_install: Callable[[], None] | None = None,
+    on_fetch: Callable[[str], None] | None = None,
 ) -> Iterator[Azurite]:
     """Run Azurite in `folder` for the length of a `with` block; it answers when the block begins.
 
     Args:
-        on_install: called before Azurite is installed, which takes half a minute, once.
+        on_fetch: called with what is being installed, before that, once.
 
     Raises:
         DevServerError: NODE_NOT_FOUND, AZURITE_INSTALL_FAILED, DEV_SERVER_FAILED.
     """
     known = settings or read_settings()
-    running = Azurite(prepare_azurite(folder, known, on_install), known)
+    running = Azurite(prepare_azurite(folder, known, on_fetch), known)
     try:
         yield running
     finally:
@@ -122,16 +152,16 @@ def azurite(
 
 
 def prepare_azurite(
-    folder: Path, settings: Settings, on_install: Callable[[], None] | None = None
+    folder: Path, settings: Settings, on_fetch: Callable[[str], None] | None = None
 ) -> AzuriteSetup:
     """Install Azurite where it is missing, choose a port and a key."""
-    install_azurite(settings, on_install)
+    install_azurite(settings, on_fetch)
     folder.mkdir(parents=True, exist_ok=True)
     key = base64.b64encode(secrets.token_bytes(64)).decode()
     return AzuriteSetup(folder.absolute(), free_port(), key)
 
 
-def install_azurite(settings: Settings, on_install: Callable[[], None] | None = None) -> None:
+def install_azurite(settings: Settings, on_fetch: Callable[[str], None] | None = None) -> None:
     """Install Azurite into the cache; safe to run twice, from several processes, and to be killed.
 
     Raises:
@@ -144,8 +174,8 @@ def install_azurite(settings: Settings, on_install: Callable[[], None] | None = 
     with FileLock(folder / ".lock"):
         if installed.exists():
             return
-        if on_install:
-            on_install()
+        if on_fetch:
+            on_fetch(f"azurite {VERSION} (half a minute)")
         _npm_install(folder)
         installed.touch()
 
@@ -180,21 +210,6 @@ def _program(name: str) -> str:
 
 def _home(settings: Settings) -> Path:
     return settings.cache / "azurite"
-
-
-def start_azurite(setup: AzuriteSetup, settings: Settings) -> Server:
-    """Start the emulator and wait until it answers."""
-    main = _home(settings) / "node_modules/azurite/dist/src/blob/main.js"
-    command = [_program("node"), str(main), "--blobHost", LOOPBACK, "--blobPort", str(setup.port)]
-    options = ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
-    server = start(
-        "azurite",
-        [*command, "--location", str(setup.folder), *options],
-        setup.log,
-        {"AZURITE_ACCOUNTS": f"{setup.account}:{setup.key}"},
-    )
-    wait_until_ready(server, lambda: _answers(setup.port), setup.log)
-    return server
 
 
 def _answers(port: int) -> bool:

@@ -81,6 +81,26 @@ class KafkaSetup:
         """The broker's own settings."""
         return self.folder / "server.properties"
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a client needs to know."""
+        return {
+            "bootstrap_servers": self.bootstrap_servers,
+            "sasl_bootstrap_servers": self.sasl_bootstrap_servers,
+            "ca_file": str(self.ca_file),
+            "user": EVENT_HUBS_USER,
+            "connection_string": self.connection_string,
+        }
+
+    def launch(self, settings: Settings) -> Server:
+        """Start the broker, without waiting."""
+        command = [*_java(settings, "kafka.Kafka"), str(self.properties_file)]
+        return start("kafka", command, self.log)
+
+    def wait(self, server: Server) -> None:
+        """Wait until the broker gives metadata."""
+        wait_until_ready(server, lambda: _answers(self.port), self.log)
+
 
 class Broker:
     """A running broker; it can be stopped, killed and started again on the same ports and data."""
@@ -88,7 +108,7 @@ class Broker:
     def __init__(self, setup: KafkaSetup, settings: Settings) -> None:
         self.setup = setup
         self.settings = settings
-        self.server = start_broker(setup, settings)
+        self._start()
 
     @property
     def bootstrap_servers(self) -> str:
@@ -121,7 +141,11 @@ class Broker:
     def restart(self) -> None:
         """Stop, unless that was done, and start again on the same ports and data."""
         self.stop()
-        self.server = start_broker(self.setup, self.settings)
+        self._start()
+
+    def _start(self) -> None:
+        self.server = self.setup.launch(self.settings)
+        self.setup.wait(self.server)
 
 
 @contextmanager
@@ -130,13 +154,13 @@ def kafka_broker(
     *,
     partitions: int = 4,
     settings: Settings | None = None,
-    on_fetch: Callable[[Jar], None] | None = None,
+    on_fetch: Callable[[str], None] | None = None,
 ) -> Iterator[Broker]:
     """Run a broker in `folder` for the length of a `with` block; it answers when the block begins.
 
     Args:
         partitions: how many partitions a topic gets that is made by its first use.
-        on_fetch: called before each jar that the cache lacks.
+        on_fetch: called with the name of each jar that the cache lacks, before it is fetched.
 
     Raises:
         SettingError: no Java, or a jar could not be fetched.
@@ -147,7 +171,7 @@ def kafka_broker(
             KafkaProducer(bootstrap_servers=broker.bootstrap_servers)
     """
     known = settings or read_settings()
-    broker = Broker(prepare_broker(folder, known, partitions, on_fetch), known)
+    broker = Broker(prepare_broker(folder, known, on_fetch, partitions), known)
     try:
         yield broker
     finally:
@@ -157,12 +181,13 @@ def kafka_broker(
 def prepare_broker(
     folder: Path,
     settings: Settings,
+    on_fetch: Callable[[str], None] | None = None,
     partitions: int = 4,
-    on_fetch: Callable[[Jar], None] | None = None,
 ) -> KafkaSetup:
     """Fetch the jars, choose ports and a password, make certificates, format the data folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    fetch_jars(broker_jars(), jar_folder(settings), settings, on_fetch)
+    tell = None if on_fetch is None else lambda jar: on_fetch(jar.file_name)
+    fetch_jars(broker_jars(), jar_folder(settings), settings, tell)
     sasl_port = free_port()
     setup = KafkaSetup(
         folder=folder.absolute(),
@@ -196,14 +221,6 @@ def _jar(sha256: str, path: str) -> Jar:
 def jar_folder(settings: Settings) -> Path:
     """Name the cache folder that holds the broker's jars and nothing else."""
     return settings.cache / f"kafka-{VERSION}"
-
-
-def start_broker(setup: KafkaSetup, settings: Settings) -> Server:
-    """Start the broker and wait until it gives metadata."""
-    command = [*_java(settings, "kafka.Kafka"), str(setup.properties_file)]
-    server = start("kafka", command, setup.log)
-    wait_until_ready(server, lambda: _answers(setup.port), setup.log)
-    return server
 
 
 def _java(settings: Settings, main: str) -> list[str]:
