@@ -238,7 +238,7 @@ def _java(settings: Settings, main: str) -> list[str]:
 def _format(setup: KafkaSetup, settings: Settings) -> None:
     """Give the data folder its cluster id, as Kafka's own tool does."""
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    arguments = ["format", "-t", cluster, "-c", str(setup.properties_file)]
+    arguments = ["format", f"--cluster-id={cluster}", "-c", str(setup.properties_file)]
     with setup.log.open("ab") as out:
         done = subprocess.run(  # noqa: S603 - the Java and the jars that we chose
             [*_java(settings, "kafka.tools.StorageTool"), *arguments],

@@ -1,0 +1,113 @@
+"""`headwater dev up|status|down`: real servers on this machine to develop and test against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headwater.settings import read_settings
+
+if TYPE_CHECKING:
+    from headwater.dev.state import DevServer
+
+_NAMES = ("azurite", "kafka")
+
+_state = click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=".headwater/dev-servers",
+    show_default=True,
+    help="Folder of the servers' data and settings.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def dev() -> None:
+    """Run a real Kafka broker and Blob storage on this machine, for development.
+
+    \b
+    Example:
+      headwater dev up
+      headwater dev status --json
+      headwater dev down
+    """
+
+
+@dev.command()
+@click.argument("servers", nargs=-1, type=click.Choice(_NAMES))
+@_state
+@_json
+def up(servers: tuple[str, ...], state: Path, as_json: bool) -> None:
+    """Start SERVERS (all when not named) and print how to reach them.
+
+    \b
+    Example:
+      headwater dev up
+    """
+    from headwater.dev.state import start_servers  # here: certificates are slow to import
+
+    def tell(what: str) -> None:
+        click.echo(f"fetching {what}", err=True)
+
+    _show(start_servers(state, read_settings(), servers or _NAMES, tell), as_json=as_json)
+
+
+@dev.command()
+@_state
+@_json
+def status(state: Path, as_json: bool) -> None:
+    """Tell which servers run, and how to reach them.
+
+    \b
+    Example:
+      headwater dev status
+    """
+    from headwater.dev.state import running_servers  # here: certificates are slow to import
+
+    _show(running_servers(state), as_json=as_json)
+
+
+@dev.command()
+@_state
+def down(state: Path) -> None:
+    """Stop the servers that were started from the state folder, and delete their data.
+
+    \b
+    Example:
+      headwater dev down
+    """
+    from headwater.dev.state import stop_servers  # here: certificates are slow to import
+
+    stopped = stop_servers(state)
+    for server in stopped:
+        click.echo(f"{server.name}: stopped (process {server.identity.pid})")
+    if not stopped:
+        click.echo("No development server runs.")
+
+
+def _show(servers: list[DevServer], *, as_json: bool) -> None:
+    from headwater.cli.render import print_json, print_rows  # here: rich is slow to import
+
+    if as_json:
+        print_json({server.name: _facts(server) for server in servers})
+        return
+    for server in servers:
+        since = "started" if server.was_started else "runs"
+        click.echo(f"{server.name}: {since} (process {server.identity.pid})")
+        print_rows([{"setting": k, "value": v} for k, v in server.setup.facts.items()])
+    if servers:
+        click.echo("These credentials were made for these servers and open nothing else.")
+    else:
+        click.echo("No development server runs. Start them: headwater dev up")
+
+
+def _facts(server: DevServer) -> dict[str, Any]:
+    return {
+        "pid": server.identity.pid,
+        "was_started": server.was_started,
+        "log": str(server.setup.log),
+        **server.setup.facts,
+    }

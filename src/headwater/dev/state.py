@@ -1,0 +1,146 @@
+"""Which development servers run: started, remembered in a folder, known again, stopped.
+
+The folder holds `servers.json` and a folder for each server. Its credentials are made anew by
+each start and open nothing but these servers. What does not live here: how a server is run
+(`kafka`, `azurite`), how its settings are shown (`cli`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from headwater.dev.azurite import AzuriteSetup, prepare_azurite
+from headwater.dev.kafka import KafkaSetup, prepare_broker
+from headwater.dev.processes import Identity, Server
+from headwater.settings import Settings
+
+Setup = AzuriteSetup | KafkaSetup
+
+_KINDS: dict[str, tuple[type[Setup], Callable[..., Setup]]] = {
+    "azurite": (AzuriteSetup, prepare_azurite),
+    "kafka": (KafkaSetup, prepare_broker),
+}
+SERVERS = tuple(_KINDS)
+"""Names of the servers, in the order in which they are started."""
+
+
+@dataclass(frozen=True)
+class DevServer:
+    """A server that was started from a folder.
+
+    Attributes:
+        was_started: whether the call that gives this started it; it may have run before.
+    """
+
+    name: str
+    setup: Setup
+    identity: Identity
+    was_started: bool = False
+
+    @property
+    def process(self) -> Server:
+        """The server's process, which may have gone."""
+        return Server(self.name, self.identity)
+
+
+def start_servers(
+    folder: Path,
+    settings: Settings,
+    names: Sequence[str] = SERVERS,
+    on_fetch: Callable[[str], None] | None = None,
+) -> list[DevServer]:
+    """Start the servers of `names` that do not run, each with new data; wait until all answer.
+
+    Safe to run twice and from several processes; after a kill in the middle, the next call goes on
+    from there.
+
+    Raises:
+        SettingError, DevServerError: what a server lacks, or why it did not start.
+    """
+    with _held(folder):
+        servers = {server.name: server for server in running_servers(folder)}
+        for name in names:
+            if name not in servers:
+                servers[name] = _start(name, folder, settings, on_fetch)
+                _remember(folder, servers.values())
+            servers[name].setup.wait(servers[name].process)
+        return [servers[name] for name in SERVERS if name in servers]
+
+
+def running_servers(folder: Path) -> list[DevServer]:
+    """Give the remembered servers whose very process still runs; reads only."""
+    return [server for server in _remembered(folder) if server.process.is_running]
+
+
+def stop_servers(folder: Path) -> list[DevServer]:
+    """Stop what was started from `folder`, delete its data; give what was still running."""
+    if not folder.exists():
+        return []
+    with _held(folder):
+        stopped = running_servers(folder)
+        for server in stopped:
+            server.process.stop()
+        for name in SERVERS:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        _file(folder).unlink(missing_ok=True)
+    (folder / ".lock").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # it holds what is not ours
+        folder.rmdir()
+    return stopped
+
+
+def _start(
+    name: str, folder: Path, settings: Settings, on_fetch: Callable[[str], None] | None
+) -> DevServer:
+    shutil.rmtree(folder / name, ignore_errors=True)
+    setup = _KINDS[name][1](folder / name, settings, on_fetch)
+    return DevServer(name, setup, setup.launch(settings).identity, was_started=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        yield
+
+
+def _file(folder: Path) -> Path:
+    return folder / "servers.json"
+
+
+def _remember(folder: Path, servers: Iterable[DevServer]) -> None:
+    told = {
+        server.name: {
+            "process": dataclasses.asdict(server.identity),
+            "setup": dataclasses.asdict(server.setup),
+        }
+        for server in servers
+    }
+    scratch = folder / ".servers.json"
+    scratch.touch(mode=0o600)
+    scratch.write_text(json.dumps(told, default=os.fspath, indent=2))
+    scratch.replace(_file(folder))
+
+
+def _remembered(folder: Path) -> list[DevServer]:
+    try:
+        told = json.loads(_file(folder).read_text())
+        return [_server(name, each) for name, each in told.items()]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return []  # none were started, or the file is another version's
+
+
+def _server(name: str, told: dict[str, Any]) -> DevServer:
+    setup = {**told["setup"], "folder": Path(told["setup"]["folder"])}
+    return DevServer(name, _KINDS[name][0](**setup), Identity(**told["process"]))
