@@ -83,7 +83,10 @@ class EventSource(Protocol):
         """Give the offset after the last one passed on; also passes offsets without an event."""
 
     def pause(self, partitions: Collection[Partition]) -> None:
-        """Give nothing of these partitions until `resume`; the group's membership stays."""
+        """Give nothing of these partitions until `resume`; the group's membership stays.
+
+        A partition that is assigned, for the first time or again, is not paused.
+        """
 
     def resume(self, partitions: Collection[Partition]) -> None:
         """Undo `pause`."""

@@ -1,0 +1,297 @@
+"""The landing loop: read, decode, cut, write, and only then commit.
+
+Exactly once: files say where to go on, not commits; see `claims`. Reading goes on while a file is
+written, by two threads at most; all other state belongs to the loop's thread. Memory is bounded
+by `Limits.max_bytes`, however long the backlog and however long the storage is away.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future
+
+from headwater.errors import SinkError
+from headwater.landing.claims import Claim, is_whole, last_claim
+from headwater.landing.contract import Contract
+from headwater.landing.counts import Counts, Notify
+from headwater.landing.files import Cut, land
+from headwater.landing.source import Bounds, EventBatch, EventSource, Partition
+from headwater.landing.steady import SteadySink
+from headwater.landing.tracks import Limits, Track, Writing
+
+_WRITERS = 2
+_ASK_SECONDS = 5.0
+_DRAIN_SECONDS = 7.0
+_IDLE_SECONDS, _BUSY_SECONDS = 0.5, 0.05
+_REOPEN_SECONDS = 1.0
+
+
+class Consumer:
+    """Lands the events of one topic; a member of a group, for one thread.
+
+    Args:
+        source: not opened yet; closed when `run` ends.
+        sink: where files go.
+        contract: of the topic.
+        limits: when files are cut.
+        stopping: set it, from anywhere, to end `run` after a final flush, within 10 seconds.
+        once: end when all is landed that the broker held at the start.
+        notify: told what happens, in words without payloads.
+        on_turn: called after each turn of the loop, a few times a second at least.
+    """
+
+    def __init__(
+        self,
+        source: EventSource,
+        sink: SteadySink,
+        contract: Contract,
+        limits: Limits,
+        *,
+        stopping: threading.Event,
+        once: bool = False,
+        notify: Notify,
+        on_turn: Callable[[Consumer], None],
+    ) -> None:
+        self.counts = Counts()
+        self._source = source
+        self._sink = sink
+        self._asking = sink.with_patience(_ASK_SECONDS)
+        self._contract = contract
+        self._limits = limits
+        self._stopping = stopping
+        self._once = once
+        self._notify = notify
+        self._on_turn = on_turn
+        self._tracks: dict[Partition, Track] = {}
+        self._paused: set[Partition] = set()
+        self._was_assigned = False
+        self._reopen_at = 0.0
+        self._writers = threading.BoundedSemaphore(_WRITERS)
+
+    def run(self) -> Counts:
+        """Land until stopped (or, with `once`, until all is landed); give what was counted.
+
+        Raises:
+            SourceError, SinkError: when going on makes no sense; what is landed stays landed.
+        """
+        try:
+            self._source.open(self)
+            while not self._stopping.is_set() and not self._is_done():
+                for batch in self._source.poll(self._wait_seconds()):
+                    self._take(batch)
+                self._turn()
+        except BaseException:
+            self._tracks.clear()  # no final flush: what is not landed is read again
+            raise
+        finally:
+            self._source.close()  # tells us that all is revoked: the final flush
+            self._sink.give_up()
+        return self.counts
+
+    def lag(self) -> int:
+        """Ask the broker how many events are not landed yet, in this consumer's partitions."""
+        bounds = self._source.bounds(list(self._tracks))
+        return sum(
+            max(0, held.end - max(held.first, self._landed_up_to(self._tracks[partition])))
+            for partition, held in bounds.items()
+        )
+
+    @property
+    def memory(self) -> int:
+        """Give the bytes of decoded events in memory."""
+        return sum(each.memory for each in self._tracks.values())
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """Give the partitions this consumer reads now."""
+        return sorted(self._tracks)
+
+    def assigned(self, partitions: Collection[Partition]) -> None:
+        """See `Assignee.assigned`: go on where the files end."""
+        self._was_assigned = True
+        for partition in partitions:
+            track = self._tracks[partition] = Track(partition, self._contract)
+            self._open(track)
+        self._notify("assigned", partitions=len(self._tracks))
+
+    def revoked(self, partitions: Collection[Partition]) -> None:
+        """See `Assignee.revoked`: land what was read, if that is quick, and forget the rest."""
+        given_up = [self._tracks[each] for each in partitions if each in self._tracks]
+        self._drain(given_up)
+        for track in given_up:
+            del self._tracks[track.partition]
+        self._paused -= set(partitions)
+        if given_up:
+            self._notify("revoked", partitions=len(given_up))
+
+    def _open(self, track: Track) -> None:
+        """Learn from the storage where to go on; while it is away, the partition rests."""
+        partition = track.partition
+        track.is_open = False
+        try:
+            claim = last_claim(self._asking, partition)
+            pending = claim if claim and not is_whole(self._asking, claim) else None
+        except SinkError as error:
+            if not error.is_transient:
+                raise
+            return self._rest(track)
+        held = self._source.bounds([partition]).get(partition)
+        if held is None:
+            return self._rest(track)
+        start = (pending.start if pending else claim.last + 1) if claim else 0
+        self._check(claim, held, start)
+        track.reset(start, pending)
+        track.stop_at = held.end if self._once and track.stop_at is None else track.stop_at
+        track.is_open = True
+        self._source.seek(partition, max(start, held.first))
+        return None
+
+    def _rest(self, track: Track) -> None:
+        self._source.seek(track.partition, 0)
+        self._reopen_at = time.monotonic() + _REOPEN_SECONDS
+
+    def _check(self, claim: Claim | None, held: Bounds, start: int) -> None:
+        if claim and claim.last >= held.end:
+            raise SinkError(
+                "SINK_AHEAD",
+                f"The sink holds {claim.partition} up to offset {claim.last},"
+                f" but the topic ends at {held.end}: it was made anew",
+                hint="Land the new topic into another folder.",
+            )
+        if claim and held.first > start:
+            self.counts.expired += held.first - start
+            self._notify("expired", offsets=held.first - start)
+
+    def _take(self, batch: EventBatch) -> None:
+        track = self._tracks.get(batch.partition)
+        if track and track.is_open:
+            track.waiting.append(batch)
+            self._fill(track)
+
+    def _fill(self, track: Track) -> None:
+        track.fill(self._limits, time.monotonic(), time.time_ns() // 1000)
+
+    def _turn(self) -> None:
+        tracks = list(self._tracks.values())
+        self._harvest(tracks)
+        now = time.monotonic()
+        if now >= self._reopen_at:
+            for track in tracks:
+                if not track.is_open:
+                    self._open(track)
+        for track in tracks:
+            if track.is_due(self._limits, now, self._position(track)):
+                self._write(track)
+        if self.memory >= self._limits.max_bytes:
+            self._write_largest(tracks)
+        self._balance(tracks)
+        self._on_turn(self)
+
+    def _position(self, track: Track) -> int:
+        return self._source.position(track.partition) if track.is_open else 0
+
+    def _write_largest(self, tracks: Iterable[Track]) -> None:
+        idle = [each for each in tracks if not each.writing and each.count and not each.pending]
+        if idle and not any(each.writing for each in tracks):
+            self._write(max(idle, key=lambda track: track.size))
+
+    def _write(self, track: Track) -> None:
+        cut = track.cut()
+        if cut is None:
+            self._notify("claim_without_events", partition=track.partition.number)
+            return self._fill(track)
+        track.writing = Writing(cut, _in_background(lambda: self._land(cut)))
+        return self._fill(track)
+
+    def _land(self, cut: Cut) -> Claim:
+        with self._writers:
+            return land(self._sink, cut)
+
+    def _harvest(self, tracks: Iterable[Track], *, reopen: bool = True) -> None:
+        """Take over what the writers have ended, and commit it."""
+        landed = {}
+        for track in tracks:
+            if track.writing is None or not track.writing.ending.done():
+                continue
+            cut, held = track.writing.cut, track.writing.ending.result()
+            track.writing = None
+            if held == cut.claim:
+                landed[track.partition] = held.last + 1
+                self.counts.add(cut)
+                continue
+            self.counts.claims_lost += 1
+            self._notify("claim_lost", partition=track.partition.number)
+            track.reset(cut.claim.start, None)
+            if reopen:
+                self._open(track)
+        if landed and self._source.commit(landed):
+            self.counts.commits += 1
+
+    def _drain(self, tracks: Collection[Track]) -> None:
+        """Write what is read, as long as that takes no longer than a moment."""
+        until = time.monotonic() + _DRAIN_SECONDS
+        busy = [each for each in tracks if each.is_open]
+        while busy and time.monotonic() < until:
+            try:
+                self._harvest(busy, reopen=False)
+            except SinkError as error:
+                if error.is_transient:
+                    return
+                raise
+            busy = [each for each in busy if each.writing or (each.count and not each.pending)]
+            for track in busy:
+                if not track.writing:
+                    self._write(track)
+            if busy:
+                time.sleep(_BUSY_SECONDS / 10)
+
+    def _balance(self, tracks: Iterable[Track]) -> None:
+        """Read from the partitions that have room, and only from them."""
+        is_over = self.memory >= self._limits.max_bytes
+        full = {
+            each.partition
+            for each in tracks
+            if is_over or not each.is_open or each.is_full(self._limits) or self._is_read(each)
+        }
+        if full - self._paused:
+            self._source.pause(full - self._paused)
+        if self._paused - full:
+            self._source.resume(self._paused - full)
+        self._paused = full
+
+    def _is_read(self, track: Track) -> bool:
+        return track.is_open and track.is_read(self._position(track))
+
+    def _is_done(self) -> bool:
+        return (
+            self._once
+            and self._was_assigned
+            and all(
+                self._is_read(each) and not each.count and not each.writing and not each.pending
+                for each in self._tracks.values()
+            )
+        )
+
+    def _wait_seconds(self) -> float:
+        is_busy = any(each.writing or each.waiting for each in self._tracks.values())
+        return _BUSY_SECONDS if is_busy else min(_IDLE_SECONDS, self._limits.max_seconds / 4)
+
+    @staticmethod
+    def _landed_up_to(track: Track) -> int:
+        return track.writing.cut.claim.start if track.writing else track.start
+
+
+def _in_background(work: Callable[[], Claim]) -> Future[Claim]:
+    """Run `work` in a thread that can't keep the process from ending."""
+    ending: Future[Claim] = Future()
+
+    def run() -> None:
+        try:
+            ending.set_result(work())
+        except BaseException as error:  # handed to whoever asks for the result
+            ending.set_exception(error)
+
+    threading.Thread(target=run, name="landing-writer", daemon=True).start()
+    return ending

@@ -1,0 +1,250 @@
+"""Hold events against the contract of their topic: rows to land, and events to reject as they came.
+
+Deciding is pure: the same events and contract give the same rows in every process, so that two
+consumers that land the same offsets write the same rows. What does not live here: files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headwater.landing.contract import TYPES, Column, Contract
+from headwater.landing.source import EventBatch
+
+_TIME = pa.timestamp("us", "UTC")
+
+ORIGIN = [
+    pa.field("_topic", pa.string(), nullable=False),
+    pa.field("_partition", pa.int32(), nullable=False),
+    pa.field("_offset", pa.int64(), nullable=False),
+    pa.field("_enqueued_time", _TIME, nullable=False),
+    pa.field("_ingested_time", _TIME, nullable=False),
+    pa.field("_key", pa.binary()),
+]
+"""Where a row comes from; the last columns of each file."""
+
+REJECTED = pa.schema([pa.field("value", pa.binary()), pa.field("reason", pa.string()), *ORIGIN])
+"""A rejected event: its bytes as they came, and why it was rejected."""
+
+_NOTHING = pa.RecordBatch.from_pylist([], REJECTED)
+
+_TEXT: frozenset[type] = frozenset({str, type(None)})
+_FITTING: dict[str, frozenset[type]] = {
+    "STRING": _TEXT,
+    "INT": frozenset({int, type(None)}),
+    "BIGINT": frozenset({int, type(None)}),
+    "DOUBLE": frozenset({int, float, type(None)}),
+    "BOOLEAN": frozenset({bool, type(None)}),
+    "TIMESTAMP": _TEXT,
+    "DATE": _TEXT,
+}
+_LENIENT = ("INT", "BIGINT", "DOUBLE")  # Arrow takes 1.5 for an INT, and true for a DOUBLE
+_MISFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
+
+Event = dict[str, Any]
+Reasons = dict[int, str]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Decoded events of one partition; together they are all events that were given.
+
+    Attributes:
+        landed: rows of the contract's columns, `_extra` and `ORIGIN`.
+        rejected: rows of `REJECTED`.
+        extras: how many landed rows have fields that the contract does not name.
+    """
+
+    landed: pa.RecordBatch
+    rejected: pa.RecordBatch
+    extras: int
+
+    @property
+    def size(self) -> int:
+        """Give the bytes in memory."""
+        return int(self.landed.nbytes + self.rejected.nbytes)
+
+
+class Decoder:
+    """Decodes events by a contract.
+
+    Attributes:
+        contract: the columns, their types, and which may be null.
+        schema: of landed rows.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.schema = pa.schema([*contract.fields, pa.field("_extra", pa.string()), *ORIGIN])
+        self._known = frozenset(each.name for each in contract.columns)
+
+    def decode(self, batch: EventBatch, ingested_us: int) -> Rows:
+        """Split events into rows that fit and events that don't; each event is in one of both.
+
+        An event is rejected when it has no value, is not JSON in UTF-8, is not an object, has a
+        value of another type than its column (a number is no text, `1.0` is no BIGINT), or lacks
+        a value that may not be null. A TIMESTAMP without an offset is UTC. Fields without a
+        column go to `_extra` as JSON text.
+
+        Args:
+            ingested_us: now, in microseconds since 1970 UTC; the same for all rows.
+        """
+        reasons: Reasons = {}
+        events = _parse(batch.values, reasons)
+        columns = [_array(column, events, reasons) for column in self.contract.columns]
+        extra = self._extra(events)
+        origin = _origin(batch, ingested_us)
+        landed = pa.record_batch([*columns, extra, *origin], schema=self.schema)
+        if not reasons:
+            return Rows(landed, _NOTHING, len(extra) - extra.null_count)
+        landed = landed.filter(pa.array([each not in reasons for each in range(len(events))]))
+        extra = landed.column("_extra")
+        return Rows(landed, _reject(batch, origin, reasons), len(extra) - extra.null_count)
+
+    def _extra(self, events: Sequence[Event]) -> pa.Array:
+        known = self._known
+        found = [
+            None
+            if known.issuperset(event)
+            else json.dumps({name: event[name] for name in event if name not in known})
+            for event in events
+        ]
+        return pa.array(found, pa.string())
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+# NaN and Infinity are no JSON; typeshed does not know `scan_once`, which is twice as fast as loads
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(  # type: ignore[attr-defined]
+    parse_constant=_refuse
+).scan_once
+
+
+def _parse(values: Sequence[bytes | None], reasons: Reasons) -> list[Event]:
+    """Parse each value; what is no object stands as {} and has its reason."""
+    events: list[Event] = []
+    for index, value in enumerate(values):
+        if value is None:
+            events.append(_note(reasons, index, "no value"))
+            continue
+        event: Any
+        try:
+            text = value.decode()
+            event, end = _scan(text, 0)
+            if end != len(text) and not text[end:].isspace():
+                event = _note(reasons, index, "not JSON in UTF-8")
+        except StopIteration:
+            event = _parse_padded(text, index, reasons)
+        except (ValueError, RecursionError):
+            event = _note(reasons, index, "not JSON in UTF-8")
+        if type(event) is not dict:
+            event = _note(reasons, index, "not a JSON object")
+        events.append(event)
+    return events
+
+
+def _parse_padded(text: str, index: int, reasons: Reasons) -> object:
+    """Parse a text that begins with white space, or with no JSON at all."""
+    try:
+        return json.loads(text.lstrip(" \t\r\n"), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return _note(reasons, index, "not JSON in UTF-8")
+
+
+def _note(reasons: Reasons, index: int, reason: str) -> Event:
+    reasons.setdefault(index, reason)
+    return {}
+
+
+def _array(column: Column, events: Sequence[Event], reasons: Reasons) -> pa.Array:
+    """Build a column; values that don't fit become null and get a reason."""
+    name = column.name
+    values = [event.get(name) for event in events]
+    try:
+        if column.type in _LENIENT and not _FITTING[column.type].issuperset(map(type, values)):
+            raise TypeError
+        array = _build(values, column)
+    except _MISFIT:
+        misfits = [index for index, value in enumerate(values) if not _fits(value, column)]
+        for index in misfits:
+            _note(reasons, index, f"column {name} is not {column.type}")
+            values[index] = None
+        array = _build(values, column)
+    if not column.nullable and array.null_count:
+        for index, value in enumerate(values):
+            if value is None:
+                _note(reasons, index, f"column {name} is missing")
+    return array
+
+
+def _fits(value: object, column: Column) -> bool:
+    if type(value) not in _FITTING[column.type]:
+        return False
+    if value is None:
+        return True
+    try:
+        _build([value], column)
+    except _MISFIT:
+        return False
+    return True
+
+
+def _build(values: list[Any], column: Column) -> pa.Array:
+    return _BUILDERS.get(column.type, pa.array)(values, TYPES[column.type])
+
+
+def _dates(values: list[Any], kind: pa.DataType) -> pa.Array:
+    return pa.array(values, pa.string()).cast(kind)
+
+
+def _timestamps(values: list[Any], kind: pa.DataType) -> pa.Array:
+    texts = pa.array(values, pa.string())
+    try:
+        return texts.cast(kind)  # each text has an offset
+    except pa.ArrowInvalid:
+        pass
+    try:
+        return texts.cast(pa.timestamp("us")).cast(kind)  # none has one
+    except pa.ArrowInvalid:
+        if len(values) == 1:
+            raise
+    return pa.concat_arrays([_timestamps([value], kind) for value in values])
+
+
+_BUILDERS: dict[str, Callable[[list[Any], pa.DataType], pa.Array]] = {
+    "TIMESTAMP": _timestamps,
+    "DATE": _dates,
+}
+
+
+def _origin(batch: EventBatch, ingested_us: int) -> list[pa.Array]:
+    count = len(batch.offsets)
+    return [
+        pa.repeat(pa.scalar(batch.partition.topic), count),
+        pa.repeat(pa.scalar(batch.partition.number, pa.int32()), count),
+        pa.array(batch.offsets, pa.int64()),
+        pa.array(batch.enqueued_ms, pa.timestamp("ms", "UTC")).cast(_TIME),
+        pa.repeat(pa.scalar(ingested_us, _TIME), count),
+        pa.array(batch.keys, pa.binary()),
+    ]
+
+
+def _reject(batch: EventBatch, origin: list[pa.Array], reasons: Reasons) -> pa.RecordBatch:
+    chosen = sorted(reasons)
+    at = pa.array(chosen, pa.int64())
+    return pa.record_batch(
+        [
+            pa.array([batch.values[index] for index in chosen], pa.binary()),
+            pa.array([reasons[index] for index in chosen], pa.string()),
+            *(pc.take(column, at) for column in origin),
+        ],
+        schema=REJECTED,
+    )

@@ -1,0 +1,34 @@
+"""What landing asks of a storage: files that appear whole, once, and never change.
+
+`local` and `blob` implement it; `steady` adds retries. What does not live here: what files hold.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Sink(Protocol):
+    """A folder of files; names are relative, with `/`. Used by several threads at once."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Make a file whose content is durable when this returns; False where it is there already.
+
+        Of several writers, in any process, one makes the file; a reader sees it whole or not.
+
+        Raises:
+            SinkError: with `is_transient` where waiting may help.
+        """
+
+    def read(self, name: str) -> bytes:
+        """Read a small file.
+
+        Raises:
+            SinkError: SINK_FILE_MISSING, and what `create` raises.
+        """
+
+    def exists(self, name: str) -> bool:
+        """Tell whether a file is there, at the moment of asking."""
+
+    def list(self, folder: str) -> list[str]:
+        """List the names of files directly in a folder, sorted; none where it does not exist."""
