@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -23,6 +23,7 @@ class Settings:
         repository: `HEADWATER_MAVEN_REPOSITORY`, the address of a mirror of Maven Central.
         driver_memory: heap of the Spark driver, such as `2g` (`HEADWATER_DRIVER_MEMORY`).
         jvm_options: extra options of the driver's JVM (`HEADWATER_JVM_OPTIONS`).
+        storage: `AZURE_STORAGE_CONNECTION_STRING`, the account that `abfs://` paths are in.
         user_name: who runs this; used for names in development mode (`HEADWATER_USER`).
     """
 
@@ -32,6 +33,7 @@ class Settings:
     driver_memory: str
     jvm_options: tuple[str, ...]
     user_name: str
+    storage: str | None = field(default=None, repr=False)
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -48,6 +50,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         driver_memory=env.get("HEADWATER_DRIVER_MEMORY") or "2g",
         jvm_options=tuple((env.get("HEADWATER_JVM_OPTIONS") or "").split()),
         user_name=env.get("HEADWATER_USER") or _login_name(),
+        storage=env.get("AZURE_STORAGE_CONNECTION_STRING") or None,
     )
 
 

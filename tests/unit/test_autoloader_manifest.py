@@ -8,9 +8,9 @@ from pathlib import Path
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from headwater.autoloader.commits import committed_files
-from headwater.autoloader.discovery import SourceFile
 from headwater.autoloader.manifest import COMPACT_INTERVAL, Entry, Manifest, SkippedFiles
 from headwater.autoloader.schema_log import SchemaLog, SourceSchema
+from headwater.autoloader.storage import SourceFile
 
 
 def test_entries_come_back_in_order_over_many_appends(tmp_path: Path) -> None:

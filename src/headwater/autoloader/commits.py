@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from headwater.autoloader.manifest import path_of
+from headwater.autoloader.storage import path_of
 
 
 def committed_files(checkpoint: Path) -> set[tuple[str, int]]:

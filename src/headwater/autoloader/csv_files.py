@@ -28,10 +28,10 @@ from pyspark.sql.types import (
 )
 
 from headwater.autoloader.csv_headers import HeaderError, read_header
-from headwater.autoloader.discovery import SourceFile
 from headwater.autoloader.findings import Context, Findings
 from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.rescue import fragment
+from headwater.autoloader.storage import SourceFile
 from headwater.autoloader.types import Difference, compare, reads_any, text_widest, widest
 from headwater.errors import DefinitionError
 

@@ -1,6 +1,6 @@
 """Find the files of a source: folders, globs, and what is never data.
 
-Pure listing of local files; knows nothing of what was read before. A folder is read with all
+Pure listing; knows nothing of what was read before. A folder is read with all
 folders below it, as Auto Loader does.
 """
 
@@ -9,62 +9,48 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from headwater.autoloader.options import Options, local_path
+from headwater.autoloader.options import Options, source_path
 from headwater.autoloader.request import CloudFiles
+from headwater.autoloader.storage import LOCAL, SourceFile, Storage, is_remote
 from headwater.errors import DefinitionError
 
 _MAGIC = re.compile(r"[?*\[{]")
 
 
-@dataclass(frozen=True, order=True)
-class SourceFile:
-    """A file as the listing showed it.
-
-    Attributes:
-        path: absolute local path.
-        modified_ns: modification time in nanoseconds.
-    """
-
-    path: str
-    size: int
-    modified_ns: int
-
-
-def base_folder(request: CloudFiles) -> Path:
+def base_folder(request: CloudFiles, storage: Storage = LOCAL) -> str:
     """Give the part of a request's path before its first glob."""
-    path = Path(local_path(request.path, request))
-    if not _MAGIC.search(str(path)) or path.exists():
+    path = source_path(request.path, request)
+    if not _MAGIC.search(path) or storage.exists(path):
         return path
-    fixed = Path(path.anchor)
-    for part in path.parts[1:]:
-        if _MAGIC.search(part):
-            break
-        fixed /= part
-    return fixed
+    parts = path.split("/")
+    magic = next(at for at, part in enumerate(parts) if _MAGIC.search(part))
+    return "/".join(parts[:magic]) or "/"
 
 
-def check_base(request: CloudFiles) -> None:
+def check_base(request: CloudFiles, storage: Storage = LOCAL) -> None:
     """Refuse a folder that is not there.
 
     Raises:
         DefinitionError: SOURCE_PATH_NOT_FOUND.
     """
-    base = base_folder(request)
-    if not base.exists():
+    base = base_folder(request, storage)
+    if not storage.exists(base):
         raise DefinitionError(
             "SOURCE_PATH_NOT_FOUND",
             f"The folder to load from does not exist: {base}",
             where=request.where,
             hint="Create it, or correct the path in the source or in the configuration.",
-            path=str(base),
+            path=base,
         )
 
 
 def list_files(
-    request: CloudFiles, options: Options, exclude: Collection[Path] = ()
+    request: CloudFiles,
+    options: Options,
+    exclude: Collection[Path] = (),
+    storage: Storage = LOCAL,
 ) -> list[SourceFile]:
     """List the data files of a request, oldest first.
 
@@ -76,20 +62,19 @@ def list_files(
     Raises:
         DefinitionError: SOURCE_PATH_NOT_FOUND.
     """
-    check_base(request)
+    check_base(request, storage)
     keep = re.compile(_alternatives(options.name_filter)) if options.name_filter else None
     shut = {str(each.absolute()) for each in exclude}
-    found = {}
-    for entry in _walk(request, shut):
-        if keep and not keep.fullmatch(os.path.basename(entry)):  # noqa: PTH119 - many files
-            continue
-        try:
-            stat = os.stat(entry)  # noqa: PTH116 - many files
-        except FileNotFoundError:
-            continue
-        if _in_time(stat.st_mtime, options):
-            found[entry] = SourceFile(entry, stat.st_size, stat.st_mtime_ns)
-    return sorted(found.values(), key=lambda file: (file.modified_ns, file.path))
+    base = base_folder(request, storage)
+    rest = source_path(request.path, request)[len(base) :].strip("/")
+    walk = _walk_remote if is_remote(base) else _walk_local
+    found = {
+        file.path: file
+        for file in walk(base, rest, shut, storage)
+        if not keep or keep.fullmatch(file.path.rpartition("/")[2])
+    }
+    wanted = [file for file in found.values() if _in_time(file.modified_ns / 1e9, options)]
+    return sorted(wanted, key=lambda file: (file.modified_ns, file.path))
 
 
 def _in_time(modified: float, options: Options) -> bool:
@@ -97,12 +82,22 @@ def _in_time(modified: float, options: Options) -> bool:
     return (after is None or modified > after) and (before is None or modified < before)
 
 
-def _walk(request: CloudFiles, shut: set[str]) -> Iterator[str]:
-    base = base_folder(request)
-    rest = Path(local_path(request.path, request)).relative_to(base)
-    for pattern in _expand(rest.as_posix()) if str(rest) != "." else [""]:
+def _walk_remote(base: str, rest: str, _: set[str], storage: Storage) -> Iterator[SourceFile]:
+    """One listing of everything below; folders of a pattern are told from the names."""
+    patterns = ["/".join(map(_glob, each.split("/"))) for each in _expand(rest)]
+    wanted = re.compile("|".join(f"(?:{each})(?:/.*)?" for each in patterns) if rest else ".*")
+    for file in storage.below(base):
+        name = file.path[len(base) :].lstrip("/")
+        if wanted.fullmatch(name) and not any(map(_is_hidden, name.split("/"))):
+            yield file
+
+
+def _walk_local(base: str, rest: str, shut: set[str], storage: Storage) -> Iterator[SourceFile]:
+    for pattern in _expand(rest):
         parts = [each for each in pattern.split("/") if each]
-        yield from _match(str(base), parts, shut)
+        for path in _match(base, parts, shut):
+            if file := storage.stat(path):
+                yield file
 
 
 def _match(folder: str, parts: list[str], shut: set[str]) -> Iterator[str]:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from pyspark.sql import SparkSession
 
-from headwater.autoloader.manifest import Manifest, path_of
+from headwater.autoloader.manifest import Manifest
 from headwater.autoloader.plan import MALFORMED
 from headwater.autoloader.request import CloudFiles, SourceState
+from headwater.autoloader.storage import path_of
 from headwater.errors import HeadwaterError, SourceFileError
 
 _MALFORMED = re.compile(rf"\[{MALFORMED}\] (file:\S+)")

@@ -10,11 +10,10 @@ from typing import Any, Protocol
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from headwater.autoloader.discovery import SourceFile
-from headwater.autoloader.manifest import STAGED
 from headwater.autoloader.options import Options
 from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.request import SourceState
+from headwater.autoloader.storage import STAGED, SourceFile, Storage, staged_name, storage_of
 from headwater.autoloader.types import Difference
 
 
@@ -55,6 +54,11 @@ class Context:
     place: SourceState
     taken: frozenset[str] = frozenset()
 
+    @property
+    def storage(self) -> Storage:
+        """Where the files are."""
+        return storage_of(self.spark)
+
     def remembered(self, what: str) -> Any:
         """Give this process's memory of the source, a dict that lives as long as the process."""
         return self.place.memory.setdefault(f"{what} {self.place.folder}", {})
@@ -66,7 +70,7 @@ class Context:
 
     def staged_path(self, file: SourceFile) -> Path:
         """Where the rewritten copy of a file goes: the original's path tells it."""
-        return self.staged / Path(file.path).relative_to("/")
+        return self.staged / staged_name(file.path)
 
 
 class FileFormat(Protocol):

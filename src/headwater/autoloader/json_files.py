@@ -23,10 +23,10 @@ from pyspark.sql.types import (
     VariantType,
 )
 
-from headwater.autoloader.discovery import SourceFile
 from headwater.autoloader.findings import Context, Findings
 from headwater.autoloader.plan import StreamPlan, named
 from headwater.autoloader.rescue import fragment, split, variant_fragment
+from headwater.autoloader.storage import SourceFile
 from headwater.autoloader.types import compare, nullable, reads_any, without_twins
 
 _RESCUED = "__headwater_rescued"

@@ -16,15 +16,11 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from headwater.autoloader.discovery import SourceFile
+from headwater.autoloader.storage import SourceFile, address_of, origin, path_of
 
 COMPACT_INTERVAL = 10
 """Spark's `spark.sql.streaming.fileSink.log.compactInterval`, by which it names files."""
-
-STAGED = "headwater-staged"
-"""Folder name above a rewritten copy; what follows it is the path of the original."""
 
 _HEADER = "v1"
 _PER_MILLISECOND = 1_000_000
@@ -47,8 +43,7 @@ class Entry:
     @property
     def origin(self) -> str:
         """Path of the file of the source."""
-        head, marker, tail = self.path.partition(f"/{STAGED}/")
-        return "/" + tail if marker else head
+        return origin(self.path)
 
     @property
     def discovered(self) -> float:
@@ -194,11 +189,6 @@ def write_atomic(path: Path, text: str) -> None:
     scratch.replace(path)
 
 
-def path_of(address: str) -> str:
-    """Give the local path of a `file:` address of one of Spark's logs."""
-    return unquote(urlsplit(address).path)
-
-
 def _entry(line: str) -> Entry:
     told = json.loads(line)
     return Entry(path_of(told["path"]), told["size"], told["modificationTime"])
@@ -207,7 +197,7 @@ def _entry(line: str) -> Entry:
 def _line(entry: Entry) -> str:
     return json.dumps(
         {
-            "path": Path(entry.path).as_uri(),
+            "path": address_of(entry.path),
             "size": entry.size,
             "isDir": False,
             "modificationTime": entry.order,

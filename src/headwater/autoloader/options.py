@@ -14,6 +14,7 @@ from pathlib import Path
 
 from headwater.autoloader import option_tables as tables
 from headwater.autoloader.request import CloudFiles
+from headwater.autoloader.storage import is_remote
 from headwater.errors import DefinitionError, nearest
 
 _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
@@ -95,6 +96,12 @@ class _Reading:
     def options(self) -> Options:
         file_format = self._format()
         self._check_names()
+        if file_format != "parquet" and is_remote(self.request.path):
+            raise self._fault(
+                "AUTOLOADER_PATH_NOT_BUILT",
+                f"Auto Loader reads {file_format} files from local folders only here",
+                "Land Parquet in Azure storage, or load the files from a volume.",
+            )
         inferred = self.request.schema is None
         evolution = self._evolution(inferred)
         columns = self._text("rescuedDataColumn")
@@ -263,6 +270,15 @@ class _Reading:
         return DefinitionError(code, message, where=where, hint=hint, **facts)
 
 
+def source_path(path: str, request: CloudFiles) -> str:
+    """Give the path to load from: in Azure storage as it is, others as `local_path` does.
+
+    Raises:
+        DefinitionError: AUTOLOADER_PATH_NOT_BUILT for another file system.
+    """
+    return path.rstrip("/") if is_remote(path) else local_path(path, request)
+
+
 def local_path(path: str, request: CloudFiles) -> str:
     """Give a path or `file:` address as an absolute local path.
 
@@ -273,9 +289,10 @@ def local_path(path: str, request: CloudFiles) -> str:
     if scheme and scheme[1].lower() != "file":
         raise DefinitionError(
             "AUTOLOADER_PATH_NOT_BUILT",
-            f"Auto Loader reads local folders here, not {scheme[1]}:",
+            f"{scheme[1]}: paths are not read here",
             where=request.where,
-            hint="Point the pipeline's configuration to a volume or a local folder.",
+            hint="Load from a volume, a local folder or abfs://container@account; "
+            "a schemaLocation is a local folder.",
             scheme=scheme[1],
         )
     plain = re.sub(r"^file:/+", "/", path) if scheme else path

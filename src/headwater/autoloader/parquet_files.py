@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,10 +18,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField, StructType
 
 from headwater.autoloader.arrow_types import UnreadableType, footer_schema
-from headwater.autoloader.discovery import SourceFile
 from headwater.autoloader.findings import Context, Findings
 from headwater.autoloader.plan import StreamPlan, named
 from headwater.autoloader.rescue import fragment, split
+from headwater.autoloader.storage import SourceFile, Storage
 from headwater.autoloader.types import Difference, compare, widens, widest
 
 _RESERVED = "__rescued_"
@@ -75,7 +76,7 @@ class ParquetFiles:
         target = self.context.staged_path(file)
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = target.with_name(f".{target.name}.tmp")
-        with pq.ParquetFile(file.path) as source:
+        with self.context.storage.open(file.path) as opened, pq.ParquetFile(opened) as source:
             _copy(source, scratch, clashing)
         scratch.replace(target)
         return target
@@ -112,17 +113,19 @@ class ParquetFiles:
         """Read footers, each once in a process; text says why one can't be read."""
         cache: dict[SourceFile, StructType | str] = self.context.remembered("footers")
         missing = [file for file in files if file not in cache]
+        storage = self.context.storage
         with ThreadPoolExecutor(_THREADS) as pool:
-            cache.update(zip(missing, pool.map(_footer, missing), strict=True))
+            cache.update(zip(missing, pool.map(partial(_footer, storage), missing), strict=True))
         found = {file: cache[file] for file in files}
         cache.clear()  # only the last set is asked for again
         cache.update(found)
         return found
 
 
-def _footer(file: SourceFile) -> StructType | str:
+def _footer(storage: Storage, file: SourceFile) -> StructType | str:
     try:
-        metadata = pq.read_metadata(file.path)
+        with storage.open(file.path) as opened:
+            metadata = pq.read_metadata(opened)
         return footer_schema(metadata) if metadata.num_columns else "it has no columns"
     except UnreadableType as error:
         return str(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from urllib.parse import unquote
 
 from pyspark.sql import Column
@@ -24,7 +23,7 @@ from headwater.autoloader.options import Options
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
-def find_partitions(paths: Iterable[str], base: Path, options: Options) -> StructType:
+def find_partitions(paths: Iterable[str], base: str, options: Options) -> StructType:
     """Give the partition columns of a source.
 
     Those of the option `partitionColumns`; without it, the keys of the folders below `base`,
@@ -44,9 +43,10 @@ def find_partitions(paths: Iterable[str], base: Path, options: Options) -> Struc
     return StructType([StructField(n, _kind(values.get(n, []), options)) for n in names])
 
 
-def folder_values(path: str, base: Path) -> list[tuple[str, str]]:
+def folder_values(path: str, base: str) -> list[tuple[str, str]]:
     """List the keys and values of the folders of a file below `base`."""
-    parts = Path(path).parent.relative_to(base).parts if Path(path).is_relative_to(base) else ()
+    above = base.rstrip("/") + "/"
+    parts = path[len(above) :].split("/")[:-1] if path.startswith(above) else []
     pairs = (part.split("=", 1) for part in parts if "=" in part)
     return [(unquote(key), unquote(value)) for key, value in pairs if key]
 

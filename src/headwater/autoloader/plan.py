@@ -10,11 +10,12 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StringType, StructType
 
-from headwater.autoloader.manifest import STAGED, Entry
+from headwater.autoloader.manifest import Entry
 from headwater.autoloader.options import Options
 from headwater.autoloader.partitions import partition_value
 from headwater.autoloader.rescue import rescued_object
 from headwater.autoloader.schema_log import SourceSchema
+from headwater.autoloader.storage import STAGED
 from headwater.names import quote
 
 MALFORMED = "HEADWATER_MALFORMED_RECORD"
@@ -76,11 +77,14 @@ class StreamPlan:
         if not any(entry.path != entry.origin for entry in self.pending):
             return address
         marker = f"/{STAGED}/"
-        original = F.concat(F.lit("file:/"), F.substring_index(address, marker, -1))
+        name = F.substring_index(address, marker, -1)
+        remote = F.regexp_replace(name, "^~(abfss?)/([^/]+)/([^/]+)/", "$1://$2@$3/")
+        local = F.concat(F.lit("file:/"), name)
+        original = F.when(name.rlike("^~abfss?/"), remote).otherwise(local)
         return F.when(F.contains(address, F.lit(marker)), original).otherwise(address)
 
     def real_path(self) -> Column:
-        """The file's local path, without the escapes of an address."""
+        """The file's path, without the escapes of an address."""
         escaped = F.replace(self.file_address(), F.lit("+"), F.lit("%2B"))
         return F.regexp_replace(F.url_decode(escaped), "^file:/+", "/")
 

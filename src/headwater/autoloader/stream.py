@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 from pyspark.errors import ParseException
@@ -17,7 +16,7 @@ from pyspark.sql.types import StructType
 
 from headwater.autoloader.commits import committed_files
 from headwater.autoloader.csv_files import CsvFiles
-from headwater.autoloader.discovery import SourceFile, base_folder, check_base, list_files
+from headwater.autoloader.discovery import base_folder, check_base, list_files
 from headwater.autoloader.findings import Context, FileFormat, Findings
 from headwater.autoloader.json_files import JsonFiles
 from headwater.autoloader.manifest import Entry, Manifest, SkippedFiles
@@ -27,6 +26,7 @@ from headwater.autoloader.partitions import find_partitions
 from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.autoloader.schema_log import SchemaLog, SourceSchema
+from headwater.autoloader.storage import SourceFile, Storage, storage_of
 from headwater.autoloader.types import apply_hint, nullable, parse_ddl, split_hints
 from headwater.errors import DefinitionError, SchemaChange, SourceFileError, UpdateError
 
@@ -54,7 +54,7 @@ def define_stream(
         SourceFileError: SOURCE_FILE_CORRUPT, when the schema is inferred from such a file.
     """
     source = _Source(spark, request, place)
-    check_base(request)
+    check_base(request, source.storage)
     schema = source.schema(save=save)
     return source.format(schema).frame(
         StreamPlan(spark, source.options, place.folder / _NOWHERE, schema, schema.data)
@@ -84,15 +84,10 @@ class _Listing:
     new: list[SourceFile]
     pending: list[Entry]
 
-    def unread(self) -> list[SourceFile]:
+    def unread(self, storage: Storage) -> list[SourceFile]:
         """All files that the stream is going to read."""
-        found = []
-        for entry in self.pending:
-            path = Path(entry.path)
-            if path.exists():
-                stat = path.stat()
-                found.append(SourceFile(entry.path, stat.st_size, stat.st_mtime_ns))
-        return found + self.new
+        entered = [storage.stat(entry.path) for entry in self.pending]
+        return [file for file in entered if file] + self.new
 
 
 class _Source:
@@ -103,6 +98,7 @@ class _Source:
         self.request = request
         self.place = place
         self.options: Options = read_options(request)
+        self.storage = storage_of(spark)
         self.manifest = Manifest(place.folder)
         self.skipped = SkippedFiles(place.folder)
         self.log = SchemaLog(self.options.schema_location or place.folder)
@@ -112,7 +108,7 @@ class _Source:
         schema = self.schema(save=True)
         file_format = self.format(schema)
         self._set_aside_broken(file_format, listing)
-        findings = file_format.inspect(listing.unread(), schema.data)
+        findings = file_format.inspect(listing.unread(self.storage), schema.data)
         self._evolve(findings, schema)
         self._enter(file_format, listing, findings)
         pending = self._pending()
@@ -148,7 +144,7 @@ class _Source:
             raise self._fault("AUTOLOADER_SCHEMA_INVALID", "The schema is not valid DDL") from None
         named = self.options.partition_columns is not None
         sample = [] if named else [file.path for file in self._sample()]
-        found = find_partitions(sample, base_folder(self.request), self.options)
+        found = find_partitions(sample, base_folder(self.request, self.storage), self.options)
         known = {each.name.lower(): each for each in schema}
         partitions = [
             known.get(each.name.lower(), each)
@@ -171,7 +167,7 @@ class _Source:
     def _infer(self) -> SourceSchema:
         files = self._sample()
         partitions = find_partitions(
-            [file.path for file in files], base_folder(self.request), self.options
+            [file.path for file in files], base_folder(self.request, self.storage), self.options
         )
         file_format = self.format(SourceSchema(StructType([]), partitions))
         broken = file_format.broken(files)
@@ -242,8 +238,9 @@ class _Source:
         own = [self.place.folder, self.place.checkpoint]
         if self.options.schema_location:
             own.append(self.options.schema_location)
-        base = base_folder(self.request)
-        return list_files(self.request, self.options, [each for each in own if each != base])
+        base = base_folder(self.request, self.storage)
+        shut = [each for each in own if str(each) != base]
+        return list_files(self.request, self.options, shut, self.storage)
 
     def _find(self) -> _Listing:
         listed = self._list()
@@ -263,7 +260,7 @@ class _Source:
         pending = [each for each in self.manifest.entries() if each.key not in committed]
         if check and not self.options.ignore_missing:
             for entry in pending:
-                if not Path(entry.path).exists():
+                if self.storage.stat(entry.path) is None:
                     raise SourceFileError(
                         "SOURCE_FILE_MISSING",
                         f"A file vanished before it was read: {entry.path}",
@@ -274,7 +271,7 @@ class _Source:
         return pending
 
     def _set_aside_broken(self, file_format: FileFormat, listing: _Listing) -> None:
-        broken = file_format.broken(listing.unread())
+        broken = file_format.broken(listing.unread(self.storage))
         if broken and not self.options.ignore_corrupt:
             raise _corrupt(*next(iter(broken.items())))
         new = [file for file in listing.new if file in broken]
@@ -309,7 +306,9 @@ class _Source:
     def _enter(self, file_format: FileFormat, listing: _Listing, findings: Findings) -> None:
         floor = -(-(self.options.max_bytes or 0) // self.options.max_files)
         entered = []
-        for file in filter(_is_unchanged, listing.new):  # one that grows is left to the next call
+        for file in listing.new:
+            if self.storage.stat(file.path) != file:  # one that grows is left to the next call
+                continue
             path = file.path
             if file in findings.clashing:
                 self._check_can_rescue(file, findings)
@@ -341,15 +340,6 @@ class _Source:
     def _fault(self, code: str, message: str, hint: str = "", **facts: object) -> DefinitionError:
         where = self.request.where
         return DefinitionError(code, message, where=where, hint=hint, **facts)
-
-
-def _is_unchanged(file: SourceFile) -> bool:
-    """Whether a file is still as it was when it was inspected."""
-    try:
-        stat = Path(file.path).stat()
-    except FileNotFoundError:
-        return False
-    return (stat.st_size, stat.st_mtime_ns) == (file.size, file.modified_ns)
 
 
 def _corrupt(file: SourceFile, reason: str) -> SourceFileError:

@@ -88,6 +88,28 @@ PINNED = (
     ),
 )
 
+AZURE = (
+    Jar(
+        "org.apache.hadoop",
+        "hadoop-azure",
+        "3.5.0",
+        "220b5db238b82437960e4b81c7e3eefa4eff2a03ad502887497f11d0ad86e663",
+    ),
+    Jar(
+        "org.apache.hadoop.thirdparty",
+        "hadoop-shaded-guava",
+        "1.5.0",
+        "70d5c152622df6fffbf8836af7833215dc7acdd5d9c881af11b8c0fbf30cdc0a",
+    ),
+    Jar(
+        "org.wildfly.openssl",
+        "wildfly-openssl",
+        "2.2.5.Final",
+        "71fb7932f99a727edb23c5a2cb8c6855ac7196fad41aa0669b3998e277165154",
+    ),
+)
+"""What Spark needs for `abfs://`; hadoop-azure has the version of the Hadoop in PySpark."""
+
 
 def jar_paths(settings: Settings) -> tuple[Path, ...]:
     """Name where the cached jars are, or would be."""
@@ -106,6 +128,15 @@ def ensure_jars(
         SettingError: JAR_DOWNLOAD_FAILED, JAR_CHECKSUM_WRONG.
     """
     return fetch_jars(PINNED, settings.cache / "jars", settings, on_fetch)
+
+
+def azure_jars(settings: Settings) -> tuple[Path, ...]:
+    """Give the paths of the jars for Azure storage, fetching those that the cache lacks.
+
+    Raises:
+        SettingError: JAR_DOWNLOAD_FAILED, JAR_CHECKSUM_WRONG.
+    """
+    return fetch_jars(AZURE, settings.cache / "jars", settings)
 
 
 def fetch_jars(

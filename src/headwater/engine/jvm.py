@@ -74,17 +74,26 @@ class Jvm:
 
 
 def start_jvm(
-    java: Java, jars: Sequence[Path], settings: Settings, *, log: Path, options: Sequence[str] = ()
+    java: Java,
+    jars: Sequence[Path],
+    settings: Settings,
+    *,
+    log: Path,
+    options: Sequence[str] = (),
+    more: Sequence[Path] = (),
 ) -> Jvm:
     """Start the driver's JVM; what it prints goes to the file `log`.
 
     The JVM ends by itself when this process does, however that happens.
 
+    Args:
+        more: jars that come last on the class path, so that the class-data archive stays valid.
+
     Raises:
         SettingError: JVM_START_FAILED, with the file that holds what Java said.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = _command(java, jars, settings, options)
+    command = _command(java, jars, settings, options, more)
     with tempfile.TemporaryDirectory(prefix="headwater-") as folder, log.open("ab") as out:
         answer = Path(folder) / "gateway"
         environment = process_environment() | {
@@ -112,7 +121,11 @@ def archive_path(java: Java, jars: Sequence[Path], settings: Settings) -> Path:
 
 
 def _command(
-    java: Java, jars: Sequence[Path], settings: Settings, options: Sequence[str]
+    java: Java,
+    jars: Sequence[Path],
+    settings: Settings,
+    options: Sequence[str],
+    more: Sequence[Path],
 ) -> list[str]:
     archive = archive_path(java, jars, settings)
     shared = [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto"] if archive.exists() else []
@@ -120,7 +133,7 @@ def _command(
     return [
         str(java.executable),
         "-cp",
-        os.pathsep.join(map(str, [*jars, *spark_jars()])),
+        os.pathsep.join(map(str, [*jars, *spark_jars(), *more])),
         f"-Xmx{settings.driver_memory}",
         *_TUNING,
         *([] if dumping else shared),

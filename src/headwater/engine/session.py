@@ -16,7 +16,8 @@ from typing import Any
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from headwater.engine.jars import ensure_jars
+from headwater.engine.azure import hadoop_settings
+from headwater.engine.jars import azure_jars, ensure_jars
 from headwater.engine.java import find_java
 from headwater.engine.jvm import Jvm, start_jvm
 from headwater.settings import Settings
@@ -48,9 +49,12 @@ def spark_session(
         jvm_options: options for the driver's JVM, such as `QUICK_START`.
 
     Raises:
-        SettingError: no usable Java, jars that can't be had, a JVM that does not start.
+        SettingError: no usable Java, jars that can't be had, a JVM that does not start, an invalid
+            connection string of a storage account.
     """
     jars = ensure_jars(settings)
+    more = azure_jars(settings) if settings.storage else ()
+    hadoop = hadoop_settings(settings.storage) if settings.storage else {}
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).disabled = True  # they print Spark's errors, values and all
     jvm = start_jvm(
@@ -59,9 +63,14 @@ def spark_session(
         settings,
         log=state / "logs" / "spark.log",
         options=jvm_options,
+        more=more,
     )
     try:
-        spark = _open(jvm, jars, state, catalogs, master or "local[*]", configuration or {})
+        spark = _open(
+            jvm, (*jars, *more), state, catalogs, master or "local[*]", configuration or {}
+        )
+        for key, value in hadoop.items():  # not Spark's own settings: those show up in its log
+            spark.sparkContext._jsc.hadoopConfiguration().set(key, value)
         try:
             yield spark
         finally:

@@ -1,0 +1,181 @@
+"""Where the files of a source are: local folders, or containers of Azure storage.
+
+Paths are text everywhere: absolute for local files, `abfs://container@host/...` for others. An
+address is a path as Spark writes it, with escapes. What does not live here: which files are data
+(`discovery`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import pyarrow as pa
+from pyarrow import fs
+
+from headwater.errors import SettingError
+
+STAGED = "headwater-staged"
+"""Folder name above a rewritten copy; what follows it tells the path of the original."""
+
+_REMOTE = re.compile(r"(abfss?)://([^/@]+)@([^/]+)(?:/(.*))?$")
+_STAGED_REMOTE = re.compile(r"~(abfss?)/([^/]+)/([^/]+)/(.*)$")
+
+
+@dataclass(frozen=True, order=True)
+class SourceFile:
+    """A file as the listing showed it.
+
+    Attributes:
+        path: absolute local path, or `abfs://container@host/...`.
+        modified_ns: modification time in nanoseconds.
+    """
+
+    path: str
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Looks at files.
+
+    Attributes:
+        setting: gives a setting of Spark's Hadoop, `fs.azure.account.key.<host>` among them.
+    """
+
+    setting: Callable[[str], str | None]
+
+    def stat(self, path: str) -> SourceFile | None:
+        """Look at one file; None when it is not there."""
+        if not is_remote(path):
+            try:
+                found = os.stat(path)  # noqa: PTH116 - many files
+            except FileNotFoundError:
+                return None
+            return SourceFile(path, found.st_size, found.st_mtime_ns)
+        _, _, host, _ = _parts(path)
+        (info,) = self._azure(host).get_file_info([_inner(path)])
+        return _file(path, info) if info.is_file else None
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or a folder."""
+        if not is_remote(path):
+            return Path(path).exists()
+        _, _, host, _ = _parts(path)
+        (info,) = self._azure(host).get_file_info([_inner(path)])
+        return bool(info.type != fs.FileType.NotFound)
+
+    def open(self, path: str) -> pa.NativeFile:
+        """Open a file for reading at any place of it."""
+        if not is_remote(path):
+            return pa.OSFile(path)
+        _, _, host, _ = _parts(path)
+        return self._azure(host).open_input_file(_inner(path))
+
+    def below(self, folder: str) -> Iterator[SourceFile]:
+        """List all files below a folder of Azure storage, or the one that a path names."""
+        scheme, container, host, name = _parts(folder)
+        if name and (file := self.stat(folder)):
+            yield file
+            return
+        selector = fs.FileSelector(_inner(folder), allow_not_found=True, recursive=True)
+        for info in self._azure(host).get_file_info(selector):
+            if info.is_file:
+                name = info.path.removeprefix(f"{container}/")
+                yield _file(f"{scheme}://{container}@{host}/{name}", info)
+
+    def _azure(self, host: str) -> fs.FileSystem:
+        account = host.partition(".")[0]
+        key = self.setting(f"fs.azure.account.key.{host}")
+        if not key:
+            raise SettingError(
+                "STORAGE_ACCOUNT_UNKNOWN",
+                f"There is no key for the storage account '{account}'",
+                hint="Set AZURE_STORAGE_CONNECTION_STRING to the account's connection string.",
+                account=account,
+            )
+        plain = self.setting("fs.azure.always.use.https") == "false"
+        return _file_system(account, key, self.setting("fs.azure.abfs.endpoint"), plain)
+
+
+def _unset(_: str) -> None:
+    return None
+
+
+LOCAL = Storage(_unset)
+"""Knows no storage account."""
+
+
+def storage_of(spark: Any) -> Storage:
+    """Give the storage that a Spark session reaches."""
+    return Storage(spark._jsc.hadoopConfiguration().get)
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path is in Azure storage."""
+    return _REMOTE.match(path) is not None
+
+
+def address_of(path: str) -> str:
+    """Write a path as Spark's logs do."""
+    if not is_remote(path):
+        return Path(path).as_uri()
+    scheme, container, host, name = _parts(path)
+    return f"{scheme}://{container}@{host}/{quote(name)}"
+
+
+def path_of(address: str) -> str:
+    """Give the path of an address of one of Spark's logs."""
+    parts = urlsplit(address)
+    plain = unquote(parts.path)
+    return plain if parts.scheme in ("", "file") else f"{parts.scheme}://{parts.netloc}{plain}"
+
+
+def staged_name(path: str) -> str:
+    """Name a rewritten copy below its folder, so that `origin` can tell the original."""
+    if not is_remote(path):
+        return path.lstrip("/")
+    scheme, container, host, name = _parts(path)
+    return f"~{scheme}/{container}/{host}/{name}"
+
+
+def origin(path: str) -> str:
+    """Give the path of the original of a rewritten copy, or the path itself."""
+    head, marker, tail = path.partition(f"/{STAGED}/")
+    if not marker:
+        return head
+    return _STAGED_REMOTE.sub(r"\1://\2@\3/\4", tail) if _STAGED_REMOTE.match(tail) else "/" + tail
+
+
+def _parts(path: str) -> tuple[str, str, str, str]:
+    found = _REMOTE.match(path)
+    if not found:
+        raise ValueError("not a path in Azure storage")
+    return found[1], found[2], found[3], found[4] or ""
+
+
+def _inner(path: str) -> str:
+    """Name a file as PyArrow does: container and path."""
+    _, container, _, name = _parts(path)
+    return f"{container}/{name}".rstrip("/")
+
+
+def _file(path: str, info: fs.FileInfo) -> SourceFile:
+    return SourceFile(path, info.size, info.mtime_ns)
+
+
+@lru_cache
+def _file_system(account: str, key: str, authority: str | None, plain: bool) -> fs.FileSystem:
+    place: dict[str, str] = {}
+    if authority:
+        place |= {"blob_storage_authority": authority, "dfs_storage_authority": authority}
+    if plain:
+        place |= {"blob_storage_scheme": "http", "dfs_storage_scheme": "http"}
+    return fs.AzureFileSystem(account, account_key=key, **place)
