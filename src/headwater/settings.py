@@ -54,6 +54,51 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+@dataclass(frozen=True)
+class LandingSettings:
+    """What the environment, or a file `.env` in the current folder, says about event sources.
+
+    Attributes:
+        namespace: `EVENTHUBS_NAMESPACE`, the short name, a host, or `host:port`.
+        event_hub: `EVENT_HUB_NAME`.
+        connection_string: `CONNECTION_STRING`, with the key to listen.
+        storage: `AZURE_STORAGE_CONNECTION_STRING`, of the account to land in.
+        storage_sas: `AZURE_STORAGE_SAS_TOKEN`, instead of it.
+    """
+
+    namespace: str | None
+    event_hub: str | None
+    connection_string: str | None = field(repr=False)
+    storage: str | None = field(repr=False)
+    storage_sas: str | None = field(repr=False)
+
+
+def read_landing_settings(environment: Mapping[str, str] | None = None) -> LandingSettings:
+    """Read the settings from `environment`, or from `.env` and above it the process's own.
+
+    A placeholder of `.env.example`, such as `<your-eventhub-name>`, counts as not set.
+    """
+    env = {**_dotenv(), **os.environ} if environment is None else dict(environment)
+
+    def read(name: str) -> str | None:
+        value = (env.get(name) or "").strip()
+        return None if not value or value.startswith("<") else value
+
+    return LandingSettings(
+        namespace=read("EVENTHUBS_NAMESPACE"),
+        event_hub=read("EVENT_HUB_NAME"),
+        connection_string=read("CONNECTION_STRING"),
+        storage=read("AZURE_STORAGE_CONNECTION_STRING"),
+        storage_sas=read("AZURE_STORAGE_SAS_TOKEN"),
+    )
+
+
+def _dotenv() -> dict[str, str]:
+    from dotenv import dotenv_values  # here: part of the extra `landing`
+
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+
+
 def _login_name() -> str:
     try:
         return getpass.getuser()

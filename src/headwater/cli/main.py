@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from headwater.cli.dev import dev
+from headwater.cli.land import land
 from headwater.cli.options import chosen_target, names, target_options
 from headwater.errors import HeadwaterError, UsageError, nearest
 from headwater.settings import read_settings
@@ -223,6 +224,7 @@ def setup() -> None:
 
 
 cli.add_command(dev)
+cli.add_command(land)
 
 
 def main() -> NoReturn:

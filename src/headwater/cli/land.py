@@ -1,0 +1,226 @@
+"""`headwater land`: land the events of a broker as Parquet files."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headwater.errors import ContractError, SettingError, UsageError
+from headwater.settings import LandingSettings, read_landing_settings
+
+if TYPE_CHECKING:
+    from headwater.landing.source import EventSource
+
+_PATIENCE_ONCE_SECONDS = 120.0
+_EVENT_HUBS_PORT = 9093
+_UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
+
+
+def _size(text: str) -> int:
+    """Read a size such as 128MB; give bytes."""
+    found = re.fullmatch(r"(\d+)\s*([KMG]B)?", text.strip(), re.IGNORECASE)
+    if not found or not int(found[1]):
+        raise click.BadParameter("write a size such as 128MB")
+    return int(found[1]) * _UNITS[(found[2] or "").upper()]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where events come from."""
+
+    protocol: str
+    topic: str | None
+    group: str
+    bootstrap_servers: str | None
+    ca_file: Path | None
+    member: str | None
+
+
+@click.command()
+@click.option(
+    "--source",
+    "protocol",
+    type=click.Choice(["kafka", "eventhubs"]),
+    default="kafka",
+    show_default=True,
+    help="Protocol: Kafka's (Event Hubs speaks it too), or AMQP.",
+)
+@click.option("--sink", required=True, metavar="URL", help="file:///DIR or abfss://C@ACCOUNT/DIR.")
+@click.option("--topic", help="Topic, or event hub (EVENT_HUB_NAME).")
+@click.option("--group", default="headwater-landing", show_default=True, help="Consumer group.")
+@click.option("--member", help="Stable name in the group: a restart takes over at once.")
+@click.option("--contract", type=click.Path(path_type=Path), help="Columns of the events (YAML).")
+@click.option("--max-rows", default=50_000, show_default=True, help="Events of a file, at most.")
+@click.option("--max-seconds", default=60.0, show_default=True, help="Longest wait for a file.")
+@click.option(
+    "--max-bytes",
+    type=_size,
+    metavar="SIZE",
+    default="128MB",
+    show_default=True,
+    help="Events in memory.",
+)
+@click.option("--once", is_flag=True, help="Land what is there now, then end.")
+@click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="A Kafka broker without TLS.")
+@click.option("--ca-file", type=click.Path(path_type=Path), help="Authority to trust for TLS.")
+@click.option("--metrics-port", type=int, help="Serve /metrics and /healthz on 127.0.0.1.")
+@click.option("--json", "as_json", is_flag=True, help="Print the totals as JSON.")
+def land(
+    protocol: str,
+    sink: str,
+    topic: str | None,
+    group: str,
+    member: str | None,
+    contract: Path | None,
+    max_rows: int,
+    max_seconds: float,
+    max_bytes: int,
+    once: bool,
+    bootstrap_servers: str | None,
+    ca_file: Path | None,
+    metrics_port: int | None,
+    as_json: bool,
+) -> None:
+    """Land the events of a topic as Parquet files, each event exactly once.
+
+    \b
+    Examples:
+      headwater land --bootstrap-servers localhost:9092 --topic patient_events \\
+        --contract resources/contracts/patient_events.yml --sink file:///tmp/landing
+      headwater land --once --sink abfss://landing@account.dfs.core.windows.net/ \\
+        --contract resources/contracts/patient_events.yml
+    """
+    from headwater.landing.tracks import Limits  # here: pyarrow is slow to import
+
+    if max_rows < 1 or max_seconds <= 0:
+        raise UsageError("LIMIT_INVALID", "A limit is not above 0", hint="Write --max-rows 50000.")
+    place = _Place(protocol, topic, group, bootstrap_servers, ca_file, member)
+    limits = Limits(max_rows, max_seconds, max_bytes)
+    totals = _land(place, sink, contract, limits, once=once, metrics_port=metrics_port)
+    if as_json:
+        from headwater.cli.render import print_json  # here: rich is slow to import
+
+        print_json(totals)
+    else:
+        click.echo(", ".join(f"{value:,} {name}" for name, value in totals.items()))
+
+
+def _land(
+    place: _Place,
+    sink: str,
+    contract: Path | None,
+    limits: Any,
+    *,
+    once: bool,
+    metrics_port: int | None,
+) -> dict[str, int]:
+    from headwater.landing.consumer import Consumer
+    from headwater.landing.contract import read_contract
+    from headwater.landing.report import Reporter, serve_metrics
+    from headwater.landing.sinks import open_sink
+    from headwater.landing.steady import SteadySink
+
+    if contract is None:
+        raise ContractError(
+            "CONTRACT_MISSING",
+            "Events are not landed without a contract that names their columns",
+            hint="Add --contract FILE; resources/contracts/patient_events.yml is one.",
+        )
+    _silence_clients()
+    settings = read_landing_settings()
+    columns = read_contract(contract)
+    source = _open_source(place, settings)
+    inner = open_sink(sink, connection_string=settings.storage, sas=settings.storage_sas)
+    reporter = Reporter()
+    patience = _PATIENCE_ONCE_SECONDS if once else None
+    steady = SteadySink(inner, patience_seconds=patience, notify=reporter.notify)
+    serving = (
+        nullcontext(0) if metrics_port is None else serve_metrics(reporter, steady, metrics_port)
+    )
+    with _stopping_on_signals() as stopping, serving as port:
+        reporter.notify("started", metrics_port=port, once=once)
+        consumer = Consumer(
+            source,
+            steady,
+            columns,
+            limits,
+            stopping=stopping,
+            once=once,
+            notify=reporter.notify,
+            on_turn=reporter.on_turn,
+        )
+        totals = asdict(consumer.run())
+    reporter.notify("ended", **totals)
+    return totals
+
+
+def _open_source(place: _Place, settings: LandingSettings) -> EventSource:
+    """Choose the client for the protocol, and check what it needs."""
+    topic = place.topic or settings.event_hub
+    if not topic:
+        raise SettingError(
+            "TOPIC_MISSING", "No topic is named", hint="Add --topic NAME, or set EVENT_HUB_NAME."
+        )
+    if place.protocol == "eventhubs":
+        raise SettingError(
+            "SOURCE_UNKNOWN",
+            "This version does not speak AMQP",
+            hint="Use --source kafka: Event Hubs speaks Kafka's protocol too.",
+        )
+    from headwater.landing.kafka import KafkaSource  # here: a slow import
+    from headwater.landing.probe import BrokerAddress
+
+    if place.bootstrap_servers:
+        address = BrokerAddress(place.bootstrap_servers)
+    else:
+        address = BrokerAddress(*_event_hubs(settings), place.ca_file)
+    return KafkaSource(address, topic, place.group, member=place.member)
+
+
+def _event_hubs(settings: LandingSettings) -> tuple[str, str]:
+    """Give server and key of the Event Hubs namespace that the settings name."""
+    if not settings.namespace or not settings.connection_string:
+        raise SettingError(
+            "SOURCE_MISSING",
+            "No broker is named",
+            hint="Add --bootstrap-servers, or set EVENTHUBS_NAMESPACE and CONNECTION_STRING.",
+        )
+    name = settings.namespace
+    host = name if "." in name or ":" in name else f"{name}.servicebus.windows.net"
+    return (host if ":" in host else f"{host}:{_EVENT_HUBS_PORT}"), settings.connection_string
+
+
+def _silence_clients() -> None:
+    """Keep the clients' own words out of the log: they may quote requests."""
+    for name in ("kafka", "azure", "uamqp"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[threading.Event]:
+    """Give an event that the first SIGTERM or SIGINT sets; a second one interrupts at once."""
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        stopping.set()
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopping
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,259 @@
+"""Events by the Kafka protocol, with kafka-python: Kafka itself, and Event Hubs' Kafka endpoint.
+
+What does not live here: decoding, files, and why a broker can't be used (`probe`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+# kafka-python has no types
+from kafka import KafkaConsumer, TopicPartition  # type: ignore[import-untyped]
+from kafka.consumer.subscription_state import (  # type: ignore[import-untyped]
+    ConsumerRebalanceListener,
+)
+from kafka.errors import (  # type: ignore[import-untyped]
+    AuthorizationError,
+    FencedInstanceIdError,
+    IllegalStateError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+)
+from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]
+
+from headwater.errors import SourceError
+from headwater.landing.probe import EVENT_HUBS_USER, BrokerAddress, probe_broker
+from headwater.landing.source import Assignee, Bounds, EventBatch, Partition
+
+_OPEN_MS, _ASK_MS, _CLOSE_MS = 8_000, 4_000, 2_000
+_RECORDS_OF_A_POLL = 2_000
+_FETCH_BYTES, _FETCH_BYTES_OF_A_PARTITION = 8 * 1024**2, 1024**2
+
+
+class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Remembers rebalances; kafka-python tells them on a thread that must not wait."""
+
+    def __init__(self) -> None:
+        self.heard: deque[tuple[bool, list[TopicPartition]]] = deque()
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.heard.append((False, list(revoked)))
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        self.heard.append((False, list(lost)))
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self.heard.append((True, list(assigned)))
+
+
+class KafkaSource:
+    """A member of a consumer group; see `EventSource` for what each method promises.
+
+    Args:
+        address: with a connection string it is SASL_SSL with PLAIN, as Event Hubs wants it.
+        topic: the topic, or the event hub.
+        group: the consumer group.
+        member: a name that stays the same over restarts, so that a restarted consumer gets its
+            partitions back at once; None for a new member each time.
+    """
+
+    def __init__(
+        self, address: BrokerAddress, topic: str, group: str, *, member: str | None = None
+    ) -> None:
+        self._address = address
+        self._topic = topic
+        self._settings = _settings(address, group, member)
+        self._rebalances = _Rebalances()
+        self._positions: dict[Partition, int] = {}
+        self._consumer: KafkaConsumer | None = None
+        self._assignee: Assignee | None = None
+
+    def open(self, assignee: Assignee) -> None:
+        """See `EventSource.open`."""
+        probe_broker(self._address)
+        self._assignee = assignee
+        try:
+            self._consumer = KafkaConsumer(**self._settings)
+            if not self._consumer.partitions_for_topic(self._topic):
+                raise SourceError(
+                    "SOURCE_TOPIC_MISSING",
+                    f"The broker has no topic '{self._topic}'",
+                    hint="Check --topic, or make the topic first.",
+                )
+            self._consumer.subscribe([self._topic], listener=self._rebalances)
+        except KafkaError as error:
+            raise _explained(error) from error
+
+    def poll(self, timeout_seconds: float) -> Sequence[EventBatch]:
+        """See `EventSource.poll`."""
+        try:
+            found = self._client.poll(timeout_ms=int(timeout_seconds * 1000))
+        except KafkaError as error:
+            if _is_final(error):
+                raise _explained(error) from error
+            found = {}
+        moved = self._tell_rebalances()
+        batches = [_batch(part, records) for part, records in found.items() if part not in moved]
+        for batch in batches:
+            self._positions[batch.partition] = batch.offsets[-1] + 1
+        if not found:
+            self._look_past_gaps()
+        return batches
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """See `EventSource.seek`."""
+        with contextlib.suppress(ValueError):  # it was taken away meanwhile; `revoked` follows
+            self._client.seek(_part(partition), offset)
+        self._positions[partition] = offset
+
+    def position(self, partition: Partition) -> int:
+        """See `EventSource.position`."""
+        return self._positions.get(partition, 0)
+
+    def pause(self, partitions: Collection[Partition]) -> None:
+        """See `EventSource.pause`."""
+        self._client.pause(*self._held(partitions))
+
+    def resume(self, partitions: Collection[Partition]) -> None:
+        """See `EventSource.resume`."""
+        self._client.resume(*self._held(partitions))
+
+    def bounds(self, partitions: Collection[Partition]) -> Mapping[Partition, Bounds]:
+        """See `EventSource.bounds`."""
+        parts = [_part(each) for each in partitions]
+        try:
+            first = self._client.beginning_offsets(parts, timeout_ms=_ASK_MS)
+            end = self._client.end_offsets(parts, timeout_ms=_ASK_MS)
+        except KafkaError:
+            return {}
+        return {
+            Partition(*part): Bounds(first[part], end[part])
+            for part in parts
+            if first.get(part) is not None and end.get(part) is not None
+        }
+
+    def commit(self, positions: Mapping[Partition, int]) -> bool:
+        """See `EventSource.commit`."""
+        offsets = {
+            _part(partition): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in positions.items()
+        }
+        try:
+            self._client.commit(offsets, timeout_ms=_ASK_MS)
+        except KafkaError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """See `EventSource.close`."""
+        if self._consumer is None:
+            return
+        if self._assignee is not None:
+            self._assignee.revoked(list(self._positions))
+        consumer, self._consumer = self._consumer, None
+        with contextlib.suppress(KafkaError):
+            consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
+
+    @property
+    def _client(self) -> Any:
+        if self._consumer is None:
+            raise SourceError("SOURCE_CLOSED", "The source is not open")
+        return self._consumer
+
+    def _held(self, partitions: Collection[Partition]) -> set[TopicPartition]:
+        held: set[TopicPartition] = self._client.assignment()
+        return held & {_part(each) for each in partitions}
+
+    def _tell_rebalances(self) -> set[TopicPartition]:
+        """Tell the assignee; give the partitions whose records of this poll are from before."""
+        moved: set[TopicPartition] = set()
+        heard = self._rebalances.heard
+        while heard and self._assignee is not None:
+            is_assigned, parts = heard.popleft()
+            partitions = [Partition(*part) for part in parts]
+            moved.update(parts)
+            if is_assigned:
+                self._positions.update(dict.fromkeys(partitions, 0))
+                self._assignee.assigned(partitions)
+            else:
+                self._assignee.revoked(partitions)
+                for partition in partitions:
+                    self._positions.pop(partition, None)
+        return moved
+
+    def _look_past_gaps(self) -> None:
+        """Move positions over offsets without an event, such as a transaction's end."""
+        for partition, known in self._positions.items():
+            with contextlib.suppress(KafkaError, IllegalStateError):
+                found = self._client.position(_part(partition), timeout_ms=0)
+                self._positions[partition] = max(known, found or 0)
+
+
+def _settings(address: BrokerAddress, group: str, member: str | None) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "bootstrap_servers": address.bootstrap_servers.split(","),
+        "group_id": group,
+        "group_instance_id": member,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "allow_auto_create_topics": False,
+        "bootstrap_timeout_ms": _OPEN_MS,
+        "reconnect_backoff_max_ms": 1_000,
+        "max_poll_records": _RECORDS_OF_A_POLL,
+        "fetch_max_bytes": _FETCH_BYTES,
+        "max_partition_fetch_bytes": _FETCH_BYTES_OF_A_PARTITION,
+        "metrics_enabled": False,
+    }
+    if address.connection_string is not None:
+        settings |= {
+            "security_protocol": "SASL_SSL",
+            "sasl_mechanism": "PLAIN",
+            "sasl_plain_username": EVENT_HUBS_USER,
+            "sasl_plain_password": address.connection_string,
+            "ssl_cafile": str(address.ca_file) if address.ca_file else None,
+        }
+    return settings
+
+
+def _batch(part: TopicPartition, records: Sequence[Any]) -> EventBatch:
+    return EventBatch(
+        Partition(*part),
+        [each.offset for each in records],
+        [each.timestamp for each in records],
+        [each.key for each in records],
+        [each.value for each in records],
+    )
+
+
+def _part(partition: Partition) -> TopicPartition:
+    return TopicPartition(*partition)
+
+
+def _is_final(error: KafkaError) -> bool:
+    return isinstance(
+        error, (AuthorizationError, FencedInstanceIdError, SaslAuthenticationFailedError)
+    )
+
+
+def _explained(error: KafkaError) -> SourceError:
+    name = type(error).__name__
+    if isinstance(error, FencedInstanceIdError):
+        return SourceError(
+            "SOURCE_MEMBER_TAKEN",
+            "Another consumer has joined the group with the same --member",
+            hint="Give each consumer a --member of its own.",
+        )
+    if _is_final(error):
+        return SourceError(
+            "SOURCE_FORBIDDEN",
+            f"The broker refuses access ({name})",
+            hint="Check the key's right to listen, the topic and the group.",
+        )
+    return SourceError(
+        "SOURCE_UNREACHABLE",
+        f"The broker can't be used ({name})",
+        hint="Check host and port, and that the broker runs.",
+    )
