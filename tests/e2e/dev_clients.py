@@ -51,7 +51,11 @@ def send(settings: Mapping[str, Any], topic: str, *values: bytes) -> None:
 def receive(settings: Mapping[str, Any], topic: str, count: int) -> list[Any]:
     """Read `count` events of a topic from its beginning, or those that came within 30 seconds."""
     consumer = kafka.KafkaConsumer(
-        topic, auto_offset_reset="earliest", consumer_timeout_ms=30_000, **settings
+        topic,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=30_000,
+        metadata_max_age_ms=500,  # the topic may only be made by a program that is starting
+        **settings,
     )
     try:
         return list(itertools.islice(consumer, count))
