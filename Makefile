@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DBC := .venv-dbc
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench clean pins setup-dbc check-dbc
+.PHONY: help setup demo e2e test check format bench clean pins setup-dbc check-dbc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ $(READY): requirements-pyspark.txt pyproject.toml src/headwater/engine/jars.py
 
 demo: setup ## three waves of hospital events, an update after each, and what came of it
 	@$(BIN)/python scratch/demo.py
+
+e2e: setup ## events from a real broker through Blob storage to gold, every one accounted for
+	@$(BIN)/python scratch/e2e.py
 
 test: setup ## all tests, in two processes with a Spark session each
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations 10

@@ -113,23 +113,25 @@ def start(
 def wait_until_ready(
     server: Server, answers: Callable[[], bool], log: Path, timeout_seconds: float = 60
 ) -> None:
-    """Wait until the server answers; stop it when it does not.
+    """Wait until the server answers; stop it when it does not, or when the wait is interrupted.
 
     Raises:
         DevServerError: DEV_SERVER_FAILED, when it ended or stayed silent.
     """
     deadline = time.monotonic() + timeout_seconds
-    while not _attempt(answers):
-        if server.is_running and time.monotonic() < deadline:
+    try:
+        while not _attempt(answers):
+            if not server.is_running or time.monotonic() > deadline:
+                raise DevServerError(
+                    "DEV_SERVER_FAILED",
+                    f"{server.name} did not start",
+                    where=str(log),
+                    hint=f"Its last words: {last_words(log)}",
+                )
             time.sleep(0.02)  # between two questions to a server that is starting
-            continue
+    except BaseException:
         server.kill()
-        raise DevServerError(
-            "DEV_SERVER_FAILED",
-            f"{server.name} did not start",
-            where=str(log),
-            hint=f"Its last words: {last_words(log)}",
-        )
+        raise
 
 
 def _attempt(answers: Callable[[], bool]) -> bool:
