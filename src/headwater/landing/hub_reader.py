@@ -1,0 +1,121 @@
+"""Read one partition of an event hub from a place on, into a bounded queue, on a thread.
+
+What does not live here: which partitions are read (`ownership`), and by whom (`eventhubs`).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from azure.eventhub import EventData, EventHubConsumerClient
+from azure.eventhub.exceptions import AuthenticationError
+
+from headwater.landing.source import EventBatch, Partition
+
+_STOLEN = "amqp:link:stolen"  # the client has no class for it
+_BATCHES_AHEAD, _EVENTS_OF_A_BATCH = 4, 300
+
+
+class HubReader:
+    """The exclusive reader of a partition; a later one of the same group ends it.
+
+    Args:
+        start: sequence number of the first event to give.
+        on_arrival: called on the reader's thread when there is something to take.
+    """
+
+    def __init__(
+        self,
+        client: EventHubConsumerClient,
+        partition: Partition,
+        start: int,
+        on_arrival: Callable[[], None],
+    ) -> None:
+        self.partition = partition
+        self.is_lost = False
+        self.fault: Exception | None = None
+        self._client = client
+        self._next = start
+        self._on_arrival = on_arrival
+        self._queue: queue.Queue[list[EventData]] = queue.Queue(_BATCHES_AHEAD)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(
+            target=self._read, name=f"hub-reader-{partition.number}", daemon=True
+        )
+        self._thread.start()
+
+    def take(self) -> EventBatch | None:
+        """Give the next events, None when there are none yet."""
+        try:
+            events = self._queue.get_nowait()
+        except queue.Empty:
+            return None
+        return EventBatch(
+            self.partition,
+            [_number(each) for each in events],
+            [_milliseconds(each) for each in events],
+            [_key(each) for each in events],
+            [b"".join(cast("Iterable[bytes]", each.body)) for each in events],
+        )
+
+    def stop(self) -> None:
+        """Stop reading; what was not taken is dropped."""
+        self._stopping.set()
+        self._client.close()
+        self._thread.join(timeout=5)
+
+    def _read(self) -> None:
+        try:
+            self._client.receive_batch(
+                self._arrived,
+                partition_id=str(self.partition.number),
+                owner_level=0,
+                max_batch_size=_EVENTS_OF_A_BATCH,
+                starting_position=self._next - 1,
+                on_error=self._failed,
+            )
+        except Exception as error:  # the thread's end; `poll` says it
+            self.fault = error
+
+    def _arrived(self, context: Any, events: list[EventData]) -> None:
+        del context
+        fresh = [each for each in events if _number(each) >= self._next]  # after a new connection
+        if not fresh:
+            return
+        self._next = _number(fresh[-1]) + 1
+        while not self._stopping.is_set():
+            try:
+                self._queue.put(fresh, timeout=0.2)
+            except queue.Full:
+                continue
+            self._on_arrival()
+            return
+
+    def _failed(self, context: Any, error: Exception) -> None:
+        """Note what no waiting mends; the client mends the rest by itself."""
+        del context
+        if _STOLEN in str(error):
+            self.is_lost = True
+            threading.Thread(target=self._client.close, daemon=True).start()
+        elif isinstance(error, AuthenticationError):
+            self.fault = error
+        self._on_arrival()
+
+
+def _number(event: EventData) -> int:
+    number = event.sequence_number
+    if number is None:
+        raise ValueError("an event hub gave an event without a sequence number")
+    return number
+
+
+def _milliseconds(event: EventData) -> int:
+    return 0 if event.enqueued_time is None else round(event.enqueued_time.timestamp() * 1000)
+
+
+def _key(event: EventData) -> bytes | None:
+    key: str | bytes | None = event.partition_key
+    return key.encode() if isinstance(key, str) else key

@@ -1,0 +1,288 @@
+"""Event Hubs by AMQP: the emulator (a test double) takes the real client; the source reads it.
+
+Claims and checkpoints are in a real Azurite.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient
+from azure.storage.blob import BlobServiceClient
+
+from dev_clients import needs_node
+from eventhubs_emulator import Emulator, eventhubs_emulator
+from headwater.dev.azurite import azurite
+from headwater.errors import SourceError
+from headwater.landing.eventhubs import EventHubsSource, HubAddress
+from headwater.landing.source import Bounds, EventBatch, Partition
+
+# azure-eventhub leaves the sockets of broken connections to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+HUBS = {"hub": 2, "filters": 1, "shared": 4, "cut": 1, "slow": 1, "keys": 3}
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Let the client's leaks come to light while they are ignored."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with eventhubs_emulator(HUBS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with azurite(tmp_path_factory.mktemp("azurite")) as running:
+        with BlobServiceClient.from_connection_string(running.connection_string) as service:
+            service.create_container("checkpoints")
+        yield running.connection_string
+
+
+def send(emulator: Emulator, hub: str, *bodies: bytes, partition: str | None = None) -> None:
+    with EventHubProducerClient.from_connection_string(
+        emulator.connection_string, eventhub_name=hub
+    ) as producer:
+        batch = producer.create_batch(partition_id=partition)
+        for body in bodies:
+            batch.add(EventData(body))
+        producer.send_batch(batch)
+
+
+class Keeper:
+    """An assignee that goes on where it was told to, and keeps what it is told."""
+
+    def __init__(self, source: EventHubsSource, starts: dict[Partition, int] | None = None) -> None:
+        self.source = source
+        self.starts = starts or {}
+        self.held: set[Partition] = set()
+        self.batches: list[EventBatch] = []
+        source.open(self)
+
+    def assigned(self, partitions: Collection[Partition]) -> None:
+        self.held.update(partitions)
+        for each in partitions:
+            self.source.seek(each, self.starts.get(each, 0))
+
+    def revoked(self, partitions: Collection[Partition]) -> None:
+        self.held.difference_update(partitions)
+
+    @property
+    def values(self) -> list[bytes | None]:
+        return [value for batch in self.batches for value in batch.values]
+
+    def poll_until(self, is_done: Callable[[], bool], *others: Keeper) -> None:
+        deadline = time.monotonic() + 30
+        while not is_done():
+            assert time.monotonic() < deadline
+            for each in (self, *others):
+                each.batches.extend(each.source.poll(0.2))
+
+
+@pytest.fixture
+def opened(emulator: Emulator, storage: str) -> Iterator[Callable[..., Keeper]]:
+    """Open sources; all are closed at the end."""
+    keepers: list[Keeper] = []
+
+    def open_source(hub: str, starts: dict[Partition, int] | None = None) -> Keeper:
+        address = HubAddress(hub, "$Default", emulator.connection_string, storage)
+        keepers.append(Keeper(EventHubsSource(address, renew_seconds=1), starts))
+        return keepers[-1]
+
+    yield open_source
+    for each in keepers:
+        each.source.close()
+
+
+def test_emulator_sends_events_of_a_key_to_one_partition(emulator: Emulator) -> None:
+    with EventHubProducerClient.from_connection_string(
+        emulator.connection_string, eventhub_name="keys"
+    ) as producer:
+        for _ in range(3):
+            producer.send_batch([EventData(b"1"), EventData(b"2")], partition_key="P000001")
+    counts = [len(each.events) for each in emulator.hubs["keys"].partitions]
+    assert sorted(counts) == [0, 0, 6]
+
+
+@pytest.mark.parametrize("by", ["offset", "sequence number", "enqueued time"])
+def test_emulator_starts_where_a_filter_says(emulator: Emulator, by: str) -> None:
+    log = emulator.hubs["filters"].partitions[0]
+    if not log.events:
+        for body in (b"a", b"b", b"c"):
+            send(emulator, "filters", body, partition="0")
+    third = log.events[2]
+    moment = datetime.fromtimestamp(third.enqueued_ms / 1000, timezone.utc)
+    position = {
+        "offset": str(log.events[1].offset),
+        "sequence number": 1,
+        "enqueued time": moment - timedelta(milliseconds=1),
+    }[by]
+    got: list[bytes] = []
+    client = EventHubConsumerClient.from_connection_string(
+        emulator.connection_string, consumer_group=f"g-{by}", eventhub_name="filters"
+    )
+
+    def keep(_: object, events: list[EventData]) -> None:
+        got.extend(b"".join(each.body) for each in events)  # type: ignore[arg-type]
+        client.close()
+
+    client.receive_batch(keep, partition_id="0", starting_position=position)
+    assert got == [b"c"]
+
+
+def test_emulator_ends_a_reader_of_a_lower_owner_level(emulator: Emulator) -> None:
+    errors: dict[int, list[str]] = {0: [], 1: []}
+
+    def reading(level: int) -> tuple[EventHubConsumerClient, threading.Thread]:
+        client = EventHubConsumerClient.from_connection_string(
+            emulator.connection_string,
+            consumer_group="levels",
+            eventhub_name="keys",
+            retry_total=0,
+            load_balancing_interval=0.2,
+        )
+        keep = {"on_error": lambda _, error: errors[level].append(str(error))}
+        place = {"partition_id": "0", "owner_level": level, "starting_position": "-1"}
+        thread = threading.Thread(
+            target=lambda: client.receive_batch(lambda *_: None, **place, **keep)
+        )
+        thread.start()
+        return client, thread
+
+    readers = emulator.hubs["keys"].partitions[0].readers["levels"]
+    lower = reading(0)
+    wait_until(lambda: [each.epoch for each in readers] == [0])
+    higher = reading(1)
+    wait_until(lambda: [each.epoch for each in readers] == [1])
+    wait_until(lambda: any("stolen" in each for each in errors[0]))
+    for client, thread in (lower, higher):
+        client.close()
+        thread.join()
+    assert errors[1] == []
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@needs_node
+def test_source_gives_events_with_their_numbers_times_and_keys(
+    emulator: Emulator, opened: Callable[..., Keeper]
+) -> None:
+    send(emulator, "hub", b"0", b"1", b"2", partition="0")
+    with EventHubProducerClient.from_connection_string(
+        emulator.connection_string, eventhub_name="hub"
+    ) as producer:
+        producer.send_batch([EventData(b"keyed")], partition_key="P000001")
+    keeper = opened("hub")
+    keeper.poll_until(lambda: len(keeper.values) == 4)
+    assert sorted(map(str, keeper.values)) == ["b'0'", "b'1'", "b'2'", "b'keyed'"]
+    assert {key for batch in keeper.batches for key in batch.keys} == {None, b"P000001"}
+    first = next(each for each in keeper.batches if each.partition.number == 0)
+    assert list(first.offsets) == list(range(len(first.offsets)))
+    assert abs(first.enqueued_ms[0] / 1000 - time.time()) < 60
+    ends = keeper.source.bounds([Partition("hub", 0), Partition("hub", 1)])
+    assert sum(each.end for each in ends.values()) == 4
+    for partition, bounds in ends.items():
+        assert (bounds.first, keeper.source.position(partition)) == (0, bounds.end)
+
+
+@needs_node
+def test_source_starts_where_the_assignee_seeks(
+    emulator: Emulator, opened: Callable[..., Keeper]
+) -> None:
+    send(emulator, "slow", b"0", b"1", b"2", partition="0")
+    partition = Partition("slow", 0)
+    keeper = opened("slow", {partition: 2})
+    keeper.poll_until(lambda: bool(keeper.batches))
+    assert keeper.values == [b"2"]
+    keeper.source.pause([partition])
+    send(emulator, "slow", b"3", partition="0")
+    assert keeper.source.poll(0.5) == []
+    keeper.source.resume([partition])
+    keeper.poll_until(lambda: keeper.values == [b"2", b"3"])
+    assert keeper.source.commit({partition: 4})
+    assert keeper.source.bounds([partition]) == {partition: Bounds(0, 4)}
+
+
+@needs_node
+def test_source_goes_on_after_a_cut_without_losing_or_repeating(
+    emulator: Emulator, opened: Callable[..., Keeper]
+) -> None:
+    keeper = opened("cut")
+    for number in range(3):
+        send(emulator, "cut", f"{number}".encode(), partition="0")
+        keeper.poll_until(lambda wanted=number: len(keeper.values) > wanted)  # type: ignore[misc]
+        emulator.drop_connections()
+    send(emulator, "cut", b"3", partition="0")
+    keeper.poll_until(lambda: len(keeper.values) > 3)
+    assert keeper.values == [b"0", b"1", b"2", b"3"]
+
+
+@needs_node
+def test_members_share_partitions_and_take_over(
+    emulator: Emulator, opened: Callable[..., Keeper]
+) -> None:
+    one = opened("shared")
+    one.poll_until(lambda: len(one.held) == 4)
+    two = opened("shared")
+    one.poll_until(lambda: len(one.held) == len(two.held) == 2, two)
+    assert not one.held & two.held
+    one.source.close()
+    two.poll_until(lambda: len(two.held) == 4)
+
+
+@needs_node
+def test_wrong_key_is_said(emulator: Emulator, storage: str) -> None:
+    wrong = emulator.connection_string.replace(emulator.key, "d3Jvbmc=")
+    source = EventHubsSource(HubAddress("hub", "$Default", wrong, storage))
+    began = time.monotonic()
+    with pytest.raises(SourceError) as caught:
+        Keeper(source)
+    assert caught.value.code == "SOURCE_KEY_REFUSED"
+    assert time.monotonic() - began < 10
+    source.close()
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("hub", "container", "code"),
+    [
+        ("nosuch", "checkpoints", "SOURCE_TOPIC_MISSING"),
+        ("hub", "nosuch", "SOURCE_CHECKPOINTS_FAILED"),
+    ],
+)
+def test_what_is_missing_is_said(
+    emulator: Emulator, storage: str, hub: str, container: str, code: str
+) -> None:
+    address = HubAddress(hub, "$Default", emulator.connection_string, storage, container)
+    source = EventHubsSource(address)
+    with pytest.raises(SourceError) as caught:
+        Keeper(source)
+    assert caught.value.code == code
+    source.close()
+
+
+def test_closed_port_is_said(emulator: Emulator, tmp_path: Path) -> None:
+    gone = emulator.connection_string.replace(f":{emulator.port}", ":1")
+    store = "AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:1/a;"
+    source = EventHubsSource(HubAddress("hub", "$Default", gone, store))
+    began = time.monotonic()
+    with pytest.raises(SourceError) as caught:
+        Keeper(source)
+    assert caught.value.code in ("SOURCE_UNREACHABLE", "SOURCE_SILENT")
+    assert time.monotonic() - began < 10
