@@ -1,4 +1,4 @@
-"""Event Hubs by AMQP: the emulator (a test double) takes the real client; the source reads it.
+"""Event Hubs by AMQP: the source reads the emulator (a test double) with the real client.
 
 Claims and checkpoints are in a real Azurite.
 """
@@ -6,14 +6,12 @@ Claims and checkpoints are in a real Azurite.
 from __future__ import annotations
 
 import gc
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient
+from azure.eventhub import EventData, EventHubProducerClient
 from azure.storage.blob import BlobServiceClient
 
 from dev_clients import needs_node
@@ -21,12 +19,14 @@ from eventhubs_emulator import Emulator, eventhubs_emulator
 from headwater.dev.azurite import azurite
 from headwater.errors import SourceError
 from headwater.landing.eventhubs import EventHubsSource, HubAddress
+from headwater.landing.local import LocalSink
 from headwater.landing.source import Bounds, EventBatch, Partition
+from landing_support import Landed, consumer_of, log_of
 
 # azure-eventhub leaves the sockets of broken connections to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
-HUBS = {"hub": 2, "filters": 1, "shared": 4, "cut": 1, "slow": 1, "keys": 3}
+HUBS = {"hub": 2, "shared": 4, "cut": 1, "slow": 1, "events": 3}
 
 
 @pytest.fixture(autouse=True)
@@ -105,80 +105,6 @@ def opened(emulator: Emulator, storage: str) -> Iterator[Callable[..., Keeper]]:
         each.source.close()
 
 
-def test_emulator_sends_events_of_a_key_to_one_partition(emulator: Emulator) -> None:
-    with EventHubProducerClient.from_connection_string(
-        emulator.connection_string, eventhub_name="keys"
-    ) as producer:
-        for _ in range(3):
-            producer.send_batch([EventData(b"1"), EventData(b"2")], partition_key="P000001")
-    counts = [len(each.events) for each in emulator.hubs["keys"].partitions]
-    assert sorted(counts) == [0, 0, 6]
-
-
-@pytest.mark.parametrize("by", ["offset", "sequence number", "enqueued time"])
-def test_emulator_starts_where_a_filter_says(emulator: Emulator, by: str) -> None:
-    log = emulator.hubs["filters"].partitions[0]
-    if not log.events:
-        for body in (b"a", b"b", b"c"):
-            send(emulator, "filters", body, partition="0")
-    third = log.events[2]
-    moment = datetime.fromtimestamp(third.enqueued_ms / 1000, timezone.utc)
-    position = {
-        "offset": str(log.events[1].offset),
-        "sequence number": 1,
-        "enqueued time": moment - timedelta(milliseconds=1),
-    }[by]
-    got: list[bytes] = []
-    client = EventHubConsumerClient.from_connection_string(
-        emulator.connection_string, consumer_group=f"g-{by}", eventhub_name="filters"
-    )
-
-    def keep(_: object, events: list[EventData]) -> None:
-        got.extend(b"".join(each.body) for each in events)  # type: ignore[arg-type]
-        client.close()
-
-    client.receive_batch(keep, partition_id="0", starting_position=position)
-    assert got == [b"c"]
-
-
-def test_emulator_ends_a_reader_of_a_lower_owner_level(emulator: Emulator) -> None:
-    errors: dict[int, list[str]] = {0: [], 1: []}
-
-    def reading(level: int) -> tuple[EventHubConsumerClient, threading.Thread]:
-        client = EventHubConsumerClient.from_connection_string(
-            emulator.connection_string,
-            consumer_group="levels",
-            eventhub_name="keys",
-            retry_total=0,
-            load_balancing_interval=0.2,
-        )
-        keep = {"on_error": lambda _, error: errors[level].append(str(error))}
-        place = {"partition_id": "0", "owner_level": level, "starting_position": "-1"}
-        thread = threading.Thread(
-            target=lambda: client.receive_batch(lambda *_: None, **place, **keep)
-        )
-        thread.start()
-        return client, thread
-
-    readers = emulator.hubs["keys"].partitions[0].readers["levels"]
-    lower = reading(0)
-    wait_until(lambda: [each.epoch for each in readers] == [0])
-    higher = reading(1)
-    wait_until(lambda: [each.epoch for each in readers] == [1])
-    wait_until(lambda: any("stolen" in each for each in errors[0]))
-    for client, thread in (lower, higher):
-        client.close()
-        thread.join()
-    assert errors[1] == []
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @needs_node
 def test_source_gives_events_with_their_numbers_times_and_keys(
     emulator: Emulator, opened: Callable[..., Keeper]
@@ -244,6 +170,20 @@ def test_members_share_partitions_and_take_over(
     assert not one.held & two.held
     one.source.close()
     two.poll_until(lambda: len(two.held) == 4)
+
+
+@needs_node
+def test_consumer_lands_each_event_once(emulator: Emulator, storage: str, tmp_path: Path) -> None:
+    log = [each or b"" for each in log_of(60, every_bad=10)]
+    for number in range(3):
+        send(emulator, "events", *log, partition=str(number))
+    for _ in range(2):  # the second finds all landed
+        address = HubAddress("events", "$Default", emulator.connection_string, storage)
+        source = EventHubsSource(address, renew_seconds=1)
+        consumer_of(source, LocalSink(tmp_path)).run()
+        landed = Landed(tmp_path)
+        landed.check({0: 60, 1: 60, 2: 60})
+        assert len(landed.rejected) == 18
 
 
 @needs_node

@@ -197,10 +197,9 @@ class EventHubsSource:
         if not partitions:
             return
         gone = sorted(partitions)
-        for partition in gone:
-            reader = self._readers.pop(partition, None)
-            if reader is not None:
-                reader.stop()
+        readers = [self._readers.pop(each) for each in gone if each in self._readers]
+        with ThreadPoolExecutor() as pool:  # each takes its connection's time to close
+            list(pool.map(HubReader.stop, readers))
         if self._assignee is not None:
             self._assignee.revoked(gone)
         for partition in gone:
