@@ -218,3 +218,18 @@ def test_random_rebalances_leave_each_offset_in_one_file(tmp_path: Path) -> None
 
     consumer_of(source, LocalSink(tmp_path), stopping=stopping, on_turn=rebalance).run()
     Landed(tmp_path).check(COUNTS)
+
+
+def test_once_does_not_end_between_losing_and_getting_partitions(tmp_path: Path) -> None:
+    source = ReplaySource(LOGS, size=5)
+    turns = iter(range(1000))
+
+    def rebalance(consumer: Consumer) -> None:
+        turn = next(turns)
+        if turn == 2:
+            consumer.revoked(list(source.logs))
+        if turn == 4:
+            consumer.assigned(list(source.logs))
+
+    consumer_of(source, LocalSink(tmp_path), on_turn=rebalance).run()
+    Landed(tmp_path).check(COUNTS)

@@ -66,7 +66,7 @@ class Consumer:
         self._on_turn = on_turn
         self._tracks: dict[Partition, Track] = {}
         self._paused: set[Partition] = set()
-        self._was_assigned = False
+        self._is_settled = False
         self._reopen_at = 0.0
         self._writers = threading.BoundedSemaphore(_WRITERS)
 
@@ -110,7 +110,7 @@ class Consumer:
 
     def assigned(self, partitions: Collection[Partition]) -> None:
         """See `Assignee.assigned`: go on where the files end."""
-        self._was_assigned = True
+        self._is_settled = True
         for partition in partitions:
             track = self._tracks[partition] = Track(partition, self._contract)
             self._open(track)
@@ -118,6 +118,7 @@ class Consumer:
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """See `Assignee.revoked`: land what was read, if that is quick, and forget the rest."""
+        self._is_settled = False  # until the group has agreed again, nobody knows what is ours
         given_up = [self._tracks[each] for each in partitions if each in self._tracks]
         self._drain(given_up)
         for track in given_up:
@@ -267,7 +268,7 @@ class Consumer:
     def _is_done(self) -> bool:
         return (
             self._once
-            and self._was_assigned
+            and self._is_settled
             and all(
                 self._is_read(each) and not each.count and not each.writing and not each.pending
                 for each in self._tracks.values()

@@ -29,8 +29,8 @@ from headwater.landing.probe import EVENT_HUBS_USER, BrokerAddress, probe_broker
 from headwater.landing.source import Assignee, Bounds, EventBatch, Partition
 
 _OPEN_MS, _ASK_MS, _CLOSE_MS = 8_000, 4_000, 2_000
+_RECORDS_OF_A_POLL = 2_000
 _FETCH_BYTES, _FETCH_BYTES_OF_A_PARTITION = 8 * 1024**2, 1024**2
-_NO_LIMIT = 2**31 - 1
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -89,6 +89,7 @@ class KafkaSource:
 
     def poll(self, timeout_seconds: float) -> Sequence[EventBatch]:
         """See `EventSource.poll`."""
+        _give_back_parked(self._client)
         try:
             found = self._client.poll(timeout_ms=int(timeout_seconds * 1000))
         except KafkaError as error:
@@ -177,6 +178,7 @@ class KafkaSource:
             moved.update(parts)
             if is_assigned:
                 self._positions.update(dict.fromkeys(partitions, 0))
+                self.resume(partitions)  # kafka-python keeps a pause over a rebalance
                 self._assignee.assigned(partitions)
             else:
                 self._assignee.revoked(partitions)
@@ -192,6 +194,18 @@ class KafkaSource:
                 self._positions[partition] = max(known, found or 0)
 
 
+def _give_back_parked(client: Any) -> None:
+    """Let go of a fetch that is used up.
+
+    kafka-python 3.0.12 parks the rest of a fetch when its partition is paused, and gives it back
+    only while it holds no other fetch; but it goes on to hold one that is used up, so the parked
+    partition would rest for ever.
+    """
+    fetcher = client._fetcher
+    if fetcher._next_partition_records is not None and not fetcher._next_partition_records:
+        fetcher._next_partition_records = None
+
+
 def _settings(address: BrokerAddress, group: str, member: str | None) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "bootstrap_servers": address.bootstrap_servers.split(","),
@@ -203,9 +217,7 @@ def _settings(address: BrokerAddress, group: str, member: str | None) -> dict[st
         "bootstrap_timeout_ms": _OPEN_MS,
         "reconnect_backoff_max_ms": 1_000,
         "heartbeat_interval_ms": 1_000,  # a rebalance is heard of with a heartbeat
-        # A poll gives all that was fetched, `_FETCH_BYTES` of each broker at most: kafka-python
-        # 3.0.12 never gives the rest of a fetch that was begun when its partition was paused.
-        "max_poll_records": _NO_LIMIT,
+        "max_poll_records": _RECORDS_OF_A_POLL,
         "fetch_max_bytes": _FETCH_BYTES,
         "max_partition_fetch_bytes": _FETCH_BYTES_OF_A_PARTITION,
         "metrics_enabled": False,

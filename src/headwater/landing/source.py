@@ -50,7 +50,10 @@ class Assignee(Protocol):
     """Who is told of rebalances; always within `EventSource.poll` or `close`, on its thread."""
 
     def assigned(self, partitions: Collection[Partition]) -> None:
-        """Take partitions over; calls `seek` for each of them before returning."""
+        """Take partitions over; calls `seek` for each of them before returning.
+
+        Told once a rebalance is over, also when there are no partitions for this member.
+        """
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """Give partitions up; may still `commit` for them before returning."""
