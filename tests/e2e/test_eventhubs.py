@@ -26,7 +26,7 @@ from landing_support import Landed, consumer_of, log_of
 # azure-eventhub leaves the sockets of broken connections to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
-HUBS = {"hub": 2, "shared": 4, "cut": 1, "slow": 1, "events": 3}
+HUBS = {"hub": 2, "shared": 4, "cut": 1, "slow": 1, "lone": 1, "events": 3}
 
 
 @pytest.fixture(autouse=True)
@@ -66,11 +66,13 @@ class Keeper:
     def __init__(self, source: EventHubsSource, starts: dict[Partition, int] | None = None) -> None:
         self.source = source
         self.starts = starts or {}
+        self.was_told = False
         self.held: set[Partition] = set()
         self.batches: list[EventBatch] = []
         source.open(self)
 
     def assigned(self, partitions: Collection[Partition]) -> None:
+        self.was_told = True
         self.held.update(partitions)
         for each in partitions:
             self.source.seek(each, self.starts.get(each, 0))
@@ -170,6 +172,14 @@ def test_members_share_partitions_and_take_over(
     assert not one.held & two.held
     one.source.close()
     two.poll_until(lambda: len(two.held) == 4)
+
+
+@needs_node
+def test_member_without_partitions_is_told_so(opened: Callable[..., Keeper]) -> None:
+    one, two = opened("lone"), opened("lone")
+    one.poll_until(lambda: len(one.held) == 1)
+    two.poll_until(lambda: two.was_told)
+    assert two.held == set()
 
 
 @needs_node

@@ -61,6 +61,7 @@ class EventHubsSource:
         self._arrived = threading.Event()
         self._due = 0.0
         self._numbers: list[str] = []
+        self._has_joined = False
         self._held: set[Partition] = set()
         self._readers: dict[Partition, HubReader] = {}
         self._positions: dict[Partition, int] = {}
@@ -181,7 +182,8 @@ class EventHubsSource:
             return  # the storage is away; readers go on until another takes their partitions
         self._revoke(self._held - owned)
         fresh = sorted(owned - self._held)
-        if fresh and self._assignee is not None:
+        if (fresh or not self._has_joined) and self._assignee is not None:
+            self._has_joined = True
             self._held.update(fresh)
             self._assignee.assigned(fresh)
 
