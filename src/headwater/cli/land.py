@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_ONCE_SECONDS = 120.0
 _EVENT_HUBS_PORT = 9093
+_KAFKA_GROUP, _HUB_GROUP = "headwater-landing", "$Default"
 _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
@@ -40,7 +41,7 @@ class _Place:
 
     protocol: str
     topic: str | None
-    group: str
+    group: str | None
     bootstrap_servers: str | None
     ca_file: Path | None
     member: str | None
@@ -57,7 +58,7 @@ class _Place:
 )
 @click.option("--sink", required=True, metavar="URL", help="file:///DIR or abfss://C@ACCOUNT/DIR.")
 @click.option("--topic", help="Topic, or event hub (EVENT_HUB_NAME).")
-@click.option("--group", default="headwater-landing", show_default=True, help="Consumer group.")
+@click.option("--group", help="Consumer group (headwater-landing; $Default for AMQP).")
 @click.option("--member", help="Stable name in the group: a restart takes over at once.")
 @click.option("--contract", type=click.Path(path_type=Path), help="Columns of the events (YAML).")
 @click.option("--max-rows", default=50_000, show_default=True, help="Events of a file, at most.")
@@ -79,7 +80,7 @@ def land(
     protocol: str,
     sink: str,
     topic: str | None,
-    group: str,
+    group: str | None,
     member: str | None,
     contract: Path | None,
     max_rows: int,
@@ -172,11 +173,7 @@ def _open_source(place: _Place, settings: LandingSettings) -> EventSource:
             "TOPIC_MISSING", "No topic is named", hint="Add --topic NAME, or set EVENT_HUB_NAME."
         )
     if place.protocol == "eventhubs":
-        raise SettingError(
-            "SOURCE_UNKNOWN",
-            "This version does not speak AMQP",
-            hint="Use --source kafka: Event Hubs speaks Kafka's protocol too.",
-        )
+        return _open_event_hub(place, topic, settings)
     from headwater.landing.kafka import KafkaSource  # here: a slow import
     from headwater.landing.probe import BrokerAddress
 
@@ -184,7 +181,20 @@ def _open_source(place: _Place, settings: LandingSettings) -> EventSource:
         address = BrokerAddress(place.bootstrap_servers)
     else:
         address = BrokerAddress(*_event_hubs(settings), place.ca_file)
-    return KafkaSource(address, topic, place.group, member=place.member)
+    return KafkaSource(address, topic, place.group or _KAFKA_GROUP, member=place.member)
+
+
+def _open_event_hub(place: _Place, hub: str, settings: LandingSettings) -> EventSource:
+    from headwater.landing.eventhubs import EventHubsSource, HubAddress  # here: a slow import
+
+    if not settings.connection_string or not settings.storage:
+        raise SettingError(
+            "SOURCE_MISSING",
+            "No Event Hubs namespace is named, or no storage account for its checkpoints",
+            hint="Set CONNECTION_STRING and AZURE_STORAGE_CONNECTION_STRING.",
+        )
+    group = place.group or _HUB_GROUP
+    return EventHubsSource(HubAddress(hub, group, settings.connection_string, settings.storage))
 
 
 def _event_hubs(settings: LandingSettings) -> tuple[str, str]:

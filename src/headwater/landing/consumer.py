@@ -118,11 +118,11 @@ class Consumer:
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """See `Assignee.revoked`: land what was read, if that is quick, and forget the rest."""
-        self._is_settled = False  # until the group has agreed again, nobody knows what is ours
         given_up = [self._tracks[each] for each in partitions if each in self._tracks]
         self._drain(given_up)
         for track in given_up:
             del self._tracks[track.partition]
+        self._is_settled = bool(self._tracks)  # with none left, a rebalance is under way
         self._paused -= set(partitions)
         if given_up:
             self._notify("revoked", partitions=len(given_up))
