@@ -1,8 +1,10 @@
 """The session that flows run in."""
 
+import sys
 from pathlib import Path
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 
 def test_session_time_zone_is_utc(spark: SparkSession) -> None:
@@ -19,3 +21,8 @@ def test_session_merges_by_three_part_name(spark: SparkSession, tmp_path: Path) 
     )
     assert [row.v for row in spark.table("names.t").collect()] == [2]
     spark.sql("DROP SCHEMA main.names CASCADE")
+
+
+def test_python_functions_run_in_the_same_python(spark: SparkSession) -> None:
+    prefix = F.udf(lambda _: sys.prefix, useArrow=False)
+    assert [row[0] for row in spark.range(1).select(prefix("id")).collect()] == [sys.prefix]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,8 @@ def _open(
     for key, value in (_defaults(state, master, jars, catalogs) | dict(configuration)).items():
         conf.set(key, value)
     context = SparkContext(conf=conf, gateway=jvm.gateway)
+    if master.startswith("local"):
+        context.pythonExec = sys.executable  # Python workers: else the first python3 of the PATH
     spark = SparkSession(context)
     share_session_catalog(spark, catalogs)
     return spark
