@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DBC := .venv-dbc
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo e2e test check format bench bench-landing clean pins setup-dbc check-dbc
+.PHONY: help setup demo e2e test check format bench clean pins setup-dbc check-dbc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,10 +46,8 @@ format: setup ## rewrite the code in the house format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup ## headwater against the same work written by hand, interleaved
+bench: setup ## updates against the same work written by hand; landing against its limits
 	@$(BIN)/python benchmarks/compare.py
-
-bench-landing: setup ## landing against polling alone, confluent-kafka and PyArrow, one broker
 	@$(BIN)/python benchmarks/landing.py
 
 clean: ## delete what runs and builds left here; caches in the home folder stay
