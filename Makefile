@@ -56,7 +56,7 @@ clean: ## delete what runs and builds left here; caches in the home folder stay
 pins: setup ## work out both requirements files again
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --universal --python-version 3.10 --no-header --no-annotate -q \
-	  --group dev --extra build --extra landing pyproject.toml -o .pins && \
+	  --group dev --extra build pyproject.toml -o .pins && \
 	  { sed -n '/^#/p' requirements-pyspark.txt; cat .pins; } > .pins.new && mv .pins.new requirements-pyspark.txt
 	@echo "databricks-connect>=16" | $(BIN)/uv pip compile --universal --python-version 3.10 \
 	  --no-header --no-annotate -q - -o .pins && \

@@ -166,7 +166,7 @@ class Sender:
 
 
 def _client() -> Any:
-    """Import kafka-python, an optional extra without types of its own."""
+    """Import kafka-python, which has no types of its own."""
     return importlib.import_module("kafka")
 
 
