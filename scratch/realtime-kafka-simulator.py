@@ -20,9 +20,9 @@ import click
 from dotenv import dotenv_values
 
 from headwater.cli.render import print_error
+from headwater.dev.sender import Counts, Sender, broker_address, send_all, setting
 from headwater.errors import HeadwaterError, UsageError
 from patient_analytics.anomalies import KINDS, spread
-from patient_analytics.sender import Counts, Sender, broker_address, send_all, setting
 from patient_analytics.simulator import SCENARIOS, Simulation, messages
 
 

@@ -28,7 +28,7 @@ ALLOWED = {
         "cdc",
         "autoloader",
     },
-    "dev": {"errors", "settings", "engine"},
+    "dev": {"errors", "settings", "engine", "landing"},
     "landing": {"errors"},
     "cli": {
         "errors",
@@ -90,6 +90,17 @@ def test_only_settings_reads_the_environment() -> None:
         if "os.environ.get" in file.read_text() or "os.getenv" in file.read_text()
     ]
     assert readers == ["settings.py"]
+
+
+def test_domains_need_nothing_of_the_runtime() -> None:
+    needing = [
+        str(file)
+        for folder in ROOT.parent.iterdir()
+        if folder.is_dir() and folder != ROOT
+        for file in folder.rglob("*.py")
+        if "import headwater" in file.read_text() or "from headwater" in file.read_text()
+    ]
+    assert needing == []
 
 
 def test_runtime_knows_no_domain() -> None:

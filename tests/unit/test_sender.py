@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from headwater.dev.sender import broker_address
 from headwater.errors import UsageError
 from headwater.landing.probe import BrokerAddress
-from patient_analytics.sender import broker_address
 
 GIVEN_STRING = "Endpoint=sb://ns/;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0"
 GIVEN = {"EVENTHUBS_NAMESPACE": "ns", "CONNECTION_STRING": GIVEN_STRING}

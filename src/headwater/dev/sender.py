@@ -1,6 +1,6 @@
 """Send simulated events to a Kafka broker or to Event Hubs, paced, and count what arrived.
 
-What does not live here: the events (`simulator`), the command line (`scratch`).
+What does not live here: the events, and the command line (`scratch`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,27 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from headwater.errors import SourceError, UsageError
 from headwater.landing.probe import EVENT_HUBS_USER, BrokerAddress, probe_broker
-from patient_analytics.simulator import Message
 
 _EVENT_HUBS_PORT = 9093
 _MOST_UNDERWAY = 10_000
 """Events that were handed over and not yet acknowledged; bounds the memory they take."""
+
+
+class Message(Protocol):
+    """What is sent: events with one key stay in order; `kinds` is what was done to the event."""
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    @property
+    def value(self) -> bytes: ...
+
+    @property
+    def kinds(self) -> tuple[str, ...]: ...
 
 
 @dataclass
