@@ -16,12 +16,12 @@ import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from headwater.cli.endings import run_program
 from headwater.cli.live import progress
 from headwater.cli.render import print_error, print_result, print_rows
 from headwater.engine.statements import rows_of, run_statements
 from headwater.engine.target import Target, open_target, target_session
 from headwater.engine.update import Updater, UpdateRequest
-from headwater.errors import HeadwaterError
 from headwater.settings import read_settings
 from patient_analytics.simulator import Anomalies, Event, Simulation, simulate
 
@@ -93,8 +93,9 @@ EXPECTATIONS = """
 """
 
 
-def main() -> int:
-    """Run the demo; give the exit status."""
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Land three waves of events, and run an update after each."""
     shutil.rmtree(STATE, ignore_errors=True)
     settings = read_settings()
     target = open_target(ROOT, state=STATE, settings=settings)
@@ -112,7 +113,7 @@ def main() -> int:
             print_result(result)
             if result.error is not None:
                 print_error(result.error)
-                return 1
+                sys.exit(1)
         title("one patient's history (dim_patient, SCD type 2)")
         print_rows(query(spark, target, HISTORY))
         title("fact totals (fact_admissions)")
@@ -123,15 +124,7 @@ def main() -> int:
     title("look further, for example:")
     click.echo(f'  .venv/bin/headwater sql --state {STATE.relative_to(ROOT)} "SHOW TABLES"')
     click.echo(f"  .venv/bin/headwater show dim_department --state {STATE.relative_to(ROOT)}")
-    return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HeadwaterError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        click.echo("error: [INTERRUPTED] stopped\n  fix: run make demo again", err=True)
-        sys.exit(1)
+    run_program(main, "demo.py", again="Run make demo again.")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,12 +23,12 @@ from deltalake import DeltaTable
 from rich.console import Console
 from rich.table import Table
 
-from headwater.cli.render import print_error
+from headwater.cli.endings import run_program
 from headwater.dev.azurite import Azurite, azurite
 from headwater.dev.kafka import Broker, kafka_broker
 from headwater.engine.store import Store
 from headwater.engine.target import open_target
-from headwater.errors import HeadwaterError, UpdateError
+from headwater.errors import UpdateError
 from headwater.names import TableName
 from headwater.settings import read_settings
 
@@ -202,15 +201,4 @@ def show(account: Account) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the servers end then, too
-    try:
-        main(standalone_mode=False)
-    except HeadwaterError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        click.echo(f"error: [USAGE] {error.format_message()}\n  fix: see --help", err=True)
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("error: [INTERRUPTED] stopped\n  fix: run make e2e again", err=True)
-        sys.exit(1)
+    run_program(main, "e2e.py", again="Run make e2e again.")

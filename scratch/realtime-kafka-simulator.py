@@ -19,9 +19,9 @@ from pathlib import Path
 import click
 from dotenv import dotenv_values
 
-from headwater.cli.render import print_error
+from headwater.cli.endings import run_program
 from headwater.dev.sender import Counts, Sender, broker_address, send_all, setting
-from headwater.errors import HeadwaterError, UsageError
+from headwater.errors import UsageError
 from patient_analytics.anomalies import KINDS, spread
 from patient_analytics.simulator import SCENARIOS, Simulation, messages
 
@@ -127,14 +127,4 @@ def _report(counts: Counts, *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=False)
-    except HeadwaterError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        click.echo(f"error: [USAGE] {error.format_message()}\n  fix: see --help", err=True)
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("error: [INTERRUPTED] stopped\n  fix: run it again", err=True)
-        sys.exit(1)
+    run_program(main, "realtime-kafka-simulator.py", again="Run it again.")

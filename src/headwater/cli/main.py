@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import traceback
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
 from headwater.cli.dev import dev
+from headwater.cli.endings import run_program
 from headwater.cli.land import land
 from headwater.cli.options import chosen_target, names, target_options
-from headwater.errors import HeadwaterError, UsageError, nearest
+from headwater.errors import UsageError, nearest
 from headwater.settings import read_settings
 
 
@@ -228,51 +226,8 @@ cli.add_command(land)
 
 
 def main() -> NoReturn:
-    """Run the command line; every error a user can cause ends in two lines.
-
-    Exit status: 0 fine, 1 a failed update or an interrupt, 2 a usage error.
-    """
-    debug = "--debug" in sys.argv
-    arguments = [each for each in sys.argv[1:] if each != "--debug"]
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        cli.main(arguments, prog_name="headwater", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("INTERRUPTED", "Stopped by an interrupt", "Run again: it goes on from here.", 1)
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "headwater"
-        _fail("USAGE", error.format_message(), f"See: {command} --help", 2)
-    except HeadwaterError as error:
-        from headwater.cli.render import print_error  # here: rich is slow to import
-
-        print_error(error)
-        if debug:
-            traceback.print_exc()
-        sys.exit(error.exit_code)
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        _fail(
-            "UNEXPECTED",
-            f"{type(error).__name__} inside headwater",
-            "Run again with --debug, and report what it prints.",
-            1,
-        )
-    sys.exit(0)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    del number, frame
-    raise KeyboardInterrupt
-
-
-def _fail(code: str, message: str, hint: str, status: int) -> NoReturn:
-    click.echo(f"error: [{code}] {message}", err=True)
-    click.echo(f"  fix: {hint}", err=True)
-    sys.exit(status)
+    """Run the command line."""
+    run_program(cli, "headwater")
 
 
 if __name__ == "__main__":
