@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 DBC := .venv-dbc
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo e2e test check format bench clean pins setup-dbc check-dbc
+.PHONY: help setup demo e2e test test-servers check format bench clean pins setup-dbc check-dbc
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv, install the pinned packages, fetch the jars, prepare Java
 
@@ -34,8 +34,11 @@ demo: setup ## three waves of hospital events, an update after each, and what ca
 e2e: setup ## events from a real broker through Blob storage to gold, every one accounted for
 	@$(BIN)/python scratch/e2e.py
 
-test: setup ## all tests, in two processes with a Spark session each
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations 10
+test: setup ## the tests of the runtime, in two processes with a Spark session each
+	@$(BIN)/python -m pytest -m "not servers" -n 2 --dist loadscope --no-loadscope-reorder --durations 10
+
+test-servers: setup ## the tests that start a Kafka broker, Azurite or the Event Hubs emulator
+	@$(BIN)/python -m pytest -m servers -n 2 --dist loadscope --durations 10
 
 check: setup ## format, lint, types
 	@$(BIN)/ruff format --check .

@@ -29,6 +29,8 @@ SOURCE = """
 from pyspark import pipelines as dp
 from pyspark.sql import functions as F
 
+pytestmark = pytest.mark.servers
+
 @dp.table
 @dp.expect_or_drop("known", "id IS NOT NULL")
 def bronze():

@@ -16,6 +16,8 @@ from command import headwater, refused
 from dev_clients import event_hubs, needs_node, plain, receive, send
 from headwater.dev.kafka import kafka_broker
 
+pytestmark = pytest.mark.servers
+
 SERVERS = Path(".headwater/dev-servers")
 
 

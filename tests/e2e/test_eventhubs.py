@@ -24,7 +24,10 @@ from headwater.landing.source import Bounds, EventBatch, Partition
 from landing_support import Landed, consumer_of, log_of
 
 # azure-eventhub leaves the sockets of broken connections to the garbage collector
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 HUBS = {"hub": 2, "shared": 4, "cut": 1, "slow": 1, "lone": 1, "events": 3}
 

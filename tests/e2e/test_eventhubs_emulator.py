@@ -14,7 +14,10 @@ from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerCl
 from eventhubs_emulator import Emulator, eventhubs_emulator
 
 # azure-eventhub leaves the sockets of broken connections to the garbage collector
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,8 @@ from headwater.dev.kafka import Broker, kafka_broker
 from landing_processes import CONTRACT, PATIENT, held_by, make_topic, send
 from landing_support import Landed
 
+pytestmark = pytest.mark.servers
+
 EVENTS = 3_000
 STOP_SECONDS = 10
 

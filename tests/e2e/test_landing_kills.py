@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from command import headwater
 from headwater.dev.kafka import kafka_broker
 from landing_processes import (
@@ -17,6 +19,8 @@ from landing_processes import (
     start_sending,
 )
 from landing_support import Landed
+
+pytestmark = pytest.mark.servers
 
 EVENTS = 100_000
 KILLS = 25

@@ -6,10 +6,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from command import HEADWATER, environment
 from headwater.dev.kafka import kafka_broker
 from landing_processes import CONTRACT, held_by, make_topic, start_sending
 from landing_support import Landed
+
+pytestmark = pytest.mark.servers
 
 BACKLOG = 200_000
 EVENT_BYTES = 1_000

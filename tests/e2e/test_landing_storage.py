@@ -20,7 +20,7 @@ from headwater.landing.blob import BlobAccess, BlobSink, parse_place
 from landing_processes import CONTRACT, PATIENT, bad_among, held_by, make_topic, send
 from landing_support import Landed
 
-pytestmark = needs_node
+pytestmark = [pytest.mark.servers, needs_node]
 EVENTS = 5_000
 SINK = "abfs://landing@devstoreaccount1.dfs.core.windows.net/events"
 WAIT_SECONDS = 45

@@ -20,6 +20,8 @@ from command import refused
 from dev_clients import event_hubs, plain, receive
 from headwater.dev.kafka import Broker, kafka_broker
 
+pytestmark = pytest.mark.servers
+
 SCRIPT = Path(__file__).parents[2] / "scratch" / "realtime-kafka-simulator.py"
 
 
