@@ -6,6 +6,7 @@ Claims and checkpoints are in a real Azurite.
 from __future__ import annotations
 
 import gc
+import json
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from azure.eventhub import EventData, EventHubProducerClient
 from azure.storage.blob import BlobServiceClient
 
+from command import headwater
 from dev_clients import needs_node
 from eventhubs_emulator import Emulator, eventhubs_emulator
 from headwater.dev.azurite import azurite
@@ -21,6 +23,7 @@ from headwater.errors import SourceError
 from headwater.landing.eventhubs import EventHubsSource, HubAddress
 from headwater.landing.local import LocalSink
 from headwater.landing.source import Bounds, EventBatch, Partition
+from landing_processes import CONTRACT
 from landing_support import Landed, consumer_of, log_of
 
 # azure-eventhub leaves the sockets of broken connections to the garbage collector
@@ -29,7 +32,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
-HUBS = {"hub": 2, "shared": 4, "cut": 1, "slow": 1, "lone": 1, "events": 3}
+HUBS = {"hub": 2, "shared": 4, "cut": 1, "slow": 1, "lone": 1, "events": 3, "command": 2}
 
 
 @pytest.fixture(autouse=True)
@@ -239,3 +242,22 @@ def test_closed_port_is_said(emulator: Emulator, tmp_path: Path) -> None:
         Keeper(source)
     assert caught.value.code in ("SOURCE_UNREACHABLE", "SOURCE_SILENT")
     assert time.monotonic() - began < 10
+
+
+@needs_node
+def test_command_lands_an_event_hub_once(emulator: Emulator, storage: str, tmp_path: Path) -> None:
+    events = [json.dumps({"event_id": f"e{number}"}).encode() for number in range(20)]
+    send(emulator, "command", *events, b"no event")
+    variables = {
+        "CONNECTION_STRING": emulator.connection_string,
+        "EVENT_HUB_NAME": "command",
+        "AZURE_STORAGE_CONNECTION_STRING": storage,
+    }
+    options = ["--sink", str(tmp_path / "sink"), "--contract", str(CONTRACT), "--once", "--json"]
+    totals = []
+    for _ in range(2):
+        done = headwater("land", "--source", "eventhubs", *options, folder=tmp_path, **variables)
+        assert done.returncode == 0, done.stderr
+        totals.append(json.loads(done.stdout))
+    assert [(each["landed"], each["rejected"]) for each in totals] == [(20, 1), (0, 0)]
+    assert len(Landed(tmp_path / "sink").rows) == 20

@@ -23,7 +23,7 @@ from landing_support import Landed
 pytestmark = pytest.mark.servers
 
 EVENTS = 100_000
-KILLS = 25
+KILLS = 50
 LONGEST_LIFE_SECONDS = 0.5
 
 
