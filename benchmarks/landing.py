@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from headwater.dev.kafka import kafka_broker
+from headwater.landing.broker import BrokerAddress
 from headwater.landing.consumer import Consumer
 from headwater.landing.contract import read_contract
 from headwater.landing.kafka import KafkaSource
 from headwater.landing.local import LocalSink
-from headwater.landing.probe import BrokerAddress
 from headwater.landing.steady import SteadySink
 from headwater.landing.tracks import Limits
 from patient_analytics.simulator import Simulation, simulate

@@ -26,7 +26,6 @@ from rich.table import Table
 from headwater.cli.endings import run_program
 from headwater.dev.azurite import Azurite, azurite
 from headwater.dev.kafka import Broker, kafka_broker
-from headwater.engine.store import Store
 from headwater.engine.target import open_target
 from headwater.errors import UpdateError
 from headwater.names import TableName
@@ -42,7 +41,7 @@ HEADWATER = str(Path(sys.executable).with_name("headwater"))
 
 @dataclass(frozen=True)
 class Account:
-    """Events by where they are; every field but the last two comes from another program."""
+    """Events by where they are, as the programs told and as the tables hold them."""
 
     sent: int
     landed: int
@@ -143,15 +142,12 @@ def account_for(
     sent: Mapping[str, Any], landed: Mapping[str, Any], flows: list[dict[str, Any]]
 ) -> Account:
     target = open_target(ROOT, state=STATE / "state", settings=read_settings())
-    configuration = target.bundle.pipeline("patient_flow").configuration
-    catalog = target.bundle.pipeline("patient_flow").catalog
-    gold = target.bundle.pipeline("patient_flow").schema
-    store = Store(STATE / "state")
+    spec = target.bundle.pipeline("patient_flow")
 
     def table(schema: str, name: str) -> DeltaTable:
-        return DeltaTable(store.table_path(TableName(catalog, schema, name)))
+        return DeltaTable(target.store.table_path(TableName(spec.catalog, schema, name)))
 
-    silver = table(configuration["silver_schema"], "patient_events")
+    silver = table(spec.configuration["silver_schema"], "patient_events")
     (checked,) = [each for each in flows if each["dataset"].endswith("silver.patient_events")]
     admission = ["patient_id", "admission_time"]
     events = (
@@ -159,13 +155,13 @@ def account_for(
         .group_by(admission)
         .aggregate([([], "count_all")])
     )
-    facts = table(gold, "fact_admissions").to_pyarrow_table(columns=admission)
+    facts = table(spec.schema, "fact_admissions").to_pyarrow_table(columns=admission)
     covered = events.join(facts, keys=admission, join_type="inner")
     return Account(
         sent=sent["sent"],
         landed=landed["landed"],
         rejected=landed["rejected"],
-        bronze=table(configuration["bronze_schema"], "patient_events").count(),
+        bronze=table(spec.configuration["bronze_schema"], "patient_events").count(),
         silver=silver.count(),
         dropped=checked["rows_dropped"],
         in_gold=sum(covered["count_all"].to_pylist()),

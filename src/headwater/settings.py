@@ -94,7 +94,7 @@ def read_landing_settings(environment: Mapping[str, str] | None = None) -> Landi
 
 
 def _dotenv() -> dict[str, str]:
-    from dotenv import dotenv_values  # here: part of the extra `landing`
+    from dotenv import dotenv_values  # here: seldom needed
 
     return {name: value for name, value in dotenv_values(".env").items() if value is not None}
 

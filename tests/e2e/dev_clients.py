@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import kafka
 import pytest
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # its own, on Python 3.11 and 3.12
-    import kafka
 
 needs_node = pytest.mark.skipif(
     shutil.which("node") is None or shutil.which("npm") is None,

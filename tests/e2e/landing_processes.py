@@ -6,22 +6,19 @@ import json
 import multiprocessing
 import signal
 import threading
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # its own, on Python 3.11 and 3.12
-    import kafka
-    import kafka.admin
+import kafka
+import kafka.admin
 
 from headwater.dev.kafka import Broker
+from headwater.landing.broker import BrokerAddress
 from headwater.landing.consumer import Consumer
 from headwater.landing.contract import read_contract
 from headwater.landing.kafka import KafkaSource
-from headwater.landing.probe import BrokerAddress
 from headwater.landing.sinks import open_sink
 from headwater.landing.steady import SteadySink
 from headwater.landing.tracks import Limits

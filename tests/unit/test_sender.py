@@ -6,7 +6,7 @@ import pytest
 
 from headwater.dev.sender import broker_address
 from headwater.errors import UsageError
-from headwater.landing.probe import BrokerAddress
+from headwater.landing.broker import BrokerAddress
 
 GIVEN_STRING = "Endpoint=sb://ns/;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0"
 GIVEN = {"EVENTHUBS_NAMESPACE": "ns", "CONNECTION_STRING": GIVEN_STRING}

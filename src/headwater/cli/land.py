@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from headwater.landing.source import EventSource
 
 _PATIENCE_ONCE_SECONDS = 120.0
-_EVENT_HUBS_PORT = 9093
 _KAFKA_GROUP, _HUB_GROUP = "headwater-landing", "$Default"
 _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
@@ -174,13 +173,15 @@ def _open_source(place: _Place, settings: LandingSettings) -> EventSource:
         )
     if place.protocol == "eventhubs":
         return _open_event_hub(place, topic, settings)
+    from headwater.landing.broker import BrokerAddress, event_hubs_server
     from headwater.landing.kafka import KafkaSource  # here: a slow import
-    from headwater.landing.probe import BrokerAddress
 
     if place.bootstrap_servers:
         address = BrokerAddress(place.bootstrap_servers)
     else:
-        address = BrokerAddress(*_event_hubs(settings), place.ca_file)
+        namespace, connection_string = _event_hubs(settings)
+        server = event_hubs_server(namespace)
+        address = BrokerAddress(server, connection_string, place.ca_file)
     return KafkaSource(address, topic, place.group or _KAFKA_GROUP, member=place.member)
 
 
@@ -198,16 +199,14 @@ def _open_event_hub(place: _Place, hub: str, settings: LandingSettings) -> Event
 
 
 def _event_hubs(settings: LandingSettings) -> tuple[str, str]:
-    """Give server and key of the Event Hubs namespace that the settings name."""
+    """Give name and key of the Event Hubs namespace that the settings name."""
     if not settings.namespace or not settings.connection_string:
         raise SettingError(
             "SOURCE_MISSING",
             "No broker is named",
             hint="Add --bootstrap-servers, or set EVENTHUBS_NAMESPACE and CONNECTION_STRING.",
         )
-    name = settings.namespace
-    host = name if "." in name or ":" in name else f"{name}.servicebus.windows.net"
-    return (host if ":" in host else f"{host}:{_EVENT_HUBS_PORT}"), settings.connection_string
+    return settings.namespace, settings.connection_string
 
 
 def _silence_clients() -> None:

@@ -21,6 +21,7 @@ from filelock import FileLock
 from headwater.dev.processes import (
     LOOPBACK,
     DevServerError,
+    Running,
     Server,
     free_port,
     start,
@@ -86,13 +87,12 @@ class AzuriteSetup:
         wait_until_ready(server, lambda: _answers(self.port), self.log)
 
 
-class Azurite:
+class Azurite(Running):
     """A running emulator."""
 
     def __init__(self, setup: AzuriteSetup, settings: Settings) -> None:
         self.setup = setup
-        self.settings = settings
-        self._start()
+        super().__init__(setup, settings)
 
     @property
     def blob_endpoint(self) -> str:
@@ -113,19 +113,6 @@ class Azurite:
     def connection_string(self) -> str:
         """What `BlobServiceClient.from_connection_string` takes."""
         return self.setup.connection_string
-
-    def stop(self) -> None:
-        """Shut down in order; safe to repeat."""
-        self.server.stop(timeout_seconds=10)
-
-    def restart(self) -> None:
-        """Stop, unless that was done, and start again on the same port and data."""
-        self.stop()
-        self._start()
-
-    def _start(self) -> None:
-        self.server = self.setup.launch(self.settings)
-        self.setup.wait(self.server)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from headwater.dev.certificates import write_certificates
 from headwater.dev.processes import (
     LOOPBACK,
     DevServerError,
+    Running,
     Server,
     free_port,
     last_words,
@@ -32,10 +33,10 @@ from headwater.dev.processes import (
 )
 from headwater.engine.jars import Jar, fetch_jars
 from headwater.engine.java import find_java
+from headwater.landing.broker import EVENT_HUBS_USER
 from headwater.settings import Settings, read_settings
 
 VERSION = "4.3.1"
-EVENT_HUBS_USER = "$ConnectionString"
 _POLICY = "RootManageSharedAccessKey"
 
 
@@ -102,13 +103,12 @@ class KafkaSetup:
         wait_until_ready(server, lambda: _answers(self.port), self.log)
 
 
-class Broker:
-    """A running broker; it can be stopped, killed and started again on the same ports and data."""
+class Broker(Running):
+    """A running broker."""
 
     def __init__(self, setup: KafkaSetup, settings: Settings) -> None:
         self.setup = setup
-        self.settings = settings
-        self._start()
+        super().__init__(setup, settings)
 
     @property
     def bootstrap_servers(self) -> str:
@@ -129,23 +129,6 @@ class Broker:
     def connection_string(self) -> str:
         """Password of the user `$ConnectionString`, shaped like one of Event Hubs."""
         return self.setup.connection_string
-
-    def stop(self) -> None:
-        """Shut down in order; safe to repeat."""
-        self.server.stop()
-
-    def kill(self) -> None:
-        """End at once (SIGKILL), as a power cut would; safe to repeat."""
-        self.server.kill()
-
-    def restart(self) -> None:
-        """Stop, unless that was done, and start again on the same ports and data."""
-        self.stop()
-        self._start()
-
-    def _start(self) -> None:
-        self.server = self.setup.launch(self.settings)
-        self.setup.wait(self.server)
 
 
 @contextmanager

@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
 from headwater.errors import HeadwaterError
-from headwater.settings import process_environment
+from headwater.settings import Settings, process_environment
 
 LOOPBACK = "127.0.0.1"
 
@@ -80,6 +81,42 @@ class Server:
             if is_same and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         return None
+
+
+class Setup(Protocol):
+    """What a server runs with; it can be started again on the same ports and data."""
+
+    def launch(self, settings: Settings) -> Server:
+        """Start the server, without waiting."""
+
+    def wait(self, server: Server) -> None:
+        """Wait until the server answers."""
+
+
+class Running:
+    """A running server; it can be stopped, killed and started again on the same ports and data."""
+
+    def __init__(self, setup: Setup, settings: Settings) -> None:
+        self._setup = setup
+        self._settings = settings
+        self._start()
+
+    def stop(self) -> None:
+        """Shut down in order; safe to repeat."""
+        self.server.stop()
+
+    def kill(self) -> None:
+        """End at once (SIGKILL), as a power cut would; safe to repeat."""
+        self.server.kill()
+
+    def restart(self) -> None:
+        """Stop, unless that was done, and start again on the same ports and data."""
+        self.stop()
+        self._start()
+
+    def _start(self) -> None:
+        self.server = self._setup.launch(self._settings)
+        self._setup.wait(self.server)
 
 
 def _wait_or_kill(process: psutil.Process, timeout_seconds: float) -> None:

@@ -6,7 +6,6 @@ What does not live here: the events, and the command line (`scratch`).
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import threading
 import time
@@ -17,10 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from headwater.errors import SourceError, UsageError
-from headwater.landing.probe import EVENT_HUBS_USER, BrokerAddress, probe_broker
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
 
-_EVENT_HUBS_PORT = 9093
+from headwater.errors import SourceError, UsageError
+from headwater.landing.broker import BrokerAddress, client_settings, event_hubs_server
+from headwater.landing.probe import probe_broker
+
 _MOST_UNDERWAY = 10_000
 """Events that were handed over and not yet acknowledged; bounds the memory they take."""
 
@@ -76,7 +78,7 @@ def broker_address(
             "CONNECTION_STRING is not a connection string of Event Hubs",
             hint="Copy all of it: Endpoint=sb://...;SharedAccessKeyName=...;SharedAccessKey=...",
         )
-    return BrokerAddress(_with_port(host), secret, ca_file)
+    return BrokerAddress(event_hubs_server(host), secret, ca_file)
 
 
 def setting(variables: Mapping[str, str | None], name: str) -> str:
@@ -96,16 +98,8 @@ def setting(variables: Mapping[str, str | None], name: str) -> str:
     return value
 
 
-def _with_port(namespace: str) -> str:
-    """Complete a namespace's name to `host:port`."""
-    if ":" in namespace:
-        return namespace
-    host = namespace if "." in namespace else f"{namespace}.servicebus.windows.net"
-    return f"{host}:{_EVENT_HUBS_PORT}"
-
-
 class Sender:
-    """A connected producer for one topic; a patient's events arrive in the order of sending.
+    """A connected producer for one topic; messages of one key arrive in the order of sending.
 
     The producer is idempotent: an event that it sends again after a lost answer is stored once.
     """
@@ -125,10 +119,9 @@ class Sender:
         self._require_topic()
 
     def _require_topic(self) -> None:
-        refusals = (_client().errors.KafkaError, ValueError)  # ValueError: not a topic's name
         try:
             partitions = self._producer.partitions_for(self._topic)
-        except refusals:
+        except (KafkaError, ValueError):  # refused, or not a name that a topic can have
             partitions = None
         if not partitions:
             self._producer.close(timeout=0)
@@ -166,10 +159,9 @@ class Sender:
 
         What is not acknowledged by then has failed, as far as we can know.
         """
-        late = _client().errors.KafkaTimeoutError
-        with contextlib.suppress(late):
+        with contextlib.suppress(KafkaTimeoutError):
             self._producer.flush(timeout=timeout_seconds)
-        with contextlib.suppress(late):  # closing waits for the same events
+        with contextlib.suppress(KafkaTimeoutError):  # closing waits for the same events
             self._producer.close(timeout=1)
         sent, failed, causes = self.counts.sent, self.counts.failed, Counter(self.counts.causes)
         if self._handed_over > sent + failed:
@@ -177,33 +169,18 @@ class Sender:
         return Counts(sent, self._handed_over - sent, Counter(self.counts.by_kind), causes)
 
 
-def _client() -> Any:
-    """Import kafka-python, which has no types of its own."""
-    return importlib.import_module("kafka")
-
-
 def _producer(address: BrokerAddress) -> Any:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # counts and causes are told, once
-    login: dict[str, Any] = {}
-    if address.connection_string is not None:
-        login = {
-            "security_protocol": "SASL_SSL",
-            "sasl_mechanism": "PLAIN",
-            "sasl_plain_username": EVENT_HUBS_USER,
-            "sasl_plain_password": address.connection_string,
-            "ssl_cafile": None if address.ca_file is None else str(address.ca_file),
-        }
     try:
-        return _client().KafkaProducer(
-            bootstrap_servers=address.bootstrap_servers.split(","),
-            client_id="patient-simulator",
+        return KafkaProducer(
+            client_id="headwater-sender",
             enable_idempotence=True,
             linger_ms=5,
             bootstrap_timeout_ms=4000,
             max_block_ms=4000,
             request_timeout_ms=10_000,
             delivery_timeout_ms=30_000,
-            **login,
+            **client_settings(address),
         )
     except Exception as error:
         raise SourceError(

@@ -31,7 +31,12 @@ def hadoop_settings(connection_string: str) -> dict[str, str]:
     Raises:
         SettingError: STORAGE_CONNECTION_INVALID, without the string, which holds a secret.
     """
-    parts = _parts(connection_string)
+    from azure.core.utils import parse_connection_string  # here: slow to import, seldom needed
+
+    try:
+        parts = parse_connection_string(connection_string)
+    except ValueError:
+        parts = {}
     name, key = parts.get("accountname"), parts.get("accountkey")
     if not name or not key:
         raise SettingError(
@@ -45,8 +50,3 @@ def hadoop_settings(connection_string: str) -> dict[str, str]:
     if endpoint.scheme == "http":
         settings |= _EMULATOR | {"fs.azure.abfs.endpoint": endpoint.netloc}
     return settings
-
-
-def _parts(connection_string: str) -> dict[str, str]:
-    pairs = (part.partition("=") for part in connection_string.split(";") if part.strip())
-    return {key.strip().lower(): value.strip() for key, _, value in pairs}

@@ -10,22 +10,20 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-# kafka-python has no types
-from kafka import KafkaConsumer, TopicPartition  # type: ignore[import-untyped]
-from kafka.consumer.subscription_state import (  # type: ignore[import-untyped]
-    ConsumerRebalanceListener,
-)
-from kafka.errors import (  # type: ignore[import-untyped]
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.errors import (
     AuthorizationError,
     FencedInstanceIdError,
     IllegalStateError,
     KafkaError,
     SaslAuthenticationFailedError,
 )
-from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]
+from kafka.structs import OffsetAndMetadata
 
 from headwater.errors import SourceError
-from headwater.landing.probe import EVENT_HUBS_USER, BrokerAddress, probe_broker
+from headwater.landing.broker import BrokerAddress, client_settings
+from headwater.landing.probe import probe_broker
 from headwater.landing.source import Assignee, Bounds, EventBatch, Partition
 
 _OPEN_MS, _ASK_MS, _CLOSE_MS = 8_000, 4_000, 2_000
@@ -207,8 +205,8 @@ def _give_back_parked(client: Any) -> None:
 
 
 def _settings(address: BrokerAddress, group: str, member: str | None) -> dict[str, Any]:
-    settings: dict[str, Any] = {
-        "bootstrap_servers": address.bootstrap_servers.split(","),
+    return {
+        **client_settings(address),
         "group_id": group,
         "group_instance_id": member,
         "enable_auto_commit": False,
@@ -222,15 +220,6 @@ def _settings(address: BrokerAddress, group: str, member: str | None) -> dict[st
         "max_partition_fetch_bytes": _FETCH_BYTES_OF_A_PARTITION,
         "metrics_enabled": False,
     }
-    if address.connection_string is not None:
-        settings |= {
-            "security_protocol": "SASL_SSL",
-            "sasl_mechanism": "PLAIN",
-            "sasl_plain_username": EVENT_HUBS_USER,
-            "sasl_plain_password": address.connection_string,
-            "ssl_cafile": str(address.ca_file) if address.ca_file else None,
-        }
-    return settings
 
 
 def _batch(part: TopicPartition, records: Sequence[Any]) -> EventBatch:

@@ -13,31 +13,12 @@ import ssl
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from headwater.errors import SourceError
-
-EVENT_HUBS_USER = "$ConnectionString"
+from headwater.landing.broker import EVENT_HUBS_USER, BrokerAddress
 
 _API_VERSIONS, _SASL_HANDSHAKE, _SASL_AUTHENTICATE = 18, 17, 36
 _LARGEST_ANSWER = 2**20
-
-
-@dataclass(frozen=True)
-class BrokerAddress:
-    """How a broker is reached.
-
-    Attributes:
-        bootstrap_servers: `host:port`, or several with commas.
-        connection_string: password of `$ConnectionString` on SASL_SSL/PLAIN, as Event Hubs wants
-            it; None for a plain listener.
-        ca_file: PEM file of the authority to trust; None for those that the system trusts.
-    """
-
-    bootstrap_servers: str
-    connection_string: str | None = field(default=None, repr=False)
-    ca_file: Path | None = None
 
 
 def probe_broker(address: BrokerAddress, timeout_seconds: float = 8) -> None:
