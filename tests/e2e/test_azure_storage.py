@@ -22,14 +22,14 @@ from headwater.dev.azurite import Azurite, azurite
 from headwater.engine.azure import hadoop_settings
 from headwater.errors import DefinitionError, Location
 
+pytestmark = pytest.mark.servers
+
 HOST = "devstoreaccount1.dfs.core.windows.net"
 ROOT = f"abfs://land@{HOST}/events"
 
 SOURCE = """
 from pyspark import pipelines as dp
 from pyspark.sql import functions as F
-
-pytestmark = pytest.mark.servers
 
 @dp.table
 @dp.expect_or_drop("known", "id IS NOT NULL")

@@ -74,6 +74,11 @@ def told(process: subprocess.Popen[str], event: str) -> dict[str, object]:
     raise AssertionError(f"never said {event}")
 
 
+def read(progress: dict[str, object]) -> bool:
+    """Tell whether events were read; a rebalance while a group starts lands them early."""
+    return any(progress[name] for name in ("landed", "rejected", "memory_bytes"))
+
+
 def test_event_hubs_settings_land_over_tls_with_the_connection_string(
     broker: Broker, tmp_path: Path
 ) -> None:
@@ -138,7 +143,7 @@ def test_sigterm_lands_what_was_read_within_ten_seconds(broker: Broker, tmp_path
     options = ("--group", "term", "--max-seconds", "3600", "--metrics-port", "0")
     with landing(broker, tmp_path, *options) as process:
         told(process, "started")
-        while told(process, "progress")["memory_bytes"] == 0:  # nothing is written before the end
+        while not read(told(process, "progress")):
             pass
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
@@ -149,15 +154,16 @@ def test_sigterm_lands_what_was_read_within_ten_seconds(broker: Broker, tmp_path
 
 
 def test_metrics_and_health_are_served_on_loopback(broker: Broker, tmp_path: Path) -> None:
+    landed = EVENTS - EVENTS // 50
     options = ("--group", "metrics", "--metrics-port", "0", "--max-seconds", "0.2")
     with landing(broker, tmp_path, *options) as process:
         port = told(process, "started")["metrics_port"]
-        told(process, "progress")
+        while told(process, "progress")["landed"] < landed:
+            pass
         shown = _get(f"http://127.0.0.1:{port}/metrics")
         assert _get(f"http://127.0.0.1:{port}/healthz") == "well"
         with pytest.raises(urllib.error.HTTPError):
             _get(f"http://127.0.0.1:{port}/other")
-    landed = EVENTS - EVENTS // 50
     assert f"headwater_landing_landed_total {landed}.0" in shown
     assert "headwater_landing_lag 0.0" in shown
 
