@@ -1,0 +1,63 @@
+"""Which Spark session is used: the active one, a workspace's, or a local one with Delta."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from lakeflow_job_meta.errors import UsageError
+
+
+def active_session() -> SparkSession:
+    """Give the session of this program.
+
+    In a workspace there is always one; with Databricks Connect one is made.
+
+    Raises:
+        UsageError: SESSION_MISSING.
+    """
+    session = SparkSession.getActiveSession()
+    if session is not None:
+        return session
+    if importlib.util.find_spec("databricks.connect"):
+        from databricks.connect import DatabricksSession  # here: an optional package
+
+        found: SparkSession = DatabricksSession.builder.getOrCreate()
+        return found
+    raise UsageError(
+        "SESSION_MISSING",
+        "There is no Spark session",
+        hint="Pass spark=..., or run in a workspace, or install databricks-connect.",
+    )
+
+
+@contextmanager
+def session_for_commands(
+    folder: Path, target: str | None = None, catalogs: tuple[str, ...] = ()
+) -> Iterator[SparkSession]:
+    """Give the session of a command: the program's own, or a local one with Delta.
+
+    Args:
+        folder: a bundle's folder, or any other; local tables are kept in its `.headwater`.
+        target: target of the bundle; its default one when not given.
+        catalogs: first parts of the three-part names that will be used.
+
+    Raises:
+        UsageError: SESSION_MISSING, where there is neither a session nor headwater to start one.
+    """
+    try:
+        session = active_session()
+    except UsageError:
+        if not importlib.util.find_spec("headwater"):
+            raise
+    else:
+        yield session
+        return
+    from lakeflow_job_meta.local.pipelines import local_session  # here: needs headwater
+
+    with local_session(folder, target, catalogs) as session:
+        yield session

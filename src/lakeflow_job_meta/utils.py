@@ -1,0 +1,89 @@
+"""Names made safe: task keys, and identifiers of tables in SQL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lakeflow_job_meta.errors import UsageError
+
+MAX_TASK_KEY = 100
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_NAME_PART = re.compile(r"`((?:[^`]|``)+)`|([A-Za-z_][A-Za-z0-9_\-]*)")
+
+
+def sanitize_task_key(text: str) -> str:
+    """Replace what a task key can't hold by `_`, and cut to 100 characters.
+
+    Two texts may give one key; `task_key` tells them apart.
+    Source: Jobs API 2.2, `task_key`: 1-100 characters of letters, digits, `-` and `_`.
+
+    Example:
+        >>> sanitize_task_key("load customers (EU)")
+        'load_customers_EU'
+    """
+    return _UNSAFE.sub("_", text).strip("_")[:MAX_TASK_KEY] or "task"
+
+
+def task_key(source_id: str) -> str:
+    """Give the task key of a source: the id itself if it is safe, else a safe form with a digest.
+
+    It depends on nothing but the id, so that a key stays the same whatever else a module holds.
+    """
+    safe = sanitize_task_key(source_id)
+    return safe if safe == source_id else f"{safe[: MAX_TASK_KEY - 9]}_{digest(source_id, 8)}"
+
+
+def digest(text: str, length: int = 16) -> str:
+    """Give the first `length` hexadecimal digits of SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def canonical_json(value: Mapping[str, Any] | None) -> str:
+    """Write a mapping as JSON whose text is the same for equal values."""
+    return json.dumps(value or {}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def split_table_name(name: str) -> tuple[str, ...]:
+    """Split `catalog.schema.table`; parts may be quoted with backticks.
+
+    Raises:
+        UsageError: TABLE_NAME_INVALID for anything else than one to three well-formed parts.
+    """
+    parts, position = [], 0
+    while True:
+        found = _NAME_PART.match(name, position)
+        if not found:
+            raise _bad_name(name)
+        parts.append((found[1] or "").replace("``", "`") or found[2])
+        position = found.end()
+        if position == len(name):
+            break
+        if name[position] != ".":
+            raise _bad_name(name)
+        position += 1
+    if len(parts) > 3:
+        raise _bad_name(name)
+    return tuple(parts)
+
+
+def quoted_table_name(name: str, suffix: str = "") -> str:
+    """Quote a table's name for SQL, with a suffix on its last part.
+
+    Example:
+        >>> quoted_table_name("main.ops.etl_control", "_jobs")
+        '`main`.`ops`.`etl_control_jobs`'
+    """
+    *parents, last = split_table_name(name)
+    return ".".join(f"`{part.replace('`', '``')}`" for part in [*parents, last + suffix])
+
+
+def _bad_name(name: str) -> UsageError:
+    return UsageError(
+        "TABLE_NAME_INVALID",
+        f"Not a table name: {name!r}",
+        hint="Write catalog.schema.table; put a part with other characters in backticks.",
+    )
