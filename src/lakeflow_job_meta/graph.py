@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any
 
 from lakeflow_job_meta.errors import Fault, nearest
@@ -56,9 +57,7 @@ def _previous_group(sources: Iterable[Source]) -> Mapping[int | None, tuple[str,
         if source.execution_order is not None:
             groups.setdefault(source.execution_order, []).append(source.source_id)
     orders = sorted(groups)
-    return {
-        order: tuple(groups[previous]) for previous, order in zip(orders, orders[1:], strict=False)
-    }
+    return {order: tuple(groups[previous]) for previous, order in pairwise(orders)}
 
 
 def graph_faults(sources: Sequence[Source]) -> list[Fault]:
