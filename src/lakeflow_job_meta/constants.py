@@ -27,5 +27,8 @@ TAG = "lakeflow_job_meta"
 TAG_HASH = "lakeflow_job_meta_hash"
 """The tag with the hash of the definition that was deployed."""
 
+TAG_TABLE = "lakeflow_job_meta_table"
+"""The tag with a digest of the control table's name, by which orphaned jobs are found."""
+
 CHECK_INTERVAL_SECONDS = 60
 MAX_YAML_BYTES = 10_000_000

@@ -12,7 +12,7 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from command import HEADWATER, environment
 from dev_clients import needs_node
-from faulty_storage import FaultyStorage, faulty_storage
+from faulty_server import FaultyServer, faulty_server
 from headwater.dev.azurite import Azurite, azurite
 from headwater.dev.kafka import Broker, kafka_broker
 from headwater.errors import SinkError
@@ -47,7 +47,7 @@ def container(storage: Azurite) -> Iterator[ContainerClient]:
         yield made
 
 
-def through(storage: Azurite, proxy: FaultyStorage) -> str:
+def through(storage: Azurite, proxy: FaultyServer) -> str:
     return storage.connection_string.replace(storage.blob_endpoint, proxy.endpoint)
 
 
@@ -68,7 +68,7 @@ def start(broker: Broker, connection: str, folder: Path, *options: str) -> subpr
 def test_faults_of_the_storage_lose_and_double_nothing_and_logs_tell_nothing(
     broker: Broker, storage: Azurite, container: ContainerClient, tmp_path: Path
 ) -> None:
-    with faulty_storage(storage.blob_endpoint) as proxy:
+    with faulty_server(storage.blob_endpoint) as proxy:
         proxy.is_down = True
         landing = start(broker, through(storage, proxy), tmp_path, "--once", "--max-rows", "60")
         healing = threading.Timer(4, lambda: setattr(proxy, "is_down", False))

@@ -1,4 +1,7 @@
-"""A loopback proxy in front of Blob storage that fails as a storage does: 500, 503, silence."""
+"""A loopback proxy in front of an HTTP server that fails as servers do: 429, 500, 503, silence.
+
+Faults come by chance (`share`, `is_down`), or one by one for the calls that a test names.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 
-class FaultyStorage:
+class FaultyServer:
     """Passes requests on, or not.
+
+    Kinds of faults: "429", "500" and "503" are answered by the proxy, and nothing is done; so is
+    "cut before", without an answer; "cut after" does the request and answers nothing; "hold after"
+    does it and answers only when `released` is set; "silence"
+    does and answers nothing until then.
 
     Attributes:
         share: of requests that fail, 0 to 1.
         is_down: whether all fail.
         faults: how often each kind of fault was made.
+        calls: how often each "METHOD path" was asked for, without its query.
+        held: set once a request is held back.
+        released: set by a test, to let go of what is held.
     """
 
     def __init__(self, endpoint: str, seed: int) -> None:
@@ -27,9 +38,23 @@ class FaultyStorage:
         self.share = 0.0
         self.is_down = False
         self.faults: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
+        self.held = threading.Event()
+        self.released = threading.Event()
         self.port = 0
+        self._named: list[tuple[str, str]] = []
 
-    def fault(self) -> str | None:
+    def fail_next(self, path: str, *kinds: str) -> None:
+        """Make the next calls of a path fail, one kind of fault for each."""
+        self._named += [(path, kind) for kind in kinds]
+
+    def fault(self, call: str) -> str | None:
+        self.calls[call] += 1
+        for named in self._named:
+            if call.endswith(named[0]):
+                self._named.remove(named)
+                self.faults[named[1]] += 1
+                return named[1]
         if not self.is_down and self.dice.random() >= self.share:
             return None
         kind = self.dice.choice(["500", "503", "cut before", "cut after"])
@@ -42,31 +67,37 @@ class FaultyStorage:
 
 
 @contextmanager
-def faulty_storage(endpoint: str, seed: int = 3) -> Iterator[FaultyStorage]:
+def faulty_server(endpoint: str, seed: int = 3) -> Iterator[FaultyServer]:
     """Serve a proxy for the length of a `with` block."""
-    storage = FaultyStorage(endpoint, seed)
+    faulty = FaultyServer(endpoint, seed)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            kind = storage.fault()
-            if kind in ("500", "503"):
+            kind = faulty.fault(f"{self.command} {urlsplit(self.path).path}")
+            if kind in ("429", "500", "503"):
                 self.answer(int(kind), [], b"")
             elif kind == "cut before":
                 self.close_connection = True  # the request never arrived
+            elif kind == "silence":
+                faulty.released.wait(60)
+                self.close_connection = True
             else:
                 status, headers, content = self.forward(body)
-                if kind == "cut after":
+                if kind == "hold after":
+                    faulty.held.set()
+                    faulty.released.wait(60)
+                if kind in ("cut after", "hold after"):
                     self.close_connection = True  # it was done, and nobody is told
                 else:
                     self.answer(status, headers, content)
 
-        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = handle_any  # noqa: N815
+        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = do_PATCH = handle_any  # noqa: N815
 
         def forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-            wire = http.client.HTTPConnection(storage.target.netloc, timeout=30)
+            wire = http.client.HTTPConnection(faulty.target.netloc, timeout=30)
             try:
                 wire.request(self.command, self.path, body, dict(self.headers))
                 answer = wire.getresponse()
@@ -93,12 +124,13 @@ def faulty_storage(endpoint: str, seed: int = 3) -> Iterator[FaultyStorage]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    storage.port = server.server_address[1]
+    faulty.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield storage
+        yield faulty
     finally:
+        faulty.released.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -1,0 +1,226 @@
+"""From the sources of a module to the definition of its job; pure, and the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lakeflow_job_meta.constants import TAG, TAG_HASH, TAG_TABLE
+from lakeflow_job_meta.errors import Fault, nearest
+from lakeflow_job_meta.graph import dependencies, graph_faults
+from lakeflow_job_meta.sources import Source
+from lakeflow_job_meta.task_builders import (
+    as_text,
+    build_task,
+    module_config_faults,
+    source_faults,
+)
+from lakeflow_job_meta.utils import canonical_json, digest, split_table_name, task_key
+
+MAX_TASKS = 1_000
+"""Tasks that a job can have. Source: Databricks, resource limits of Lakeflow Jobs."""
+
+
+@dataclass(frozen=True)
+class SavedQuery:
+    """The text of a `sql_query` task, which the Jobs API knows only as a saved query.
+
+    Args:
+        display_name: made from the job's key and the source, so that it is found again.
+        parameters: names and default values.
+    """
+
+    source_id: str
+    display_name: str
+    query_text: str
+    warehouse_id: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class JobDefinition:
+    """What a job should be.
+
+    Args:
+        key: names the job across crashes and renames; the value of the tag `lakeflow_job_meta`.
+        settings: the job's settings in the form of the Jobs API 2.2; where a task runs a text of
+            `queries`, `QUERY_ID_LATER` stands for its id.
+        hash: a digest of `settings` and `queries`; equal hashes need no call of the API.
+    """
+
+    module_name: str
+    key: str
+    name: str
+    settings: Mapping[str, Any]
+    queries: tuple[SavedQuery, ...]
+    hash: str
+
+
+def job_key(control_table: str, module_name: str) -> str:
+    """Name the job of a module: a digest, since a tag can't hold any text."""
+    return digest("\0".join([*split_table_name(control_table), module_name]), 32)
+
+
+def table_key(control_table: str) -> str:
+    """Name a control table in a tag."""
+    return digest("\0".join(split_table_name(control_table)), 32)
+
+
+def module_faults(sources: Sequence[Source]) -> list[Fault]:
+    """Find everything that keeps the active sources of one module from becoming a job."""
+    faults = [fault for source in sources for fault in source_faults(source)]
+    faults += _settings_faults(sources)
+    if faults:
+        return faults
+    faults = graph_faults(sources) + _compute_faults(sources)
+    if len(sources) > MAX_TASKS:
+        module = sources[0].module_name
+        said = f"Module '{module}' has {len(sources)} tasks; a job can have {MAX_TASKS}"
+        faults.append(sources[0].fault("TASKS_TOO_MANY", said, "Split the module."))
+    return faults
+
+
+def _settings_faults(sources: Sequence[Source]) -> list[Fault]:
+    given = [source for source in sources if source.module_config]
+    if not given:
+        return []
+    for source in given:
+        if source.module_config != given[0].module_config:
+            return [
+                source.fault(
+                    "MODULE_CONFIG_CONFLICT",
+                    f"module_config differs from that at {given[0].where}",
+                    "Give all sources of a module the same module_config, or NULL.",
+                )
+            ]
+    return module_config_faults(given[0])
+
+
+def job_definition(
+    sources: Sequence[Source], control_table: str, *, name_prefix: str = ""
+) -> JobDefinition:
+    """Define the job of a module.
+
+    Args:
+        sources: the active sources of one module, without faults (see `module_faults`).
+        control_table: passed to notebooks, and part of the job's key.
+        name_prefix: put before the module's name, to tell targets of one workspace apart.
+    """
+    module_name = sources[0].module_name
+    key = job_key(control_table, module_name)
+    queries = tuple(_saved_queries(sources, key))
+    settings = _settings(sources, control_table, f"{name_prefix}{module_name}")
+    content = canonical_json({**settings, "queries": [vars(query) for query in queries]})
+    hash_ = digest(content, 32)
+    ours = {TAG: key, TAG_HASH: hash_, TAG_TABLE: table_key(control_table)}
+    settings["tags"] = {**settings["tags"], **ours}
+    return JobDefinition(module_name, key, settings["name"], settings, queries, hash_)
+
+
+def _settings(sources: Sequence[Source], control_table: str, name: str) -> dict[str, Any]:
+    config = next((source.module_config for source in sources if source.module_config), {})
+    settings = {
+        "max_concurrent_runs": 1,
+        **config,
+        "name": name,
+        "tags": {name: as_text(value) for name, value in config.get("tags", {}).items()},
+        "tasks": _tasks(sources, control_table),
+    }
+    for plural, key, spec in _COMPUTE:
+        defined = {**_defined(sources, key, spec), **_listed(config, plural, key)}
+        if defined:
+            settings[plural] = list(defined.values())
+    return settings
+
+
+def _tasks(sources: Sequence[Source], control_table: str) -> list[dict[str, Any]]:
+    waits = dependencies(sources)
+    tasks = []
+    for source in sorted(sources, key=lambda each: (each.execution_order or 0, each.source_id)):
+        task = build_task(source, control_table)
+        if waits[source.source_id]:
+            task["depends_on"] = [
+                {"task_key": task_key(each.source_id)}
+                | ({"outcome": each.outcome} if each.outcome else {})
+                for each in waits[source.source_id]
+            ]
+        tasks.append(task)
+    return tasks
+
+
+def _saved_queries(sources: Iterable[Source], key: str) -> Iterable[SavedQuery]:
+    for source in sources:
+        config = source.transformation_config
+        if config["task_type"] == "for_each":
+            config = config["task"]
+        given = config.get("sql_task") or {}
+        if config["task_type"] == "sql_query" and given.get("sql_query"):
+            yield SavedQuery(
+                source.source_id,
+                f"lakeflow_job_meta {key[:12]} {task_key(source.source_id)}",
+                given["sql_query"],
+                given["warehouse_id"],
+                tuple(
+                    (name, as_text(value)) for name, value in given.get("parameters", {}).items()
+                ),
+            )
+
+
+_COMPUTE = (
+    ("environments", "environment_key", "environment"),
+    ("job_clusters", "job_cluster_key", "new_cluster"),
+)
+"""Where a job lists its compute, by which key tasks name it, and the field that defines it."""
+
+_SPEC_FIELD = {"environment": "spec", "new_cluster": "new_cluster"}
+
+
+def _defined(sources: Iterable[Source], key: str, spec: str) -> dict[str, dict[str, Any]]:
+    return {
+        config[key]: {key: config[key], _SPEC_FIELD[spec]: config[spec]}
+        for source in sources
+        for config in _configs(source)
+        if config.get(spec) is not None
+    }
+
+
+def _configs(source: Source) -> tuple[Mapping[str, Any], ...]:
+    config = source.transformation_config
+    nested = config.get("task") if config["task_type"] == "for_each" else None
+    return (config, nested) if nested else (config,)
+
+
+def _listed(config: Mapping[str, Any], plural: str, key: str) -> dict[str, dict[str, Any]]:
+    return {
+        each[key]: each for each in config.get(plural, ()) if isinstance(each, dict) and key in each
+    }
+
+
+def _compute_faults(sources: Sequence[Source]) -> list[Fault]:
+    """Find keys of environments and clusters that are nowhere defined, or in two ways."""
+    faults = []
+    settings = next((source.module_config for source in sources if source.module_config), {})
+    for plural, key, spec in _COMPUTE:
+        first: dict[str, Any] = {
+            name: each.get(_SPEC_FIELD[spec])
+            for name, each in _listed(settings, plural, key).items()
+        }
+        for source in sources:
+            for config in _configs(source):
+                if config.get(spec) is None:
+                    continue
+                if first.setdefault(config[key], config[spec]) != config[spec]:
+                    said = f"{key} '{config[key]}' is defined in two ways"
+                    faults.append(source.fault("COMPUTE_CONFLICT", said, "Define it once."))
+        faults += [
+            source.fault(
+                "COMPUTE_UNKNOWN",
+                f"{key} '{config[key]}' is not defined in module '{source.module_name}'",
+                nearest(config[key], first) or f"Give this task {spec}, or the module {plural}.",
+            )
+            for source in sources
+            for config in _configs(source)
+            if config.get(key) is not None and config[key] not in first
+        ]
+    return faults

@@ -1,0 +1,178 @@
+"""What would be done to bring jobs in step with their metadata; pure, and nothing is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from lakeflow_job_meta.definitions import JobDefinition
+from lakeflow_job_meta.errors import DeploymentError, Fault, JobMetaError
+from lakeflow_job_meta.job_table import TrackedJob
+from lakeflow_job_meta.workspace import DeployedJob, ambiguous, not_ours
+
+
+class Action(str, Enum):
+    """What is to be done with a module's job."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+    ORPHANED = "orphaned"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One module, or one job without a module.
+
+    Args:
+        job_id: the job that is there; None where there is none.
+        definition: what the job should be; None for orphaned and invalid ones.
+        faults: why an invalid module is left as it is.
+        reason: one line for people.
+        is_tracked: whether the table of jobs already says what is deployed.
+    """
+
+    action: Action
+    module_name: str
+    job_id: int | None = None
+    definition: JobDefinition | None = None
+    faults: tuple[Fault, ...] = ()
+    reason: str = ""
+    is_tracked: bool = True
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps, in the order of the modules' names; `version` is that of the control table."""
+
+    steps: tuple[Step, ...]
+    version: int
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def changes(self) -> tuple[Step, ...]:
+        """The steps that need the API to write, orphaned jobs aside."""
+        return tuple(each for each in self.steps if each.action in (Action.CREATE, Action.UPDATE))
+
+    def of(self, action: Action) -> tuple[Step, ...]:
+        """The steps of one action."""
+        return tuple(each for each in self.steps if each.action is action)
+
+    def as_dict(self) -> dict[str, object]:
+        """The plan for programs."""
+        return {
+            "version": self.version,
+            "faults": [vars(fault) for fault in self.faults],
+            "steps": [
+                {
+                    "action": step.action.value,
+                    "module": step.module_name,
+                    "job_id": step.job_id,
+                    "reason": step.reason,
+                    "faults": [vars(fault) for fault in step.faults],
+                }
+                for step in self.steps
+            ],
+        }
+
+
+class Deployed:
+    """The jobs of a workspace, by what one looks for."""
+
+    def __init__(self, jobs: Iterable[DeployedJob]) -> None:
+        self.by_id: dict[int, DeployedJob] = {}
+        self.by_key: dict[str, list[DeployedJob]] = {}
+        self.by_name: dict[str, list[DeployedJob]] = {}
+        for job in jobs:
+            self.by_id[job.job_id] = job
+            self.by_name.setdefault(job.name, []).append(job)
+            if job.key:
+                self.by_key.setdefault(job.key, []).append(job)
+
+
+def plan_steps(
+    definitions: Sequence[JobDefinition],
+    invalid: Mapping[str, Sequence[Fault]],
+    tracked: Mapping[str, TrackedJob],
+    deployed: Deployed,
+    *,
+    table: str,
+    keys_of_invalid: Iterable[str],
+) -> tuple[Step, ...]:
+    """Compare what should be with what is.
+
+    Args:
+        invalid: modules with faults; their jobs are left as they are.
+        tracked: what the table of jobs says, by module.
+        table: key of the control table, in the tags of its jobs (`definitions.table_key`).
+        keys_of_invalid: keys of the jobs of the invalid modules.
+    """
+    steps = [_step(each, tracked.get(each.module_name), deployed) for each in definitions]
+    steps += [
+        Step(Action.INVALID, module, faults=tuple(faults), reason=f"{len(faults)} faults")
+        for module, faults in invalid.items()
+    ]
+    known = {each.key for each in definitions} | set(keys_of_invalid)
+    modules = {each.job_id: module for module, each in tracked.items()}
+    steps += [
+        Step(
+            Action.ORPHANED,
+            modules.get(job.job_id, job.name),
+            job.job_id,
+            reason="its module has no active source",
+            key=job.key,
+        )
+        for job in deployed.by_id.values()
+        if job.table == table and job.key not in known
+    ]
+    return tuple(sorted(steps, key=lambda step: (step.module_name, step.job_id or 0)))
+
+
+def _step(definition: JobDefinition, tracked: TrackedJob | None, deployed: Deployed) -> Step:
+    try:
+        job = _find(definition, tracked, deployed)
+    except JobMetaError as error:
+        fault = Fault(error.code, error.message, "", error.hint, definition.module_name)
+        return Step(Action.INVALID, definition.module_name, faults=(fault,), reason=error.message)
+    if job is None:
+        reason = "its job was deleted" if tracked and tracked.job_id else "new"
+        return Step(Action.CREATE, definition.module_name, None, definition, reason=reason)
+    is_same = job.hash == definition.hash
+    return Step(
+        Action.UNCHANGED if is_same else Action.UPDATE,
+        definition.module_name,
+        job.job_id,
+        definition,
+        reason="" if is_same else "its metadata changed",
+        is_tracked=(
+            tracked is not None
+            and tracked.job_id == job.job_id
+            and tracked.definition_hash == definition.hash
+        ),
+    )
+
+
+def _find(
+    definition: JobDefinition, tracked: TrackedJob | None, deployed: Deployed
+) -> DeployedJob | None:
+    """Find the job of a module: the tracked one, or one that a crash left without a record."""
+    job = deployed.by_id.get(tracked.job_id) if tracked and tracked.job_id else None
+    if job is not None:
+        if job.key != definition.key:
+            raise not_ours(job.job_id)
+        return job
+    of_name = deployed.by_name.get(definition.name, [])
+    ours = [each for each in of_name if each.key == definition.key]
+    if len(ours) > 1:
+        raise ambiguous(definition.name, [each.job_id for each in ours])
+    if len(of_name) > len(ours):
+        ids = ", ".join(str(each.job_id) for each in of_name)
+        raise DeploymentError(
+            "JOB_NAME_TAKEN",
+            f"There are other jobs named '{definition.name}': {ids}",
+            hint="Rename them, or use a name prefix.",
+        )
+    return ours[0] if ours else None

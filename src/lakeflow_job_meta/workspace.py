@@ -1,0 +1,278 @@
+"""The Jobs and Queries API as this library uses it: each call is safe to lose an answer of.
+
+The SDK retries what it thinks is transient, a cut connection too, and so makes a second job when
+the answer of a create is lost. Here its retries are off; `tenacity` retries instead, and a create
+looks for what the lost attempt made before it tries again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import requests
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import NotFound
+from databricks.sdk.errors import platform as refusals
+from databricks.sdk.errors.base import DatabricksError
+from databricks.sdk.service.jobs import BaseJob, JobSettings, Run
+from databricks.sdk.service.sql import (
+    CreateQueryRequestQuery,
+    QueryParameter,
+    TextValue,
+    UpdateQueryRequestQuery,
+)
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay
+from tenacity.wait import wait_random_exponential
+
+from lakeflow_job_meta.constants import TAG, TAG_HASH, TAG_TABLE
+from lakeflow_job_meta.definitions import SavedQuery
+from lakeflow_job_meta.errors import DeploymentError
+
+RETRY_SECONDS = 180.0
+PAGE_SIZE = 100
+
+T = TypeVar("T")
+
+_REFUSED = (
+    refusals.BadRequest,
+    refusals.Unauthenticated,
+    refusals.PermissionDenied,
+    refusals.NotFound,
+    refusals.ResourceConflict,
+    refusals.Cancelled,
+    refusals.NotImplemented,
+)
+"""Answers that stay the same however often one asks: 4xx without 429, and 501."""
+
+
+@dataclass(frozen=True)
+class DeployedJob:
+    """A job as the list of jobs shows it; `key`, `hash` and `table` are "" where others made it."""
+
+    job_id: int
+    name: str
+    key: str = ""
+    hash: str = ""
+    table: str = ""
+
+
+class Workspace:
+    """The calls of one workspace.
+
+    Args:
+        client: says where and who; its own retries are not used.
+        retry_seconds: for how long 429, 5xx, timeouts and cut connections are tried again.
+    """
+
+    def __init__(self, client: WorkspaceClient, *, retry_seconds: float = RETRY_SECONDS) -> None:
+        config = client.config.copy()  # type: ignore[no-untyped-call]  # the SDK's own
+        config.retry_timeout_seconds = 1  # the least: it sleeps a second and gives up
+        self._client = WorkspaceClient(config=config)
+        self._retry_seconds = retry_seconds
+
+    def list_jobs(self, name: str | None = None) -> list[DeployedJob]:
+        """List jobs without their tasks, a hundred per call."""
+
+        def listed() -> list[DeployedJob]:
+            jobs = self._client.jobs.list(name=name, limit=PAGE_SIZE)
+            return [_deployed(job) for job in jobs if job.job_id]
+
+        found = self._again(listed)
+        return [job for job in found if name is None or job.name == name]
+
+    def create_job(self, settings: JobSettings, key: str) -> int:
+        """Create a job once, also when the answer of an attempt is lost.
+
+        Raises:
+            DeploymentError: as `_again`; JOB_AMBIGUOUS when two jobs carry the key by now.
+        """
+        name = settings.name or ""
+
+        def create(attempt: int) -> int:
+            made = [job for job in self.list_jobs(name) if job.key == key] if attempt > 1 else []
+            if len(made) > 1:
+                raise ambiguous(name, [job.job_id for job in made])
+            if made:
+                return made[0].job_id
+            given = {field: getattr(settings, field) for field in settings.as_shallow_dict()}
+            return self._client.jobs.create(**given).job_id or 0
+
+        return self._attempts(create)
+
+    def reset_job(self, job_id: int, settings: JobSettings) -> None:
+        """Replace all settings of a job; the same call twice changes nothing more."""
+        self._again(lambda: self._client.jobs.reset(job_id, settings))
+
+    def delete_job(self, job_id: int, key: str) -> bool:
+        """Delete a job that still carries our key; tell whether it was there.
+
+        Raises:
+            DeploymentError: JOB_NOT_OURS.
+        """
+        try:
+            job = self._again(lambda: self._client.jobs.get(job_id))
+        except NotFound:
+            return False
+        tags = (job.settings.tags if job.settings else None) or {}
+        if tags.get(TAG) != key:
+            raise not_ours(job_id)
+        with suppress(NotFound):  # an attempt whose answer was lost deleted it
+            self._again(lambda: self._client.jobs.delete(job_id))
+        return True
+
+    def run_job(self, job_id: int, token: str) -> int:
+        """Start a run; attempts with one token start one run. Gives the run's id."""
+        return self._again(
+            lambda: self._client.jobs.run_now(job_id, idempotency_token=token).run_id or 0
+        )
+
+    def run(self, run_id: int) -> Run:
+        """Tell how a run stands."""
+        return self._again(lambda: self._client.jobs.get_run(run_id))
+
+    def create_query(self, query: SavedQuery, key: str) -> str:
+        """Create a saved query, or find the one of this name that a lost attempt made.
+
+        Raises:
+            DeploymentError: QUERY_NAME_TAKEN, where somebody else's query has the name.
+        """
+        content = CreateQueryRequestQuery(
+            display_name=query.display_name,
+            query_text=query.query_text,
+            warehouse_id=query.warehouse_id,
+            parameters=_parameters(query),
+            tags=[TAG, key],
+        )
+        try:
+            made = self._again(lambda: self._client.queries.create(query=content))
+            return made.id or ""
+        except (refusals.ResourceAlreadyExists, refusals.AlreadyExists):
+            return self._adopt_query(query, key)
+
+    def _adopt_query(self, query: SavedQuery, key: str) -> str:
+        listed = self._again(lambda: list(self._client.queries.list(page_size=PAGE_SIZE)))
+        for each in listed:
+            if each.display_name == query.display_name and each.id and key in (each.tags or ()):
+                self.update_query(each.id, query)
+                return each.id
+        raise DeploymentError(
+            "QUERY_NAME_TAKEN",
+            f"A saved query named '{query.display_name}' was not made by this library",
+            hint="Rename it.",
+        )
+
+    def update_query(self, query_id: str, query: SavedQuery) -> None:
+        """Give a saved query its text, warehouse and parameters.
+
+        Raises:
+            databricks.sdk.errors.NotFound: it was deleted by hand.
+        """
+        content = UpdateQueryRequestQuery(
+            query_text=query.query_text,
+            warehouse_id=query.warehouse_id,
+            parameters=_parameters(query),
+        )
+        mask = ",".join(content.as_dict())
+        self._again(lambda: self._client.queries.update(query_id, mask, query=content))
+
+    def delete_query(self, query_id: str) -> None:
+        """Move a saved query to the trash; one that is gone is fine."""
+        with suppress(NotFound):
+            self._again(lambda: self._client.queries.delete(query_id))
+
+    def _again(self, call: Callable[[], T]) -> T:
+        """Make a call that is safe to repeat."""
+        return self._attempts(lambda _: call())
+
+    def _attempts(self, call: Callable[[int], T]) -> T:
+        """Make a call until it is answered.
+
+        Raises:
+            DatabricksError: what the API refuses for good, at the first answer.
+            DeploymentError: API_UNREACHABLE after `retry_seconds`.
+        """
+        try:
+            for attempt in Retrying(
+                retry=retry_if_exception(is_transient),
+                wait=_wait,
+                stop=stop_after_delay(self._retry_seconds),
+                sleep=time.sleep,
+                reraise=True,
+            ):
+                with attempt:
+                    result = call(attempt.retry_state.attempt_number)
+            return result
+        except (DatabricksError, OSError) as error:
+            if not is_transient(error):
+                raise
+            raise DeploymentError(
+                "API_UNREACHABLE",
+                f"The workspace's API did not answer for {self._retry_seconds:.0f} s: "
+                f"{type(_root(error)).__name__}",
+                hint="Nothing is lost: the next pass goes on from here.",
+            ) from error
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether the same call may be answered otherwise later."""
+    root = _root(error)
+    if isinstance(root, DatabricksError):
+        return not isinstance(root, _REFUSED)
+    return isinstance(root, requests.RequestException | TimeoutError)
+
+
+def _root(error: BaseException) -> BaseException:
+    """The SDK hides the last error of its retries below a TimeoutError."""
+    return error.__cause__ if isinstance(error, TimeoutError) and error.__cause__ else error
+
+
+_backoff = wait_random_exponential(multiplier=0.5, max=20)
+
+
+def _wait(state: RetryCallState) -> float:
+    """Back off with jitter, and at least as long as the API asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = getattr(_root(error), "retry_after_secs", None) if error else None
+    return max(_backoff(state), float(asked or 0))
+
+
+def _deployed(job: BaseJob) -> DeployedJob:
+    settings = job.settings
+    tags = (settings.tags if settings else None) or {}
+    return DeployedJob(
+        job.job_id or 0,
+        (settings.name if settings else None) or "",
+        tags.get(TAG, ""),
+        tags.get(TAG_HASH, ""),
+        tags.get(TAG_TABLE, ""),
+    )
+
+
+def _parameters(query: SavedQuery) -> list[QueryParameter] | None:
+    return [
+        QueryParameter(name=name, title=name, text_value=TextValue(value=value))
+        for name, value in query.parameters
+    ] or None
+
+
+def ambiguous(name: str, job_ids: Iterator[int] | list[int]) -> DeploymentError:
+    """Two jobs could be the one: say both ids, choose none."""
+    ids = ", ".join(str(each) for each in sorted(job_ids))
+    return DeploymentError(
+        "JOB_AMBIGUOUS",
+        f"Jobs {ids} are both named '{name}' and made by this library for one module",
+        hint="Delete all but one of them.",
+    )
+
+
+def not_ours(job_id: int) -> DeploymentError:
+    """A job without our tag is never changed."""
+    return DeploymentError(
+        "JOB_NOT_OURS",
+        f"Job {job_id} does not carry the tag {TAG} of its module",
+        hint=f"Give it back its tag {TAG}, or delete it so that it is made anew.",
+    )
