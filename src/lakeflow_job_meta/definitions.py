@@ -107,6 +107,7 @@ def job_definition(
         control_table: passed to notebooks, and part of the job's key.
         name_prefix: put before the module's name, to tell targets of one workspace apart.
     """
+    sources = sorted(sources, key=lambda each: (each.execution_order or 0, each.source_id))
     module_name = sources[0].module_name
     key = job_key(control_table, module_name)
     queries = tuple(_saved_queries(sources, key))
@@ -137,7 +138,7 @@ def _settings(sources: Sequence[Source], control_table: str, name: str) -> dict[
 def _tasks(sources: Sequence[Source], control_table: str) -> list[dict[str, Any]]:
     waits = dependencies(sources)
     tasks = []
-    for source in sorted(sources, key=lambda each: (each.execution_order or 0, each.source_id)):
+    for source in sources:
         task = build_task(source, control_table)
         if waits[source.source_id]:
             task["depends_on"] = [

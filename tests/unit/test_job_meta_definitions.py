@@ -1,0 +1,225 @@
+"""From sources to job definitions, and from definitions to a plan; no API, no Spark."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from databricks.sdk.service.jobs import JobSettings
+
+from lakeflow_job_meta.constants import TAG, TAG_HASH, TAG_TABLE
+from lakeflow_job_meta.definitions import job_definition, job_key, module_faults, table_key
+from lakeflow_job_meta.errors import DeploymentError
+from lakeflow_job_meta.job_table import TrackedJob
+from lakeflow_job_meta.plan import Action, Deployed, Step, plan_steps
+from lakeflow_job_meta.saved_queries import with_query_ids
+from lakeflow_job_meta.settings_of_jobs import checked_settings
+from lakeflow_job_meta.sources import Source, read_source, source_row
+from lakeflow_job_meta.workspace import DeployedJob
+
+TABLE = "main.ops.control"
+
+
+def query(source_id: str, order: int | None = 1, **config: Any) -> Source:
+    sql = {"warehouse_id": "w", "sql_query": f"SELECT '{source_id}'"}
+    given = {"task_type": "sql_query", "sql_task": sql, **config}
+    return Source(source_id, "orders", "sql", order, transformation_config=given)
+
+
+def test_definition_does_not_depend_on_the_order_of_rows() -> None:
+    rows = [query("a"), query("b"), query("c", 2)]
+    assert job_definition(rows, TABLE) == job_definition(rows[::-1], TABLE)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        query("b", 3),
+        query("b", timeout_seconds=5),
+        query("b", sql_task={"warehouse_id": "w", "sql_query": "SELECT 2"}),
+        replace(query("b"), module_config={"description": "x"}),
+    ],
+)
+def test_every_change_of_a_source_changes_the_hash(changed: Source) -> None:
+    before = job_definition([query("a"), query("b")], TABLE)
+    assert job_definition([query("a"), changed], TABLE).hash != before.hash
+
+
+def test_tags_name_the_module_and_the_table_beside_the_users_own() -> None:
+    source = replace(query("a"), module_config={"tags": {"team": "x", TAG: "mine"}})
+    definition = job_definition([source], TABLE)
+    assert definition.settings["tags"] == {
+        "team": "x",
+        TAG: job_key(TABLE, "orders"),
+        TAG_HASH: definition.hash,
+        TAG_TABLE: table_key(TABLE),
+    }
+    assert job_key("`main`.ops.control", "orders") == job_key(TABLE, "orders")
+
+
+def test_settings_are_known_to_the_sdk_and_query_ids_are_filled_in() -> None:
+    loop = query("b", inputs="[1]", task_type="for_each", task=query("x").transformation_config)
+    del loop.transformation_config["sql_task"]  # type: ignore[attr-defined]  # a dict here
+    definition = job_definition([query("a"), loop], TABLE)
+    settings = with_query_ids(definition, {"a": ("q1", ""), "b": ("q2", "")})
+    assert checked_settings(settings) == JobSettings.from_dict(settings)
+    first, second = settings["tasks"]
+    assert first["sql_task"]["query"] == {"query_id": "q1"}
+    assert second["for_each_task"]["task"]["sql_task"]["query"] == {"query_id": "q2"}
+
+
+def test_setting_that_the_sdk_would_drop_is_named() -> None:
+    source = query("a", email_notifications={"on_failur": ["a@example.com"]})
+    settings = with_query_ids(job_definition([source], TABLE), {"a": ("q", "")})
+    with pytest.raises(DeploymentError) as raised:
+        checked_settings(settings)
+    assert raised.value.code == "SETTING_UNKNOWN"
+    assert "tasks[0].email_notifications.on_failur" in raised.value.message
+
+
+def test_compute_of_tasks_is_listed_once_in_the_job() -> None:
+    environment = {"environment_version": "4", "dependencies": ["x"]}
+    sources = [
+        query("a", environment_key="e", environment=environment),
+        query("b", environment_key="e"),
+        query("c", job_cluster_key="k", new_cluster={"num_workers": 1}),
+    ]
+    assert module_faults(sources) == []
+    settings = job_definition(sources, TABLE).settings
+    assert settings["environments"] == [{"environment_key": "e", "spec": environment}]
+    assert settings["job_clusters"] == [{"job_cluster_key": "k", "new_cluster": {"num_workers": 1}}]
+
+
+@pytest.mark.parametrize(
+    ("sources", "code"),
+    [
+        ([query("a", environment_key="e")], "COMPUTE_UNKNOWN"),
+        (
+            [
+                query("a", environment_key="e", environment={"client": "1"}),
+                query("b", environment_key="e", environment={"client": "2"}),
+            ],
+            "COMPUTE_CONFLICT",
+        ),
+        (
+            [
+                replace(query("a"), module_config={"description": "x"}),
+                replace(query("b"), module_config={"description": "y"}),
+            ],
+            "MODULE_CONFIG_CONFLICT",
+        ),
+        ([query(f"s{number}") for number in range(1001)], "TASKS_TOO_MANY"),
+    ],
+)
+def test_faults_of_a_module(sources: list[Source], code: str) -> None:
+    assert [fault.code for fault in module_faults(sources)] == [code]
+
+
+def step(
+    *jobs: DeployedJob, tracked: TrackedJob | None = None, sources: tuple[Source, ...] = ()
+) -> Step:
+    definition = job_definition(sources or [query("a")], TABLE)
+    steps = plan_steps(
+        [definition],
+        {},
+        {"orders": tracked} if tracked else {},
+        Deployed(jobs),
+        table=table_key(TABLE),
+        keys_of_invalid=(),
+    )
+    return next(each for each in steps if each.module_name == "orders")
+
+
+DEFINITION = job_definition([query("a")], TABLE)
+OURS = DeployedJob(1, "orders", DEFINITION.key, DEFINITION.hash, table_key(TABLE))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "tracked", "expected"),
+    [
+        ((), None, (Action.CREATE, None, True)),
+        ((), TrackedJob("orders", 1, DEFINITION.hash), (Action.CREATE, None, True)),
+        ((OURS,), TrackedJob("orders", 1, DEFINITION.hash), (Action.UNCHANGED, 1, True)),
+        ((OURS,), None, (Action.UNCHANGED, 1, False)),  # a crash before the record
+        ((replace(OURS, hash="old"),), None, (Action.UPDATE, 1, False)),
+        (
+            (replace(OURS, name="renamed"),),
+            TrackedJob("orders", 1, DEFINITION.hash),
+            (Action.UNCHANGED, 1, True),
+        ),
+        (
+            (OURS, replace(OURS, job_id=2)),
+            TrackedJob("orders", 2, DEFINITION.hash),
+            (Action.UNCHANGED, 2, True),
+        ),
+    ],
+)
+def test_plan_compares_what_should_be_with_what_is(
+    jobs: tuple[DeployedJob, ...],
+    tracked: TrackedJob | None,
+    expected: tuple[Action, int | None, bool],
+) -> None:
+    found = step(*jobs, tracked=tracked)
+    assert (found.action, found.job_id, found.is_tracked) == expected
+
+
+@pytest.mark.parametrize(
+    ("jobs", "tracked", "code"),
+    [
+        ((OURS, replace(OURS, job_id=2)), None, "JOB_AMBIGUOUS"),
+        ((DeployedJob(1, "orders"),), None, "JOB_NAME_TAKEN"),
+        ((OURS, DeployedJob(2, "orders")), None, "JOB_NAME_TAKEN"),
+        ((DeployedJob(1, "orders"),), TrackedJob("orders", 1), "JOB_NOT_OURS"),
+    ],
+)
+def test_plan_never_guesses(
+    jobs: tuple[DeployedJob, ...], tracked: TrackedJob | None, code: str
+) -> None:
+    found = step(*jobs, tracked=tracked)
+    assert (found.action, found.faults[0].code) == (Action.INVALID, code)
+    assert all(str(job.job_id) in found.reason for job in jobs)
+
+
+def test_job_without_a_module_is_orphaned_unless_it_is_another_tables() -> None:
+    jobs = [
+        replace(OURS, job_id=5, name="gone", key="x" * 32),
+        DeployedJob(6, "elsewhere", "y" * 32, "h", "another table"),
+        DeployedJob(7, "foreign"),
+        replace(OURS, job_id=8, name="broken", key=job_key(TABLE, "broken")),
+    ]
+    steps = plan_steps(
+        [],
+        {"broken": []},
+        {},
+        Deployed(jobs),
+        table=table_key(TABLE),
+        keys_of_invalid=[job_key(TABLE, "broken")],
+    )
+    assert [(each.action, each.job_id) for each in steps] == [
+        (Action.INVALID, None),
+        (Action.ORPHANED, 5),
+    ]
+
+
+def test_row_and_source_are_the_same_thing() -> None:
+    source = replace(query("a"), module_config={"description": "x"}, source_config={"é": "'; --"})
+    again, faults = read_source(source_row(source), TABLE)
+    assert (again, faults) == (source, ())
+    assert again is not None and again.content_hash == source.content_hash
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"source_id": None}, "FIELD_MISSING"),
+        ({"module_name": " "}, "FIELD_MISSING"),
+        ({"target_config": "{"}, "JSON_INVALID"),
+        ({"source_config": "[1]"}, "JSON_INVALID"),
+    ],
+)
+def test_faulty_row_is_no_source(changed: dict[str, Any], code: str) -> None:
+    source, faults = read_source({**source_row(query("a")), **changed}, TABLE)
+    assert source is None
+    assert [fault.code for fault in faults] == [code]
+    assert faults[0].where.startswith(f"{TABLE}: ")
