@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from delta.exceptions import DeltaConcurrentModificationException
+from pyspark.errors import PySparkException
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 T = TypeVar("T")
@@ -26,11 +26,12 @@ def again_on_conflict(write: Callable[[], T]) -> T:
     return result
 
 
+_CONFLICTS = ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
+
+
 def is_conflict(error: BaseException) -> bool:
     """Tell whether a Delta commit lost against another one.
 
-    Databricks Connect has no class of Delta's own for it; the error class is in the text.
+    Delta's exceptions of this kind share no class; the error class is in the text.
     """
-    return isinstance(error, DeltaConcurrentModificationException) or "DELTA_CONCURRENT" in str(
-        error
-    )
+    return isinstance(error, PySparkException) and any(code in str(error) for code in _CONFLICTS)
