@@ -9,11 +9,12 @@ from databricks.sdk.errors import InvalidParameterValue, NotFound
 from databricks.sdk.service.jobs import JobSettings
 
 from faulty_server import FaultyServer, faulty_server
+from headwater.dev.minilake import Minilake, minilake
+from job_meta_support import client_of
 from lakeflow_job_meta.constants import TAG
 from lakeflow_job_meta.definitions import SavedQuery
 from lakeflow_job_meta.errors import DeploymentError
 from lakeflow_job_meta.workspace import Workspace
-from workspace_server import WorkspaceServer, workspace_server
 
 pytestmark = pytest.mark.servers
 
@@ -24,21 +25,21 @@ QUERY = SavedQuery("s", "lakeflow_job_meta k s", "SELECT 1", "w")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspaceServer]:
-    with workspace_server(tmp_path_factory.mktemp("workspace")) as running:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minilake]:
+    with minilake(tmp_path_factory.mktemp("workspace")) as running:
         yield running
 
 
 @pytest.fixture
-def proxy(server: WorkspaceServer) -> Iterator[FaultyServer]:
+def proxy(server: Minilake) -> Iterator[FaultyServer]:
     server.reset()
     with faulty_server(server.host) as running:
         yield running
 
 
 @pytest.fixture
-def workspace(server: WorkspaceServer, proxy: FaultyServer) -> Workspace:
-    return Workspace(server.client(proxy.endpoint, 2), retry_seconds=30)
+def workspace(server: Minilake, proxy: FaultyServer) -> Workspace:
+    return Workspace(client_of(proxy.endpoint, 2), retry_seconds=30)
 
 
 def settings(name: str = "orders", key: str = KEY) -> JobSettings:
@@ -61,10 +62,10 @@ def test_create_is_refused_at_once_for_good(workspace: Workspace, proxy: FaultyS
     assert proxy.calls["POST /api/2.2/jobs/reset"] == 1
 
 
-def test_api_that_stays_away_is_named(server: WorkspaceServer, proxy: FaultyServer) -> None:
+def test_api_that_stays_away_is_named(server: Minilake, proxy: FaultyServer) -> None:
     proxy.is_down = True
     with pytest.raises(DeploymentError) as raised:
-        Workspace(server.client(proxy.endpoint, 2), retry_seconds=2).list_jobs()
+        Workspace(client_of(proxy.endpoint, 2), retry_seconds=2).list_jobs()
     assert raised.value.code == "API_UNREACHABLE"
     assert "Nothing is lost" in raised.value.hint
 
@@ -95,8 +96,8 @@ def test_delete_is_done_when_its_answer_was_lost(workspace: Workspace, proxy: Fa
     assert workspace.list_jobs() == []
 
 
-def test_delete_refuses_a_job_of_others(workspace: Workspace, server: WorkspaceServer) -> None:
-    foreign = server.client().jobs.create(name="mine", tasks=[]).job_id or 0
+def test_delete_refuses_a_job_of_others(workspace: Workspace, server: Minilake) -> None:
+    foreign = client_of(server.host).jobs.create(name="mine", tasks=[]).job_id or 0
     with pytest.raises(DeploymentError) as raised:
         workspace.delete_job(foreign, KEY)
     assert raised.value.code == "JOB_NOT_OURS"
@@ -110,7 +111,7 @@ def test_saved_query_is_made_once(workspace: Workspace, proxy: FaultyServer, kin
     assert workspace.create_query(QUERY, KEY) == made
 
 
-def test_saved_query_of_others_is_not_taken(workspace: Workspace, server: WorkspaceServer) -> None:
+def test_saved_query_of_others_is_not_taken(workspace: Workspace, server: Minilake) -> None:
     workspace.create_query(QUERY, "another key")
     with pytest.raises(DeploymentError) as raised:
         workspace.create_query(QUERY, KEY)

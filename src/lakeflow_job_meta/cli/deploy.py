@@ -1,0 +1,225 @@
+"""Commands that bring jobs in step with their metadata: plan, apply, run, monitor."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lakeflow_job_meta.cli.options import (
+    Place,
+    json_option,
+    open_orchestrator,
+    open_session,
+    open_workspace,
+    session_options,
+    table_option,
+    workspace_options,
+)
+
+
+@click.command()
+@table_option(is_required=True)
+@session_options
+@workspace_options
+@json_option
+def plan(
+    control_table: str,
+    bundle: Path,
+    target: str | None,
+    profile: str | None,
+    name_prefix: str,
+    as_json: bool,
+) -> None:
+    """Show what `apply` would create and update; write nothing. Status 1 if a module is invalid.
+
+    \b
+    Example:
+      lakeflow-job-meta plan --control-table main.ops.etl_control --json
+    """
+    from lakeflow_job_meta.cli.render import print_json, print_plan
+    from lakeflow_job_meta.plan import Action  # here: PySpark takes half a second to import
+
+    with open_orchestrator(
+        Place(control_table, bundle, target), profile, name_prefix
+    ) as orchestrator:
+        made = orchestrator.plan()
+    print_json(made.as_dict()) if as_json else print_plan(made)
+    sys.exit(1 if made.of(Action.INVALID) or made.faults else 0)
+
+
+@click.command()
+@table_option(is_required=True)
+@click.option("--yaml", "path", type=click.Path(path_type=Path), help="Load this first: a file.")
+@click.option("--delete-orphans", is_flag=True, help="Delete jobs without an active source.")
+@click.option("--auto-run", is_flag=True, help="Start a run of every job.")
+@session_options
+@workspace_options
+@json_option
+def apply(
+    control_table: str,
+    path: Path | None,
+    delete_orphans: bool,
+    auto_run: bool,
+    bundle: Path,
+    target: str | None,
+    profile: str | None,
+    name_prefix: str,
+    as_json: bool,
+) -> None:
+    """Create and update the jobs of all modules. Status 1 if one of them went wrong.
+
+    \b
+    Example:
+      lakeflow-job-meta apply --control-table main.ops.etl_control --yaml metadata.yaml
+    """
+    from lakeflow_job_meta.cli.render import print_json, print_results
+
+    with open_orchestrator(
+        Place(control_table, bundle, target), profile, name_prefix
+    ) as orchestrator:
+        if path:
+            orchestrator.metadata.load_yaml(str(path))
+        results = orchestrator.run_all_modules(auto_run=auto_run)
+        if delete_orphans:
+            results += orchestrator.delete_orphans(confirm=True)
+    print_json([vars(each) for each in results]) if as_json else print_results(results)
+    sys.exit(0 if all(each.is_fine for each in results) else 1)
+
+
+@click.command()
+@click.argument("module")
+@table_option(is_required=True)
+@click.option("--local", "is_local", is_flag=True, help="Run the tasks here, on local Spark.")
+@click.option("--yaml", "path", type=click.Path(path_type=Path), help="Load this first: a file.")
+@click.option(
+    "--root",
+    default=".",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder that the files of tasks are found in (the current one).",
+)
+@click.option("--skip-unsupported", is_flag=True, help="Pass over tasks that can't run locally.")
+@click.option("--max-parallel", default=4, show_default=True, type=click.IntRange(1))
+@session_options
+@workspace_options
+@json_option
+def run(module: str, is_local: bool, **options: Any) -> None:
+    """Run MODULE: start its job, or run its tasks here with --local.
+
+    \b
+    Example:
+      lakeflow-job-meta run sales --local --control-table main.ops.etl_control
+    """
+    (_run_here if is_local else _run_there)(module, **options)
+
+
+def _run_here(
+    module: str,
+    control_table: str,
+    path: Path | None,
+    root: Path,
+    skip_unsupported: bool,
+    max_parallel: int,
+    bundle: Path,
+    target: str | None,
+    profile: str | None,
+    name_prefix: str,
+    as_json: bool,
+) -> None:
+    from lakeflow_job_meta.cli.render import print_json, print_run, print_task
+    from lakeflow_job_meta.graph_views import modules_of
+    from lakeflow_job_meta.local.runner import run_module
+    from lakeflow_job_meta.metadata_manager import MetadataManager
+
+    del profile, name_prefix
+    with open_session(Place(control_table, bundle, target)) as spark:
+        manager = MetadataManager(control_table, spark=spark)
+        if path:
+            manager.load_yaml(str(path))
+        done = run_module(
+            modules_of(manager.get_sources(module), module)[module],
+            control_table=control_table,
+            spark=spark,
+            root=root,
+            skip_unsupported=skip_unsupported,
+            max_parallel=max_parallel,
+            on_result=None if as_json else print_task,
+        )
+    print_json(asdict(done)) if as_json else print_run(done)
+    sys.exit(0 if done.succeeded else 1)
+
+
+def _run_there(
+    module: str,
+    control_table: str,
+    path: Path | None,
+    bundle: Path,
+    target: str | None,
+    profile: str | None,
+    name_prefix: str,
+    as_json: bool,
+    **_: Any,
+) -> None:
+    from lakeflow_job_meta.cli.render import print_json, print_results
+
+    with open_orchestrator(
+        Place(control_table, bundle, target), profile, name_prefix
+    ) as orchestrator:
+        if path:
+            orchestrator.metadata.load_yaml(str(path))
+        result = orchestrator.run_module(module)
+    print_json(vars(result)) if as_json else print_results([result])
+
+
+@click.command()
+@table_option(is_required=True)
+@click.option("--volume-path", metavar="DIR", help="Folder of YAML files to keep loaded.")
+@click.option("--check-interval-seconds", default=60.0, show_default=True, type=click.FloatRange(0))
+@click.option("--max-iterations", type=click.IntRange(1), help="Passes to make; no end without.")
+@session_options
+@workspace_options
+@click.option("--json", "as_json", is_flag=True, hidden=True, help="Lines are JSON anyway.")
+def monitor(
+    control_table: str,
+    volume_path: str | None,
+    check_interval_seconds: float,
+    max_iterations: int | None,
+    bundle: Path,
+    target: str | None,
+    profile: str | None,
+    name_prefix: str,
+    as_json: bool,
+) -> None:
+    """Watch the metadata, and keep all jobs in step, until SIGTERM or Ctrl-C.
+
+    Logs a JSON line per module and per pass, on standard error.
+
+    \b
+    Example:
+      lakeflow-job-meta monitor --control-table main.ops.etl_control --max-iterations 1
+    """
+    from lakeflow_job_meta.main import stop_on_signals
+    from lakeflow_job_meta.monitor import MetadataMonitor
+
+    del as_json
+    _log_to_stderr()
+    with open_session(Place(control_table, bundle, target)) as spark:
+        watching = MetadataMonitor(
+            control_table,
+            check_interval_seconds,
+            volume_path,
+            workspace_client=open_workspace(profile),
+            spark=spark,
+            name_prefix=name_prefix,
+        )
+        stop_on_signals(watching)
+        watching.run_continuous(max_iterations)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("lakeflow_job_meta").setLevel(logging.INFO)

@@ -1,0 +1,121 @@
+"""Commands that only read metadata: validate, export, graph."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from lakeflow_job_meta.cli.options import (
+    Place,
+    json_option,
+    open_session,
+    place_of,
+    session_options,
+    table_option,
+)
+
+
+@click.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@table_option(is_required=False)
+@session_options
+@json_option
+def validate(
+    path: Path | None,
+    control_table: str | None,
+    bundle: Path,
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """Check the YAML file or folder PATH, or the control table. Status 1 if there are faults.
+
+    \b
+    Example:
+      lakeflow-job-meta validate examples/metadata_examples.yaml
+    """
+    from lakeflow_job_meta.checks import path_faults
+    from lakeflow_job_meta.cli.render import print_faults, print_json
+
+    if path:
+        faults = path_faults(path)
+    else:
+        with open_session(place_of(control_table, bundle, target)) as spark:
+            from lakeflow_job_meta.metadata_manager import MetadataManager
+
+            faults = MetadataManager(control_table or "", spark=spark).validate()
+    if as_json:
+        print_json([vars(each) for each in faults])
+    else:
+        print_faults(faults)
+        click.echo(f"{len(faults)} faults" if faults else "No faults.")
+    sys.exit(1 if faults else 0)
+
+
+@click.command()
+@click.argument("module", required=False)
+@table_option(is_required=True)
+@session_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of YAML.")
+def export(
+    module: str | None, control_table: str, bundle: Path, target: str | None, as_json: bool
+) -> None:
+    """Print the active sources of MODULE, or of all modules, as YAML that can be loaded again.
+
+    \b
+    Example:
+      lakeflow-job-meta export --control-table main.ops.etl_control > metadata.yaml
+    """
+    from lakeflow_job_meta.cli.render import print_json
+    from lakeflow_job_meta.metadata_manager import MetadataManager
+    from lakeflow_job_meta.sources import source_row
+
+    with open_session(Place(control_table, bundle, target)) as spark:
+        manager = MetadataManager(control_table, spark=spark)
+        if as_json:
+            print_json([source_row(each) for each in manager.get_sources(module)])
+        else:
+            click.echo(manager.export_yaml(module), nl=False)
+
+
+@click.command()
+@click.argument("module", required=False)
+@table_option(is_required=False)
+@click.option("--yaml", "path", type=click.Path(path_type=Path), help="Draw what a file holds.")
+@click.option(
+    "--format", "shape", default="text", type=click.Choice(["text", "mermaid"]), show_default=True
+)
+@session_options
+@json_option
+def graph(
+    module: str | None,
+    control_table: str | None,
+    path: Path | None,
+    shape: str,
+    bundle: Path,
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """Draw which task of MODULE, or of each module, waits for which.
+
+    \b
+    Example:
+      lakeflow-job-meta graph sales --yaml metadata.yaml --format mermaid
+    """
+    from lakeflow_job_meta.checks import sources_of_path
+    from lakeflow_job_meta.cli.render import print_json
+    from lakeflow_job_meta.graph_views import draw, graph_facts, modules_of
+
+    if path:
+        sources = sources_of_path(path)
+    else:
+        with open_session(place_of(control_table, bundle, target)) as spark:
+            from lakeflow_job_meta.metadata_manager import MetadataManager
+
+            sources = MetadataManager(control_table or "", spark=spark).get_sources(module)
+    modules = modules_of(sources, module)
+    if as_json:
+        print_json({name: graph_facts(each) for name, each in modules.items()})
+    else:
+        click.echo("\n\n".join(draw(each, shape) for each in modules.values()))

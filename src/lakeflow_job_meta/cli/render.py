@@ -1,0 +1,64 @@
+"""What commands print: lines for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from lakeflow_job_meta.errors import Fault
+from lakeflow_job_meta.local.results import RunResult, TaskResult
+from lakeflow_job_meta.orchestrator import ModuleResult
+from lakeflow_job_meta.plan import Action, Plan
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def print_faults(faults: Iterable[Fault]) -> None:
+    """Print a line per fault."""
+    for fault in faults:
+        click.echo(f"  {fault}")
+
+
+def print_plan(plan: Plan) -> None:
+    """Print what would be done, a line per module."""
+    width = max((len(step.module_name) for step in plan.steps), default=0)
+    for step in plan.steps:
+        job = f"job {step.job_id}" if step.job_id else ""
+        line = f"{step.action.value:<9}  {step.module_name:<{width}}  {job:<20}  {step.reason}"
+        click.echo(line.rstrip())
+        print_faults(step.faults)
+    print_faults(plan.faults)
+    click.echo(", ".join(f"{len(plan.of(action))} {action.value}" for action in Action))
+
+
+def print_results(results: Sequence[ModuleResult]) -> None:
+    """Print what became of each module."""
+    width = max((len(each.module_name) for each in results), default=0)
+    for each in results:
+        job = f"job {each.job_id}" if each.job_id else ""
+        run = f"run {each.run_id}" if each.run_id else ""
+        line = f"{each.result:<9}  {each.module_name:<{width}}  {job:<20}  {run:<20}  {each.error}"
+        click.echo(line.rstrip())
+    wrong = sum(not each.is_fine for each in results)
+    click.echo(f"{len(results) - wrong} fine, {wrong} wrong")
+
+
+def print_task(done: TaskResult) -> None:
+    """Print what became of a task that ran here."""
+    rows = "" if done.rows is None else f"{done.rows:,} rows"
+    line = (
+        f"{done.state:<15}  {done.source_id:<30}  {done.task_type:<14}  {done.seconds:>7.1f} s  "
+        f"{rows:<14}  {done.message}"
+    )
+    click.echo(line.rstrip())
+
+
+def print_run(done: RunResult) -> None:
+    """Print the end of a run, after its tasks."""
+    click.echo(f"{done.module_name}: {'succeeded' if done.succeeded else 'failed'}")

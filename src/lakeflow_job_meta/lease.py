@@ -1,0 +1,101 @@
+"""A lease in Delta: of several monitors of one control table, one works at a time.
+
+One row in `<control>_lease` says who holds it and until when. Taking it is a conditional UPDATE;
+of two at once, Delta lets one commit. The clock is the database's, so monitors need not agree.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
+
+from lakeflow_job_meta.errors import LeaseLost
+from lakeflow_job_meta.retries import again_on_conflict
+from lakeflow_job_meta.utils import quoted_table_name
+
+LEASE_SUFFIX = "_lease"
+_EPOCH = "TIMESTAMP '1970-01-01 00:00:00'"
+
+
+class Lease:
+    """The lease of one control table, as one monitor sees it.
+
+    Args:
+        lease_seconds: how long it lasts without being renewed; after that others may take it.
+        holder: who this is; a name of the process when not given.
+    """
+
+    def __init__(
+        self,
+        control_table: str,
+        spark: SparkSession,
+        *,
+        lease_seconds: float,
+        holder: str = "",
+    ) -> None:
+        self._table = quoted_table_name(control_table, LEASE_SUFFIX)
+        self._spark = spark
+        self._seconds = lease_seconds
+        self.holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._renewed: float | None = None
+
+    def ensure_exists(self) -> None:
+        """Create the table with its one row, unless it is there; two may try at once."""
+        if self._spark.catalog.tableExists(self._table):
+            return
+        try:
+            self._spark.sql(
+                f"CREATE TABLE {self._table} USING DELTA AS SELECT 'monitor' AS name, "
+                f"CAST(NULL AS STRING) AS holder, {_EPOCH} AS expires_at"
+            )
+        except AnalysisException:
+            if not self._spark.catalog.tableExists(self._table):
+                raise
+
+    def take(self) -> bool:
+        """Take or renew the lease; False while another monitor holds it."""
+        began = time.monotonic()
+        is_ours = again_on_conflict(
+            lambda: self._changed(
+                "holder = :holder, expires_at = current_timestamp() + "
+                "make_dt_interval(0, 0, 0, :seconds)",
+                "holder = :holder OR expires_at < current_timestamp()",
+                seconds=self._seconds,
+            )
+        )
+        self._renewed = began if is_ours else None
+        return is_ours
+
+    def keep(self) -> None:
+        """Make sure that the lease is still ours; costs a commit once in a third of its time.
+
+        Raises:
+            LeaseLost: LEASE_LOST. What follows must not be done.
+        """
+        held = self._renewed is not None
+        if held and time.monotonic() - (self._renewed or 0) < self._seconds / 3:
+            return
+        if not held or not self.take():
+            raise LeaseLost(
+                "LEASE_LOST",
+                "Another monitor has taken over this control table",
+                hint="Nothing to do: it goes on with the work.",
+            )
+
+    def release(self) -> None:
+        """Let others have the lease at once; does nothing where it is not ours."""
+        if self._renewed is not None:
+            again_on_conflict(lambda: self._changed(f"expires_at = {_EPOCH}", "holder = :holder"))
+            self._renewed = None
+
+    def _changed(self, values: str, condition: str, **parameters: object) -> bool:
+        done = self._spark.sql(
+            f"UPDATE {self._table} SET {values} WHERE name = 'monitor' AND ({condition})",
+            args={"holder": self.holder, **parameters},
+        ).first()
+        return bool(done and done["num_affected_rows"])
