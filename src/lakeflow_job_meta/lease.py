@@ -11,8 +11,10 @@ import socket
 import time
 import uuid
 
+from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F
 
 from lakeflow_job_meta.errors import LeaseLost
 from lakeflow_job_meta.retries import again_on_conflict
@@ -60,14 +62,11 @@ class Lease:
     def take(self) -> bool:
         """Take or renew the lease; False while another monitor holds it."""
         began = time.monotonic()
-        is_ours = again_on_conflict(
-            lambda: self._changed(
-                "holder = :holder, expires_at = current_timestamp() + "
-                "make_dt_interval(0, 0, 0, :seconds)",
-                "holder = :holder OR expires_at < current_timestamp()",
-                seconds=self._seconds,
-            )
-        )
+        until = F.current_timestamp() + F.make_dt_interval(secs=F.lit(float(self._seconds)))
+        free = (F.col("holder") == self.holder) | (F.col("expires_at") < F.current_timestamp())
+        again_on_conflict(lambda: self._update(free, F.lit(self.holder), until))
+        row = self._spark.table(self._table).first()
+        is_ours = row is not None and row["holder"] == self.holder
         self._renewed = began if is_ours else None
         return is_ours
 
@@ -90,12 +89,10 @@ class Lease:
     def release(self) -> None:
         """Let others have the lease at once; does nothing where it is not ours."""
         if self._renewed is not None:
-            again_on_conflict(lambda: self._changed(f"expires_at = {_EPOCH}", "holder = :holder"))
+            ours = F.col("holder") == self.holder
+            again_on_conflict(lambda: self._update(ours, F.col("holder"), F.expr(_EPOCH)))
             self._renewed = None
 
-    def _changed(self, values: str, condition: str, **parameters: object) -> bool:
-        done = self._spark.sql(
-            f"UPDATE {self._table} SET {values} WHERE name = 'monitor' AND ({condition})",
-            args={"holder": self.holder, **parameters},
-        ).first()
-        return bool(done and done["num_affected_rows"])
+    def _update(self, condition: Column, holder: Column, expires_at: Column) -> None:
+        table = DeltaTable.forName(self._spark, self._table)
+        table.update(condition, {"holder": holder, "expires_at": expires_at})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors.base import DatabricksError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from lakeflow_job_meta.constants import CHECK_INTERVAL_SECONDS
@@ -102,14 +103,18 @@ class MetadataMonitor:
         """End after the module at hand; any thread, or a signal handler, may call it."""
         self._stopped.set()
 
+    def prepare(self) -> None:
+        """Create or upgrade the tables; needed once before the first pass, idempotent."""
+        self._metadata.ensure_exists()
+        self._lease.ensure_exists()
+
     def run_continuous(self, max_iterations: int | None = None) -> None:
         """Make passes until `stop`, or a number of them; the lease is given back at the end.
 
         Raises:
             MetadataError, UsageError: the control table or the session can't be used at all.
         """
-        self._metadata.ensure_exists()
-        self._lease.ensure_exists()
+        self.prepare()
         number = 0
         try:
             while not self._stopped.is_set():
@@ -137,7 +142,7 @@ class MetadataMonitor:
         except (JobMetaError, DatabricksError) as error:
             errors.append(described(error))
         except Exception as error:  # the loop of a service: a bad pass must not be the last one
-            errors.append(f"[UNEXPECTED] {type(error).__name__}")
+            errors.append(_unexpected(error))
             logger.debug("a pass failed", exc_info=True)
         self._version = None  # compare all again
         return PassResult(True, changed, errors=tuple(errors))
@@ -186,6 +191,12 @@ class MetadataMonitor:
             "seconds": round(seconds, 3),
         }
         logger.log(logging.WARNING if done.errors else logging.INFO, "%s", json.dumps(facts))
+
+
+def _unexpected(error: Exception) -> str:
+    """Name an error without its text, which may hold values of rows."""
+    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    return f"[{condition or 'UNEXPECTED'}] {type(error).__name__} in this pass"
 
 
 def _counted(results: tuple[ModuleResult, ...]) -> dict[str, int]:

@@ -89,7 +89,7 @@ def faulty_server(endpoint: str, seed: int = 3) -> Iterator[FaultyServer]:
                 if kind == "hold after":
                     faulty.held.set()
                     faulty.released.wait(60)
-                if kind in ("cut after", "hold after"):
+                if kind == "cut after":
                     self.close_connection = True  # it was done, and nobody is told
                 else:
                     self.answer(status, headers, content)

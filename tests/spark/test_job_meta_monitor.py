@@ -1,0 +1,254 @@
+"""The monitor: what it notices, what it costs, what it survives."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from faulty_server import FaultyServer, faulty_server
+from headwater.dev.minilake import Minilake, minilake
+from job_meta_support import client_of, notebook, yaml_of
+from lakeflow_job_meta.errors import LeaseLost, UsageError
+from lakeflow_job_meta.lease import Lease
+from lakeflow_job_meta.main import read_arguments, watch
+from lakeflow_job_meta.monitor import MetadataMonitor, PassResult
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minilake]:
+    with minilake(tmp_path_factory.mktemp("minilake")) as running:
+        yield running
+
+
+class Site:
+    """A folder of YAML files, a table and a workspace, all empty."""
+
+    def __init__(self, spark: SparkSession, proxy: FaultyServer, folder: Path, table: str):
+        self.spark, self.proxy, self.folder, self.table = spark, proxy, folder, table
+
+    def monitor(self, **options: Any) -> MetadataMonitor:
+        given = {"check_interval_seconds": 0.01, "retry_seconds": 1, **options}
+        return MetadataMonitor(
+            self.table,
+            volume_path=str(self.folder),
+            workspace_client=client_of(self.proxy.endpoint, 2),
+            spark=self.spark,
+            **given,
+        )
+
+    def write(self, name: str, *modules: tuple[str, list[dict[str, Any]]]) -> None:
+        (self.folder / name).write_text(yaml_of(*modules))
+
+    def jobs(self) -> list[str]:
+        listed = client_of(self.proxy.endpoint).jobs.list()
+        return sorted((each.settings and each.settings.name) or "" for each in listed)
+
+
+@pytest.fixture
+def site(
+    spark: SparkSession, server: Minilake, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Site]:
+    server.reset()
+    spark.sql("CREATE SCHEMA IF NOT EXISTS main.ops")
+    table = f"main.ops.t{abs(hash(request.node.name))}"
+    with faulty_server(server.host) as proxy:
+        yield Site(spark, proxy, tmp_path, table)
+    for suffix in ("", "_jobs", "_lease"):
+        spark.sql(f"DROP TABLE IF EXISTS {table}{suffix}")
+
+
+def passed(monitor: MetadataMonitor) -> PassResult:
+    """Make one pass, as `run_continuous` would."""
+    monitor.prepare()
+    return monitor.check_and_update()
+
+
+def outcome(done: PassResult) -> dict[str, str]:
+    assert done.errors == ()
+    return {each.module_name: each.result for each in done.results}
+
+
+def test_changes_of_files_and_of_the_table_are_noticed(site: Site) -> None:
+    site.write("a.yaml", ("a", [notebook("n1")]))
+    monitor = site.monitor()
+    assert outcome(passed(monitor)) == {"a": "created"}
+    site.write("b.yaml", ("b", [notebook("n1")]))
+    assert outcome(passed(monitor)) == {"a": "unchanged", "b": "created"}
+    site.spark.sql(
+        f"INSERT INTO {site.table} (source_id, module_name, source_type, execution_order, "
+        "transformation_config, is_active) VALUES ('n', 'c', 'x', 1, "
+        """'{"task_type": "notebook", "notebook_path": "/n"}', true)"""
+    )
+    assert outcome(passed(monitor)) == {"a": "unchanged", "b": "unchanged", "c": "created"}
+    (site.folder / "b.yaml").unlink()
+    done = passed(monitor)
+    assert [each.module_name for each in done.results] == ["a", "c"]
+    assert site.jobs() == ["a", "b", "c"]  # orphaned jobs are nobody's to delete but a person's
+
+
+def test_pass_without_changes_calls_no_api_and_scans_nothing(site: Site) -> None:
+    site.write("a.yaml", ("a", [notebook("n1")]))
+    monitor = site.monitor()
+    passed(monitor)
+    before = site.proxy.calls.total()
+    version = site.spark.sql(f"DESCRIBE HISTORY {site.table} LIMIT 1").first()
+    tracker = site.spark.sparkContext.statusTracker()
+    site.spark.sparkContext.setJobGroup("quiet pass", "")
+    done = passed(monitor)
+    assert (done.is_holder, done.table_changes, done.results) == (True, False, ())
+    assert site.proxy.calls.total() == before
+    assert site.spark.sql(f"DESCRIBE HISTORY {site.table} LIMIT 1").first() == version
+    assert len(tracker.getJobIdsForGroup("quiet pass")) <= QUIET_PASS_JOBS
+
+
+QUIET_PASS_JOBS = 40
+"""Of Delta's own: the lease's UPDATE, and the version's log. None reads the control table."""
+
+
+def test_job_deleted_by_hand_comes_back_when_jobs_are_compared(site: Site) -> None:
+    site.write("a.yaml", ("a", [notebook("n1")]))
+    monitor = site.monitor(reconcile_seconds=0)
+    passed(monitor)
+    client = client_of(site.proxy.endpoint)
+    (job,) = client.jobs.list()
+    client.jobs.delete(job.job_id or 0)
+    assert outcome(passed(monitor)) == {"a": "created"}
+
+
+def test_bad_file_is_named_and_the_others_go_on(site: Site) -> None:
+    site.write("a.yaml", ("a", [notebook("n1")]))
+    (site.folder / "bad.yaml").write_bytes(b"\xff\xfe modules")
+    done = passed(site.monitor())
+    assert [each.result for each in done.results] == ["created"]
+    assert [error.split("]")[0] for error in done.errors] == ["[YAML_NOT_UTF8"]
+
+
+def test_api_that_is_away_is_survived(site: Site) -> None:
+    site.write("a.yaml", ("a", [notebook("n1")]))
+    monitor = site.monitor()
+    site.proxy.is_down = True
+    assert "API_UNREACHABLE" in passed(monitor).errors[0]
+    site.proxy.is_down = False
+    assert outcome(passed(monitor)) == {"a": "created"}
+
+
+def test_folder_that_is_away_is_survived(site: Site) -> None:
+    site.write("a.yaml", ("a", [notebook("n1")]))
+    monitor = site.monitor()
+    passed(monitor)
+    hidden = site.folder.rename(site.folder.with_name("hidden"))
+    assert "VOLUME_UNREACHABLE" in passed(monitor).errors[0]
+    hidden.rename(site.folder)
+    assert outcome(passed(monitor)) == {}
+    assert site.jobs() == ["a"]
+
+
+def test_stop_in_the_middle_ends_after_the_module_at_hand(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.write("a.yaml", *((name, [notebook("n1")]) for name in "abcdef"))
+    monitor = site.monitor()
+    site.proxy.fail_next("/jobs/create", "hold after")
+
+    def stop_then_let_go() -> None:
+        site.proxy.held.wait(60)
+        monitor.stop()
+        site.proxy.released.set()
+
+    stopping = threading.Thread(target=stop_then_let_go)
+    stopping.start()
+    with caplog.at_level(logging.INFO, "lakeflow_job_meta"):
+        monitor.run_continuous()
+    stopping.join()
+    assert site.jobs() == ["a"]
+    said = [record for record in caplog.records if record.name == "lakeflow_job_meta"]
+    lines = [json.loads(record.getMessage()) for record in said]
+    assert [line["event"] for line in lines] == ["module", "pass", "stopped"]
+    assert lines[0]["module_name"] == "a"
+    monitor = site.monitor()
+    assert outcome(passed(monitor))["a"] == "unchanged"
+    assert site.jobs() == list("abcdef")
+
+
+def test_two_monitors_do_not_fight(site: Site) -> None:
+    site.write("a.yaml", ("a", [notebook("n1")]))
+    first, second = site.monitor(), site.monitor()
+    assert passed(first).is_holder
+    assert not passed(second).is_holder
+    assert site.proxy.calls["POST /api/2.2/jobs/create"] == 1
+    first.run_continuous(max_iterations=1)  # gives the lease back at its end
+    assert passed(second).is_holder
+
+
+def test_stale_lease_is_taken_over_and_the_old_holder_notices(site: Site) -> None:
+    old = Lease(site.table, site.spark, lease_seconds=1, holder="old")
+    new = Lease(site.table, site.spark, lease_seconds=600, holder="new")
+    old.ensure_exists()
+    assert old.take()
+    while not new.take():  # until the second is over
+        pass
+    with pytest.raises(LeaseLost):
+        old.keep()
+    old.release()  # not ours to give
+    new.keep()
+    assert not old.take()
+
+
+def test_lease_is_taken_by_one_of_many_at_once(site: Site) -> None:
+    leases = [Lease(site.table, site.spark, lease_seconds=60) for _ in range(4)]
+    leases[0].ensure_exists()
+    ready = threading.Barrier(len(leases))
+    taken: list[str] = []
+
+    def take(lease: Lease) -> None:
+        ready.wait()
+        if lease.take():
+            taken.append(lease.holder)
+
+    threads = [threading.Thread(target=take, args=(lease,)) for lease in leases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 1
+
+
+def test_task_parameters_start_a_monitor(site: Site) -> None:
+    site.write("a.yaml", ("a", [notebook("n1")]))
+    given = read_arguments(
+        [
+            f"--control_table={site.table}",
+            "--volume-path",
+            os.fspath(site.folder),
+            "max_iterations=1",
+            "--check_interval_seconds=",
+        ]
+    )
+    watch(given, workspace_client=client_of(site.proxy.endpoint), spark=site.spark)
+    assert site.jobs() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--control_tabel=x"], "PARAMETER_UNKNOWN"),
+        (["--control-table"], "PARAMETER_INVALID"),
+        ([], "PARAMETER_MISSING"),
+        (["--control_table=a", "--max_iterations=-1"], "PARAMETER_INVALID"),
+        (["--control_table=a", "--max_iterations=many"], "PARAMETER_INVALID"),
+    ],
+)
+def test_wrong_parameter_is_named(arguments: list[str], code: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        watch(read_arguments(arguments))
+    assert raised.value.code == code
