@@ -1,0 +1,149 @@
+"""One task from start to end: attempts, their time limit, and breaking off what they run."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from lakeflow_job_meta.local.context import Run, TaskContext
+from lakeflow_job_meta.local.failures import described
+from lakeflow_job_meta.local.pipelines import activate, task_session
+from lakeflow_job_meta.local.results import FAILED, SUCCESS, TIMEDOUT, Outcome, TaskResult
+from lakeflow_job_meta.sources import Source
+from lakeflow_job_meta.utils import task_key
+
+GRACE_SECONDS = 10.0
+"""How long a cancelled attempt has to end; after that it is left to itself."""
+
+_CANCEL_AGAIN_SECONDS = 0.2
+
+Work = Callable[[TaskContext], Outcome]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended; `error` is None for a success, `left` tells that it still runs."""
+
+    outcome: Outcome
+    error: BaseException | None = None
+    timed_out: bool = False
+    left: bool = False
+
+
+def run_task(run: Run, source: Source, work: Work) -> TaskResult:
+    """Run a task, with as many attempts as it allows.
+
+    `max_retries` (-1: without end), `min_retry_interval_millis`, `retry_on_timeout` and
+    `timeout_seconds` (of each attempt) mean what they mean in a job.
+    """
+    config = source.transformation_config
+    retries = config.get("max_retries") or 0
+    pause = (config.get("min_retry_interval_millis") or 0) / 1000
+    began, attempts = time.monotonic(), 0
+    while True:
+        attempts += 1
+        ended = _attempt(run, source, work, config.get("timeout_seconds") or None)
+        if ended.error is None or run.stopping.is_set() or ended.left:
+            break
+        if ended.timed_out and not config.get("retry_on_timeout"):
+            break
+        if 0 <= retries < attempts or run.stopping.wait(pause):
+            break
+    return _result(run, source, ended, attempts, time.monotonic() - began)
+
+
+def _result(run: Run, source: Source, ended: Ended, attempts: int, seconds: float) -> TaskResult:
+    state, message = SUCCESS, ended.outcome.message
+    if ended.timed_out:
+        limit = source.transformation_config["timeout_seconds"]
+        state, message = TIMEDOUT, f"[TASK_TIMEOUT] The task took more than {limit} s"
+        if ended.left:
+            message += "; its Python code can't be interrupted and still runs"
+    elif ended.error is not None:
+        state, message = FAILED, described(ended.error, run.root)
+    return TaskResult(
+        source.source_id,
+        task_key(source.source_id),
+        source.transformation_config["task_type"],
+        state,
+        round(seconds, 3),
+        ended.outcome.rows,
+        message,
+        attempts,
+    )
+
+
+def _attempt(run: Run, source: Source, work: Work, timeout_seconds: float | None) -> Ended:
+    """Run one attempt in a thread of its own, so that it can be left when it doesn't end."""
+    session = task_session(run.spark)
+    context = TaskContext(
+        run,
+        source,
+        source.transformation_config,
+        session,
+        tag=f"lakeflow_job_meta-{uuid.uuid4()}",
+        cancelled=threading.Event(),
+    )
+    answers: list[Ended] = []
+
+    def attempt() -> None:
+        try:
+            activate(session)
+            with tagged(session, context.tag):
+                answers.append(Ended(work(context)))
+        except BaseException as error:  # whatever user code raises is the answer of the task
+            answers.append(Ended(Outcome(), error))
+
+    thread = threading.Thread(target=attempt, name=source.source_id, daemon=True)
+    thread.start()
+    if _ends_in_time(thread, run, timeout_seconds):
+        return answers[0]
+    timed_out = not run.stopping.is_set()
+    _cancel(context, thread)
+    error = answers[0].error if answers else None
+    cancelled = error or TimeoutError()
+    return Ended(Outcome(), cancelled, timed_out=timed_out, left=thread.is_alive())
+
+
+def _ends_in_time(thread: threading.Thread, run: Run, timeout_seconds: float | None) -> bool:
+    end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    while thread.is_alive():
+        left = _CANCEL_AGAIN_SECONDS if end is None else end - time.monotonic()
+        if left <= 0 or run.stopping.is_set():
+            return False
+        thread.join(min(left, _CANCEL_AGAIN_SECONDS))
+    return True
+
+
+def _cancel(context: TaskContext, thread: threading.Thread) -> None:
+    """Cancel Spark work until the attempt ends: code that catches the error starts more of it.
+
+    Python code that doesn't call Spark is not interrupted, nor are Spark jobs of threads that the
+    user's code has started by itself.
+    """
+    context.cancelled.set()
+    end = time.monotonic() + GRACE_SECONDS
+    while thread.is_alive() and time.monotonic() < end:
+        context.session.sparkContext.cancelJobsWithTag(context.tag)
+        for query in context.session.streams.active:
+            query.stop()
+        thread.join(_CANCEL_AGAIN_SECONDS)
+
+
+@contextmanager
+def tagged(session: SparkSession, tag: str) -> Iterator[None]:
+    """Tag the Spark jobs that this thread starts, so that they can be cancelled.
+
+    The tags of sessions (`SparkSession.addTag`) do not reach SQL in Spark 4.2.
+    """
+    session.sparkContext.addJobTag(tag)
+    try:
+        yield
+    finally:
+        session.sparkContext.removeJobTag(tag)

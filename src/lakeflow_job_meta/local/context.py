@@ -1,0 +1,158 @@
+"""What a task gets to run with, and the references in its parameters."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
+from lakeflow_job_meta.sources import Source
+from lakeflow_job_meta.utils import task_key
+
+_REFERENCE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
+
+
+class TaskValues:
+    """What tasks of one run tell each other, by task key and name; used by many threads."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def set(self, key: str, name: str, value: Any) -> None:
+        """Keep a value; it has to have a JSON form, as in a workspace."""
+        json.dumps(value)
+        with self._lock:
+            self._values[key, name] = value
+
+    def get(self, key: str, name: str) -> Any:
+        """Give a value.
+
+        Raises:
+            JobMetaError: TASK_VALUE_UNKNOWN.
+        """
+        with self._lock:
+            if (key, name) in self._values:
+                return self._values[key, name]
+            known = [f"{each}.{name}" for each, name in self._values]
+        raise JobMetaError(
+            "TASK_VALUE_UNKNOWN",
+            f"Task '{key}' has set no value '{name}'",
+            hint=nearest(f"{key}.{name}", known) or "Set it with dbutils.jobs.taskValues.set.",
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all tasks of a run share.
+
+    Args:
+        root: the folder that paths are looked up below.
+        target: target of the bundle, for pipelines.
+        parameters: the job's, by name.
+        stopping: set when the run is being broken off.
+    """
+
+    spark: SparkSession
+    root: Path
+    control_table: str
+    target: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    values: TaskValues = field(default_factory=TaskValues)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """What one attempt of a task runs with.
+
+    Args:
+        config: its `transformation_config`, or the nested one of a loop.
+        session: its own session: temporary views and settings are not shared with other tasks.
+        tag: of the Spark jobs of this attempt.
+        cancelled: set when its time is over; looked at between statements and cells.
+        input: of an iteration of a loop.
+    """
+
+    run: Run
+    source: Source
+    config: Mapping[str, Any]
+    session: SparkSession
+    tag: str
+    cancelled: threading.Event
+    input: Any = None
+
+    @property
+    def key(self) -> str:
+        """The task's key in the job."""
+        return task_key(self.source.source_id)
+
+    def check(self) -> None:
+        """Stop here when the attempt was cancelled.
+
+        Raises:
+            JobMetaError: TASK_CANCELLED.
+        """
+        if self.cancelled.is_set():
+            raise JobMetaError("TASK_CANCELLED", "The task was cancelled")
+
+    def iteration(self, value: Any, session: SparkSession) -> TaskContext:
+        """Give the context of one iteration of this loop."""
+        return replace(self, config=self.config["task"], input=value, session=session)
+
+    def filled(self, value: Any) -> Any:
+        """Fill in the references of a text, or of all texts in a list or mapping.
+
+        Known are `{{tasks.<key>.values.<name>}}`, `{{job.parameters.<name>}}`, `{{input}}` and
+        `{{input.<name>}}`, `{{task.name}}`, `{{job.name}}`; any other text in braces stays.
+        """
+        if isinstance(value, str):
+            return _REFERENCE.sub(lambda found: self._meant(found[1], found[0]), value)
+        if isinstance(value, Mapping):
+            return {name: self.filled(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self.filled(each) for each in value]
+        return value
+
+    def _meant(self, name: str, text: str) -> str:
+        parts = name.split(".")
+        if len(parts) == 4 and parts[0] == "tasks" and parts[2] == "values":
+            return _as_text(self.run.values.get(parts[1], parts[3]))
+        if len(parts) == 3 and parts[:2] == ["job", "parameters"]:
+            return self._parameter(parts[2])
+        if parts[0] == "input":
+            return _as_text(self._part_of_input(parts[1:]))
+        plain = {"task.name": self.key, "job.name": self.source.module_name}
+        return plain.get(name, text)
+
+    def _parameter(self, name: str) -> str:
+        if name in self.run.parameters:
+            return self.run.parameters[name]
+        raise UsageError(
+            "JOB_PARAMETER_UNKNOWN",
+            f"The job has no parameter '{name}'",
+            hint=nearest(name, self.run.parameters) or "List it in module_config.parameters.",
+        )
+
+    def _part_of_input(self, path: list[str]) -> Any:
+        value = self.input
+        for name in path:
+            if not isinstance(value, Mapping) or name not in value:
+                raise UsageError(
+                    "INPUT_UNKNOWN",
+                    f"The input of this iteration has no '{name}'",
+                    hint="Give every element of inputs that name.",
+                )
+            value = value[name]
+        return value
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

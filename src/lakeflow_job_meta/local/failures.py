@@ -1,0 +1,102 @@
+"""What is told of an error in a user's code: its kind and its place, never the data it met."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+from pyspark.errors import PySparkException
+
+from lakeflow_job_meta.errors import JobMetaError
+
+CELL_PREFIX = "notebook:"
+"""Begins the file name that the cells of a notebook are compiled with."""
+
+_NAMES = (
+    "relationName",
+    "objectName",
+    "schemaName",
+    "routineName",
+    "tableName",
+    "columnName",
+    "fieldName",
+    "proposal",
+)
+"""Parameters of Spark's messages that hold names of things; all others may hold values."""
+
+_ABOUT_CODE = (NameError, AttributeError, ImportError, SyntaxError)
+"""Python's errors whose text comes from the code alone."""
+
+
+def said_by_spark(
+    error: PySparkException, name: str, first_line: int, text: str = ""
+) -> JobMetaError:
+    """Make an error of what Spark says: its condition, names, and the line.
+
+    Args:
+        name: of the file or task.
+        first_line: where `text`, the statement, begins in it.
+    """
+    line = first_line
+    for context in _contexts(error):
+        line += text.count("\n", 0, max(context.startIndex(), 0))
+        break
+    names = _names_in(error)
+    message = "Spark refuses the statement" + (f": {names}" if names else "")
+    return JobMetaError(error.getCondition() or "SQL_FAILED", message, where=f"{name}:{line}")
+
+
+def described(error: BaseException, root: Path) -> str:
+    """Say in one line what ended a task.
+
+    Args:
+        root: the user's files are below it; the deepest line in them is named.
+    """
+    if isinstance(error, JobMetaError):
+        place = "" if error.where else _place(error, root)
+        return str(error) + (f" ({place})" if place else "")
+    if isinstance(error, PySparkException):
+        names = _names_in(error)
+        said = f"[{error.getCondition() or 'SPARK_FAILED'}] {type(error).__name__}"
+        said += f": {names}" if names else ""
+    else:
+        said = f"[TASK_FAILED] {type(error).__name__}"
+        if isinstance(error, SyntaxError):
+            said += f": {error.msg}"
+        elif isinstance(error, _ABOUT_CODE):
+            said += f": {error}"
+    place = _place(error, root)
+    return said + (f" ({place})" if place else "")
+
+
+def _names_in(error: PySparkException) -> str:
+    given = error.getMessageParameters() or {}
+    return ", ".join(given[name] for name in _NAMES if given.get(name))
+
+
+def _contexts(error: PySparkException) -> list[Any]:
+    try:
+        return list(error.getQueryContext() or [])
+    except (AttributeError, TypeError):  # errors made in Python have none
+        return []
+
+
+def _place(error: BaseException, root: Path) -> str:
+    if isinstance(error, SyntaxError) and error.filename:
+        shown = _shown(error.filename, root)
+        return f"{shown}:{error.lineno}" if shown else ""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        shown = _shown(frame.filename, root)
+        if shown:
+            return f"{shown}:{frame.lineno}"
+    return ""
+
+
+def _shown(file_name: str, root: Path) -> str:
+    if file_name.startswith(CELL_PREFIX):
+        return file_name.removeprefix(CELL_PREFIX)
+    path = Path(file_name)
+    if path.is_absolute() and path.is_relative_to(root.resolve()):
+        return path.relative_to(root.resolve()).as_posix()
+    return ""

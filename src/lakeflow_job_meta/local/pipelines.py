@@ -1,0 +1,193 @@
+"""What the local runner takes from headwater, when it is there: sessions and pipelines."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import SparkSession
+
+from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
+from lakeflow_job_meta.local.context import TaskContext
+from lakeflow_job_meta.local.results import Outcome
+
+if TYPE_CHECKING:
+    from headwater.bundle import PipelineSpec
+    from headwater.engine.store import Store
+    from headwater.engine.target import Target
+
+_BUNDLE = "databricks.yml"
+_DELTA = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+_CATALOG = re.compile(r"spark\.sql\.catalog\.([^.]+)")
+_REFERENCE = re.compile(r"\$\{resources\.pipelines\.([^.}]+)\.id\}")
+_one_at_a_time = threading.Lock()
+
+BIND_LATE = "spark.sql.legacy.parameterSubstitution.constantsOnly"
+"""Let Spark bind parameters after parsing: Delta's parser (4.4) loses those bound while parsing."""
+
+
+def has_runtime() -> bool:
+    """Tell whether headwater is installed."""
+    return importlib.util.find_spec("headwater") is not None
+
+
+def task_session(spark: SparkSession) -> SparkSession:
+    """Give a session with the same tables, but settings and temporary views of its own."""
+    session = spark.newSession()
+    activate(session)  # in another thread a new session does not find its settings by itself
+    session.conf.set(BIND_LATE, "true")
+    catalogs = [
+        found[1]
+        for name, value in session.conf.getAll.items()
+        if (found := _CATALOG.fullmatch(name)) and value == _DELTA and found[1] != "spark_catalog"
+    ]
+    if catalogs and has_runtime():
+        from headwater.engine.session import share_session_catalog  # here: may be missing
+
+        share_session_catalog(session, catalogs)
+    session.catalog.setCurrentDatabase(spark.catalog.currentDatabase())
+    return session
+
+
+def activate(session: SparkSession) -> None:
+    """Make a session the active one of this thread; PySpark does so only beside other things."""
+    session.createDataFrame([], "x INT")
+
+
+@contextmanager
+def local_session(
+    folder: Path, target: str | None, catalogs: tuple[str, ...]
+) -> Iterator[SparkSession]:
+    """Start a local Spark with Delta, whose tables are kept for the next one.
+
+    In a bundle's folder they are those of its target, as `headwater sql` sees them; elsewhere they
+    are in `.headwater/local`. All catalogs share their schemas.
+
+    Args:
+        target: of the bundle; its default one when not given.
+        catalogs: further names that may stand first in three-part names.
+
+    Raises:
+        JobMetaError: what headwater says of the bundle, of Java or of a clash of catalogs.
+    """
+    from headwater.engine.session import QUICK_START, spark_session  # here: may be missing
+    from headwater.engine.store import Store, create_schema, register_all
+    from headwater.settings import read_settings
+
+    with _errors_as_ours():
+        opened = _open(folder, target) if (folder / _BUNDLE).is_file() else None
+        store = opened.store if opened else Store((folder / ".headwater" / "local").absolute())
+        names = {*(opened.catalogs() if opened else store.catalogs()), *map(str.lower, catalogs)}
+        with spark_session(
+            read_settings(),
+            state=store.root,
+            catalogs=sorted(names - {"spark_catalog"}),
+            configuration={BIND_LATE: "true"},
+            jvm_options=QUICK_START,
+        ) as spark:
+            register_all(spark, store)
+            for schema in opened.bundle.schemas.values() if opened else ():
+                create_schema(spark, schema.catalog, schema.name, store)
+            _register_others(spark, store, next(iter(catalogs), "main"))
+            yield spark
+
+
+def _register_others(spark: SparkSession, store: Store, catalog: str) -> None:
+    """Enter the tables of schemas that SQL has made: Spark puts those below its warehouse."""
+    from headwater.engine.store import identifier_of, register_table  # here: may be missing
+    from headwater.names import TableName
+
+    for log in sorted((store.root / "warehouse").glob("*.db/*/_delta_log")):
+        schema = identifier_of(log.parts[-3].removesuffix(".db"))
+        name = TableName(catalog, schema, identifier_of(log.parts[-2]))
+        register_table(spark, name, log.parent, store)
+
+
+def run_pipeline(context: TaskContext, pipeline: str, selection: Mapping[str, Any]) -> Outcome:
+    """Run an update of a pipeline of the bundle at, or above, the run's folder.
+
+    Updates run one at a time: a run of headwater changes PySpark while it lasts.
+
+    Args:
+        pipeline: its key, name or local id, or `${resources.pipelines.<key>.id}`.
+        selection: `full_refresh`, `refresh_selection`, `full_refresh_selection`, as in a job.
+
+    Raises:
+        UsageError: BUNDLE_MISSING, PIPELINE_UNKNOWN.
+        JobMetaError: headwater's code, or PIPELINE_FAILED.
+    """
+    from headwater.engine.update import Updater, UpdateRequest  # here: may be missing
+
+    everything = ("*",) if selection.get("full_refresh") else ()
+    request = UpdateRequest(
+        full_refresh=everything or tuple(selection.get("full_refresh_selection") or ()),
+        refresh=tuple(selection.get("refresh_selection") or ()),
+    )
+    with _errors_as_ours():
+        opened = _open(_bundle_folder(context.run.root), context.run.target)
+        spec = _find(opened, pipeline)
+        with _one_at_a_time:
+            context.check()
+            updater = Updater(
+                context.session, opened.bundle, spec, opened.store, stopping=context.cancelled
+            )
+            result = updater.run(request)
+    if result.error is not None:
+        raise JobMetaError(result.error.code, f"Pipeline '{spec.key}': {result.error.message}")
+    if result.state != "COMPLETED":
+        raise JobMetaError("PIPELINE_FAILED", f"Pipeline '{spec.key}' ended {result.state}")
+    return Outcome()
+
+
+def _open(folder: Path, target: str | None) -> Target:
+    from headwater.engine.target import open_target  # here: may be missing
+    from headwater.settings import read_settings
+
+    return open_target(folder, target=target, settings=read_settings())
+
+
+def _bundle_folder(root: Path) -> Path:
+    for folder in (root.resolve(), *root.resolve().parents):
+        if (folder / _BUNDLE).is_file():
+            return folder
+    raise UsageError(
+        "BUNDLE_MISSING",
+        f"There is no {_BUNDLE} to find the pipeline in",
+        where=str(root),
+        hint="Run in the folder of a bundle.",
+    )
+
+
+def _find(target: Target, wanted: str) -> PipelineSpec:
+    from headwater.engine.update import pipeline_id  # here: may be missing
+
+    reference = _REFERENCE.fullmatch(wanted)
+    name = reference[1] if reference else wanted
+    specs = target.bundle.pipelines.values()
+    for spec in specs:
+        if name in (spec.key, spec.name, pipeline_id(target.bundle, spec)):
+            return spec
+    raise UsageError(
+        "PIPELINE_UNKNOWN",
+        f"The bundle has no pipeline '{name}'",
+        hint=nearest(name, [spec.key for spec in specs])
+        or "Locally a pipeline is named by its key in the bundle.",
+    )
+
+
+@contextmanager
+def _errors_as_ours() -> Iterator[None]:
+    """Raise what headwater raises as an error of this library."""
+    from headwater.errors import HeadwaterError  # here: see above
+    from headwater.errors import UsageError as TheirUsageError
+
+    try:
+        yield
+    except HeadwaterError as error:
+        kind = UsageError if isinstance(error, TheirUsageError) else JobMetaError
+        raise kind(error.code, error.message, hint=error.hint) from error

@@ -1,0 +1,78 @@
+"""Run Python files as tasks, in this process and its Spark session."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from lakeflow_job_meta.errors import JobMetaError
+from lakeflow_job_meta.local.context import TaskContext
+from lakeflow_job_meta.local.dbutils import DBUtils
+from lakeflow_job_meta.local.files import find_file
+from lakeflow_job_meta.local.notebooks import display, exit_value, print_aside
+from lakeflow_job_meta.local.results import Outcome
+
+_one_at_a_time = threading.Lock()
+_STILL_WAITING_SECONDS = 0.2
+
+
+def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Outcome:
+    """Run a Python file under `__main__`, with `parameters` as `sys.argv`.
+
+    Scripts run one at a time, since `sys.argv` and `sys.path` belong to the process; other kinds of
+    tasks go on beside. `spark` and `dbutils` are there; `SparkSession.builder.getOrCreate()` gives
+    the program's session, which has the same tables, but whose temporary views all scripts share.
+    `sys.exit()` and `sys.exit(0)` are a success.
+
+    Raises:
+        UsageError: FILE_NOT_FOUND.
+        JobMetaError: SCRIPT_EXIT, with the status; TASK_CANCELLED.
+        Exception: whatever the script raises.
+    """
+    file = find_file(context.run.root, path)
+    code = compile(file.read_bytes(), str(file), "exec")
+    namespace = {
+        "__name__": "__main__",
+        "__file__": str(file),
+        "spark": context.session,
+        "dbutils": DBUtils(context, {}, partial(exit_value, context)),
+        "display": display,
+        "print": print_aside,
+    }
+    with _alone(context), _as_program(file, parameters):
+        try:
+            exec(code, namespace)  # noqa: S102 - running the user's script is the task
+        except SystemExit as ended:
+            if ended.code not in (None, 0):
+                status = ended.code if isinstance(ended.code, int) else 1
+                raise JobMetaError(
+                    "SCRIPT_EXIT", f"The script ended with status {status}", where=path
+                ) from None
+    return Outcome()
+
+
+@contextmanager
+def _alone(context: TaskContext) -> Iterator[None]:
+    while not _one_at_a_time.acquire(timeout=_STILL_WAITING_SECONDS):
+        context.check()
+    try:
+        context.check()
+        yield
+    finally:
+        _one_at_a_time.release()
+
+
+@contextmanager
+def _as_program(file: Path, parameters: Sequence[str]) -> Iterator[None]:
+    arguments, paths = sys.argv, list(sys.path)
+    sys.argv = [str(file), *parameters]
+    sys.path.insert(0, str(file.parent))
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+        sys.path[:] = paths
