@@ -43,7 +43,6 @@ _TYPES: Mapping[str, tuple[str, ...]] = {
 _WRITTEN = (*SOURCE_COLUMNS, MODULE_COLUMN, "updated_by", "content_hash")
 _CHANGES = ", ".join(f"{name} {_TYPES[name][0]}" for name in _WRITTEN) + ", kind string"
 _SAME_KEY = "old.module_name = new.module_name AND old.source_id = new.source_id"
-_LOST_RACES = ("FIELD_ALREADY_EXISTS", "TABLE_OR_VIEW_ALREADY_EXISTS", "TABLE_ALREADY_EXISTS")
 
 
 class ControlTable:
@@ -79,18 +78,15 @@ class ControlTable:
             UsageError: CONTROL_TABLE_INVALID for a table that is no control table;
                 CONTROL_TABLE_UNREACHABLE.
         """
-        self._settled(self._ensure)
-
-    def _ensure(self) -> bool:
         try:
-            sql = self._addition() if self.exists() else self._creation()
-            if sql:
-                self._spark.sql(sql)
+            again_on_conflict(self._ensure)
         except AnalysisException as error:
-            if _begins(error, *_LOST_RACES):
-                return False
             raise self._refused(error) from error
-        return True
+
+    def _ensure(self) -> None:
+        sql = self._addition() if self.exists() else self._creation()
+        if sql:
+            self._spark.sql(sql)
 
     def _creation(self) -> str:
         columns = ", ".join(f"{name} {types[0]}" for name, types in _TYPES.items())
@@ -100,7 +96,10 @@ class ControlTable:
     def _addition(self) -> str:
         present = {name.lower() for name in self._checked().columns}
         lacking = [f"{name} {types[0]}" for name, types in _TYPES.items() if name not in present]
-        return f"ALTER TABLE {self.quoted} ADD COLUMNS ({', '.join(lacking)})" if lacking else ""
+        if not lacking:
+            return ""
+        self.version()  # only a Delta table has one: no other is altered
+        return f"ALTER TABLE {self.quoted} ADD COLUMNS ({', '.join(lacking)})"
 
     def _checked(self) -> DataFrame:
         """Give the table, if it has the columns of a control table."""
@@ -123,12 +122,10 @@ class ControlTable:
         Raises:
             UsageError: CONTROL_TABLE_MISSING, CONTROL_TABLE_INVALID, CONTROL_TABLE_UNREACHABLE.
         """
-        last = self._reached(lambda: self._delta().history(1).select("version").collect())
+        sql = f"DESCRIBE HISTORY {self.quoted} LIMIT 1"
+        last = self._reached(lambda: self._spark.sql(sql).select("version").collect())
         version: int = last[0]["version"]
         return version
-
-    def _delta(self) -> DeltaTable:
-        return DeltaTable.forName(self._spark, self.quoted)
 
     def read(self, module: str | None = None, source_id: str | None = None) -> list[StoredRow]:
         """Read all rows, or those of a module or a source id, in one scan.
@@ -171,7 +168,7 @@ class ControlTable:
         }
         is_off = f"new.kind = '{ChangeKind.DEACTIVATED.value}'"
         (
-            self._delta()
+            DeltaTable.forName(self._spark, self.quoted)
             .alias("old")
             .merge(new, _SAME_KEY)
             .whenMatchedUpdate(is_off, off)

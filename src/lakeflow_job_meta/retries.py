@@ -26,11 +26,19 @@ def again_on_conflict(write: Callable[[], T]) -> T:
     return result
 
 
-_CONFLICTS = ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
+_CONFLICTS = (
+    "DELTA_CONCURRENT",
+    "DELTA_METADATA_CHANGED",
+    "DELTA_PROTOCOL_CHANGED",
+    "FIELD_ALREADY_EXISTS",
+    "TABLE_OR_VIEW_ALREADY_EXISTS",
+    "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
+)
+"""What Spark and Delta 4.4 were seen to say of commits, and of tables and columns made at once."""
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Tell whether a Delta commit lost against another one.
+    """Tell whether a commit, or the making of a table or a column, lost against another one.
 
     Delta's exceptions of this kind share no class; the error class is in the text.
     """
