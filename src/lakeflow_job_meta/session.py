@@ -10,6 +10,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from lakeflow_job_meta.errors import UsageError
+from lakeflow_job_meta.utils import quoted, split_table_name
 
 
 def active_session() -> SparkSession:
@@ -37,14 +38,14 @@ def active_session() -> SparkSession:
 
 @contextmanager
 def session_for_commands(
-    folder: Path, target: str | None = None, catalogs: tuple[str, ...] = ()
+    folder: Path, target: str | None, control_table: str
 ) -> Iterator[SparkSession]:
     """Give the session of a command: the program's own, or a local one with Delta.
 
     Args:
         folder: a bundle's folder, or any other; local tables are kept in its `.headwater`.
         target: target of the bundle; its default one when not given.
-        catalogs: first parts of the three-part names that will be used.
+        control_table: the table that will be used; a local session gets its schema as well.
 
     Raises:
         UsageError: SESSION_MISSING, where there is neither a session nor headwater to start one.
@@ -59,5 +60,9 @@ def session_for_commands(
         return
     from lakeflow_job_meta.local.pipelines import local_session  # here: needs headwater
 
+    *parents, _ = split_table_name(control_table)
+    catalogs = tuple(parents[:1]) if len(parents) == 2 else ()
     with local_session(folder, target, catalogs) as session:
+        if parents:
+            session.sql(f"CREATE SCHEMA IF NOT EXISTS {quoted(parents)}")
         yield session

@@ -75,7 +75,7 @@ class TaskKind:
             the task that is this kind's own.
         fields: what `transformation_config` may hold beside `COMMON_FIELDS`.
         sql_fields: what its `sql_task` may hold; a `sql_task` is required then.
-        either: names of which exactly one has to be there (in `sql_task`, if it has one).
+        either: names of `sql_fields` of which exactly one has to be there.
     """
 
     build: Callable[[Config, str, str], Task]
@@ -125,19 +125,19 @@ def _config_faults(source: Source, config: Config, path: str) -> list[Fault]:
             )
         ]
     faults = field_faults(source, config, {**COMMON_FIELDS, **kind.fields, **_section(kind)}, path)
-    held = config
-    if kind.sql_fields is not None:
-        path, held = f"{path}.sql_task", config.get("sql_task") or {}
-        if isinstance(held, dict):
-            faults += field_faults(source, held, kind.sql_fields, path)
-    if kind.either and sum(held.get(each) is not None for each in kind.either) != 1:
-        one_of = " or ".join(kind.either)
-        faults.append(
-            source.fault("FIELD_MISSING", f"{path} needs exactly one of {one_of}", "Set one.")
-        )
+    if kind.sql_fields is not None and isinstance(config.get("sql_task"), dict):
+        faults += _sql_faults(source, config["sql_task"], kind, f"{path}.sql_task")
     faults += _compute_faults(source, config, path)
     if name == "for_each" and isinstance(config.get("task"), dict):
         faults += _nested_faults(source, config["task"], f"{path}.task")
+    return faults
+
+
+def _sql_faults(source: Source, given: Config, kind: TaskKind, path: str) -> list[Fault]:
+    faults = field_faults(source, given, kind.sql_fields or {}, path)
+    if kind.either and sum(given.get(each) is not None for each in kind.either) != 1:
+        said = f"{path} needs exactly one of {' or '.join(kind.either)}"
+        faults.append(source.fault("FIELD_MISSING", said, "Set one of them."))
     return faults
 
 

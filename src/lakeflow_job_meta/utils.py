@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lakeflow_job_meta.errors import UsageError
@@ -78,7 +78,12 @@ def quoted_table_name(name: str, suffix: str = "") -> str:
         '`main`.`ops`.`etl_control_jobs`'
     """
     *parents, last = split_table_name(name)
-    return ".".join(f"`{part.replace('`', '``')}`" for part in [*parents, last + suffix])
+    return quoted([*parents, last + suffix])
+
+
+def quoted(parts: Iterable[str]) -> str:
+    """Quote the parts of a name for SQL."""
+    return ".".join(f"`{part.replace('`', '``')}`" for part in parts)
 
 
 def _bad_name(name: str) -> UsageError:

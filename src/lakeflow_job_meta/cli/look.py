@@ -49,8 +49,12 @@ def validate(
         print_json([vars(each) for each in faults])
     else:
         print_faults(faults)
-        click.echo(f"{len(faults)} faults" if faults else "No faults.")
+        click.echo(_counted(len(faults)))
     sys.exit(1 if faults else 0)
+
+
+def _counted(faults: int) -> str:
+    return f"{faults} fault{'s' if faults > 1 else ''}" if faults else "No faults."
 
 
 @click.command()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from lakeflow_job_meta.errors import UsageError
+from lakeflow_job_meta.utils import split_table_name
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,12 +72,9 @@ def place_of(control_table: str | None, bundle: Path, target: str | None) -> Pla
 
 @contextmanager
 def open_session(place: Place) -> Iterator[Any]:
-    from lakeflow_job_meta.session import session_for_commands
-    from lakeflow_job_meta.utils import split_table_name
+    from lakeflow_job_meta.session import session_for_commands  # here: PySpark is slow to import
 
-    parts = split_table_name(place.control_table)
-    catalogs = parts[:1] if len(parts) == 3 else ()
-    with session_for_commands(place.bundle, place.target, catalogs) as spark:
+    with session_for_commands(place.bundle, place.target, place.control_table) as spark:
         yield spark
 
 
@@ -84,6 +82,7 @@ def open_session(place: Place) -> Iterator[Any]:
 def open_orchestrator(place: Place, profile: str | None, name_prefix: str) -> Iterator[Any]:
     from lakeflow_job_meta.orchestrator import JobOrchestrator
 
+    split_table_name(place.control_table)  # a wrong name is said before anything starts
     client = open_workspace(profile)
     with open_session(place) as spark:
         yield JobOrchestrator(place.control_table, client, spark=spark, name_prefix=name_prefix)

@@ -51,7 +51,7 @@ def print_results(results: Sequence[ModuleResult]) -> None:
 
 def print_task(done: TaskResult) -> None:
     """Print what became of a task that ran here."""
-    rows = "" if done.rows is None else f"{done.rows:,} rows"
+    rows = "" if done.rows is None else f"{done.rows:,} row{'' if done.rows == 1 else 's'}"
     line = (
         f"{done.state:<15}  {done.source_id:<30}  {done.task_type:<14}  {done.seconds:>7.1f} s  "
         f"{rows:<14}  {done.message}"

@@ -1,0 +1,157 @@
+"""`lakeflow-job-meta` as a person uses it, and killed between the API and the table of jobs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from command import environment, refused
+from faulty_server import FaultyServer, faulty_server
+from headwater.dev.minilake import Minilake, minilake
+from job_meta_support import client_of, notebook, sql_query, yaml_of
+
+COMMAND = str(Path(sys.executable).with_name("lakeflow-job-meta"))
+TABLE = ("--control-table", "main.ops.control")
+TOKEN = "token-that-nobody-may-see"  # noqa: S105 - of nothing
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minilake]:
+    with minilake(tmp_path_factory.mktemp("minilake")) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(server: Minilake) -> Iterator[FaultyServer]:
+    server.reset()
+    with faulty_server(server.host) as running:
+        yield running
+
+
+def variables(proxy: FaultyServer | None) -> dict[str, str]:
+    known = environment()
+    here = {"DATABRICKS_HOST": proxy.endpoint, "DATABRICKS_TOKEN": TOKEN} if proxy else {}
+    kept = {name: value for name, value in known.items() if not name.startswith("DATABRICKS_")}
+    return {**kept, "HOME": "/nowhere", "XDG_CACHE_HOME": str(Path.home() / ".cache"), **here}
+
+
+def job_meta(
+    *arguments: str, folder: Path, proxy: FaultyServer | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, *arguments],
+        cwd=folder,
+        env=variables(proxy),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def start(*arguments: str, folder: Path, proxy: FaultyServer) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [COMMAND, *arguments],
+        cwd=folder,
+        env=variables(proxy),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def names(proxy: FaultyServer) -> list[str]:
+    listed = client_of(proxy.endpoint).jobs.list()
+    return [each.settings.name or "" for each in listed if each.settings]
+
+
+@pytest.mark.servers
+def test_job_made_by_a_killed_apply_is_not_made_again(proxy: FaultyServer, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(yaml_of(("a", [notebook("n1")]), ("b", [notebook("n1")])))
+    proxy.fail_next("/jobs/create", "hold after")
+    with start("apply", *TABLE, "--yaml", "m.yaml", folder=tmp_path, proxy=proxy) as killed:
+        assert proxy.held.wait(120)  # the API has made the job, and the command does not know
+        killed.kill()
+    proxy.released.set()
+    assert names(proxy) == ["a"]
+    done = job_meta("apply", *TABLE, "--json", folder=tmp_path, proxy=proxy)
+    assert done.returncode == 0, done.stderr
+    results = {each["module_name"]: each for each in json.loads(done.stdout)}
+    assert {name: each["result"] for name, each in results.items()} == {
+        "a": "unchanged",
+        "b": "created",
+    }
+    assert names(proxy) == ["a", "b"]
+    shown = job_meta("plan", *TABLE, folder=tmp_path, proxy=proxy)
+    assert f"unchanged  a  job {results['a']['job_id']}" in shown.stdout
+    assert TOKEN not in done.stdout + done.stderr + shown.stdout + shown.stderr
+
+
+@pytest.mark.servers
+def test_monitor_ends_cleanly_on_sigterm_in_the_middle_of_a_pass(
+    proxy: FaultyServer, tmp_path: Path
+) -> None:
+    (tmp_path / "yaml").mkdir()
+    modules = [(name, [notebook("n1"), sql_query("q1", "SELECT 1", 2)]) for name in "abcd"]
+    (tmp_path / "yaml/m.yaml").write_text(yaml_of(*modules))
+    proxy.fail_next("/jobs/create", "hold after")
+    arguments = ("monitor", *TABLE, "--volume-path", "yaml")
+    with start(*arguments, folder=tmp_path, proxy=proxy) as process:
+        assert proxy.held.wait(120)
+        process.send_signal(signal.SIGTERM)
+        proxy.released.set()
+        _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    assert [line["event"] for line in lines] == ["module", "pass", "stopped"]
+    assert names(proxy) == ["a"]
+    assert TOKEN not in told
+
+
+def test_yaml_is_checked_and_drawn_without_spark(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(yaml_of(("a", [notebook("n1"), notebook('n"2', 2)])))
+    assert job_meta("validate", "m.yaml", folder=tmp_path).stdout == "No faults.\n"
+    text = job_meta("graph", "--yaml", "m.yaml", folder=tmp_path).stdout
+    assert text.splitlines()[-1].split() == ["2", 'n"2', "notebook", "after", "n1"]
+    drawn = job_meta("graph", "a", "--yaml", "m.yaml", "--format", "mermaid", folder=tmp_path)
+    assert drawn.stdout.splitlines()[1:] == [
+        '  t0["n1<br/>notebook"]',
+        '  t1["n#34;2<br/>notebook"]',
+        "  t0 --> t1",
+    ]
+    facts = json.loads(job_meta("graph", "--yaml", "m.yaml", "--json", folder=tmp_path).stdout)
+    assert [each["source_id"] for each in facts["a"]] == ["n1", 'n"2']
+
+
+def test_faults_of_a_file_have_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "modules:\n- module_name: a\n  sources:\n  - source_id: x\n    source_type: sql\n"
+        "    transformation_config: {task_type: nootbook}\n"
+    )
+    done = job_meta("validate", "m.yaml", "--json", folder=tmp_path)
+    assert done.returncode == 1
+    (fault,) = json.loads(done.stdout)
+    assert (fault["code"], fault["hint"]) == ("TASK_TYPE_UNKNOWN", "Did you mean 'notebook'?")
+    assert fault["where"].startswith(str(tmp_path / "m.yaml:"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["plann"], "COMMAND_UNKNOWN"),
+        (["plan"], "USAGE"),
+        (["validate"], "CONTROL_TABLE_MISSING"),
+        (["plan", "--control-table", "a b"], "TABLE_NAME_INVALID"),
+        (["plan", *TABLE], "WORKSPACE_UNKNOWN"),
+        (["run", "a", *TABLE, "--max-parallel", "0"], "USAGE"),
+        (["graph", "nosuch", "--yaml", "m.yaml"], "MODULE_UNKNOWN"),
+    ],
+)
+def test_mistake_is_answered_in_two_lines(tmp_path: Path, arguments: list[str], code: str) -> None:
+    (tmp_path / "m.yaml").write_text(yaml_of(("a", [notebook("n1")])))
+    refused(job_meta(*arguments, folder=tmp_path), code)
