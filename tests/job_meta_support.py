@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from typing import Any
 
+import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
+
+needs_minilake = pytest.mark.skipif(
+    not importlib.util.find_spec("minilake"), reason="minilake needs Python 3.11 or newer"
+)
 
 
 def client_of(host: str, http_timeout_seconds: float = 10) -> WorkspaceClient:

@@ -43,6 +43,13 @@ def main(arguments: Sequence[str] | None = None, dbutils: Any = None) -> int:
     return 0
 
 
+def task() -> None:
+    """Run `main` as the entry point of a Python wheel task, which looks at no return value."""
+    status = main()
+    if status:
+        sys.exit(status)
+
+
 def watch(given: Mapping[str, str], **options: Any) -> None:
     """Run a monitor with parameters as texts; empty ones count as not given.
 

@@ -14,7 +14,7 @@ import pytest
 from command import environment, refused
 from faulty_server import FaultyServer, faulty_server
 from headwater.dev.minilake import Minilake, minilake
-from job_meta_support import client_of, notebook, sql_query, yaml_of
+from job_meta_support import client_of, needs_minilake, notebook, sql_query, yaml_of
 
 COMMAND = str(Path(sys.executable).with_name("lakeflow-job-meta"))
 TABLE = ("--control-table", "main.ops.control")
@@ -71,6 +71,7 @@ def names(proxy: FaultyServer) -> list[str]:
 
 
 @pytest.mark.servers
+@needs_minilake
 def test_job_made_by_a_killed_apply_is_not_made_again(proxy: FaultyServer, tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(yaml_of(("a", [notebook("n1")]), ("b", [notebook("n1")])))
     proxy.fail_next("/jobs/create", "hold after")
@@ -93,6 +94,7 @@ def test_job_made_by_a_killed_apply_is_not_made_again(proxy: FaultyServer, tmp_p
 
 
 @pytest.mark.servers
+@needs_minilake
 def test_monitor_ends_cleanly_on_sigterm_in_the_middle_of_a_pass(
     proxy: FaultyServer, tmp_path: Path
 ) -> None:

@@ -10,13 +10,13 @@ from databricks.sdk.service.jobs import JobSettings
 
 from faulty_server import FaultyServer, faulty_server
 from headwater.dev.minilake import Minilake, minilake
-from job_meta_support import client_of
+from job_meta_support import client_of, needs_minilake
 from lakeflow_job_meta.constants import TAG
 from lakeflow_job_meta.definitions import SavedQuery
 from lakeflow_job_meta.errors import DeploymentError
 from lakeflow_job_meta.workspace import Workspace
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, needs_minilake]
 
 KEY = "k" * 32
 CREATE = "/api/2.2/jobs/create"

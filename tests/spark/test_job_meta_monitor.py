@@ -15,13 +15,13 @@ from pyspark.sql import SparkSession
 
 from faulty_server import FaultyServer, faulty_server
 from headwater.dev.minilake import Minilake, minilake
-from job_meta_support import client_of, notebook, yaml_of
+from job_meta_support import client_of, needs_minilake, notebook, yaml_of
 from lakeflow_job_meta.errors import LeaseLost, UsageError
 from lakeflow_job_meta.lease import Lease
 from lakeflow_job_meta.main import read_arguments, watch
 from lakeflow_job_meta.monitor import MetadataMonitor, PassResult
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, needs_minilake]
 
 
 @pytest.fixture(scope="module")

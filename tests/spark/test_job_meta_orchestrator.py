@@ -13,13 +13,13 @@ from pyspark.sql import SparkSession
 
 from faulty_server import FaultyServer, faulty_server
 from headwater.dev.minilake import Minilake, minilake
-from job_meta_support import client_of, notebook, sql_query, yaml_of
+from job_meta_support import client_of, needs_minilake, notebook, sql_query, yaml_of
 from lakeflow_job_meta.errors import DeploymentError, MetadataError, UsageError
 from lakeflow_job_meta.job_table import JobTable
 from lakeflow_job_meta.orchestrator import JobOrchestrator
 from lakeflow_job_meta.plan import Action
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, needs_minilake]
 
 WRITES = ("POST /api/2.2/jobs/create", "POST /api/2.2/jobs/reset", "POST /api/2.2/jobs/delete")
 QUERIES = "/api/2.0/sql/queries"

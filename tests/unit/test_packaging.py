@@ -20,3 +20,8 @@ def test_extra_and_group_for_local_use_are_the_same() -> None:
     extra = PROJECT["project"]["optional-dependencies"]["local"]
     assert PROJECT["dependency-groups"]["local"] == extra
     assert "pyspark==4.2.0" in extra
+
+
+def test_job_meta_in_a_workspace_needs_no_more_than_local_use() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert set(extras["job-meta"]) <= set(extras["local"])

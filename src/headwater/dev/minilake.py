@@ -5,6 +5,7 @@ It keeps jobs and saved queries in memory. What does not live here: clients of a
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -12,7 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from headwater.dev.processes import LOOPBACK, free_port, start, wait_until_ready
+from headwater.dev.processes import (
+    LOOPBACK,
+    DevServerError,
+    free_port,
+    start,
+    wait_until_ready,
+)
 
 _SERVICES = "identity,jobs,saved_queries,sql_statements,sql_warehouses,unity_catalog,workspace"
 
@@ -34,8 +41,14 @@ def minilake(folder: Path) -> Iterator[Minilake]:
     """Run minilake in `folder` for the length of a `with` block; it needs the package `minilake`.
 
     Raises:
-        DevServerError: DEV_SERVER_FAILED.
+        DevServerError: MINILAKE_MISSING, DEV_SERVER_FAILED.
     """
+    if not importlib.util.find_spec("minilake"):
+        raise DevServerError(
+            "MINILAKE_MISSING",
+            "The package minilake is not installed",
+            hint="pip install minilake; it needs Python 3.11 or newer.",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), folder / "minilake.log"
     running = Minilake(f"http://{LOOPBACK}:{port}")
