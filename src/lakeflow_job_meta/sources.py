@@ -6,6 +6,7 @@ Here a row becomes a `Source` or a `Fault`. What a task of some kind needs is in
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,8 +79,8 @@ def read_source(row: Mapping[str, Any], table: str) -> tuple[Source | None, tupl
     configs: dict[str, Mapping[str, Any]] = {}
     for name in JSON_COLUMNS:
         try:
-            value = json.loads(row.get(name) or "{}")
-        except ValueError as error:
+            value = _read_json(row.get(name) or "{}")
+        except (ValueError, RecursionError) as error:
             faults.append(fault("JSON_INVALID", _json_fault(name, error), f"Correct {name}."))
             continue
         if not isinstance(value, dict):
@@ -102,7 +103,22 @@ def read_source(row: Mapping[str, Any], table: str) -> tuple[Source | None, tupl
     return source, ()
 
 
-def _json_fault(name: str, error: ValueError) -> str:
+def _read_json(text: str) -> Any:
+    """Read JSON that can be written again: without NaN, endless numbers and half characters."""
+    value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    if "\\u" in text:
+        canonical_json({"": value}).encode()
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number that JSON can't hold")
+    return number
+
+
+def _json_fault(name: str, error: Exception) -> str:
     """Say where the text breaks off being JSON, without showing it: it may hold values."""
     if isinstance(error, json.JSONDecodeError):
         return f"{name} is not JSON: {error.msg}, line {error.lineno} column {error.colno}"

@@ -124,6 +124,25 @@ def test_a_row_is_read_back_as_it_was_written() -> None:
     assert again and again.content_hash == held.content_hash
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"a": NaN}',
+        '{"a": -Infinity}',
+        '{"a": 1e999}',
+        '{"a": "\\ud800"}',
+        '{"a": ' + "[" * 100_000,
+        "1" * 5_000,
+    ],
+)
+def test_json_that_cannot_be_written_again_is_a_fault(text: str) -> None:
+    held, faults = read_source({**source_row(source("m/a")), "source_config": text}, "t")
+    assert held is None and [fault.code for fault in faults] == ["JSON_INVALID"]
+    assert text not in str(faults[0])
+
+
 def test_a_manager_needs_a_folder_to_sync_and_a_name_that_is_one() -> None:
     with pytest.raises(UsageError, match="VOLUME_NOT_SET"):
         MetadataManager("main.ops.t").sync_volume()
