@@ -37,7 +37,7 @@ e2e: setup ## events from a real broker through Blob storage to gold, every one 
 test: setup ## the tests of the runtime, in two processes with a Spark session each
 	@$(BIN)/python -m pytest -m "not servers" -n 2 --dist loadscope --no-loadscope-reorder --durations 10
 
-test-servers: setup ## the tests that start a Kafka broker, Azurite or the Event Hubs emulator
+test-servers: setup ## the tests that start a Kafka broker, Azurite or another emulator
 	@$(BIN)/python -m pytest -m servers -n 2 --dist loadscope --durations 10
 
 check: setup ## format, lint, types
@@ -49,9 +49,10 @@ format: setup ## rewrite the code in the house format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup ## updates against the same work written by hand; landing against its limits
+bench: setup ## updates against the same work written by hand; landing and job plans against their limits
 	@$(BIN)/python benchmarks/compare.py
 	@$(BIN)/python benchmarks/landing.py
+	@$(BIN)/python benchmarks/job_meta.py
 
 clean: ## delete what runs and builds left here; caches in the home folder stay
 	rm -rf $(VENV) $(DBC) .headwater .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -39,7 +39,7 @@ from lakeflow_job_meta.workspace import RETRY_SECONDS, Workspace
 
 logger = logging.getLogger("lakeflow_job_meta")
 
-RECORD_EVERY = 50
+RECORD_EVERY = 250
 """Jobs per commit to the table of jobs; a crash in between is found out by the jobs' tags."""
 
 
