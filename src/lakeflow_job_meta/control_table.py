@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from delta.tables import DeltaTable
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import AnalysisException, IllegalArgumentException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -28,6 +28,8 @@ from lakeflow_job_meta.utils import quoted_table_name
 T = TypeVar("T")
 
 ROUNDS = 8
+_REFUSALS = (AnalysisException, IllegalArgumentException)
+"""What Spark says of names that it can't use; the second of those that make no path."""
 
 _TEXT, _WHOLE = ("string",), ("int", "bigint")
 _TIME = ("timestamp", "timestamp_ntz")
@@ -80,7 +82,7 @@ class ControlTable:
         """
         try:
             again_on_conflict(self._ensure)
-        except AnalysisException as error:
+        except _REFUSALS as error:
             raise self._refused(error) from error
 
     def _ensure(self) -> None:
@@ -238,10 +240,10 @@ class ControlTable:
         """Turn what Spark says of a table that can't be used into an error for users."""
         try:
             return read()
-        except AnalysisException as error:
+        except _REFUSALS as error:
             raise self._refused(error) from error
 
-    def _refused(self, error: AnalysisException) -> UsageError:
+    def _refused(self, error: PySparkException) -> UsageError:
         if _begins(error, "TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND"):
             hint = "Loading YAML creates it, and so does MetadataManager.ensure_exists()."
             return UsageError(
@@ -257,5 +259,5 @@ class ControlTable:
         return UsageError("CONTROL_TABLE_INVALID", f"The table {said}", where=self.name, hint=hint)
 
 
-def _begins(error: AnalysisException, *codes: str) -> bool:
+def _begins(error: PySparkException, *codes: str) -> bool:
     return str(error).startswith(tuple(f"[{code}" for code in codes))

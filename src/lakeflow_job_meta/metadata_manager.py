@@ -101,8 +101,7 @@ class MetadataManager:
             JobMetaError: CONTROL_TABLE_BUSY.
         """
         file = read_files([path])[0]
-        if file.faults:
-            raise MetadataError(file.faults)
+        _refuse(file.faults)
         self.table.ensure()
         changes = self.table.change(lambda rows: plan_file(rows, file))
         return summary(changes, file.owner, file.sources)
@@ -160,8 +159,7 @@ class MetadataManager:
             MetadataError: for faults of the rows that were asked for.
         """
         sources, faults = _split(self.table.read(module, source_id))
-        if faults:
-            raise MetadataError(faults)
+        _refuse(faults)
         return [source for source in sources if source.is_active or include_inactive]
 
     def module_sources(self, module: str) -> list[Source]:
@@ -180,9 +178,7 @@ class MetadataManager:
                 where=self.control_table,
                 hint=nearest(module, known) or f"It has: {', '.join(known[:10]) or 'none'}.",
             )
-        faults = metadata_faults(sources)
-        if faults:
-            raise MetadataError(faults)
+        _refuse(metadata_faults(sources))
         return sources
 
     def get_all_modules(self) -> list[str]:
@@ -227,9 +223,16 @@ class MetadataManager:
         Loading it changes nothing: it holds what the table holds.
 
         Raises:
-            MetadataError: for rows with faults.
+            MetadataError: everything that would keep it from being loaded.
         """
-        return sources_as_yaml(self.get_sources(module))
+        sources = self.get_sources(module)
+        _refuse(metadata_faults(sources))
+        return sources_as_yaml(sources)
+
+
+def _refuse(faults: Sequence[Fault]) -> None:
+    if faults:
+        raise MetadataError(faults)
 
 
 def _split(rows: Iterable[StoredRow]) -> tuple[tuple[Source, ...], tuple[Fault, ...]]:

@@ -221,6 +221,9 @@ def test_tables_that_cannot_be_used_are_told_apart(spark: SparkSession, schema: 
     assert code_of("main.no_schema.t", MetadataManager.ensure_exists) == "CONTROL_TABLE_UNREACHABLE"
     assert code_of(f"{schema}.parquet", MetadataManager.version) == "CONTROL_TABLE_INVALID"
     assert code_of(f"{schema}.parquet", MetadataManager.ensure_exists) == "CONTROL_TABLE_INVALID"
+    for odd in ("`odd;name`", "`:p ?`", "`it's`", "`a``b`", "`../../x`"):
+        name = f"{schema}.{odd}"
+        assert code_of(name, MetadataManager.ensure_exists) == "CONTROL_TABLE_UNREACHABLE"
     assert code_of("a; DROP TABLE b", MetadataManager.version) == "TABLE_NAME_INVALID"
     assert code_of(f"{schema}.nothing", lambda m: m.deactivate("m")) == "CONTROL_TABLE_MISSING"
 
@@ -246,7 +249,6 @@ def test_hostile_names_come_back_as_they_went_in(
     )
     assert manager.get_sources(HOSTILE[0], source_id=HOSTILE[1])[0].source_id == HOSTILE[1]
     assert manager.deactivate(HOSTILE[0], HOSTILE[1]) == 1
-    assert manager.deactivate(HOSTILE[0]) == 3
     assert spark.table("main.meta.victim").count() == 0
 
 
@@ -274,8 +276,9 @@ def test_rows_by_hand_are_sources_and_faults(manager: MetadataManager, spark: Sp
         "TASK_TYPE_MISSING",
     ]
     assert manager.get_all_modules() == ["m", "n"]
-    with pytest.raises(MetadataError):
-        manager.get_sources("m")
+    for refused in (manager.get_sources, manager.export_yaml):
+        with pytest.raises(MetadataError):
+            refused("m")
     assert manager.get_sources("m", source_id="a")[0].is_active
 
 
