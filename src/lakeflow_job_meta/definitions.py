@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 from lakeflow_job_meta.constants import TAG, TAG_HASH, TAG_TABLE
 from lakeflow_job_meta.errors import Fault, nearest
 from lakeflow_job_meta.graph import dependencies, graph_faults
+from lakeflow_job_meta.settings_of_jobs import unknown_settings
 from lakeflow_job_meta.sources import Source
 from lakeflow_job_meta.task_builders import (
+    NESTED_FIELDS,
     as_text,
     build_task,
     module_config_faults,
@@ -78,7 +81,33 @@ def module_faults(sources: Sequence[Source]) -> list[Fault]:
         module = sources[0].module_name
         said = f"Module '{module}' has {len(sources)} tasks; a job can have {MAX_TASKS}"
         faults.append(sources[0].fault("TASKS_TOO_MANY", said, "Split the module."))
-    return faults
+    return faults or _unknown_faults(sources)
+
+
+def _unknown_faults(sources: Sequence[Source]) -> list[Fault]:
+    """Ask the SDK about settings with fields of their own; most modules have none."""
+    has_any = any(
+        source.module_config or NESTED_FIELDS & set(config)
+        for source in sources
+        for config in _configs(source)
+    )
+    if not has_any:
+        return []
+    settings = _settings(sources, "t", "")
+    return [
+        sources[_position(path)].fault(
+            "SETTING_UNKNOWN",
+            f"The Jobs API has no {path}",
+            "Correct the setting, or install a newer databricks-sdk.",
+        )
+        for path in unknown_settings(settings)
+    ]
+
+
+def _position(path: str) -> int:
+    """Tell which task a path such as `tasks[3].health.x` is in; the first one for the whole job."""
+    found = re.match(r"tasks\[(\d+)\]", path)
+    return int(found[1]) if found else 0
 
 
 def _settings_faults(sources: Sequence[Source]) -> list[Fault]:

@@ -14,26 +14,37 @@ def checked_settings(settings: Mapping[str, Any]) -> JobSettings:
     """Give settings as the SDK's class.
 
     Raises:
-        DeploymentError: SETTING_UNKNOWN, for fields that the SDK does not know: it would leave them
-            out without a word.
+        DeploymentError: SETTING_UNKNOWN, see `unknown_settings`.
+    """
+    unknown = unknown_settings(settings)
+    if unknown:
+        raise DeploymentError(
+            "SETTING_UNKNOWN",
+            f"The Jobs API has no {', '.join(unknown[:5])}",
+            where=f"job {settings.get('name')}",
+            hint="Correct the setting, or install a newer databricks-sdk.",
+        )
+    return JobSettings.from_dict(dict(settings))
+
+
+def unknown_settings(settings: Mapping[str, Any]) -> list[str]:
+    """Name the fields that the SDK does not know, or not in this form.
+
+    It would leave them out without a word. A path is written as `tasks[0].email_notifications.x`.
     """
     try:
-        made = JobSettings.from_dict(dict(settings))
-        dropped = list(_dropped(settings, made.as_dict(), ""))
-    except (TypeError, AttributeError, KeyError, ValueError) as error:
-        raise _unknown(settings, f"A setting has another form: {type(error).__name__}") from error
-    if dropped:
-        raise _unknown(settings, f"The Jobs API has no {', '.join(dropped[:5])}")
-    return made
+        kept = JobSettings.from_dict(dict(settings)).as_dict()
+    except (TypeError, AttributeError, KeyError, ValueError):
+        return [name for name, value in settings.items() if not _is_readable(name, value)]
+    return list(_dropped(settings, kept, ""))
 
 
-def _unknown(settings: Mapping[str, Any], message: str) -> DeploymentError:
-    return DeploymentError(
-        "SETTING_UNKNOWN",
-        message,
-        where=f"job {settings.get('name')}",
-        hint="Correct the setting, or install a newer databricks-sdk.",
-    )
+def _is_readable(name: str, value: Any) -> bool:
+    try:
+        JobSettings.from_dict({name: value}).as_dict()
+    except (TypeError, AttributeError, KeyError, ValueError):
+        return False
+    return True
 
 
 def _dropped(given: Any, kept: Any, path: str) -> Iterator[str]:

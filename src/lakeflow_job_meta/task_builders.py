@@ -51,6 +51,11 @@ PLAIN_FIELDS: Mapping[str, Field] = {
 }
 """Fields of every task that go into the Jobs API as they are."""
 
+NESTED_FIELDS = frozenset(
+    name for name, field in PLAIN_FIELDS.items() if field.kind in ("mapping", "list")
+) | {"environment", "new_cluster"}
+"""Fields with fields of their own, which only the SDK knows."""
+
 COMMON_FIELDS: Mapping[str, Field] = {
     **PLAIN_FIELDS,
     "task_type": Field("text", is_required=True),

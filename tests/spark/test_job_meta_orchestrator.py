@@ -158,13 +158,14 @@ def test_bad_module_stops_no_other_and_its_job_stays(work: Work) -> None:
 
 
 def test_module_that_the_api_refuses_stops_no_other(work: Work) -> None:
-    work.load(
-        ("a", [notebook("n1", email_notifications={"on_failur": ["x"]})]),
-        ("b", [notebook("n1")]),
-    )
-    done = {each.module_name: each for each in work.orchestrator().apply()}
-    assert {name: each.result for name, each in done.items()} == {"a": "failed", "b": "created"}
-    assert "email_notifications.on_failur" in done["a"].error
+    work.load(("a", [notebook("n1")]), ("b", [notebook("n1")]))
+    work.proxy.fail_next("/jobs/create", "403")
+    orchestrator = work.orchestrator()
+    assert results(orchestrator) == {"a": "failed", "b": "created"}
+    assert work.proxy.calls["POST /api/2.2/jobs/create"] == 2
+    record = JobTable(work.table, work.spark).read()["a"]
+    assert (record.job_id, record.last_result.startswith("failed: ")) == (None, True)
+    assert results(orchestrator) == {"a": "created", "b": "unchanged"}
 
 
 def test_orphans_are_deleted_only_when_confirmed(work: Work) -> None:

@@ -78,6 +78,16 @@ def test_setting_that_the_sdk_would_drop_is_named() -> None:
     assert "tasks[0].email_notifications.on_failur" in raised.value.message
 
 
+def test_setting_that_the_sdk_would_drop_is_a_fault_of_its_source() -> None:
+    sources = [query("a"), query("b", email_notifications={"on_failur": ["a@example.com"]})]
+    (fault,) = module_faults(sources)
+    assert (fault.code, fault.source_id) == ("SETTING_UNKNOWN", "b")
+    no_mapping = replace(query("a"), module_config={"parameters": ["x"]})
+    assert [each.message for each in module_faults([no_mapping])] == [
+        "The Jobs API has no parameters"
+    ]
+
+
 def test_compute_of_tasks_is_listed_once_in_the_job() -> None:
     environment = {"environment_version": "4", "dependencies": ["x"]}
     sources = [

@@ -103,7 +103,13 @@ def apply(
     help="Folder that the files of tasks are found in (the current one).",
 )
 @click.option("--skip-unsupported", is_flag=True, help="Pass over tasks that can't run locally.")
-@click.option("--max-parallel", default=4, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--max-parallel",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Tasks that run here at one time.",
+)
 @session_options
 @workspace_options
 @json_option
@@ -178,7 +184,13 @@ def _run_there(
 @click.command()
 @table_option(is_required=True)
 @click.option("--volume-path", metavar="DIR", help="Folder of YAML files to keep loaded.")
-@click.option("--check-interval-seconds", default=60.0, show_default=True, type=click.FloatRange(0))
+@click.option(
+    "--check-interval-seconds",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Time between two passes.",
+)
 @click.option("--max-iterations", type=click.IntRange(1), help="Passes to make; no end without.")
 @session_options
 @workspace_options

@@ -88,7 +88,12 @@ def export(
 @table_option(is_required=False)
 @click.option("--yaml", "path", type=click.Path(path_type=Path), help="Draw what a file holds.")
 @click.option(
-    "--format", "shape", default="text", type=click.Choice(["text", "mermaid"]), show_default=True
+    "--format",
+    "shape",
+    default="text",
+    type=click.Choice(["text", "mermaid"]),
+    show_default=True,
+    help="Lines of text, or a Mermaid flowchart.",
 )
 @session_options
 @json_option
