@@ -173,15 +173,18 @@ def test_an_older_table_is_upgraded_in_place(
     manager: MetadataManager, tmp_path: Path, spark: SparkSession
 ) -> None:
     name = manager.control_table
-    spark.sql(f"CREATE TABLE {name} ({OLD_COLUMNS}) USING delta")
-    spark.sql(f"INSERT INTO {name} VALUES ('a', 'm', 'sql', 1, '{{}}', NULL, '{{}}', true)")
+    spark.sql(f"CREATE TABLE {name} ({OLD_COLUMNS}, note STRING) USING delta")
+    spark.sql(f"INSERT INTO {name} VALUES ('a', 'm', 'sql', 1, '{{}}', NULL, '{{}}', true, 'x')")
     assert active(manager) == ["m/a"]
     in_threads(*[manager.ensure_exists] * 3)
     manager.ensure_exists()
-    assert spark.table(name).columns == [*SOURCE_COLUMNS, MODULE_COLUMN, *AUDIT_COLUMNS]
+    added = [MODULE_COLUMN, *AUDIT_COLUMNS]
+    assert spark.table(name).columns == [*SOURCE_COLUMNS, "note", *added]
     assert (manager.version(), active(manager)) == (2, ["m/a"])
     manager.load_yaml(write(tmp_path, "n", "b"))
-    assert active(manager) == ["m/a", "n/b"]
+    assert manager.deactivate("m") == 1
+    rows = spark.table(name).orderBy("source_id").select("source_id", "note", "is_active").collect()
+    assert [tuple(row) for row in rows] == [("a", "x", False), ("b", None, True)]
 
 
 def test_creation_at_once_makes_one_table(manager: MetadataManager) -> None:
