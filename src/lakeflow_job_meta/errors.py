@@ -98,3 +98,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     return f"Did you mean '{names[found[0]]}'?" if found else ""
+
+
+def module_unknown(name: str, known: Iterable[str], where: str = "") -> UsageError:
+    """Say that a module has no active source, and which modules do."""
+    names = sorted(known)
+    return UsageError(
+        "MODULE_UNKNOWN",
+        f"Module '{name}' has no active source",
+        where=where,
+        hint=nearest(name, names) or f"There are: {', '.join(names[:10]) or 'none'}.",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lakeflow_job_meta.errors import MetadataError, UsageError, nearest
+from lakeflow_job_meta.errors import MetadataError, module_unknown
 from lakeflow_job_meta.graph import dependencies, graph_faults
 from lakeflow_job_meta.sources import Source
 
@@ -22,11 +22,7 @@ def modules_of(sources: Iterable[Source], module: str | None = None) -> dict[str
         if source.is_active:
             found.setdefault(source.module_name, []).append(source)
     if module is not None and module not in found:
-        raise UsageError(
-            "MODULE_UNKNOWN",
-            f"Module '{module}' has no active source",
-            hint=nearest(module, found) or f"There are: {', '.join(sorted(found)[:10]) or 'none'}.",
-        )
+        raise module_unknown(module, found)
     chosen = {name: found[name] for name in sorted(found) if module in (None, name)}
     faults = [fault for each in chosen.values() for fault in graph_faults(each)]
     if faults:

@@ -53,7 +53,10 @@ class JobTable:
         self._spark = spark
 
     def ensure_exists(self) -> None:
-        """Create the table unless it is there."""
+        """Create the table unless it is there; several may try at once."""
+        again_on_conflict(self._ensure)
+
+    def _ensure(self) -> None:
         if not self._spark.catalog.tableExists(self.name):
             self._spark.sql(f"CREATE TABLE IF NOT EXISTS {self.name} ({_COLUMNS}) USING DELTA")
 

@@ -12,7 +12,6 @@ import time
 import uuid
 
 from delta.tables import DeltaTable
-from pyspark.errors import AnalysisException
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
@@ -47,17 +46,15 @@ class Lease:
         self._renewed: float | None = None
 
     def ensure_exists(self) -> None:
-        """Create the table with its one row, unless it is there; two may try at once."""
-        if self._spark.catalog.tableExists(self._table):
-            return
-        try:
+        """Create the table with its one row, unless it is there; several may try at once."""
+        again_on_conflict(self._ensure)
+
+    def _ensure(self) -> None:
+        if not self._spark.catalog.tableExists(self._table):
             self._spark.sql(
                 f"CREATE TABLE {self._table} USING DELTA AS SELECT 'monitor' AS name, "
                 f"CAST(NULL AS STRING) AS holder, {_EPOCH} AS expires_at"
             )
-        except AnalysisException:
-            if not self._spark.catalog.tableExists(self._table):
-                raise
 
     def take(self) -> bool:
         """Take or renew the lease; False while another monitor holds it."""

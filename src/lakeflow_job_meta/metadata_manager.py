@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from lakeflow_job_meta.checks import metadata_faults, path_faults, read_files
 from lakeflow_job_meta.control_table import ControlTable
-from lakeflow_job_meta.errors import Fault, MetadataError, UsageError, nearest
+from lakeflow_job_meta.errors import Fault, MetadataError, UsageError, module_unknown
 from lakeflow_job_meta.export import sources_as_yaml
 from lakeflow_job_meta.load_plan import (
     Change,
@@ -171,13 +171,7 @@ class MetadataManager:
         """
         sources = self.get_sources(module)
         if not sources:
-            known = self.get_all_modules()
-            raise UsageError(
-                "MODULE_UNKNOWN",
-                f"Module '{module}' has no active source",
-                where=self.control_table,
-                hint=nearest(module, known) or f"It has: {', '.join(known[:10]) or 'none'}.",
-            )
+            raise module_unknown(module, self.get_all_modules(), self.control_table)
         _refuse(metadata_faults(sources))
         return sources
 

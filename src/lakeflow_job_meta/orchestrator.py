@@ -25,8 +25,7 @@ from lakeflow_job_meta.errors import (
     Fault,
     JobMetaError,
     MetadataError,
-    UsageError,
-    nearest,
+    module_unknown,
 )
 from lakeflow_job_meta.job_table import JobTable, TrackedJob
 from lakeflow_job_meta.metadata_manager import Metadata, MetadataManager
@@ -175,21 +174,14 @@ class JobOrchestrator:
         plan, tracked = self._plan(module_name)
         step = next((each for each in plan.steps if each.module_name == module_name), None)
         if step is None or step.action is Action.ORPHANED:
-            raise self._unknown(module_name)
+            known = self.metadata.get_all_modules()
+            raise module_unknown(module_name, known, self.control_table)
         if step.action is Action.INVALID:
             raise MetadataError(step.faults)
         job = self._deploy(step, tracked.get(module_name))
         self._jobs.write([job] if job else [])
         job_id = job.job_id if job else step.job_id
         return job_id or 0
-
-    def _unknown(self, module_name: str) -> UsageError:
-        known = self.metadata.get_all_modules()
-        return UsageError(
-            "MODULE_UNKNOWN",
-            f"Module '{module_name}' has no active source in {self.control_table}",
-            hint=nearest(module_name, known) or "See: lakeflow-job-meta validate --json",
-        )
 
     def run_module(self, module_name: str) -> ModuleResult:
         """Bring the job of one module in step, and start a run.

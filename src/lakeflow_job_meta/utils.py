@@ -11,6 +11,9 @@ from typing import Any
 from lakeflow_job_meta.errors import UsageError
 
 MAX_TASK_KEY = 100
+MAX_NAME = 240
+"""Characters of a table's name, with room for `_jobs` below the 255 of Unity Catalog."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _NAME_PART = re.compile(r"`((?:[^`]|``)+)`|([A-Za-z_][A-Za-z0-9_\-]*)")
 
@@ -65,7 +68,7 @@ def split_table_name(name: str) -> tuple[str, ...]:
         if name[position] != ".":
             raise _bad_name(name)
         position += 1
-    if len(parts) > 3:
+    if len(parts) > 3 or max(map(len, parts)) > MAX_NAME:
         raise _bad_name(name)
     return tuple(parts)
 
@@ -89,6 +92,6 @@ def quoted(parts: Iterable[str]) -> str:
 def _bad_name(name: str) -> UsageError:
     return UsageError(
         "TABLE_NAME_INVALID",
-        f"Not a table name: {name!r}",
+        f"Not a table name: {name[:80]!r}",
         hint="Write catalog.schema.table; put a part with other characters in backticks.",
     )

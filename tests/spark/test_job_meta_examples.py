@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from headwater.dev.minilake import minilake
+from job_meta_support import client_of, needs_minilake
 from lakeflow_job_meta import MetadataManager
 from lakeflow_job_meta.local.results import RunResult
 from lakeflow_job_meta.local.runner import run_module
@@ -134,21 +136,40 @@ def test_a_missed_threshold_and_an_old_table_are_told(examples: Examples) -> Non
     assert examples.check("orders_quality")[-1] == "FAIL"
 
 
-def test_orchestrator_notebook_loads_the_metadata(examples: Examples) -> None:
+def orchestrate(spark: SparkSession, **parameters: str) -> None:
+    """Run the orchestrator notebook twice."""
     config = {
         "task_type": "notebook",
         "notebook_path": "orchestrator_example",
-        "base_parameters": {"metadata_path": str(METADATA), "control_table": CONTROL},
+        "base_parameters": {
+            "metadata_path": str(METADATA),
+            "control_table": CONTROL,
+            **parameters,
+        },
     }
     source = Source("orchestrate", "start", "notebook", 1, transformation_config=config)
+    left_out = "not done locally: %pip in orchestrator_example.ipynb:cell 2"
     for _ in range(2):
-        result = run_module([source], control_table=CONTROL, spark=examples.spark, root=EXAMPLES)
-        assert (
-            result.results[0].message
-            == "not done locally: %pip in orchestrator_example.ipynb:cell 2"
-        )
-        assert result.succeeded
+        [result] = run_module([source], control_table=CONTROL, spark=spark, root=EXAMPLES).results
+        assert (result.state, result.message) == ("SUCCESS", left_out)
+
+
+def test_orchestrator_notebook_loads_the_metadata(examples: Examples) -> None:
+    orchestrate(examples.spark)
     assert examples.manager.get_all_modules() == ["orders", "orders_watch"]
+
+
+@pytest.mark.servers
+@needs_minilake
+def test_orchestrator_notebook_makes_the_jobs_once(
+    examples: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with minilake(tmp_path) as server:
+        monkeypatch.setenv("DATABRICKS_HOST", server.host)
+        monkeypatch.setenv("DATABRICKS_TOKEN", "none")
+        orchestrate(examples.spark, apply="yes")
+        jobs = [each.settings for each in client_of(server.host).jobs.list()]
+    assert sorted(each.name or "" for each in jobs if each) == ["orders", "orders_watch"]
 
 
 def test_query_in_the_metadata_is_the_one_in_the_file(examples: Examples) -> None:

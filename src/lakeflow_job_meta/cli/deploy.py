@@ -137,7 +137,6 @@ def _run_here(
     as_json: bool,
 ) -> None:
     from lakeflow_job_meta.cli.render import print_json, print_run, print_task
-    from lakeflow_job_meta.graph_views import modules_of
     from lakeflow_job_meta.local.runner import run_module
     from lakeflow_job_meta.metadata_manager import MetadataManager
 
@@ -147,7 +146,7 @@ def _run_here(
         if path:
             manager.load_yaml(str(path))
         done = run_module(
-            modules_of(manager.get_sources(module), module)[module],
+            manager.module_sources(module),
             control_table=control_table,
             spark=spark,
             root=root,
