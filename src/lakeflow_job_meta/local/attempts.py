@@ -18,7 +18,7 @@ from lakeflow_job_meta.local.results import FAILED, SUCCESS, TIMEDOUT, Outcome, 
 from lakeflow_job_meta.sources import Source
 from lakeflow_job_meta.utils import task_key
 
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 5.0
 """How long a cancelled attempt has to end; after that it is left to itself."""
 
 _CANCEL_AGAIN_SECONDS = 0.2

@@ -1,0 +1,242 @@
+"""What tasks run on local Spark: SQL, notebooks, scripts, loops, pipelines."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness import Project
+from job_meta_bench import HEADER, Bench, bench, notebook, one, script, source
+
+__all__ = ["bench"]
+
+HOSTILE = "x'; DROP TABLE t; --\"`\\"
+
+
+def test_parameters_are_bound_and_never_pasted(bench: Bench) -> None:
+    bench.sql("CREATE TABLE SCHEMA.t (v STRING)")
+    text = """
+        INSERT INTO IDENTIFIER(:catalog || '.' || :schema || '.t') VALUES (:v), ({{ v }});
+        SELECT * FROM IDENTIFIER(:schema || '.t') WHERE v = :v AND ':v' <> v
+    """
+    parameters = {"catalog": "main", "schema": bench.schema, "v": HOSTILE, "unused": "1"}
+    result = one(bench.run(bench.query("insert", 1, text, parameters=parameters)))
+    assert (result.state, result.rows, result.message) == ("SUCCESS", 2, "")
+    assert bench.sql("SELECT * FROM SCHEMA.t") == [(HOSTILE,), (HOSTILE,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("SELECT 1; SELECT :treshold", "PARAMETER_MISSING"),
+        ("SELECT '{{ threshold }}'", "PARAMETER_IN_STRING"),
+        (" -- nothing", "SQL_EMPTY"),
+    ],
+)
+def test_sql_with_a_fault_does_not_begin(bench: Bench, text: str, code: str) -> None:
+    query = bench.query("q", 1, text, parameters={"threshold": "5"})
+    result = one(bench.run(query))
+    assert result.state == "FAILED"
+    assert result.message.startswith(f"[{code}]")
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("SELECT 1 AS a, 2 AS a WHERE false", 0),
+        ("SELECT * FROM range(3)", 3),
+        ("INSERT INTO SCHEMA.t VALUES (1)", None),
+        (
+            "MERGE INTO SCHEMA.t USING (SELECT 2 AS x) s ON s.x = t.x "
+            "WHEN NOT MATCHED THEN INSERT *",
+            1,
+        ),
+        ("SELECT 1; UPDATE SCHEMA.t SET x = 3 WHERE x = 0", 1),
+        ("SET spark.sql.ansi.enabled", 1),
+    ],
+)
+def test_rows_are_told_where_something_says_so(bench: Bench, text: str, rows: int | None) -> None:
+    bench.sql("CREATE TABLE SCHEMA.t AS SELECT 0 AS x")
+    result = one(bench.run(bench.query("q", 1, text)))
+    assert (result.message, result.rows) == ("", rows)
+
+
+def test_tasks_share_tables_but_no_temporary_views(bench: Bench) -> None:
+    states = bench.states(
+        bench.query("make", 1, "CREATE TEMP VIEW mine AS SELECT 1; SELECT * FROM mine"),
+        bench.query("read", 2, "SELECT * FROM mine"),
+    )
+    assert states == {"make": "SUCCESS", "read": "FAILED"}
+
+
+EVERYTHING = (
+    HEADER
+    + """\
+# MAGIC %md
+# MAGIC # All that a notebook may hold
+
+# COMMAND ----------
+
+# MAGIC %pip install nothing
+
+# COMMAND ----------
+
+# MAGIC %run ./shared/setup $greeting="from run"
+
+# COMMAND ----------
+
+dbutils.widgets.text("day", "default")
+dbutils.widgets.dropdown("kind", "a", ["a", "b"])
+assert (dbutils.widgets.get("day"), dbutils.widgets.get("kind")) == ("it's", "a")
+assert dbutils.widgets.getArgument("nothing", "else") == "else"
+assert dbutils.widgets.getAll()["source_id"] == "everything"
+assert dbutils.widgets.get("control_table") == "main.ops.control"
+assert told == "from run"
+
+# COMMAND ----------
+
+# MAGIC %sql
+# MAGIC CREATE OR REPLACE TABLE SCHEMA.t (day STRING);
+# MAGIC INSERT INTO SCHEMA.t VALUES (:day);
+# MAGIC SELECT * FROM SCHEMA.t
+
+# COMMAND ----------
+
+# MAGIC %python
+# MAGIC assert [row.day for row in _sqldf.collect()] == ["it's"]
+# MAGIC display(_sqldf)
+
+# COMMAND ----------
+
+dbutils.fs.put("/Volumes/main/a/b/one.txt", "hello", True)
+assert dbutils.fs.head("dbfs:/Volumes/main/a/b/one.txt") == "hello"
+assert [each.name for each in dbutils.fs.ls("/Volumes/main/a/b")] == ["one.txt"]
+assert dbutils.notebook.run("shared/child", 60, {"n": 20}) == "21"
+try:
+    dbutils.notebook.exit("done")
+except Exception:
+    raise AssertionError("exit is no error")
+
+# COMMAND ----------
+
+raise AssertionError("nothing runs after exit")
+"""
+)
+
+
+def test_notebook_with_everything_runs_twice(bench: Bench) -> None:
+    bench.write("everything.py", EVERYTHING)
+    setup = HEADER + 'dbutils.widgets.text("greeting", "")\ntold = dbutils.widgets.get("greeting")'
+    bench.write("shared/setup.py", setup)
+    child = "dbutils.notebook.exit(int(dbutils.widgets.get('n')) + 1)"
+    cell = {"cell_type": "code", "source": child, "metadata": {}, "outputs": []}
+    bench.write("shared/child.ipynb", json.dumps({"cells": [cell], "nbformat": 4}))
+    for _ in range(2):
+        result = one(bench.run(notebook("everything", base_parameters={"day": "it's"})))
+        assert result.message == "not done locally: %pip in everything.py:cell 2"
+        assert result.state == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("x = 1\nraise ValueError('Erika')", "[TASK_FAILED] ValueError (n.py:cell 2:6)"),
+        ("x = 1\ny = undefined", "name 'undefined' is not defined (n.py:cell 2:6)"),
+        ("x = (1\n", "[TASK_FAILED] SyntaxError: '(' was never closed (n.py:cell 2:5)"),
+        ("spark.sql('SELECT cast(\"Erika\" AS INT)').collect()", "[CAST_INVALID_INPUT]"),
+        ("# MAGIC %sql\n# MAGIC SELECT 1;\n# MAGIC SELECT gone", "`gone` (n.py:cell 2:7)"),
+        ("dbutils.widgets.get('Erika')", "[WIDGET_UNKNOWN]"),
+        ("dbutils.fs.ls('../..')", "[PATH_OUTSIDE_ROOT]"),
+        ("# MAGIC %run ./gone", "[FILE_NOT_FOUND]"),
+        ("# MAGIC %run ./n", "[NOTEBOOKS_NESTED]"),
+        ("from helper import fail\nfail()", "KeyError (helper.py:2)"),
+    ],
+)
+def test_error_in_a_cell_names_cell_and_line_but_no_values(
+    bench: Bench, cell: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(bench.folder))
+    bench.write("helper.py", "def fail():\n    raise KeyError('Erika')\n")
+    bench.write("n.py", f"{HEADER}x = 0\n\n# COMMAND ----------\n{cell}")
+    result = one(bench.run(notebook("n")))
+    assert result.state == "FAILED"
+    assert message in result.message
+    if "WIDGET" not in message:
+        assert "Erika" not in result.message
+
+
+def test_script_gets_arguments_and_session(bench: Bench) -> None:
+    bench.write(
+        "job.py",
+        "import sys\n"
+        "if __name__ == '__main__':\n"
+        "    frame = spark.createDataFrame([sys.argv[1:]], 'a STRING, b STRING')\n"
+        "    frame.writeTo('SCHEMA.t').create()\n"
+        "    sys.exit(0)\n",
+    )
+    result = one(bench.run(script("job", parameters=["it's", "--b={{task.name}}"])))
+    assert (result.state, result.message) == ("SUCCESS", "")
+    assert bench.sql("SELECT * FROM SCHEMA.t") == [("it's", "--b=job")]
+
+
+def test_script_fails_by_status_and_by_error(bench: Bench) -> None:
+    bench.write("status.py", "import sys\nsys.exit('Erika')")
+    bench.write("error.py", "\n\n1 / 0")
+    by_error, by_status = bench.run(script("status"), script("error")).results
+    assert by_status.message.startswith("[SCRIPT_EXIT]")
+    assert "Erika" not in by_status.message
+    assert by_error.message == "[TASK_FAILED] ZeroDivisionError (error.py:3)"
+
+
+def test_loop_runs_its_task_for_each_input(bench: Bench) -> None:
+    bench.write(
+        "list.py", HEADER + "dbutils.jobs.taskValues.set('days', [{'d': \"a'\"}, {'d': 'b'}])"
+    )
+    bench.sql("CREATE TABLE SCHEMA.t (d STRING)")
+    nested = bench.query(
+        "x", 1, "INSERT INTO SCHEMA.t VALUES (:d); SELECT :d", parameters={"d": "{{input.d}}"}
+    ).transformation_config
+    loop = {
+        "task_type": "for_each",
+        "inputs": "{{tasks.list.values.days}}",
+        "concurrency": 2,
+        "task": nested,
+    }
+    result = bench.run(notebook("list"), source("loop", 2, loop))
+    assert [each.state for each in result.results] == ["SUCCESS", "SUCCESS"]
+    assert result.results[1].rows == 2
+    assert sorted(bench.sql("SELECT * FROM SCHEMA.t")) == [("a'",), ("b",)]
+
+
+def test_loop_with_a_failure_runs_the_rest(bench: Bench) -> None:
+    bench.sql("CREATE TABLE SCHEMA.t (d INT)")
+    text = "INSERT INTO SCHEMA.t SELECT CAST(:d AS INT)"
+    nested = bench.query("x", 1, text, parameters={"d": "{{input}}"}).transformation_config
+    loop = {"task_type": "for_each", "inputs": [1, "x", 3], "task": nested}
+    result = one(bench.run(source("loop", 1, loop)))
+    assert result.state == "FAILED"
+    assert "1 of 3 iterations failed" in result.message
+    assert sorted(bench.sql("SELECT * FROM SCHEMA.t")) == [(1,), (3,)]
+
+
+def test_pipeline_runs_through_headwater(bench: Bench, project: Project) -> None:
+    project.write("""
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view
+        def numbers():
+            return spark.range(3)
+    """)
+    bench.folder = project.folder
+    pipeline = {"task_type": "pipeline", "pipeline_id": "${resources.pipelines.flow.id}"}
+    result = bench.run(
+        source("update", 1, {**pipeline, "full_refresh": True}),
+        bench.query("read", 2, f"SELECT * FROM main.{project.schema}.numbers"),
+        source("other", 1, {**pipeline, "pipeline_id": "flo"}),
+    )
+    other, update, read = result.results
+    assert (update.message, read.state) == ("", "UPSTREAM_FAILED")
+    assert other.message.startswith("[PIPELINE_UNKNOWN]")
+    assert "'flow'" in other.message
+    assert project.values("SELECT count(*) FROM SCHEMA.numbers") == [3]
