@@ -74,3 +74,14 @@ def test_rules_are_counted_in_the_pass_that_writes(
     flow = project.run().flows[0]
     assert (flow.rows_in, flow.rows_written) == (10_000, 5_000)
     assert 10_000 <= records_read(spark) - before < 12_000
+
+
+def test_sql_takes_parameters(spark: SparkSession) -> None:
+    """Delta's parser loses them, unless a setting of the session has Spark bind them later."""
+    given = {"name": "main.default.bound", "text": "it's"}
+    spark.sql("CREATE TABLE IDENTIFIER(:name) (x STRING) USING DELTA", given)
+    spark.sql("INSERT INTO IDENTIFIER(:name) VALUES (:text)", given)
+    spark.sql("UPDATE main.default.bound SET x = :text || '!' WHERE x = :text", given)
+    assert spark.sql("SELECT x FROM IDENTIFIER(:name)", given).first() == ("it's!",)
+    assert spark.newSession().sql("SELECT :text AS x", given).first() == ("it's",)
+    spark.sql("DROP TABLE main.default.bound")

@@ -78,14 +78,10 @@ class Examples:
 
 @pytest.fixture
 def examples(spark: SparkSession, tmp_path: Path) -> Iterator[Examples]:
-    late = "spark.sql.legacy.parameterSubstitution.constantsOnly"
-    before = spark.conf.get(late)
-    spark.conf.set(late, "true")  # Delta's parser loses parameters that are bound while parsing
     spark.sql("CREATE SCHEMA ops_examples")
     yield Examples(spark, tmp_path)
     for schema in SCHEMAS:
         spark.sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-    spark.conf.set(late, before or "false")
 
 
 DAILY = "SELECT string(order_date), country, orders, customers, amount FROM main.gold.daily_orders"

@@ -112,6 +112,8 @@ def _defaults(
         "spark.sql.sources.default": "delta",
         "spark.sql.warehouse.dir": (state / "warehouse").absolute().as_uri(),
         "spark.sql.session.timeZone": "UTC",
+        # Delta's parser (4.4) loses parameters that Spark 4.2 binds while it parses
+        "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
         "spark.sql.streaming.numRecentProgressUpdates": "10000",
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.scheduler.mode": "FAIR",

@@ -152,6 +152,7 @@ def _run_here(
             root=root,
             skip_unsupported=skip_unsupported,
             max_parallel=max_parallel,
+            target=target,
             on_result=None if as_json else print_task,
         )
     print_json(asdict(done)) if as_json else print_run(done)

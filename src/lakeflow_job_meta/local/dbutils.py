@@ -175,11 +175,11 @@ class Jobs:
 
 
 class Secrets:
-    """Secrets, from environment variables `LAKEFLOW_SECRET_<SCOPE>_<KEY>`."""
+    """Secrets, from environment variables `HEADWATER_SECRET_<SCOPE>_<KEY>`, as in pipelines."""
 
     def get(self, scope: str, key: str) -> str:
         """Give a secret's value."""
-        variable = re.sub(r"[^A-Z0-9]", "_", f"LAKEFLOW_SECRET_{scope}_{key}".upper())
+        variable = re.sub(r"[^A-Z0-9]", "_", f"HEADWATER_SECRET_{scope}_{key}".upper())
         value = os.environ.get(variable)
         if value is None:
             raise JobMetaError(

@@ -87,7 +87,6 @@ def local_session(
             read_settings(),
             state=store.root,
             catalogs=sorted(names - {"spark_catalog"}),
-            configuration={BIND_LATE: "true"},
             jvm_options=QUICK_START,
         ) as spark:
             register_all(spark, store)
