@@ -9,7 +9,9 @@ import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
+from faulty_server import FaultyServer, faulty_server
 from harness import Project
+from headwater.dev.minilake import Minilake, minilake
 from headwater.engine.session import QUICK_START, spark_session
 from headwater.settings import Settings, read_settings
 
@@ -52,3 +54,28 @@ def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def project(spark: SparkSession, tmp_path: Path) -> Project:
     """An empty pipeline in a bundle of its own."""
     return Project(spark, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def workspace_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minilake]:
+    """The emulated workspace of a test process."""
+    with minilake(tmp_path_factory.mktemp("minilake")) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(workspace_server: Minilake) -> Iterator[FaultyServer]:
+    """A proxy before the emulated workspace, which is empty."""
+    workspace_server.reset()
+    with faulty_server(workspace_server.host) as running:
+        yield running
+
+
+@pytest.fixture
+def control_table(spark: SparkSession, tmp_path: Path) -> Iterator[str]:
+    """The name of a control table that does not exist yet, and is dropped with what it brought."""
+    spark.sql("CREATE SCHEMA IF NOT EXISTS main.ops")
+    name = f"main.ops.t_{tmp_path.name}"
+    yield name
+    for suffix in ("", "_jobs", "_lease"):
+        spark.sql(f"DROP TABLE IF EXISTS {name}{suffix}")

@@ -6,32 +6,17 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from command import environment, refused
-from faulty_server import FaultyServer, faulty_server
-from headwater.dev.minilake import Minilake, minilake
+from faulty_server import FaultyServer
 from job_meta_support import client_of, needs_minilake, notebook, sql_query, yaml_of
 
 COMMAND = str(Path(sys.executable).with_name("lakeflow-job-meta"))
 TABLE = ("--control-table", "main.ops.control")
 TOKEN = "token-that-nobody-may-see"  # noqa: S105 - of nothing
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minilake]:
-    with minilake(tmp_path_factory.mktemp("minilake")) as running:
-        yield running
-
-
-@pytest.fixture
-def proxy(server: Minilake) -> Iterator[FaultyServer]:
-    server.reset()
-    with faulty_server(server.host) as running:
-        yield running
 
 
 def variables(proxy: FaultyServer | None) -> dict[str, str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from databricks.sdk.errors import InvalidParameterValue, NotFound
 from databricks.sdk.service.jobs import JobSettings
 
-from faulty_server import FaultyServer, faulty_server
-from headwater.dev.minilake import Minilake, minilake
+from faulty_server import FaultyServer
+from headwater.dev.minilake import Minilake
 from job_meta_support import client_of, needs_minilake
 from lakeflow_job_meta.constants import TAG
 from lakeflow_job_meta.definitions import SavedQuery
@@ -24,21 +22,8 @@ QUERIES = "/api/2.0/sql/queries"
 QUERY = SavedQuery("s", "lakeflow_job_meta k s", "SELECT 1", "w")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minilake]:
-    with minilake(tmp_path_factory.mktemp("workspace")) as running:
-        yield running
-
-
 @pytest.fixture
-def proxy(server: Minilake) -> Iterator[FaultyServer]:
-    server.reset()
-    with faulty_server(server.host) as running:
-        yield running
-
-
-@pytest.fixture
-def workspace(server: Minilake, proxy: FaultyServer) -> Workspace:
+def workspace(proxy: FaultyServer) -> Workspace:
     return Workspace(client_of(proxy.endpoint, 2), retry_seconds=30)
 
 
@@ -62,7 +47,7 @@ def test_create_is_refused_at_once_for_good(workspace: Workspace, proxy: FaultyS
     assert proxy.calls["POST /api/2.2/jobs/reset"] == 1
 
 
-def test_api_that_stays_away_is_named(server: Minilake, proxy: FaultyServer) -> None:
+def test_api_that_stays_away_is_named(proxy: FaultyServer) -> None:
     proxy.is_down = True
     with pytest.raises(DeploymentError) as raised:
         Workspace(client_of(proxy.endpoint, 2), retry_seconds=2).list_jobs()
@@ -96,8 +81,8 @@ def test_delete_is_done_when_its_answer_was_lost(workspace: Workspace, proxy: Fa
     assert workspace.list_jobs() == []
 
 
-def test_delete_refuses_a_job_of_others(workspace: Workspace, server: Minilake) -> None:
-    foreign = client_of(server.host).jobs.create(name="mine", tasks=[]).job_id or 0
+def test_delete_refuses_a_job_of_others(workspace: Workspace, workspace_server: Minilake) -> None:
+    foreign = client_of(workspace_server.host).jobs.create(name="mine", tasks=[]).job_id or 0
     with pytest.raises(DeploymentError) as raised:
         workspace.delete_job(foreign, KEY)
     assert raised.value.code == "JOB_NOT_OURS"
@@ -111,7 +96,9 @@ def test_saved_query_is_made_once(workspace: Workspace, proxy: FaultyServer, kin
     assert workspace.create_query(QUERY, KEY) == made
 
 
-def test_saved_query_of_others_is_not_taken(workspace: Workspace, server: Minilake) -> None:
+def test_saved_query_of_others_is_not_taken(
+    workspace: Workspace, workspace_server: Minilake
+) -> None:
     workspace.create_query(QUERY, "another key")
     with pytest.raises(DeploymentError) as raised:
         workspace.create_query(QUERY, KEY)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from headwater.dev.minilake import minilake
+from faulty_server import FaultyServer
 from job_meta_support import client_of, needs_minilake
 from lakeflow_job_meta import MetadataManager
 from lakeflow_job_meta.local.results import RunResult
@@ -156,15 +156,15 @@ def test_orchestrator_notebook_loads_the_metadata(examples: Examples) -> None:
 
 
 @pytest.mark.servers
+@pytest.mark.servers
 @needs_minilake
 def test_orchestrator_notebook_makes_the_jobs_once(
-    examples: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    examples: Examples, proxy: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with minilake(tmp_path) as server:
-        monkeypatch.setenv("DATABRICKS_HOST", server.host)
-        monkeypatch.setenv("DATABRICKS_TOKEN", "none")
-        orchestrate(examples.spark, apply="yes")
-        jobs = [each.settings for each in client_of(server.host).jobs.list()]
+    monkeypatch.setenv("DATABRICKS_HOST", proxy.endpoint)
+    monkeypatch.setenv("DATABRICKS_TOKEN", "none")
+    orchestrate(examples.spark, apply="yes")
+    jobs = [each.settings for each in client_of(proxy.endpoint).jobs.list()]
     assert sorted(each.name or "" for each in jobs if each) == ["orders", "orders_watch"]
 
 

@@ -6,15 +6,13 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
-from faulty_server import FaultyServer, faulty_server
-from headwater.dev.minilake import Minilake, minilake
+from faulty_server import FaultyServer
 from job_meta_support import client_of, needs_minilake, notebook, yaml_of
 from lakeflow_job_meta.errors import LeaseLost, UsageError
 from lakeflow_job_meta.lease import Lease
@@ -22,12 +20,6 @@ from lakeflow_job_meta.main import read_arguments, watch
 from lakeflow_job_meta.monitor import MetadataMonitor, PassResult
 
 pytestmark = [pytest.mark.servers, needs_minilake]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minilake]:
-    with minilake(tmp_path_factory.mktemp("minilake")) as running:
-        yield running
 
 
 class Site:
@@ -55,16 +47,8 @@ class Site:
 
 
 @pytest.fixture
-def site(
-    spark: SparkSession, server: Minilake, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Site]:
-    server.reset()
-    spark.sql("CREATE SCHEMA IF NOT EXISTS main.ops")
-    table = f"main.ops.t{abs(hash(request.node.name))}"
-    with faulty_server(server.host) as proxy:
-        yield Site(spark, proxy, tmp_path, table)
-    for suffix in ("", "_jobs", "_lease"):
-        spark.sql(f"DROP TABLE IF EXISTS {table}{suffix}")
+def site(spark: SparkSession, proxy: FaultyServer, tmp_path: Path, control_table: str) -> Site:
+    return Site(spark, proxy, tmp_path, control_table)
 
 
 def passed(monitor: MetadataMonitor) -> PassResult:

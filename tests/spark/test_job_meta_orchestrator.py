@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.jobs import JobSettings
 from pyspark.sql import SparkSession
 
-from faulty_server import FaultyServer, faulty_server
-from headwater.dev.minilake import Minilake, minilake
+from faulty_server import FaultyServer
 from job_meta_support import client_of, needs_minilake, notebook, sql_query, yaml_of
 from lakeflow_job_meta.errors import DeploymentError, MetadataError, UsageError
 from lakeflow_job_meta.job_table import JobTable
@@ -23,12 +21,6 @@ pytestmark = [pytest.mark.servers, needs_minilake]
 
 WRITES = ("POST /api/2.2/jobs/create", "POST /api/2.2/jobs/reset", "POST /api/2.2/jobs/delete")
 QUERIES = "/api/2.0/sql/queries"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minilake]:
-    with minilake(tmp_path_factory.mktemp("minilake")) as running:
-        yield running
 
 
 class Work:
@@ -61,16 +53,8 @@ class Work:
 
 
 @pytest.fixture
-def work(
-    spark: SparkSession, server: Minilake, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Work]:
-    server.reset()
-    spark.sql("CREATE SCHEMA IF NOT EXISTS main.ops")
-    table = f"main.ops.t{abs(hash(request.node.name))}"
-    with faulty_server(server.host) as proxy:
-        yield Work(spark, proxy, tmp_path, table)
-    for suffix in ("", "_jobs", "_lease"):
-        spark.sql(f"DROP TABLE IF EXISTS {table}{suffix}")
+def work(spark: SparkSession, proxy: FaultyServer, tmp_path: Path, control_table: str) -> Work:
+    return Work(spark, proxy, tmp_path, control_table)
 
 
 def results(orchestrator: JobOrchestrator) -> dict[str, str]:
