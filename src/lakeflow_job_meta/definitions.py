@@ -17,9 +17,13 @@ from lakeflow_job_meta.task_builders import (
     as_text,
     build_task,
     module_config_faults,
+    nested_key,
     source_faults,
 )
 from lakeflow_job_meta.utils import canonical_json, digest, split_table_name, task_key
+
+MAX_TAGS = 22
+"""Tags that a module may add; a job can have 25, and three are ours."""
 
 MAX_TASKS = 1_000
 """Tasks that a job can have. Source: Databricks, resource limits of Lakeflow Jobs."""
@@ -39,6 +43,16 @@ class SavedQuery:
     query_text: str
     warehouse_id: str
     parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A digest of all of it: eight digits for the parameters, then those for the rest."""
+        rest = {**vars(self), "parameters": None}
+        return digest(repr(self.parameters), 8) + digest(canonical_json(rest))
+
+    def has_parameters_of(self, other: str) -> bool:
+        """Tell whether what a digest was made of had the same parameters."""
+        return self.digest[:8] == other[:8]
 
 
 @dataclass(frozen=True)
@@ -62,12 +76,17 @@ class JobDefinition:
 
 def job_key(control_table: str, module_name: str) -> str:
     """Name the job of a module: a digest, since a tag can't hold any text."""
-    return digest("\0".join([*split_table_name(control_table), module_name]), 32)
+    return digest("\0".join([*_table_parts(control_table), module_name]), 32)
 
 
 def table_key(control_table: str) -> str:
     """Name a control table in a tag."""
-    return digest("\0".join(split_table_name(control_table)), 32)
+    return digest("\0".join(_table_parts(control_table)), 32)
+
+
+def _table_parts(control_table: str) -> list[str]:
+    """Split a table's name, whose case means nothing."""
+    return [part.lower() for part in split_table_name(control_table)]
 
 
 def module_faults(sources: Sequence[Source]) -> list[Fault]:
@@ -76,12 +95,27 @@ def module_faults(sources: Sequence[Source]) -> list[Fault]:
     faults += _settings_faults(sources)
     if faults:
         return faults
-    faults = graph_faults(sources) + _compute_faults(sources)
+    faults = graph_faults(sources) + _compute_faults(sources) + _key_faults(sources)
     if len(sources) > MAX_TASKS:
         module = sources[0].module_name
         said = f"Module '{module}' has {len(sources)} tasks; a job can have {MAX_TASKS}"
         faults.append(sources[0].fault("TASKS_TOO_MANY", said, "Split the module."))
     return faults or _unknown_faults(sources)
+
+
+def _key_faults(sources: Iterable[Source]) -> list[Fault]:
+    """Find tasks of one key: that of a loop's nested task may be another source's."""
+    seen: set[str] = set()
+    faults = []
+    for source in sources:
+        keys = {task_key(source.source_id)}
+        if source.transformation_config["task_type"] == "for_each":
+            keys.add(nested_key(source.source_id))
+        if keys & seen:
+            said = f"The task key {min(keys & seen)} is another source's as well"
+            faults.append(source.fault("TASK_KEY_DUPLICATE", said, "Rename one of the sources."))
+        seen |= keys
+    return faults
 
 
 def _unknown_faults(sources: Sequence[Source]) -> list[Fault]:
@@ -123,7 +157,12 @@ def _settings_faults(sources: Sequence[Source]) -> list[Fault]:
                     "Give all sources of a module the same module_config, or NULL.",
                 )
             ]
-    return module_config_faults(given[0])
+    tags = given[0].module_config.get("tags") or {}
+    faults = module_config_faults(given[0])
+    if len(tags) > MAX_TAGS:
+        said = f"module_config.tags has {len(tags)} tags; a job has room for {MAX_TAGS}"
+        faults.append(given[0].fault("TAGS_TOO_MANY", said, "Leave some out."))
+    return faults
 
 
 def job_definition(
@@ -149,12 +188,12 @@ def job_definition(
 
 
 def _settings(sources: Sequence[Source], control_table: str, name: str) -> dict[str, Any]:
-    config = next((source.module_config for source in sources if source.module_config), {})
+    config = _module_config(sources)
     settings = {
         "max_concurrent_runs": 1,
         **config,
         "name": name,
-        "tags": {name: as_text(value) for name, value in config.get("tags", {}).items()},
+        "tags": {name: as_text(value) for name, value in (config.get("tags") or {}).items()},
         "tasks": _tasks(sources, control_table),
     }
     for plural, key, spec in _COMPUTE:
@@ -162,6 +201,11 @@ def _settings(sources: Sequence[Source], control_table: str, name: str) -> dict[
         if defined:
             settings[plural] = list(defined.values())
     return settings
+
+
+def _module_config(sources: Iterable[Source]) -> dict[str, Any]:
+    given = next((source.module_config for source in sources if source.module_config), {})
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _tasks(sources: Sequence[Source], control_table: str) -> list[dict[str, Any]]:
@@ -192,7 +236,8 @@ def _saved_queries(sources: Iterable[Source], key: str) -> Iterable[SavedQuery]:
                 given["sql_query"],
                 given["warehouse_id"],
                 tuple(
-                    (name, as_text(value)) for name, value in given.get("parameters", {}).items()
+                    (name, as_text(value))
+                    for name, value in (given.get("parameters") or {}).items()
                 ),
             )
 
@@ -222,15 +267,14 @@ def _configs(source: Source) -> tuple[Mapping[str, Any], ...]:
 
 
 def _listed(config: Mapping[str, Any], plural: str, key: str) -> dict[str, dict[str, Any]]:
-    return {
-        each[key]: each for each in config.get(plural, ()) if isinstance(each, dict) and key in each
-    }
+    listed = [each for each in config.get(plural) or () if isinstance(each, dict)]
+    return {each[key]: each for each in listed if isinstance(each.get(key), str)}
 
 
 def _compute_faults(sources: Sequence[Source]) -> list[Fault]:
     """Find keys of environments and clusters that are nowhere defined, or in two ways."""
     faults = []
-    settings = next((source.module_config for source in sources if source.module_config), {})
+    settings = _module_config(sources)
     for plural, key, spec in _COMPUTE:
         first: dict[str, Any] = {
             name: each.get(_SPEC_FIELD[spec])

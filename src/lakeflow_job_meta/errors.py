@@ -93,6 +93,11 @@ class MetadataError(UsageError):
             super().__init__("METADATA_INVALID", f"{len(self.faults)} faults in the metadata")
 
 
+def shown(text: str) -> str:
+    """Write a name so that it stays on its line of a terminal, and changes nothing else there."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Give the closest of the `known` names as a sentence, or "" when none is close."""
     names = {each.lower(): each for each in known}

@@ -60,6 +60,28 @@ def _previous_group(sources: Iterable[Source]) -> Mapping[int | None, tuple[str,
     return {order: tuple(groups[previous]) for previous, order in pairwise(orders)}
 
 
+def _outcome_faults(sources: Sequence[Source]) -> list[Fault]:
+    """Find outcomes of tasks that have none, and tasks that are waited for twice."""
+    conditions = {
+        source.source_id
+        for source in sources
+        if source.transformation_config.get("task_type") == "condition"
+    }
+    faults = []
+    for source in sources:
+        named = [each.source_id for each in by_hand_of(source)]
+        for each in by_hand_of(source):
+            if each.outcome is not None and each.source_id not in conditions:
+                said = (
+                    f"depends_on asks for an outcome of '{each.source_id}', which is no condition"
+                )
+                faults.append(source.fault("OUTCOME_UNKNOWN", said, "Name its source id alone."))
+        for name in sorted({name for name in named if named.count(name) > 1}):
+            said = f"depends_on names '{name}' twice"
+            faults.append(source.fault("DEPENDENCY_DUPLICATE", said, "Name it once."))
+    return faults
+
+
 def graph_faults(sources: Sequence[Source]) -> list[Fault]:
     """Find dependencies on unknown sources, or else the first cycle, printed as a path."""
     known = {source.source_id for source in sources}
@@ -74,6 +96,7 @@ def graph_faults(sources: Sequence[Source]) -> list[Fault]:
         for each in by_hand_of(source)
         if each.source_id not in known
     ]
+    faults = faults or _outcome_faults(sources)
     if faults:
         return faults
     edges = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lakeflow_job_meta.errors import MetadataError, module_unknown
+from lakeflow_job_meta.errors import MetadataError, module_unknown, shown
 from lakeflow_job_meta.graph import dependencies, graph_faults
 from lakeflow_job_meta.sources import Source
 
@@ -70,17 +70,18 @@ def graph_facts(sources: Sequence[Source]) -> list[dict[str, Any]]:
 def graph_text(sources: Sequence[Source]) -> str:
     """Draw the tasks of a module as lines, the first to run on top."""
     facts = graph_facts(sources)
-    width = max(len(each["source_id"]) for each in facts)
+    width = max(len(shown(each["source_id"])) for each in facts)
     kinds = max(len(each["task_type"]) for each in facts)
-    lines = [f"{sources[0].module_name}: {len(facts)} task{'s' if len(facts) > 1 else ''}"]
+    lines = [f"{shown(sources[0].module_name)}: {len(facts)} task{'s' if len(facts) > 1 else ''}"]
     for each in facts:
         order = "-" if each["execution_order"] is None else each["execution_order"]
         names = [
-            wait["source_id"] + (f" = {wait['outcome']}" if wait["outcome"] else "")
+            shown(wait["source_id"]) + (f" = {wait['outcome']}" if wait["outcome"] else "")
             for wait in each["depends_on"]
         ]
         after = f"  after {', '.join(names)}" if names else ""
-        line = f"  {order:>4}  {each['source_id']:<{width}}  {each['task_type']:<{kinds}}{after}"
+        name = shown(each["source_id"])
+        line = f"  {order:>4}  {name:<{width}}  {each['task_type']:<{kinds}}{after}"
         lines.append(line.rstrip())
     return "\n".join(lines)
 

@@ -7,8 +7,8 @@ found by them. So it is written once for many jobs.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from delta.tables import DeltaTable
@@ -43,6 +43,11 @@ class TrackedJob:
     last_result: str = ""
     deployed_at: datetime | None = None
     updated_at: datetime | None = None
+
+    def with_queries_of(self, alive: Collection[str]) -> TrackedJob:
+        """Leave out saved queries that were deleted by hand."""
+        kept = {name: each for name, each in self.queries.items() if each[0] in alive}
+        return replace(self, queries=kept)
 
 
 class JobTable:

@@ -20,7 +20,13 @@ from lakeflow_job_meta.retries import again_on_conflict
 from lakeflow_job_meta.utils import quoted_table_name
 
 LEASE_SUFFIX = "_lease"
+_FLOOR_SECONDS = 60.0
 _EPOCH = "TIMESTAMP '1970-01-01 00:00:00'"
+
+
+def lease_seconds_for(retry_seconds: float, interval_seconds: float = 0.0) -> float:
+    """Give a lease's length: it has to outlive a call of the API with all its retries."""
+    return max(3 * interval_seconds, 4 * retry_seconds, _FLOOR_SECONDS)
 
 
 class Lease:

@@ -131,10 +131,18 @@ def plan_folder(
             gone.append(deactivation(row, owner))
         elif module in owner_of and not is_held:
             gone.append(deactivation(row, owner_of[module]))
-    return (*_wanted(stored, good), *gone)
+    return (*_wanted(stored, good, inside), *gone)
 
 
-def _wanted(stored: Sequence[StoredRow], files: Iterable[SourceFile]) -> list[Change]:
+def _wanted(
+    stored: Sequence[StoredRow], files: Iterable[SourceFile], inside: str = ""
+) -> list[Change]:
+    """Plan what the files hold.
+
+    Args:
+        inside: what `updated_by` of a folder's rows begins with; rows that came from elsewhere and
+            are the same belong to the folder from now on, and go with their file.
+    """
     rows: dict[Key, list[StoredRow]] = {}
     for row in stored:
         rows.setdefault(row.key, []).append(row)
@@ -144,7 +152,10 @@ def _wanted(stored: Sequence[StoredRow], files: Iterable[SourceFile]) -> list[Ch
             key = key_of(source)
             if key not in rows:
                 changes.append(Change(ChangeKind.ADDED, key, source, file.owner))
-            elif any(not _is_same(row.source, source) for row in rows[key]):
+            elif any(
+                not _is_same(row.source, source) or not (row.updated_by or "").startswith(inside)
+                for row in rows[key]
+            ):
                 changes.append(Change(ChangeKind.UPDATED, key, source, file.owner))
     return changes
 

@@ -17,7 +17,13 @@ from lakeflow_job_meta.constants import CHECK_INTERVAL_SECONDS
 from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
 from lakeflow_job_meta.monitor import MetadataMonitor
 
-PARAMETERS = ("control_table", "volume_path", "check_interval_seconds", "max_iterations")
+PARAMETERS = (
+    "control_table",
+    "volume_path",
+    "check_interval_seconds",
+    "max_iterations",
+    "name_prefix",
+)
 
 
 def main(arguments: Sequence[str] | None = None, dbutils: Any = None) -> int:
@@ -31,8 +37,7 @@ def main(arguments: Sequence[str] | None = None, dbutils: Any = None) -> int:
     Returns:
         The exit status: 0, or 1 or 2 after an error, which is printed in two lines.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("py4j").setLevel(logging.WARNING)
+    log_to_stderr()
     try:
         given = read_arguments(sys.argv[1:] if arguments is None else arguments)
         watch(given | read_widgets(dbutils))
@@ -41,6 +46,17 @@ def main(arguments: Sequence[str] | None = None, dbutils: Any = None) -> int:
         print(f"  fix: {error.hint}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0
+
+
+def log_to_stderr() -> None:
+    """Write this library's lines to standard error, whatever else becomes of logs."""
+    logger = logging.getLogger("lakeflow_job_meta")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    if not logger.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
 
 
 def task() -> None:
@@ -71,6 +87,7 @@ def watch(given: Mapping[str, str], **options: Any) -> None:
         given["control_table"],
         interval or float(CHECK_INTERVAL_SECONDS),
         given.get("volume_path") or None,
+        name_prefix=given.get("name_prefix") or "",
         **options,
     )
     stop_on_signals(monitor)

@@ -16,8 +16,9 @@ from pyspark.sql import SparkSession
 from lakeflow_job_meta.constants import CHECK_INTERVAL_SECONDS
 from lakeflow_job_meta.errors import JobMetaError, LeaseLost
 from lakeflow_job_meta.folder_changes import FolderWatch
-from lakeflow_job_meta.lease import Lease
-from lakeflow_job_meta.orchestrator import JobOrchestrator, ModuleResult, described
+from lakeflow_job_meta.lease import Lease, lease_seconds_for
+from lakeflow_job_meta.orchestrator import JobOrchestrator
+from lakeflow_job_meta.results import ModuleResult, described
 from lakeflow_job_meta.session import active_session
 from lakeflow_job_meta.workspace import RETRY_SECONDS
 
@@ -58,7 +59,8 @@ class MetadataMonitor:
         check_interval_seconds: time between two passes.
         volume_path: folder of YAML files; none is watched when not given.
         auto_update_jobs: False keeps the table in step with the folder, and leaves jobs alone.
-        lease_seconds: after how long a dead monitor is replaced; three intervals, at least 120 s.
+        lease_seconds: after how long a dead monitor is replaced; three intervals, and at least
+            four times `retry_seconds` and a minute.
         reconcile_seconds: how often jobs are compared without a change of the metadata.
     """
 
@@ -78,22 +80,23 @@ class MetadataMonitor:
     ) -> None:
         session = spark or active_session()
         self.check_interval_seconds = check_interval_seconds
+        self._lease = Lease(
+            control_table,
+            session,
+            lease_seconds=lease_seconds or lease_seconds_for(retry_seconds, check_interval_seconds),
+        )
         self.orchestrator = JobOrchestrator(
             control_table,
             workspace_client,
             spark=session,
             name_prefix=name_prefix,
             retry_seconds=retry_seconds,
+            lease=self._lease,
         )
         self._metadata = self.orchestrator.metadata
         self._volume_path = volume_path
         self._watch = FolderWatch(volume_path) if volume_path else None
         self._updates_jobs = auto_update_jobs
-        self._lease = Lease(
-            control_table,
-            session,
-            lease_seconds=lease_seconds or max(3 * check_interval_seconds, 120.0),
-        )
         self._reconcile_seconds = reconcile_seconds
         self._version: int | None = None
         self._compared: float | None = None
@@ -155,10 +158,11 @@ class MetadataMonitor:
         except JobMetaError as error:
             errors.append(described(error))
             return ()
-        if changed:
+        if changed or self._compared is None:  # files may have gone while nobody watched
             done = self._metadata.load_folder(self._volume_path or "")
             errors += [str(fault) for fault in done.faults]
-            self._watch.accept()
+            if not any(fault.code == "YAML_UNREADABLE" for fault in done.faults):
+                self._watch.accept()
         return changed
 
     def _compare(self, changed: tuple[str, ...], errors: list[str]) -> PassResult:
@@ -169,15 +173,13 @@ class MetadataMonitor:
         if not self._updates_jobs or not (is_new or is_due):
             return PassResult(True, changed, is_new, errors=tuple(errors))
         plan = self.orchestrator.plan()
-        errors += [str(fault) for fault in plan.faults]
-        results = self.orchestrator.apply(plan, go_on=self._may_go_on)
+        results = self.orchestrator.apply(plan, go_on=lambda: not self._stopped.is_set())
+        errors += [each.error for each in results if not each.module_name]
         if not self._stopped.is_set():
-            self._version, self._compared = plan.version, now
+            has_failed = any(each.result == "failed" for each in results)
+            self._version = None if has_failed else plan.version
+            self._compared = now
         return PassResult(True, changed, is_new, tuple(results), tuple(errors))
-
-    def _may_go_on(self) -> bool:
-        self._lease.keep()
-        return not self._stopped.is_set()
 
     def _log_pass(self, number: int, done: PassResult, seconds: float) -> None:
         facts = {
@@ -195,7 +197,10 @@ class MetadataMonitor:
 
 def _unexpected(error: Exception) -> str:
     """Name an error without its text, which may hold values of rows."""
-    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    condition = None
+    if isinstance(error, PySparkException):
+        ask = getattr(error, "getCondition", None)  # Databricks Connect 16 has the other one only
+        condition = ask() if ask else error.getErrorClass()
     return f"[{condition or 'UNEXPECTED'}] {type(error).__name__} in this pass"
 
 

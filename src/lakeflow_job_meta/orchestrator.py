@@ -6,7 +6,8 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from databricks.sdk import WorkspaceClient
@@ -28,9 +29,11 @@ from lakeflow_job_meta.errors import (
     module_unknown,
 )
 from lakeflow_job_meta.job_table import JobTable, TrackedJob
+from lakeflow_job_meta.lease import Lease, lease_seconds_for
 from lakeflow_job_meta.metadata_manager import Metadata, MetadataManager
 from lakeflow_job_meta.plan import Action, Deployed, Plan, Step, plan_steps
-from lakeflow_job_meta.saved_queries import drop_queries, ensure_queries, with_query_ids
+from lakeflow_job_meta.results import RESULTS, ModuleResult, code_of, described, failed, result_of
+from lakeflow_job_meta.saved_queries import Queries, drop_queries, ensure_queries, with_query_ids
 from lakeflow_job_meta.session import active_session
 from lakeflow_job_meta.settings_of_jobs import checked_settings
 from lakeflow_job_meta.sources import Source
@@ -38,31 +41,11 @@ from lakeflow_job_meta.workspace import RETRY_SECONDS, Workspace
 
 logger = logging.getLogger("lakeflow_job_meta")
 
+MAX_AWAY = 3
+"""Modules in a row that the API does not answer for, before a pass is given up."""
+
 RECORD_EVERY = 250
 """Jobs per commit to the table of jobs; a crash in between is found out by the jobs' tags."""
-
-
-@dataclass(frozen=True)
-class ModuleResult:
-    """What became of one module.
-
-    Args:
-        result: created, updated, unchanged, deleted, invalid or failed.
-        job_id: the module's job; None where there is none.
-        run_id: the run that was started, if one was asked for.
-        error: code and text of what went wrong; "" where nothing did.
-    """
-
-    module_name: str
-    result: str
-    job_id: int | None = None
-    run_id: int | None = None
-    error: str = ""
-
-    @property
-    def is_fine(self) -> bool:
-        """Whether the module's job is in step, and was started if that was asked for."""
-        return not self.error
 
 
 class JobOrchestrator:
@@ -77,6 +60,7 @@ class JobOrchestrator:
         spark: the session; the active one when not given.
         name_prefix: put before the names of all jobs.
         retry_seconds: for how long an API that is away is tried again, per call.
+        lease: one that the caller holds; without it each method that writes takes it.
 
     Raises:
         UsageError: TABLE_NAME_INVALID, SESSION_MISSING.
@@ -94,8 +78,10 @@ class JobOrchestrator:
         spark: SparkSession | None = None,
         name_prefix: str = "",
         retry_seconds: float = RETRY_SECONDS,
+        lease: Lease | None = None,
     ) -> None:
         self.control_table = control_table
+        self._lease = lease
         self._spark = spark or active_session()
         self.metadata = MetadataManager(control_table, spark=self._spark)
         self._jobs = JobTable(control_table, self._spark)
@@ -115,32 +101,29 @@ class JobOrchestrator:
     def plan(self) -> Plan:
         """Compare the metadata with what is deployed; writes nothing.
 
-        It reads the control table once, the table of jobs once, and lists jobs a hundred per call.
+        It reads the control table once, the table of jobs once, and lists jobs, and saved queries
+        if there are any, a hundred per call.
 
         Raises:
             DeploymentError: API_UNREACHABLE.
         """
-        plan, _ = self._plan()
-        return plan
-
-    def _plan(self, only: str | None = None) -> tuple[Plan, dict[str, TrackedJob]]:
         metadata = self.metadata.read_all()
         definitions, invalid = self.define(metadata)
-        if only is not None:
-            definitions = [each for each in definitions if each.module_name == only]
-            invalid = {name: faults for name, faults in invalid.items() if name == only}
         tracked = self._jobs.read()
-        deployed = Deployed(self.workspace.list_jobs())
+        jobs = self.workspace.list_jobs()
+        if any(each.queries for each in tracked.values()):
+            alive = self.workspace.list_query_ids()
+            tracked = {name: each.with_queries_of(alive) for name, each in tracked.items()}
         steps = plan_steps(
             definitions,
             invalid,
             tracked,
-            deployed,
+            Deployed(jobs, self.workspace.get_job),
             table=table_key(self.control_table),
-            keys_of_invalid=[job_key(self.control_table, name) for name in invalid if name],
+            keys_of_invalid=[job_key(self.control_table, name) for name in invalid],
         )
         nameless = tuple(fault for fault in metadata.faults if not fault.module_name)
-        return Plan(steps, metadata.version, nameless), tracked
+        return Plan(steps, metadata.version, nameless)
 
     def define(self, metadata: Metadata) -> tuple[list[JobDefinition], dict[str, list[Fault]]]:
         """Give the job of each module that has active sources, and the faults of the others."""
@@ -154,14 +137,44 @@ class JobOrchestrator:
                 invalid.setdefault(fault.module_name, []).append(fault)
         definitions = []
         for name, sources in sorted(modules.items()):
-            faults = module_faults(sources)
+            definition, faults = self._defined(sources)
             if faults:
                 invalid.setdefault(name, []).extend(faults)
-            if name not in invalid:
-                definitions.append(
-                    job_definition(sources, self.control_table, name_prefix=self._name_prefix)
-                )
+            elif definition and name not in invalid:
+                definitions.append(definition)
         return definitions, invalid
+
+    def _defined(self, sources: Sequence[Source]) -> tuple[JobDefinition | None, list[Fault]]:
+        try:
+            faults = module_faults(sources)
+            if faults:
+                return None, faults
+            return job_definition(sources, self.control_table, name_prefix=self._name_prefix), []
+        except Exception as error:  # whatever one module holds, the others have to go on
+            logger.debug("a module could not be defined", exc_info=True)
+            said = f"Module '{sources[0].module_name}' can't be made a job: {type(error).__name__}"
+            return None, [sources[0].fault("MODULE_UNREADABLE", said, "Report it, please.")]
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[Lease]:
+        """Hold the lease of the table while jobs are written, so that no two programs do it."""
+        if self._lease is not None:
+            yield self._lease
+            return
+        seconds = lease_seconds_for(self._retry_seconds)
+        lease = Lease(self.control_table, self._spark, lease_seconds=seconds)
+        lease.ensure_exists()
+        if not lease.take():
+            raise DeploymentError(
+                "LEASE_HELD",
+                "Another program keeps the jobs of this table in step",
+                where=self.control_table,
+                hint="A monitor does what this would do: wait for it, or stop it first.",
+            )
+        try:
+            yield lease
+        finally:
+            lease.release()
 
     def create_or_update_job(self, module_name: str) -> int:
         """Bring the job of one module in step, and give its id.
@@ -171,17 +184,19 @@ class JobOrchestrator:
             UsageError: MODULE_UNKNOWN.
             DeploymentError: the API refuses, or the job can't be told from another one.
         """
-        plan, tracked = self._plan(module_name)
-        step = next((each for each in plan.steps if each.module_name == module_name), None)
-        if step is None or step.action is Action.ORPHANED:
-            known = self.metadata.get_all_modules()
-            raise module_unknown(module_name, known, self.control_table)
-        if step.action is Action.INVALID:
-            raise MetadataError(step.faults)
-        job = self._deploy(step, tracked.get(module_name))
-        self._jobs.write([job] if job else [])
-        job_id = job.job_id if job else step.job_id
-        return job_id or 0
+        with self._exclusive():
+            steps = [each for each in self.plan().steps if each.module_name == module_name]
+            step = next((each for each in steps if each.action is not Action.ORPHANED), None)
+            if step is None:
+                known = self.metadata.get_all_modules()
+                raise module_unknown(module_name, known, self.control_table)
+            if step.action is Action.INVALID:
+                raise MetadataError(step.faults)
+            record, error = self._deploy(step)
+            self._jobs.write([record] if record else [])
+        if error:
+            raise error
+        return (record.job_id if record else step.job_id) or 0
 
     def run_module(self, module_name: str) -> ModuleResult:
         """Bring the job of one module in step, and start a run.
@@ -211,10 +226,7 @@ class JobOrchestrator:
         return replace(result, run_id=run_id)
 
     def apply(
-        self,
-        plan: Plan | None = None,
-        *,
-        go_on: Callable[[], bool] = lambda: True,
+        self, plan: Plan | None = None, *, go_on: Callable[[], bool] = lambda: True
     ) -> list[ModuleResult]:
         """Make and update what a plan says, a module at a time; orphaned jobs stay.
 
@@ -223,75 +235,69 @@ class JobOrchestrator:
             go_on: asked before each module; False ends the pass after the module at hand.
 
         Raises:
-            DeploymentError: API_UNREACHABLE, in the middle; what was deployed is recorded.
+            DeploymentError: LEASE_HELD; API_UNREACHABLE, when it stayed away for several modules
+                in a row. What was deployed is recorded.
+            LeaseLost: another program has taken over; what was deployed is recorded.
         """
-        if plan is None:
-            plan, tracked = self._plan()
-        else:
-            tracked = self._jobs.read()
-        results: list[ModuleResult] = []
-        pending: list[TrackedJob] = []
-        try:
-            for step in plan.steps:
-                if step.action is Action.ORPHANED:
-                    continue
-                if not go_on():
-                    break
-                result, job = self._apply_step(step, tracked.get(step.module_name))
-                results.append(result)
-                logger.info("%s", json.dumps({"event": "module", **vars(result)}))
-                pending += [job] if job else []
-                if len(pending) >= RECORD_EVERY:
-                    self._jobs.write(pending)
-                    pending = []
-        finally:
-            self._jobs.write(pending)
+        with self._exclusive() as lease:
+            plan = plan or self.plan()
+            results = [ModuleResult("", "invalid", error=str(fault)) for fault in plan.faults]
+            pending: list[TrackedJob] = []
+            away = 0
+            try:
+                for step in plan.steps:
+                    if step.action is Action.ORPHANED:
+                        continue
+                    lease.keep()
+                    if not go_on():
+                        break
+                    record, error = self._deploy(step)
+                    results.append(result_of(step, record, error))
+                    logger.info("%s", json.dumps({"event": "module", **vars(results[-1])}))
+                    pending += [record] if record else []
+                    if len(pending) >= RECORD_EVERY:
+                        self._jobs.write(pending)
+                        pending = []
+                    away = away + 1 if getattr(error, "code", "") == "API_UNREACHABLE" else 0
+                    if error and away == MAX_AWAY:
+                        raise error
+            finally:
+                self._jobs.write(pending)
         return results
 
-    def _apply_step(
-        self, step: Step, tracked: TrackedJob | None
-    ) -> tuple[ModuleResult, TrackedJob | None]:
-        if step.action is Action.INVALID:
-            error = "; ".join(str(fault) for fault in step.faults)
-            job_id = tracked.job_id if tracked else None
-            result = ModuleResult(step.module_name, "invalid", job_id, error=error)
-            return result, _failed(step, tracked, step.faults[0].code)
+    def _deploy(self, step: Step) -> tuple[TrackedJob | None, Exception | None]:
+        """Do one step; gives what has to be recorded, None where the record is right, and why not.
+
+        Saved queries come first, since the job names their ids; they are recorded even if the job
+        can't be written, for they are what its tasks run from then on.
+        """
+        definition, record = step.definition, step.record
+        if definition is None:
+            return failed(step, record, step.faults[0].code), None
+        if step.action is Action.UNCHANGED and step.is_tracked:
+            return None, None
+        before = record.queries if record else {}
         try:
-            job = self._deploy(step, tracked)
-        except DeploymentError as error:
-            if error.code == "API_UNREACHABLE":
-                raise
-            return self._failure(step, tracked, error, error.code)
-        except DatabricksError as error:
-            return self._failure(step, tracked, error, str(error.error_code or "API_REFUSED"))
-        said, job_id = (job.last_result, job.job_id) if job else ("unchanged", step.job_id)
-        return ModuleResult(step.module_name, said, job_id), job
-
-    def _failure(
-        self, step: Step, tracked: TrackedJob | None, error: Exception, code: str
-    ) -> tuple[ModuleResult, TrackedJob | None]:
-        result = ModuleResult(step.module_name, "failed", step.job_id, error=described(error))
-        return result, _failed(step, tracked, code)
-
-    def _deploy(self, step: Step, tracked: TrackedJob | None) -> TrackedJob | None:
-        """Do one step; gives what has to be recorded, or None where the record is right."""
-        definition = step.definition
-        if definition is None or (step.action is Action.UNCHANGED and step.is_tracked):
-            return None
-        before = tracked.queries if tracked else {}
-        queries = ensure_queries(self.workspace, definition, before)
+            queries = ensure_queries(self.workspace, definition, before)
+            record = replace(record or TrackedJob(step.module_name, step.job_id), queries=queries)
+            job_id = self._write_job(step, definition, queries)
+            drop_queries(self.workspace, before, queries)
+        except (DeploymentError, DatabricksError) as error:
+            return failed(step, record, code_of(error)), error
         now = datetime.now(timezone.utc)
-        job_id, result = step.job_id, step.action.value + "d"
+        result = RESULTS[step.action]
+        return TrackedJob(
+            step.module_name, job_id, definition.hash, queries, result, now, now
+        ), None
+
+    def _write_job(self, step: Step, definition: JobDefinition, queries: Queries) -> int:
         if step.action is Action.UNCHANGED:
-            result = "unchanged"
-        else:
-            settings = checked_settings(with_query_ids(definition, queries))
-            if job_id is None:
-                job_id = self.workspace.create_job(settings, definition.key)
-            else:
-                self.workspace.reset_job(job_id, settings)
-        drop_queries(self.workspace, before, queries)
-        return TrackedJob(step.module_name, job_id, definition.hash, queries, result, now, now)
+            return step.job_id or 0
+        settings = checked_settings(with_query_ids(definition, queries))
+        if step.job_id is None:
+            return self.workspace.create_job(settings, definition.key)
+        self.workspace.reset_job(step.job_id, settings)
+        return step.job_id
 
     def delete_orphans(self, confirm: bool = False) -> list[ModuleResult]:
         """Delete the jobs whose modules have no active source any more.
@@ -302,7 +308,7 @@ class JobOrchestrator:
         Raises:
             DeploymentError: ORPHANS_UNCERTAIN, while a row of the table has no module's name.
         """
-        plan, tracked = self._plan()
+        plan = self.plan()
         if plan.faults:
             raise DeploymentError(
                 "ORPHANS_UNCERTAIN",
@@ -313,36 +319,17 @@ class JobOrchestrator:
         steps = plan.of(Action.ORPHANED)
         if not confirm:
             return [ModuleResult(each.module_name, "orphaned", each.job_id) for each in steps]
-        results = list(self._deleted(steps, tracked))
-        self._jobs.forget([each.module_name for each in results if each.is_fine])
+        with self._exclusive():
+            results = [self._deleted(each) for each in steps]
+            gone = {each.job_id for each in results if each.is_fine}
+            records = [each.record for each in steps if each.record and each.job_id in gone]
+            self._jobs.forget([each.module_name for each in records])
         return results
 
-    def _deleted(
-        self, steps: Sequence[Step], tracked: dict[str, TrackedJob]
-    ) -> Iterator[ModuleResult]:
-        for step in steps:
-            record = tracked.get(step.module_name)
-            try:
-                self.workspace.delete_job(step.job_id or 0, step.key)
-                drop_queries(self.workspace, record.queries if record else {}, {})
-            except (JobMetaError, DatabricksError) as error:
-                yield ModuleResult(step.module_name, "failed", step.job_id, error=described(error))
-            else:
-                yield ModuleResult(step.module_name, "deleted", step.job_id)
-
-
-def _failed(step: Step, tracked: TrackedJob | None, code: str) -> TrackedJob | None:
-    """Record a failure once: the same one again is no news."""
-    said = f"failed: {code}"
-    if tracked and tracked.last_result == said:
-        return None
-    base = tracked or TrackedJob(step.module_name, step.job_id)
-    return replace(base, last_result=said, updated_at=datetime.now(timezone.utc))
-
-
-def described(error: Exception) -> str:
-    """Say in one line what the API or this library refused."""
-    if isinstance(error, JobMetaError):
-        return str(error)
-    code = getattr(error, "error_code", None) or type(error).__name__
-    return f"[{code}] {error}"
+    def _deleted(self, step: Step) -> ModuleResult:
+        try:
+            self.workspace.delete_job(step.job_id or 0, step.key)
+            drop_queries(self.workspace, step.record.queries if step.record else {}, {})
+        except (JobMetaError, DatabricksError) as error:
+            return ModuleResult(step.module_name, "failed", step.job_id, error=described(error))
+        return ModuleResult(step.module_name, "deleted", step.job_id)

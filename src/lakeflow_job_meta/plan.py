@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -32,6 +32,8 @@ class Step:
         faults: why an invalid module is left as it is.
         reason: one line for people.
         is_tracked: whether the table of jobs already says what is deployed.
+        key: of an orphaned job, its tag.
+        record: what the table of jobs says of the module, if anything.
     """
 
     action: Action
@@ -42,6 +44,7 @@ class Step:
     reason: str = ""
     is_tracked: bool = True
     key: str = ""
+    record: TrackedJob | None = None
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,19 @@ class Plan:
 
 
 class Deployed:
-    """The jobs of a workspace, by what one looks for."""
+    """The jobs of a workspace, by what one looks for.
 
-    def __init__(self, jobs: Iterable[DeployedJob]) -> None:
+    Args:
+        look: looks at one job by its id, for one that is recorded and not in the list: it may be
+            gone, or be hidden from whoever asks.
+    """
+
+    def __init__(
+        self,
+        jobs: Iterable[DeployedJob],
+        look: Callable[[int], DeployedJob | None] = lambda _: None,
+    ) -> None:
+        self._look = look
         self.by_id: dict[int, DeployedJob] = {}
         self.by_key: dict[str, list[DeployedJob]] = {}
         self.by_name: dict[str, list[DeployedJob]] = {}
@@ -91,6 +104,10 @@ class Deployed:
             self.by_name.setdefault(job.name, []).append(job)
             if job.key:
                 self.by_key.setdefault(job.key, []).append(job)
+
+    def find(self, job_id: int) -> DeployedJob | None:
+        """Find a job by its id, listed or not."""
+        return self.by_id.get(job_id) or self._look(job_id)
 
 
 def plan_steps(
@@ -112,18 +129,25 @@ def plan_steps(
     """
     steps = [_step(each, tracked.get(each.module_name), deployed) for each in definitions]
     steps += [
-        Step(Action.INVALID, module, faults=tuple(faults), reason=f"{len(faults)} faults")
+        Step(
+            Action.INVALID,
+            module,
+            faults=tuple(faults),
+            reason=f"{len(faults)} fault{'s' if len(faults) > 1 else ''}",
+            record=tracked.get(module),
+        )
         for module, faults in invalid.items()
     ]
     known = {each.key for each in definitions} | set(keys_of_invalid)
-    modules = {each.job_id: module for module, each in tracked.items()}
+    records = {each.job_id: each for each in tracked.values()}
     steps += [
         Step(
             Action.ORPHANED,
-            modules.get(job.job_id, job.name),
+            records[job.job_id].module_name if job.job_id in records else job.name,
             job.job_id,
             reason="its module has no active source",
             key=job.key,
+            record=records.get(job.job_id),
         )
         for job in deployed.by_id.values()
         if job.table == table and job.key not in known
@@ -136,11 +160,22 @@ def _step(definition: JobDefinition, tracked: TrackedJob | None, deployed: Deplo
         job = _find(definition, tracked, deployed)
     except JobMetaError as error:
         fault = Fault(error.code, error.message, "", error.hint, definition.module_name)
-        return Step(Action.INVALID, definition.module_name, faults=(fault,), reason=error.message)
+        return Step(
+            Action.INVALID,
+            definition.module_name,
+            faults=(fault,),
+            reason=error.message,
+            record=tracked,
+        )
     if job is None:
         reason = "its job was deleted" if tracked and tracked.job_id else "new"
-        return Step(Action.CREATE, definition.module_name, None, definition, reason=reason)
-    is_same = job.hash == definition.hash
+        return Step(
+            Action.CREATE, definition.module_name, None, definition, reason=reason, record=tracked
+        )
+    has_queries = _digests(tracked) == {
+        query.source_id: query.digest for query in definition.queries
+    }
+    is_same = job.hash == definition.hash and (has_queries or tracked is None)
     return Step(
         Action.UNCHANGED if is_same else Action.UPDATE,
         definition.module_name,
@@ -152,24 +187,32 @@ def _step(definition: JobDefinition, tracked: TrackedJob | None, deployed: Deplo
             and tracked.job_id == job.job_id
             and tracked.definition_hash == definition.hash
         ),
+        record=tracked,
     )
+
+
+def _digests(tracked: TrackedJob | None) -> dict[str, str]:
+    return {name: content for name, (_, content) in tracked.queries.items()} if tracked else {}
 
 
 def _find(
     definition: JobDefinition, tracked: TrackedJob | None, deployed: Deployed
 ) -> DeployedJob | None:
-    """Find the job of a module: the tracked one, or one that a crash left without a record."""
-    job = deployed.by_id.get(tracked.job_id) if tracked and tracked.job_id else None
+    """Find the job of a module: the recorded one, or one that a crash left without a record."""
+    ours = deployed.by_key.get(definition.key, [])
+    job = deployed.find(tracked.job_id) if tracked and tracked.job_id else None
     if job is not None:
         if job.key != definition.key:
             raise not_ours(job.job_id)
+        twins = [each.job_id for each in ours if each.name == job.name and each != job]
+        if twins:
+            raise ambiguous(job.name, [job.job_id, *twins])
         return job
-    of_name = deployed.by_name.get(definition.name, [])
-    ours = [each for each in of_name if each.key == definition.key]
     if len(ours) > 1:
         raise ambiguous(definition.name, [each.job_id for each in ours])
-    if len(of_name) > len(ours):
-        ids = ", ".join(str(each.job_id) for each in of_name)
+    others = [each for each in deployed.by_name.get(definition.name, []) if each not in ours]
+    if others:
+        ids = ", ".join(str(each.job_id) for each in [*others, *ours])
         raise DeploymentError(
             "JOB_NAME_TAKEN",
             f"There are other jobs named '{definition.name}': {ids}",

@@ -9,7 +9,7 @@ from databricks.sdk.errors import NotFound
 
 from lakeflow_job_meta.definitions import JobDefinition, SavedQuery
 from lakeflow_job_meta.task_builders import QUERY_ID_LATER
-from lakeflow_job_meta.utils import canonical_json, digest, task_key
+from lakeflow_job_meta.utils import task_key
 from lakeflow_job_meta.workspace import Workspace
 
 Queries = Mapping[str, tuple[str, str]]
@@ -31,12 +31,13 @@ def ensure_queries(workspace: Workspace, definition: JobDefinition, known: Queri
 def _ensure(
     workspace: Workspace, query: SavedQuery, key: str, known: tuple[str, str] | None
 ) -> tuple[str, str]:
-    content = digest(canonical_json(vars(query)))
+    content = query.digest
     if known and known[1] == content:
         return known
     if known:
+        is_new = not query.has_parameters_of(known[1])
         try:
-            workspace.update_query(known[0], query)
+            workspace.update_query(known[0], query, has_new_parameters=is_new)
         except NotFound:
             pass  # deleted by hand: made anew below
         else:

@@ -21,24 +21,28 @@ def active_session() -> SparkSession:
     Raises:
         UsageError: SESSION_MISSING.
     """
+    found = _found_session()
+    if found is None:
+        raise UsageError(
+            "SESSION_MISSING",
+            "There is no Spark session",
+            hint="Pass spark=..., or run in a workspace, or install databricks-connect.",
+        )
+    return found
+
+
+def _found_session() -> SparkSession | None:
     session = SparkSession.getActiveSession()
-    if session is not None:
-        return session
-    if importlib.util.find_spec("databricks.connect"):
+    if session is None and importlib.util.find_spec("databricks.connect"):
         from databricks.connect import DatabricksSession  # here: an optional package
 
-        found: SparkSession = DatabricksSession.builder.getOrCreate()
-        return found
-    raise UsageError(
-        "SESSION_MISSING",
-        "There is no Spark session",
-        hint="Pass spark=..., or run in a workspace, or install databricks-connect.",
-    )
+        session = DatabricksSession.builder.getOrCreate()
+    return session
 
 
 @contextmanager
 def session_for_commands(
-    folder: Path, target: str | None, control_table: str
+    folder: Path, target: str | None, control_table: str, *, is_local: bool = False
 ) -> Iterator[SparkSession]:
     """Give the session of a command: the program's own, or a local one with Delta.
 
@@ -46,18 +50,22 @@ def session_for_commands(
         folder: a bundle's folder, or any other; local tables are kept in its `.headwater`.
         target: target of the bundle; its default one when not given.
         control_table: the table that will be used; a local session gets its schema as well.
+        is_local: start a local session even where a workspace's could be had, so that nothing that
+            is tried here reaches the tables of a workspace.
 
     Raises:
         UsageError: SESSION_MISSING, where there is neither a session nor headwater to start one.
     """
-    try:
-        session = active_session()
-    except UsageError:
-        if not importlib.util.find_spec("headwater"):
-            raise
-    else:
-        yield session
+    found = None if is_local else _found_session()
+    if found is not None:
+        yield found
         return
+    if not importlib.util.find_spec("headwater"):
+        raise UsageError(
+            "SESSION_MISSING",
+            "There is no Spark session to run in",
+            hint="Install headwater[local], which starts one here.",
+        )
     from lakeflow_job_meta.local.pipelines import local_session  # here: needs headwater
 
     *parents, _ = split_table_name(control_table)

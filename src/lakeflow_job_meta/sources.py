@@ -65,7 +65,8 @@ def read_source(row: Mapping[str, Any], table: str) -> tuple[Source | None, tupl
         row: the columns of `SOURCE_COLUMNS`, and `module_config` where the table has it.
         table: the table's name, for the faults.
     """
-    source_id, module = row["source_id"] or "", row["module_name"] or ""
+    source_id, module = ((row[name] or "") for name in ("source_id", "module_name"))
+    module = module if module.strip() else ""
     where = f"{table}: {module or '?'}/{source_id or '?'}"
 
     def fault(code: str, message: str, hint: str) -> Fault:

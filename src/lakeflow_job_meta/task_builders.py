@@ -109,7 +109,11 @@ def _task(config: Config, source_id: str, control_table: str) -> Task:
 
 def source_faults(source: Source) -> list[Fault]:
     """Find what is wrong with a source's `transformation_config`."""
-    return _config_faults(source, source.transformation_config, "transformation_config")
+    faults = _config_faults(source, source.transformation_config, "transformation_config")
+    if "{{" in source.source_id:  # notebooks get it as a parameter, where Jobs would replace it
+        said = "source_id holds '{{', which begins a dynamic reference in a job"
+        faults.append(source.fault("SOURCE_ID_REFERENCE", said, "Rename the source."))
+    return faults
 
 
 def _config_faults(source: Source, config: Config, path: str) -> list[Fault]:
@@ -262,9 +266,14 @@ def _condition(config: Config, source_id: str, control_table: str) -> Task:
     return {"condition_task": {"op": config["op"], "left": left, "right": right}}
 
 
+def nested_key(source_id: str) -> str:
+    """Give the key of the task that a `for_each` source repeats."""
+    return task_key(f"{source_id}_iteration")
+
+
 def _for_each(config: Config, source_id: str, control_table: str) -> Task:
     nested = _task(config["task"], source_id, control_table)
-    nested["task_key"] = task_key(f"{source_id}_iteration")
+    nested["task_key"] = nested_key(source_id)
     inputs = config["inputs"]
     as_json = inputs if isinstance(inputs, str) else json.dumps(inputs)
     return {"for_each_task": {"inputs": as_json, **_picked(config, "concurrency"), "task": nested}}

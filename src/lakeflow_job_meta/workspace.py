@@ -1,12 +1,14 @@
 """The Jobs and Queries API as this library uses it: each call is safe to lose an answer of.
 
 The SDK retries what it thinks is transient, a cut connection too, and so makes a second job when
-the answer of a create is lost. Here its retries are off; `tenacity` retries instead, and a create
-looks for what the lost attempt made before it tries again.
+the answer of a create is lost. Here it gives up after one attempt (and the pause that `Retry-After`
+asks for); `tenacity` retries instead, and a create looks for what the lost attempt made before it
+tries again.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,35 +20,36 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 from databricks.sdk.errors import platform as refusals
 from databricks.sdk.errors.base import DatabricksError
-from databricks.sdk.service.jobs import BaseJob, JobSettings, Run
+from databricks.sdk.service.jobs import BaseJob, Job, JobSettings, Run
 from databricks.sdk.service.sql import (
     CreateQueryRequestQuery,
     QueryParameter,
     TextValue,
     UpdateQueryRequestQuery,
 )
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay
+from tenacity import Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_random_exponential
 
 from lakeflow_job_meta.constants import TAG, TAG_HASH, TAG_TABLE
 from lakeflow_job_meta.definitions import SavedQuery
 from lakeflow_job_meta.errors import DeploymentError
 
-RETRY_SECONDS = 180.0
+RETRY_SECONDS = 60.0
 PAGE_SIZE = 100
 
 T = TypeVar("T")
 
-_REFUSED = (
-    refusals.BadRequest,
-    refusals.Unauthenticated,
-    refusals.PermissionDenied,
-    refusals.NotFound,
-    refusals.ResourceConflict,
-    refusals.Cancelled,
-    refusals.NotImplemented,
+_TRANSIENT = (
+    refusals.TooManyRequests,
+    refusals.InternalError,
+    refusals.TemporarilyUnavailable,
+    refusals.DeadlineExceeded,
 )
-"""Answers that stay the same however often one asks: 4xx without 429, and 501."""
+"""Answers that may be others later: 429 and 5xx; all others stay the same however often asked."""
+
+
+_BAD_GATEWAY = re.compile(r"^< 5\d\d ", re.MULTILINE)
+"""How the SDK writes the status of an answer that it can't read, such as a gateway's."""
 
 
 @dataclass(frozen=True)
@@ -113,16 +116,30 @@ class Workspace:
         Raises:
             DeploymentError: JOB_NOT_OURS.
         """
+        job = self.get_job(job_id)
+        if job is None:
+            return False
+        if job.key != key:
+            raise not_ours(job_id)
+        try:
+            self._again(lambda: self._client.jobs.delete(job_id))
+        except DatabricksError:
+            if self.get_job(job_id):  # else an attempt whose answer was lost deleted it
+                raise
+        return True
+
+    def get_job(self, job_id: int) -> DeployedJob | None:
+        """Look at one job; None when there is none of this id."""
         try:
             job = self._again(lambda: self._client.jobs.get(job_id))
         except NotFound:
-            return False
-        tags = (job.settings.tags if job.settings else None) or {}
-        if tags.get(TAG) != key:
-            raise not_ours(job_id)
-        with suppress(NotFound):  # an attempt whose answer was lost deleted it
-            self._again(lambda: self._client.jobs.delete(job_id))
-        return True
+            return None
+        return _deployed(job)
+
+    def list_query_ids(self) -> frozenset[str]:
+        """List the ids of all saved queries that can be seen, a hundred per call."""
+        listed = self._again(lambda: list(self._client.queries.list(page_size=PAGE_SIZE)))
+        return frozenset(each.id for each in listed if each.id)
 
     def run_job(self, job_id: int, token: str) -> int:
         """Start a run; attempts with one token start one run. Gives the run's id."""
@@ -157,7 +174,7 @@ class Workspace:
         listed = self._again(lambda: list(self._client.queries.list(page_size=PAGE_SIZE)))
         for each in listed:
             if each.display_name == query.display_name and each.id and key in (each.tags or ()):
-                self.update_query(each.id, query)
+                self.update_query(each.id, query, has_new_parameters=bool(query.parameters))
                 return each.id
         raise DeploymentError(
             "QUERY_NAME_TAKEN",
@@ -165,8 +182,10 @@ class Workspace:
             hint="Rename it.",
         )
 
-    def update_query(self, query_id: str, query: SavedQuery) -> None:
-        """Give a saved query its text, warehouse and parameters.
+    def update_query(
+        self, query_id: str, query: SavedQuery, *, has_new_parameters: bool = False
+    ) -> None:
+        """Give a saved query its text and warehouse, and its parameters where those changed.
 
         Raises:
             databricks.sdk.errors.NotFound: it was deleted by hand.
@@ -174,9 +193,9 @@ class Workspace:
         content = UpdateQueryRequestQuery(
             query_text=query.query_text,
             warehouse_id=query.warehouse_id,
-            parameters=_parameters(query),
+            parameters=_parameters(query) if has_new_parameters else None,
         )
-        mask = ",".join(content.as_dict())
+        mask = "query_text,warehouse_id" + (",parameters" if has_new_parameters else "")
         self._again(lambda: self._client.queries.update(query_id, mask, query=content))
 
     def delete_query(self, query_id: str) -> None:
@@ -198,7 +217,7 @@ class Workspace:
         try:
             for attempt in Retrying(
                 retry=retry_if_exception(is_transient),
-                wait=_wait,
+                wait=wait_random_exponential(multiplier=0.5, max=20),
                 stop=stop_after_delay(self._retry_seconds),
                 sleep=time.sleep,
                 reraise=True,
@@ -208,7 +227,7 @@ class Workspace:
             return result
         except (DatabricksError, OSError) as error:
             if not is_transient(error):
-                raise
+                raise _root(error) from None
             raise DeploymentError(
                 "API_UNREACHABLE",
                 f"The workspace's API did not answer for {self._retry_seconds:.0f} s: "
@@ -221,7 +240,7 @@ def is_transient(error: BaseException) -> bool:
     """Tell whether the same call may be answered otherwise later."""
     root = _root(error)
     if isinstance(root, DatabricksError):
-        return not isinstance(root, _REFUSED)
+        return isinstance(root, _TRANSIENT) or bool(_BAD_GATEWAY.search(str(root)))
     return isinstance(root, requests.RequestException | TimeoutError)
 
 
@@ -230,17 +249,7 @@ def _root(error: BaseException) -> BaseException:
     return error.__cause__ if isinstance(error, TimeoutError) and error.__cause__ else error
 
 
-_backoff = wait_random_exponential(multiplier=0.5, max=20)
-
-
-def _wait(state: RetryCallState) -> float:
-    """Back off with jitter, and at least as long as the API asked for."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = getattr(_root(error), "retry_after_secs", None) if error else None
-    return max(_backoff(state), float(asked or 0))
-
-
-def _deployed(job: BaseJob) -> DeployedJob:
+def _deployed(job: BaseJob | Job) -> DeployedJob:
     settings = job.settings
     tags = (settings.tags if settings else None) or {}
     return DeployedJob(

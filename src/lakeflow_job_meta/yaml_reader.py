@@ -95,6 +95,9 @@ def read_nodes(text: str, file: str) -> tuple[Node | None, list[Fault]]:
         line = text.count("\n", 0, error.position) + 1
         hint = 'Write it as an escape in double quotes, such as "\\0".'
         reader.fault("YAML_INVALID", "a character that YAML forbids", line, hint)
+    except (ValueError, OverflowError):  # ruamel, of an escape that is no character
+        hint = "Look for an escape such as \\U00110000."
+        reader.fault("YAML_INVALID", "an escape that stands for no character", 1, hint)
     return None, reader.faults
 
 

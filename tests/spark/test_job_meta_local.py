@@ -155,7 +155,7 @@ def test_retries_end(bench: Bench) -> None:
     assert (result.state, result.attempts) == ("FAILED", 2)
 
 
-ENDLESS = "SELECT count(*) FROM range(0, 1000000000000, 1, 2) WHERE id % 7 = 3"
+ENDLESS = "SELECT count(*) FROM range(0, 1000000000000, 1, 1) WHERE id % 7 = 3"
 
 
 def test_timeout_cancels_spark_work_of_that_task_alone(bench: Bench) -> None:

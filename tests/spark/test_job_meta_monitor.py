@@ -16,7 +16,7 @@ from faulty_server import FaultyServer
 from job_meta_support import client_of, needs_minilake, notebook, yaml_of
 from lakeflow_job_meta.errors import LeaseLost, UsageError
 from lakeflow_job_meta.lease import Lease
-from lakeflow_job_meta.main import read_arguments, watch
+from lakeflow_job_meta.main import read_arguments, read_widgets, watch
 from lakeflow_job_meta.monitor import MetadataMonitor, PassResult
 
 pytestmark = [pytest.mark.servers, needs_minilake]
@@ -29,7 +29,12 @@ class Site:
         self.spark, self.proxy, self.folder, self.table = spark, proxy, folder, table
 
     def monitor(self, **options: Any) -> MetadataMonitor:
-        given = {"check_interval_seconds": 0.01, "retry_seconds": 1, **options}
+        given = {
+            "check_interval_seconds": 0.01,
+            "retry_seconds": 1,
+            "lease_seconds": 600,
+            **options,
+        }
         return MetadataMonitor(
             self.table,
             volume_path=str(self.folder),
@@ -218,6 +223,23 @@ def test_task_parameters_start_a_monitor(site: Site) -> None:
     )
     watch(given, workspace_client=client_of(site.proxy.endpoint), spark=site.spark)
     assert site.jobs() == ["a"]
+
+
+class Widgets:
+    """What a notebook's `dbutils.widgets` gives, of which nothing else is used."""
+
+    def __init__(self, **values: str) -> None:
+        self.values = values
+        self.widgets = self
+
+    def getAll(self) -> dict[str, str]:  # noqa: N802 - Databricks' name
+        return self.values
+
+
+def test_widgets_are_parameters() -> None:
+    given = Widgets(control_table="a.b.c", max_iterations="", other="x", name_prefix="[dev] ")
+    assert read_widgets(given) == {"control_table": "a.b.c", "name_prefix": "[dev] "}
+    assert read_widgets(None) == {}
 
 
 @pytest.mark.parametrize(

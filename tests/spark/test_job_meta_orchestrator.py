@@ -14,6 +14,7 @@ from faulty_server import FaultyServer
 from job_meta_support import client_of, needs_minilake, notebook, sql_query, yaml_of
 from lakeflow_job_meta.errors import DeploymentError, MetadataError, UsageError
 from lakeflow_job_meta.job_table import JobTable
+from lakeflow_job_meta.lease import Lease
 from lakeflow_job_meta.orchestrator import JobOrchestrator
 from lakeflow_job_meta.plan import Action
 
@@ -209,24 +210,80 @@ def test_saved_query_deleted_by_hand_is_made_again(work: Work) -> None:
     (made,) = work.client.queries.list()
     (task,) = work.jobs()["a"].tasks or []
     assert task.sql_task and task.sql_task.query and task.sql_task.query.query_id == made.id
+    work.client.queries.delete(made.id or "")  # and nothing else changes
+    assert results(orchestrator) == {"a": "updated"}
+    assert len(list(work.client.queries.list())) == 1
 
 
 def test_api_that_goes_away_in_the_middle_loses_nothing(work: Work) -> None:
-    work.load(*((name, [notebook("n1")]) for name in "abc"))
+    work.load(*((name, [notebook("n1")]) for name in "abcde"))
     orchestrator = JobOrchestrator(work.table, work.client, spark=work.spark, retry_seconds=1)
     plan = orchestrator.plan()
     with pytest.raises(DeploymentError) as raised:
         orchestrator.apply(plan, go_on=lambda: _goes_away_after(work, 1))
     assert raised.value.code == "API_UNREACHABLE"
-    assert list(JobTable(work.table, work.spark).read()) == ["a"]
+    record = JobTable(work.table, work.spark).read()
+    assert {name: each.last_result for name, each in record.items()} == {
+        "a": "created",
+        **dict.fromkeys("bcd", "failed: API_UNREACHABLE"),  # it is away: e is not tried
+    }
     work.proxy.is_down = False
-    assert results(orchestrator) == {"a": "unchanged", "b": "created", "c": "created"}
-    assert sorted(work.jobs()) == ["a", "b", "c"]
+    assert results(orchestrator) == {"a": "unchanged", **dict.fromkeys("bcde", "created")}
+    assert sorted(work.jobs()) == list("abcde")
 
 
 def _goes_away_after(work: Work, jobs: int) -> bool:
     work.proxy.is_down = work.writes() >= jobs
     return True
+
+
+def test_module_that_the_api_never_answers_for_stops_no_other(work: Work) -> None:
+    work.load(("a", [notebook("n1")]), ("b", [notebook("n1")]))
+    orchestrator = JobOrchestrator(work.table, work.client, spark=work.spark, retry_seconds=0)
+    work.proxy.fail_next("/jobs/create", "500")
+    assert results(orchestrator) == {"a": "failed", "b": "created"}
+
+
+def test_two_programs_do_not_write_at_once(work: Work) -> None:
+    work.load(("a", [notebook("n1")]))
+    lease = Lease(work.table, work.spark, lease_seconds=600)
+    lease.ensure_exists()
+    assert lease.take()
+    with pytest.raises(DeploymentError) as raised:
+        work.orchestrator().apply()
+    assert (raised.value.code, work.writes()) == ("LEASE_HELD", 0)
+    lease.release()
+    assert results(work.orchestrator()) == {"a": "created"}
+
+
+def test_row_without_a_module_is_told_of(work: Work) -> None:
+    work.load(("a", [notebook("n1"), notebook("n2")]))
+    work.spark.sql(f"UPDATE {work.table} SET module_name = ' ' WHERE source_id = 'n2'")
+    nameless, done = work.orchestrator().apply()
+    assert (nameless.module_name, nameless.result, done.result) == ("", "invalid", "created")
+    with pytest.raises(DeploymentError, match="ORPHANS_UNCERTAIN"):
+        work.orchestrator().delete_orphans(confirm=True)
+
+
+def test_query_that_ran_ahead_of_its_job_is_brought_back(work: Work) -> None:
+    work.load(("a", [sql_query("q1", "SELECT 1")]))
+    orchestrator = work.orchestrator()
+    orchestrator.apply()
+    work.load(("a", [sql_query("q1", "SELECT 2")]))
+    work.proxy.fail_next("/jobs/reset", "403")
+    assert results(orchestrator) == {"a": "failed"}
+    work.load(("a", [sql_query("q1", "SELECT 1")]))
+    assert results(orchestrator) == {"a": "updated"}
+    assert [each.query_text for each in work.client.queries.list()] == ["SELECT 1"]
+
+
+def test_answer_that_cannot_be_read_shows_nothing_of_the_request(work: Work) -> None:
+    secret = "value-that-nobody-may-see"  # noqa: S105 - of nothing
+    work.load(("a", [notebook("n1", base_parameters={"p": secret})]))
+    work.proxy.fail_next("/jobs/create", "413")
+    (result,) = work.orchestrator().apply()
+    assert (result.result, secret in result.error) == ("failed", False)
+    assert work.proxy.calls["POST /api/2.2/jobs/create"] == 1
 
 
 def test_lost_record_is_found_by_the_tag(work: Work) -> None:

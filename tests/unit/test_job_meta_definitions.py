@@ -27,6 +27,13 @@ def query(source_id: str, order: int | None = 1, **config: Any) -> Source:
     return Source(source_id, "orders", "sql", order, transformation_config=given)
 
 
+LOOP = {
+    "task_type": "for_each",
+    "inputs": [1],
+    "task": {"task_type": "notebook", "notebook_path": "/n"},
+}
+
+
 def test_definition_does_not_depend_on_the_order_of_rows() -> None:
     rows = [query("a"), query("b"), query("c", 2)]
     assert job_definition(rows, TABLE) == job_definition(rows[::-1], TABLE)
@@ -120,6 +127,23 @@ def test_compute_of_tasks_is_listed_once_in_the_job() -> None:
             "MODULE_CONFIG_CONFLICT",
         ),
         ([query(f"s{number}") for number in range(1001)], "TASKS_TOO_MANY"),
+        (
+            [
+                query("a_iteration"),
+                Source("a", "orders", "sql", 1, transformation_config=LOOP),
+            ],
+            "TASK_KEY_DUPLICATE",
+        ),
+        (
+            [
+                replace(
+                    query("a"),
+                    module_config={"tags": {f"t{number}": "x" for number in range(23)}},
+                )
+            ],
+            "TAGS_TOO_MANY",
+        ),
+        ([query("a{{job.id}}")], "SOURCE_ID_REFERENCE"),
     ],
 )
 def test_faults_of_a_module(sources: list[Source], code: str) -> None:
@@ -142,6 +166,9 @@ def step(
 
 
 DEFINITION = job_definition([query("a")], TABLE)
+RECORD = TrackedJob(
+    "orders", 1, DEFINITION.hash, {"a": ("q", DEFINITION.queries[0].digest)}, "created"
+)
 OURS = DeployedJob(1, "orders", DEFINITION.key, DEFINITION.hash, table_key(TABLE))
 
 
@@ -150,19 +177,22 @@ OURS = DeployedJob(1, "orders", DEFINITION.key, DEFINITION.hash, table_key(TABLE
     [
         ((), None, (Action.CREATE, None, True)),
         ((), TrackedJob("orders", 1, DEFINITION.hash), (Action.CREATE, None, True)),
-        ((OURS,), TrackedJob("orders", 1, DEFINITION.hash), (Action.UNCHANGED, 1, True)),
+        ((OURS,), RECORD, (Action.UNCHANGED, 1, True)),
         ((OURS,), None, (Action.UNCHANGED, 1, False)),  # a crash before the record
         ((replace(OURS, hash="old"),), None, (Action.UPDATE, 1, False)),
         (
             (replace(OURS, name="renamed"),),
-            TrackedJob("orders", 1, DEFINITION.hash),
+            RECORD,
             (Action.UNCHANGED, 1, True),
         ),
+        ((replace(OURS, name="renamed"),), None, (Action.UNCHANGED, 1, False)),
         (
-            (OURS, replace(OURS, job_id=2)),
-            TrackedJob("orders", 2, DEFINITION.hash),
-            (Action.UNCHANGED, 2, True),
+            (OURS, replace(OURS, job_id=2, name="Clone of orders")),
+            RECORD,
+            (Action.UNCHANGED, 1, True),
         ),
+        ((OURS,), replace(RECORD, queries={"a": ("q", "other")}), (Action.UPDATE, 1, True)),
+        ((OURS,), replace(RECORD, queries={}), (Action.UPDATE, 1, True)),  # deleted by hand
     ],
 )
 def test_plan_compares_what_should_be_with_what_is(
@@ -178,6 +208,7 @@ def test_plan_compares_what_should_be_with_what_is(
     ("jobs", "tracked", "code"),
     [
         ((OURS, replace(OURS, job_id=2)), None, "JOB_AMBIGUOUS"),
+        ((OURS, replace(OURS, job_id=2)), RECORD, "JOB_AMBIGUOUS"),
         ((DeployedJob(1, "orders"),), None, "JOB_NAME_TAKEN"),
         ((OURS, DeployedJob(2, "orders")), None, "JOB_NAME_TAKEN"),
         ((DeployedJob(1, "orders"),), TrackedJob("orders", 1), "JOB_NOT_OURS"),
@@ -189,6 +220,52 @@ def test_plan_never_guesses(
     found = step(*jobs, tracked=tracked)
     assert (found.action, found.faults[0].code) == (Action.INVALID, code)
     assert all(str(job.job_id) in found.reason for job in jobs)
+
+
+def test_recorded_job_that_is_not_listed_is_looked_at_before_it_counts_as_gone() -> None:
+    seen: list[int] = []
+
+    def look(job_id: int) -> DeployedJob:
+        seen.append(job_id)
+        return OURS
+
+    (found,) = plan_steps(
+        [DEFINITION],
+        {},
+        {"orders": RECORD},
+        Deployed((), look),
+        table=table_key(TABLE),
+        keys_of_invalid=(),
+    )
+    assert (found.action, found.job_id, seen) == (Action.UNCHANGED, 1, [1])
+
+
+@pytest.mark.parametrize(
+    ("module_config", "config"),
+    [
+        ({"tags": None, "environments": None}, {}),
+        ({"job_clusters": [{"job_cluster_key": [1]}]}, {}),
+        ({}, {"sql_task": {"warehouse_id": "w", "sql_query": "SELECT 1", "parameters": None}}),
+    ],
+)
+def test_empty_values_are_as_if_not_given(
+    module_config: dict[str, Any], config: dict[str, Any]
+) -> None:
+    source = replace(query("a", **config), module_config=module_config)
+    assert job_definition([source], TABLE).settings["tasks"]
+
+
+def test_query_tells_new_parameters_from_a_new_text() -> None:
+    sql = {"warehouse_id": "w", "sql_query": "SELECT :p"}
+    (before,) = job_definition(
+        [query("a", sql_task={**sql, "parameters": {"p": 1}})], TABLE
+    ).queries
+    (bare,) = job_definition([query("a", sql_task=sql)], TABLE).queries
+    (text,) = job_definition(
+        [query("a", sql_task={**sql, "parameters": {"p": 1}, "sql_query": "SELECT 1"})], TABLE
+    ).queries
+    assert not bare.has_parameters_of(before.digest)
+    assert text.has_parameters_of(before.digest) and text.digest != before.digest
 
 
 def test_job_without_a_module_is_orphaned_unless_it_is_another_tables() -> None:

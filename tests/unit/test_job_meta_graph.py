@@ -67,6 +67,17 @@ def test_task_that_waits_for_itself_is_a_cycle() -> None:
     assert (fault.code, fault.message.endswith("a -> a")) == ("DEPENDENCY_CYCLE", True)
 
 
+def test_outcome_belongs_to_a_condition() -> None:
+    by_hand = {"source_id": "a", "outcome": "true"}
+    (fault,) = graph_faults([source("a", 1), source("b", 2, by_hand)])
+    assert fault.code == "OUTCOME_UNKNOWN"
+
+
+def test_dependency_named_twice_is_refused() -> None:
+    (fault,) = graph_faults([source("a", 1), source("b", 2, "a", "a")])
+    assert fault.code == "DEPENDENCY_DUPLICATE"
+
+
 def test_unknown_dependency_names_the_nearest() -> None:
     (fault,) = graph_faults([source("load_orders", 1), source("b", 2, "load_order")])
     assert (fault.code, fault.hint) == ("DEPENDENCY_UNKNOWN", "Did you mean 'load_orders'?")

@@ -104,6 +104,13 @@ def test_files_that_leave_a_folder_take_their_sources_along() -> None:
     assert [change.owner for change in changes] == ["yaml:/d/gone.yml"]
 
 
+def test_rows_that_came_from_elsewhere_belong_to_the_folder_that_holds_them() -> None:
+    stored = [row("m/a", "yaml:/home/m.yml"), row("m/b")]
+    changes = plan_folder(stored, [file("/d/1.yml", "m/a", "m/b")], "/d")
+    assert shown(changes) == ["updated m/a", "updated m/b"]
+    assert {change.owner for change in changes} == {"yaml:/d/1.yml"}
+
+
 @pytest.mark.parametrize("text", ["- module_name: m\n  source_id: [", None])
 def test_what_a_faulty_file_may_hold_stays(text: str | None) -> None:
     stored = [row("m/a", "yaml:/d/1.yml"), row("n/b", "yaml:/d/2.yml")]

@@ -63,7 +63,7 @@ class Evaluation:
     external: set[TableName] = field(default_factory=set)
     refused: HeadwaterError | None = None
     sources: int = 0
-    views: list[str] = field(default_factory=list)
+    views: list[tuple[SparkSession, str]] = field(default_factory=list)
 
     def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | None:
         """Answer `spark.table`, `spark.read.table` and `spark.readStream.table`."""
@@ -166,13 +166,14 @@ class Evaluation:
         view = f"__headwater_read_{next(_numbers)}"
         with intercepted(None):
             frame.createOrReplaceTempView(view)
-        self.views.append(view)
+        self.views.append((frame.sparkSession, view))
         return view
 
     def drop_views(self) -> None:
         """Drop the views that SQL texts were pointed to; plans made of them keep their own."""
         while self.views:
-            SparkSession.active().catalog.dropTempView(self.views.pop())
+            spark, view = self.views.pop()
+            spark.catalog.dropTempView(view)
 
 
 def evaluate(function: Callable[[], DataFrame], evaluation: Evaluation, dataset: str) -> DataFrame:

@@ -44,7 +44,7 @@ def load_source(
         _python_workers(spark, paths),
         _configured(spark, spec.configuration),
         patched_pyspark(),
-        bound_modules(registry),
+        bound_modules(registry, spark),
     ):
         namespace = {
             "spark": spark,

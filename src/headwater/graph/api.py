@@ -31,8 +31,9 @@ Decorator = Callable[[Function], Function]
 class PipelineApi:
     """The API of one load; every public method is a function of the bound modules."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, spark: SparkSession | None = None) -> None:
         self._registry = registry
+        self._spark = spark
 
     def table(
         self,
@@ -265,11 +266,16 @@ class PipelineApi:
 
     def read(self, name: str) -> DataFrame:
         """Read a dataset of the pipeline completely (legacy; `spark.read.table`)."""
-        return SparkSession.active().read.table(given.text(name, "name"))
+        return self._session.read.table(given.text(name, "name"))
 
     def read_stream(self, name: str) -> DataFrame:
         """Read a dataset of the pipeline as a stream (legacy; `spark.readStream.table`)."""
-        return SparkSession.active().readStream.table(given.text(name, "name"))
+        return self._session.readStream.table(given.text(name, "name"))
+
+    @property
+    def _session(self) -> SparkSession:
+        """The update's session: the active one may be another's, where a program has several."""
+        return self._spark or SparkSession.active()
 
     def _add_change_flow(
         self, target: str, source: str, change: AutoCdc, name: str | None, once: bool
@@ -277,7 +283,7 @@ class PipelineApi:
         table = self._name(target, "target")
 
         def query() -> DataFrame:
-            spark = SparkSession.active()
+            spark = self._session
             return spark.read.table(source) if once else spark.readStream.table(source)
 
         flow_name = name or (table.table if "." not in target else target)

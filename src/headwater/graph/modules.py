@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 import pyspark
+from pyspark.sql import SparkSession
 
 from headwater.errors import DefinitionError, nearest
 from headwater.graph.api import PipelineApi
@@ -59,9 +60,13 @@ NOT_BUILT = (
 
 
 @contextmanager
-def bound_modules(registry: Registry) -> Iterator[None]:
-    """Bind both module names to an API that fills `registry`; restore them at the end."""
-    api = PipelineApi(registry)
+def bound_modules(registry: Registry, spark: SparkSession | None = None) -> Iterator[None]:
+    """Bind both module names to an API that fills `registry`; restore them at the end.
+
+    Args:
+        spark: the session that datasets are read in; the active one when not given.
+    """
+    api = PipelineApi(registry, spark)
     pipelines = _build("pyspark.pipelines", api)
     replaced = {"pyspark.pipelines": pipelines, "dlt": _build("dlt", api)}
     before = {name: sys.modules.get(name) for name in replaced}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -141,7 +140,7 @@ def _run_here(
     from lakeflow_job_meta.metadata_manager import MetadataManager
 
     del profile, name_prefix
-    with open_session(Place(control_table, bundle, target)) as spark:
+    with open_session(Place(control_table, bundle, target), is_local=True) as spark:
         manager = MetadataManager(control_table, spark=spark)
         if path:
             manager.load_yaml(str(path))
@@ -214,11 +213,11 @@ def monitor(
     Example:
       lakeflow-job-meta monitor --control-table main.ops.etl_control --max-iterations 1
     """
-    from lakeflow_job_meta.main import stop_on_signals
+    from lakeflow_job_meta.main import log_to_stderr, stop_on_signals
     from lakeflow_job_meta.monitor import MetadataMonitor
 
     del as_json
-    _log_to_stderr()
+    log_to_stderr()
     with open_session(Place(control_table, bundle, target)) as spark:
         watching = MetadataMonitor(
             control_table,
@@ -230,8 +229,3 @@ def monitor(
         )
         stop_on_signals(watching)
         watching.run_continuous(max_iterations)
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("lakeflow_job_meta").setLevel(logging.INFO)

@@ -77,9 +77,10 @@ def _end(error: Exception) -> NoReturn:
     code, hint = getattr(error, "code", None), getattr(error, "hint", None)
     if code and hint:  # an error of headwater, which started the local session
         _fail(str(getattr(error, "headline", error)), str(hint), getattr(error, "exit_code", 1))
-    refused = getattr(error, "error_code", None)
-    if refused:
-        _fail(f"[{refused}] The workspace refused: {error}", "Check the permissions.", 1)
+    if getattr(error, "error_code", None):
+        from lakeflow_job_meta.results import described  # here: PySpark is slow to import
+
+        _fail(described(error), "Check what the workspace allows you.", 1)
     name = type(error).__name__
     _fail(f"[UNEXPECTED] {name} inside lakeflow-job-meta", "Run again with --debug.", 1)
 

@@ -71,10 +71,11 @@ def place_of(control_table: str | None, bundle: Path, target: str | None) -> Pla
 
 
 @contextmanager
-def open_session(place: Place) -> Iterator[Any]:
+def open_session(place: Place, *, is_local: bool = False) -> Iterator[Any]:
     from lakeflow_job_meta.session import session_for_commands  # here: PySpark is slow to import
 
-    with session_for_commands(place.bundle, place.target, place.control_table) as spark:
+    where = (place.bundle, place.target, place.control_table)
+    with session_for_commands(*where, is_local=is_local) as spark:
         yield spark
 
 

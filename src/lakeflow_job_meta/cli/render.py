@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from lakeflow_job_meta.errors import Fault
+from lakeflow_job_meta.errors import Fault, shown
 from lakeflow_job_meta.local.results import RunResult, TaskResult
-from lakeflow_job_meta.orchestrator import ModuleResult
 from lakeflow_job_meta.plan import Action, Plan
+from lakeflow_job_meta.results import ModuleResult
 
 
 def print_json(value: Any) -> None:
@@ -22,15 +22,16 @@ def print_json(value: Any) -> None:
 def print_faults(faults: Iterable[Fault]) -> None:
     """Print a line per fault."""
     for fault in faults:
-        click.echo(f"  {fault}")
+        click.echo(f"  {shown(str(fault))}")
 
 
 def print_plan(plan: Plan) -> None:
     """Print what would be done, a line per module."""
-    width = max((len(step.module_name) for step in plan.steps), default=0)
+    width = max((len(shown(step.module_name)) for step in plan.steps), default=0)
     for step in plan.steps:
         job = f"job {step.job_id}" if step.job_id else ""
-        line = f"{step.action.value:<9}  {step.module_name:<{width}}  {job:<20}  {step.reason}"
+        name = shown(step.module_name)
+        line = f"{step.action.value:<9}  {name:<{width}}  {job:<20}  {step.reason}"
         click.echo(line.rstrip())
         print_faults(step.faults)
     print_faults(plan.faults)
@@ -39,11 +40,12 @@ def print_plan(plan: Plan) -> None:
 
 def print_results(results: Sequence[ModuleResult]) -> None:
     """Print what became of each module."""
-    width = max((len(each.module_name) for each in results), default=0)
+    width = max((len(shown(each.module_name)) for each in results), default=0)
     for each in results:
         job = f"job {each.job_id}" if each.job_id else ""
         run = f"run {each.run_id}" if each.run_id else ""
-        line = f"{each.result:<9}  {each.module_name:<{width}}  {job:<20}  {run:<20}  {each.error}"
+        name, error = shown(each.module_name), shown(each.error)
+        line = f"{each.result:<9}  {name:<{width}}  {job:<20}  {run:<20}  {error}"
         click.echo(line.rstrip())
     wrong = sum(not each.is_fine for each in results)
     click.echo(f"{len(results) - wrong} fine, {wrong} wrong")
@@ -53,12 +55,12 @@ def print_task(done: TaskResult) -> None:
     """Print what became of a task that ran here."""
     rows = "" if done.rows is None else f"{done.rows:,} row{'' if done.rows == 1 else 's'}"
     line = (
-        f"{done.state:<15}  {done.source_id:<30}  {done.task_type:<14}  {done.seconds:>7.1f} s  "
-        f"{rows:<14}  {done.message}"
+        f"{done.state:<15}  {shown(done.source_id):<30}  {done.task_type:<14}  "
+        f"{done.seconds:>7.1f} s  {rows:<14}  {shown(done.message)}"
     )
     click.echo(line.rstrip())
 
 
 def print_run(done: RunResult) -> None:
     """Print the end of a run, after its tasks."""
-    click.echo(f"{done.module_name}: {'succeeded' if done.succeeded else 'failed'}")
+    click.echo(f"{shown(done.module_name)}: {'succeeded' if done.succeeded else 'failed'}")

@@ -17,6 +17,7 @@ from lakeflow_job_meta.local.attempts import run_task
 from lakeflow_job_meta.local.context import Run, TaskContext
 from lakeflow_job_meta.local.failures import described
 from lakeflow_job_meta.local.kinds import LOCAL_KINDS, check_kinds, runs_locally
+from lakeflow_job_meta.local.pipelines import activate
 from lakeflow_job_meta.local.readiness import blocked_state
 from lakeflow_job_meta.local.results import (
     EXCLUDED,
@@ -87,7 +88,10 @@ def run_module(
         each["name"]: as_text(each.get("default", "")) for each in config.get("parameters") or ()
     }
     run = Run(spark, root.resolve(), control_table, target, defaults)
-    return _Graph(run, sources, max_parallel, on_result or (lambda _: None)).run_all()
+    try:
+        return _Graph(run, sources, max_parallel, on_result or (lambda _: None)).run_all()
+    finally:
+        activate(spark)  # not the session of the last task
 
 
 @dataclass
