@@ -100,6 +100,29 @@ def test_monitor_ends_cleanly_on_sigterm_in_the_middle_of_a_pass(
     assert TOKEN not in told
 
 
+def test_module_runs_here_and_its_metadata_is_kept(tmp_path: Path) -> None:
+    wheel = {"task_type": "python_wheel", "package_name": "p", "entry_point": "main"}
+    sources = [
+        sql_query("q1", "SELECT * FROM range(3)"),
+        {**notebook("w1", 2), "transformation_config": wheel},
+    ]
+    (tmp_path / "m.yaml").write_text(yaml_of(("a", sources)))
+    options = ("run", "a", "--local", "--yaml", "m.yaml", *TABLE)
+    stopped = job_meta(*options, folder=tmp_path)
+    refused(stopped, "LOCAL_KIND_UNSUPPORTED")
+    done = job_meta(*options, "--skip-unsupported", "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert [(each["source_id"], each["state"], each["rows"]) for each in results] == [
+        ("q1", "SUCCESS", 3),
+        ("w1", "UNSUPPORTED", None),
+    ]
+    exported = job_meta("export", *TABLE, folder=tmp_path)
+    (tmp_path / "again.yaml").write_text(exported.stdout)
+    assert job_meta("validate", "again.yaml", folder=tmp_path).stdout == "No faults.\n"
+    assert "SELECT * FROM range(3)" in exported.stdout
+
+
 def test_yaml_is_checked_and_drawn_without_spark(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(yaml_of(("a", [notebook("n1"), notebook('n"2', 2)])))
     assert job_meta("validate", "m.yaml", folder=tmp_path).stdout == "No faults.\n"
