@@ -25,7 +25,7 @@ OLD_COLUMNS = (
 TASK = "{task_type: notebook, notebook_path: /Workspace/a}"
 HOSTILE = (
     "a'; DROP TABLE main.meta.victim; --",
-    'b"`${spark.master}`\n{{x}} :p ? \\',
+    'b"`${spark.master}`\n{x} :p ? \\',
     "ü\U0001f600 \u2028%s",
     "x" * 10_000,
 )
