@@ -63,10 +63,16 @@ class Lease:
             )
 
     def take(self) -> bool:
-        """Take or renew the lease; False while another monitor holds it."""
+        """Take or renew the lease; False while another program holds it.
+
+        A holder that was a process of this machine, and is gone, holds nothing.
+        """
         began = time.monotonic()
         until = F.current_timestamp() + F.make_dt_interval(secs=F.lit(float(self._seconds)))
         free = (F.col("holder") == self.holder) | (F.col("expires_at") < F.current_timestamp())
+        before = self._spark.table(self._table).first()
+        if before is not None and _is_dead(before["holder"] or ""):
+            free = free | (F.col("holder") == before["holder"])
         again_on_conflict(lambda: self._update(free, F.lit(self.holder), until))
         row = self._spark.table(self._table).first()
         is_ours = row is not None and row["holder"] == self.holder
@@ -99,3 +105,17 @@ class Lease:
     def _update(self, condition: Column, holder: Column, expires_at: Column) -> None:
         table = DeltaTable.forName(self._spark, self._table)
         table.update(condition, {"holder": holder, "expires_at": expires_at})
+
+
+def _is_dead(holder: str) -> bool:
+    host, _, rest = holder.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)  # asks, and sends nothing
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False

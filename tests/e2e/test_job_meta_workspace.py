@@ -110,5 +110,5 @@ def test_invalid_request_is_asked_once(workspace: Workspace, proxy: FaultyServer
     unknown = SavedQuery("s", QUERY.display_name, "SELECT 1", "w", (("p", "1"),))
     path = f"PATCH {QUERIES}/{query_id}"
     with pytest.raises(InvalidParameterValue):  # the emulator knows no parameters of queries
-        workspace.update_query(query_id, unknown)
+        workspace.update_query(query_id, unknown, has_new_parameters=True)
     assert proxy.calls[path] == 1
