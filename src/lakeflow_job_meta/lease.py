@@ -110,7 +110,7 @@ class Lease:
 def _is_dead(holder: str) -> bool:
     host, _, rest = holder.partition(":")
     pid = rest.partition(":")[0]
-    if host != socket.gethostname() or not pid.isdecimal():
+    if os.name != "posix" or host != socket.gethostname() or not pid.isdecimal():
         return False
     try:
         os.kill(int(pid), 0)  # asks, and sends nothing
