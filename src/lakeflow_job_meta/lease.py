@@ -1,7 +1,8 @@
-"""A lease in Delta: of several monitors of one control table, one works at a time.
+"""A lease in Delta: of several programs that write the jobs of one control table, one works.
 
 One row in `<control>_lease` says who holds it and until when. Taking it is a conditional UPDATE;
-of two at once, Delta lets one commit. The clock is the database's, so monitors need not agree.
+of two at once, Delta lets one commit. Each driver goes by its own clock; they have to agree to within
+some seconds.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def lease_seconds_for(retry_seconds: float, interval_seconds: float = 0.0) -> fl
 
 
 class Lease:
-    """The lease of one control table, as one monitor sees it.
+    """The lease of one control table, as one program sees it.
 
     Args:
         lease_seconds: how long it lasts without being renewed; after that others may take it.
@@ -85,13 +86,13 @@ class Lease:
         Raises:
             LeaseLost: LEASE_LOST. What follows must not be done.
         """
-        held = self._renewed is not None
-        if held and time.monotonic() - (self._renewed or 0) < self._seconds / 3:
+        since = self._renewed
+        if since is not None and time.monotonic() - since < self._seconds / 3:
             return
-        if not held or not self.take():
+        if since is None or not self.take():
             raise LeaseLost(
                 "LEASE_LOST",
-                "Another monitor has taken over this control table",
+                "Another program has taken over this control table",
                 hint="Nothing to do: it goes on with the work.",
             )
 

@@ -306,8 +306,21 @@ class JobOrchestrator:
             confirm: without it nothing is deleted, and the results say what would be.
 
         Raises:
-            DeploymentError: ORPHANS_UNCERTAIN, while a row of the table has no module's name.
+            DeploymentError: ORPHANS_UNCERTAIN, while a row of the table has no module's name;
+                LEASE_HELD.
         """
+        if not confirm:
+            steps = self._orphans()
+            return [ModuleResult(each.module_name, "orphaned", each.job_id) for each in steps]
+        with self._exclusive():
+            steps = self._orphans()
+            results = [self._deleted(each) for each in steps]
+            gone = {each.job_id for each in results if each.is_fine}
+            records = [each.record for each in steps if each.record and each.job_id in gone]
+            self._jobs.forget([each.module_name for each in records])
+        return results
+
+    def _orphans(self) -> tuple[Step, ...]:
         plan = self.plan()
         if plan.faults:
             raise DeploymentError(
@@ -316,15 +329,7 @@ class JobOrchestrator:
                 where=plan.faults[0].where,
                 hint="Correct the rows first.",
             )
-        steps = plan.of(Action.ORPHANED)
-        if not confirm:
-            return [ModuleResult(each.module_name, "orphaned", each.job_id) for each in steps]
-        with self._exclusive():
-            results = [self._deleted(each) for each in steps]
-            gone = {each.job_id for each in results if each.is_fine}
-            records = [each.record for each in steps if each.record and each.job_id in gone]
-            self._jobs.forget([each.module_name for each in records])
-        return results
+        return plan.of(Action.ORPHANED)
 
     def _deleted(self, step: Step) -> ModuleResult:
         try:

@@ -55,11 +55,6 @@ class Plan:
     version: int
     faults: tuple[Fault, ...] = ()
 
-    @property
-    def changes(self) -> tuple[Step, ...]:
-        """The steps that need the API to write, orphaned jobs aside."""
-        return tuple(each for each in self.steps if each.action in (Action.CREATE, Action.UPDATE))
-
     def of(self, action: Action) -> tuple[Step, ...]:
         """The steps of one action."""
         return tuple(each for each in self.steps if each.action is action)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,9 +20,10 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 from databricks.sdk.errors import platform as refusals
 from databricks.sdk.errors.base import DatabricksError
-from databricks.sdk.service.jobs import BaseJob, Job, JobSettings, Run
+from databricks.sdk.service.jobs import BaseJob, Job, JobSettings
 from databricks.sdk.service.sql import (
     CreateQueryRequestQuery,
+    ListQueryObjectsResponseQuery,
     QueryParameter,
     TextValue,
     UpdateQueryRequestQuery,
@@ -138,18 +139,16 @@ class Workspace:
 
     def list_query_ids(self) -> frozenset[str]:
         """List the ids of all saved queries that can be seen, a hundred per call."""
-        listed = self._again(lambda: list(self._client.queries.list(page_size=PAGE_SIZE)))
-        return frozenset(each.id for each in listed if each.id)
+        return frozenset(each.id for each in self._queries() if each.id)
+
+    def _queries(self) -> list[ListQueryObjectsResponseQuery]:
+        return self._again(lambda: list(self._client.queries.list(page_size=PAGE_SIZE)))
 
     def run_job(self, job_id: int, token: str) -> int:
         """Start a run; attempts with one token start one run. Gives the run's id."""
         return self._again(
             lambda: self._client.jobs.run_now(job_id, idempotency_token=token).run_id or 0
         )
-
-    def run(self, run_id: int) -> Run:
-        """Tell how a run stands."""
-        return self._again(lambda: self._client.jobs.get_run(run_id))
 
     def create_query(self, query: SavedQuery, key: str) -> str:
         """Create a saved query, or find the one of this name that a lost attempt made.
@@ -171,8 +170,7 @@ class Workspace:
             return self._adopt_query(query, key)
 
     def _adopt_query(self, query: SavedQuery, key: str) -> str:
-        listed = self._again(lambda: list(self._client.queries.list(page_size=PAGE_SIZE)))
-        for each in listed:
+        for each in self._queries():
             if each.display_name == query.display_name and each.id and key in (each.tags or ()):
                 self.update_query(each.id, query, has_new_parameters=bool(query.parameters))
                 return each.id
@@ -268,7 +266,7 @@ def _parameters(query: SavedQuery) -> list[QueryParameter] | None:
     ] or None
 
 
-def ambiguous(name: str, job_ids: Iterator[int] | list[int]) -> DeploymentError:
+def ambiguous(name: str, job_ids: Iterable[int]) -> DeploymentError:
     """Two jobs could be the one: say both ids, choose none."""
     ids = ", ".join(str(each) for each in sorted(job_ids))
     return DeploymentError(
