@@ -1,8 +1,8 @@
 """A lease in Delta: of several programs that write the jobs of one control table, one works.
 
 One row in `<control>_lease` says who holds it and until when. Taking it is a conditional UPDATE;
-of two at once, Delta lets one commit. Each driver goes by its own clock; they have to agree to within
-some seconds.
+of two at once, Delta lets one commit. Each driver goes by its own clock; they have to agree to
+within some seconds.
 """
 
 from __future__ import annotations
