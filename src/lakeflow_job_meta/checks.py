@@ -61,14 +61,26 @@ def _read_path(path: str | Path) -> list[SourceFile]:
     return read_files(list_yaml_files(str(path)) if Path(path).is_dir() else [path])
 
 
-def read_files(paths: Iterable[str | Path]) -> list[SourceFile]:
-    """Read YAML files, with the faults that their sources have alone and together; never raises."""
-    files = [read_source_file(path) for path in paths]
+def read_files(
+    paths: Iterable[str | Path], known: dict[str, SourceFile] | None = None
+) -> list[SourceFile]:
+    """Read YAML files, with the faults that their sources have alone and together; never raises.
+
+    Args:
+        known: what the last reading of these files found, by path, for this one to fill again: a
+            text that stayed the same is not parsed again.
+    """
+    files = [read_source_file(path, known) for path in paths]
+    if known is not None:
+        known.clear()
+        known.update({file.path: file for file in files})
     incomplete = {name for file in files for name in file.incomplete}
     sources = [source for file in files for source in file.sources]
-    found = metadata_faults(sources, incomplete) + _other_places(sources)
+    found: dict[str, list[Fault]] = {}
+    for fault in metadata_faults(sources, incomplete) + _other_places(sources):
+        found.setdefault(fault.where.rpartition(":")[0], []).append(fault)
     return [
-        replace(file, faults=tuple(sorted({*file.faults, *_of(file, found)}, key=_line)))
+        replace(file, faults=tuple(sorted({*file.faults, *found.get(file.path, ())}, key=_line)))
         for file in files
     ]
 
@@ -87,10 +99,6 @@ def _other_places(sources: Iterable[Source]) -> list[Fault]:
         for found in places.values()
         if len(found) > 1
     ]
-
-
-def _of(file: SourceFile, faults: Iterable[Fault]) -> list[Fault]:
-    return [fault for fault in faults if fault.where.rpartition(":")[0] == file.path]
 
 
 def _line(fault: Fault) -> tuple[int, str]:

@@ -80,6 +80,7 @@ class MetadataManager:
         self.control_table = control_table
         self.volume_path = volume_path
         self._given_session = spark
+        self._known_files: dict[str, SourceFile] = {}
 
     @cached_property
     def table(self) -> ControlTable:
@@ -110,14 +111,15 @@ class MetadataManager:
         """Bring the control table in step with all files of a folder, in one commit.
 
         A faulty file changes nothing, and what it may hold stays as it is; the others count. A
-        module may be spread over files. What came from a file that is gone is deactivated.
+        module may be spread over files. What came from a file that is gone is deactivated. A file
+        that stays the same from one call to the next is parsed once.
 
         Raises:
             UsageError: VOLUME_UNREACHABLE.
             JobMetaError: CONTROL_TABLE_BUSY.
         """
         folder = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links
-        files = read_files(list_yaml_files(folder))
+        files = read_files(list_yaml_files(folder), self._known_files)
         self.table.ensure()
         changes = self.table.change(lambda rows: plan_folder(rows, files, folder))
         return FolderResult(_file_results(files, changes))

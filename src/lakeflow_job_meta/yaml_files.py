@@ -124,15 +124,22 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def read_source_file(path: str | Path) -> SourceFile:
+def read_source_file(path: str | Path, known: Mapping[str, SourceFile] | None = None) -> SourceFile:
     """Read a YAML file of sources; whatever is wrong with it is in its `faults`.
 
     It checks the form only, not whether a task can be made of a source.
+
+    Args:
+        known: files as they were read before, by path; one whose text is still the same is given
+            back.
     """
     place = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links
     text, fault = _read_text(place)
     if text is None:
         return SourceFile(place, faults=(fault,) if fault else ())
+    before = known.get(place) if known else None
+    if before and before.text == text:
+        return before
     root, faults = read_nodes(text, place)
     reader = _FileReader(place, faults)
     if root is not None:

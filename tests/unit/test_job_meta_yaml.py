@@ -344,3 +344,29 @@ def test_export_is_readable() -> None:
     source = Source("a", "m", "sql", 1, transformation_config=config)
     text = sources_as_yaml([source])
     assert "sql_query: |\n" in text and "FROM a\n" in text
+
+
+def test_a_file_that_stays_the_same_is_parsed_once(tmp_path: Path) -> None:
+    paths = [write(tmp_path, SOURCE.format(id=name), f"{name}.yml") for name in ("a", "b", "c")]
+    known: dict[str, SourceFile] = {}
+    first = read_files(paths, known)
+    parsed = dict(known)
+    write(tmp_path, SOURCE.format(id="changed"), "b.yml")
+    again = read_files(paths[:2], known)
+    assert known[str(paths[0])] is parsed[str(paths[0])]
+    assert again[0] == first[0] and again[1].sources[0].source_id == "changed"
+    assert list(known) == [str(path) for path in paths[:2]]
+
+
+def test_a_file_that_stays_the_same_may_be_at_fault_with_another(tmp_path: Path) -> None:
+    paths = [write(tmp_path, SOURCE.format(id=name), f"{name}.yml") for name in ("a", "b")]
+    bare = SOURCE.format(id="a").replace("\n  source_type", "\n  module_name: a\n  source_type")
+    known: dict[str, SourceFile] = {}
+    assert not any(file.faults for file in read_files(paths, known))
+    write(tmp_path, bare, "b.yml")
+    assert [codes(file.faults) for file in read_files(paths, known)] == [
+        [("SOURCE_DUPLICATE", 1)],
+        [("SOURCE_DUPLICATE", 1)],
+    ]
+    write(tmp_path, SOURCE.format(id="b"), "b.yml")
+    assert not any(file.faults for file in read_files(paths, known))

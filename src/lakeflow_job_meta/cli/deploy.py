@@ -15,25 +15,14 @@ from lakeflow_job_meta.cli.options import (
     open_orchestrator,
     open_session,
     open_workspace,
-    session_options,
-    table_option,
-    workspace_options,
+    place_options,
 )
 
 
 @click.command()
-@table_option(is_required=True)
-@session_options
-@workspace_options
+@place_options(has_workspace=True)
 @json_option
-def plan(
-    control_table: str,
-    bundle: Path,
-    target: str | None,
-    profile: str | None,
-    name_prefix: str,
-    as_json: bool,
-) -> None:
+def plan(place: Place, as_json: bool) -> None:
     """Show what `apply` would create and update; write nothing. Status 1 if a module is invalid.
 
     \b
@@ -43,32 +32,20 @@ def plan(
     from lakeflow_job_meta.cli.render import print_json, print_plan
     from lakeflow_job_meta.plan import Action  # here: PySpark takes half a second to import
 
-    with open_orchestrator(
-        Place(control_table, bundle, target), profile, name_prefix
-    ) as orchestrator:
+    with open_orchestrator(place) as orchestrator:
         made = orchestrator.plan()
     print_json(made.as_dict()) if as_json else print_plan(made)
     sys.exit(1 if made.of(Action.INVALID) or made.faults else 0)
 
 
 @click.command()
-@table_option(is_required=True)
+@place_options(has_workspace=True)
 @click.option("--yaml", "path", type=click.Path(path_type=Path), help="Load this first: a file.")
 @click.option("--delete-orphans", is_flag=True, help="Delete jobs without an active source.")
 @click.option("--auto-run", is_flag=True, help="Start a run of every job.")
-@session_options
-@workspace_options
 @json_option
 def apply(
-    control_table: str,
-    path: Path | None,
-    delete_orphans: bool,
-    auto_run: bool,
-    bundle: Path,
-    target: str | None,
-    profile: str | None,
-    name_prefix: str,
-    as_json: bool,
+    path: Path | None, delete_orphans: bool, auto_run: bool, place: Place, as_json: bool
 ) -> None:
     """Create and update the jobs of all modules. Status 1 if one of them went wrong.
 
@@ -78,9 +55,7 @@ def apply(
     """
     from lakeflow_job_meta.cli.render import print_json, print_results
 
-    with open_orchestrator(
-        Place(control_table, bundle, target), profile, name_prefix
-    ) as orchestrator:
+    with open_orchestrator(place) as orchestrator:
         if path:
             orchestrator.metadata.load_yaml(str(path))
         results = orchestrator.run_all_modules(auto_run=auto_run)
@@ -92,7 +67,7 @@ def apply(
 
 @click.command()
 @click.argument("module")
-@table_option(is_required=True)
+@place_options(has_workspace=True)
 @click.option("--local", "is_local", is_flag=True, help="Run the tasks here, on local Spark.")
 @click.option("--yaml", "path", type=click.Path(path_type=Path), help="Load this first: a file.")
 @click.option(
@@ -109,8 +84,6 @@ def apply(
     type=click.IntRange(1),
     help="Tasks that run here at one time.",
 )
-@session_options
-@workspace_options
 @json_option
 def run(module: str, is_local: bool, **options: Any) -> None:
     """Run MODULE: start its job, or run its tasks here with --local.
@@ -124,56 +97,39 @@ def run(module: str, is_local: bool, **options: Any) -> None:
 
 def _run_here(
     module: str,
-    control_table: str,
     path: Path | None,
     root: Path,
     skip_unsupported: bool,
     max_parallel: int,
-    bundle: Path,
-    target: str | None,
-    profile: str | None,
-    name_prefix: str,
+    place: Place,
     as_json: bool,
 ) -> None:
     from lakeflow_job_meta.cli.render import print_json, print_run, print_task
     from lakeflow_job_meta.local.runner import run_module
     from lakeflow_job_meta.metadata_manager import MetadataManager
 
-    del profile, name_prefix
-    with open_session(Place(control_table, bundle, target), is_local=True) as spark:
-        manager = MetadataManager(control_table, spark=spark)
+    with open_session(place, is_local=True) as spark:
+        manager = MetadataManager(place.control_table, spark=spark)
         if path:
             manager.load_yaml(str(path))
         done = run_module(
             manager.module_sources(module),
-            control_table=control_table,
+            control_table=place.control_table,
             spark=spark,
             root=root,
             skip_unsupported=skip_unsupported,
             max_parallel=max_parallel,
-            target=target,
+            target=place.target,
             on_result=None if as_json else print_task,
         )
     print_json(asdict(done)) if as_json else print_run(done)
     sys.exit(0 if done.succeeded else 1)
 
 
-def _run_there(
-    module: str,
-    control_table: str,
-    path: Path | None,
-    bundle: Path,
-    target: str | None,
-    profile: str | None,
-    name_prefix: str,
-    as_json: bool,
-    **_: Any,
-) -> None:
+def _run_there(module: str, path: Path | None, place: Place, as_json: bool, **_: Any) -> None:
     from lakeflow_job_meta.cli.render import print_json, print_results
 
-    with open_orchestrator(
-        Place(control_table, bundle, target), profile, name_prefix
-    ) as orchestrator:
+    with open_orchestrator(place) as orchestrator:
         if path:
             orchestrator.metadata.load_yaml(str(path))
         result = orchestrator.run_module(module)
@@ -181,7 +137,7 @@ def _run_there(
 
 
 @click.command()
-@table_option(is_required=True)
+@place_options(has_workspace=True)
 @click.option("--volume-path", metavar="DIR", help="Folder of YAML files to keep loaded.")
 @click.option(
     "--check-interval-seconds",
@@ -191,18 +147,12 @@ def _run_there(
     help="Time between two passes.",
 )
 @click.option("--max-iterations", type=click.IntRange(1), help="Passes to make; no end without.")
-@session_options
-@workspace_options
 @click.option("--json", "as_json", is_flag=True, hidden=True, help="Lines are JSON anyway.")
 def monitor(
-    control_table: str,
     volume_path: str | None,
     check_interval_seconds: float,
     max_iterations: int | None,
-    bundle: Path,
-    target: str | None,
-    profile: str | None,
-    name_prefix: str,
+    place: Place,
     as_json: bool,
 ) -> None:
     """Watch the metadata, and keep all jobs in step, until SIGTERM or Ctrl-C.
@@ -218,14 +168,15 @@ def monitor(
 
     del as_json
     log_to_stderr()
-    with open_session(Place(control_table, bundle, target)) as spark:
+    client = open_workspace(place.profile)
+    with open_session(place) as spark:
         watching = MetadataMonitor(
-            control_table,
+            place.control_table,
             check_interval_seconds,
             volume_path,
-            workspace_client=open_workspace(profile),
+            workspace_client=client,
             spark=spark,
-            name_prefix=name_prefix,
+            name_prefix=place.name_prefix,
         )
         stop_on_signals(watching)
         watching.run_continuous(max_iterations)

@@ -7,28 +7,14 @@ from pathlib import Path
 
 import click
 
-from lakeflow_job_meta.cli.options import (
-    Place,
-    json_option,
-    open_session,
-    place_of,
-    session_options,
-    table_option,
-)
+from lakeflow_job_meta.cli.options import Place, json_option, open_session, place_options
 
 
 @click.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@table_option(is_required=False)
-@session_options
+@place_options(needs_table=False)
 @json_option
-def validate(
-    path: Path | None,
-    control_table: str | None,
-    bundle: Path,
-    target: str | None,
-    as_json: bool,
-) -> None:
+def validate(path: Path | None, place: Place, as_json: bool) -> None:
     """Check the YAML file or folder PATH, or the control table. Status 1 if there are faults.
 
     \b
@@ -41,10 +27,10 @@ def validate(
     if path:
         faults = path_faults(path)
     else:
-        with open_session(place_of(control_table, bundle, target)) as spark:
+        with open_session(place) as spark:
             from lakeflow_job_meta.metadata_manager import MetadataManager
 
-            faults = MetadataManager(control_table or "", spark=spark).validate()
+            faults = MetadataManager(place.control_table, spark=spark).validate()
     if as_json:
         print_json([vars(each) for each in faults])
     else:
@@ -59,12 +45,9 @@ def _counted(faults: int) -> str:
 
 @click.command()
 @click.argument("module", required=False)
-@table_option(is_required=True)
-@session_options
+@place_options()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of YAML.")
-def export(
-    module: str | None, control_table: str, bundle: Path, target: str | None, as_json: bool
-) -> None:
+def export(module: str | None, place: Place, as_json: bool) -> None:
     """Print the active sources of MODULE, or of all modules, as YAML that can be loaded again.
 
     \b
@@ -75,8 +58,8 @@ def export(
     from lakeflow_job_meta.metadata_manager import MetadataManager
     from lakeflow_job_meta.sources import source_row
 
-    with open_session(Place(control_table, bundle, target)) as spark:
-        manager = MetadataManager(control_table, spark=spark)
+    with open_session(place) as spark:
+        manager = MetadataManager(place.control_table, spark=spark)
         if as_json:
             print_json([source_row(each) for each in manager.get_sources(module)])
         else:
@@ -85,7 +68,7 @@ def export(
 
 @click.command()
 @click.argument("module", required=False)
-@table_option(is_required=False)
+@place_options(needs_table=False)
 @click.option("--yaml", "path", type=click.Path(path_type=Path), help="Draw what a file holds.")
 @click.option(
     "--format",
@@ -95,17 +78,8 @@ def export(
     show_default=True,
     help="Lines of text, or a Mermaid flowchart.",
 )
-@session_options
 @json_option
-def graph(
-    module: str | None,
-    control_table: str | None,
-    path: Path | None,
-    shape: str,
-    bundle: Path,
-    target: str | None,
-    as_json: bool,
-) -> None:
+def graph(module: str | None, path: Path | None, shape: str, place: Place, as_json: bool) -> None:
     """Draw which task of MODULE, or of each module, waits for which.
 
     \b
@@ -119,10 +93,10 @@ def graph(
     if path:
         sources = sources_of_path(path)
     else:
-        with open_session(place_of(control_table, bundle, target)) as spark:
+        with open_session(place) as spark:
             from lakeflow_job_meta.metadata_manager import MetadataManager
 
-            sources = MetadataManager(control_table or "", spark=spark).get_sources(module)
+            sources = MetadataManager(place.control_table, spark=spark).get_sources(module)
     modules = modules_of(sources, module)
     if as_json:
         print_json({name: graph_facts(each) for name, each in modules.items()})
