@@ -79,6 +79,7 @@ class MetadataMonitor:
         reconcile_seconds: float = RECONCILE_SECONDS,
     ) -> None:
         session = spark or active_session()
+        self._stopped = threading.Event()
         self.check_interval_seconds = check_interval_seconds
         self._lease = Lease(
             control_table,
@@ -92,6 +93,7 @@ class MetadataMonitor:
             name_prefix=name_prefix,
             retry_seconds=retry_seconds,
             lease=self._lease,
+            stopping=self._stopped,
         )
         self._metadata = self.orchestrator.metadata
         self._volume_path = volume_path
@@ -100,10 +102,9 @@ class MetadataMonitor:
         self._reconcile_seconds = reconcile_seconds
         self._version: int | None = None
         self._compared: float | None = None
-        self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """End after the module at hand; any thread, or a signal handler, may call it."""
+        """End after the call at hand; any thread, or a signal handler, may call it."""
         self._stopped.set()
 
     def prepare(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,7 @@ class JobOrchestrator:
         name_prefix: put before the names of all jobs.
         retry_seconds: for how long an API that is away is tried again, per call.
         lease: one that the caller holds; without it each method that writes takes it.
+        stopping: once it is set, an API that is away is not tried again.
 
     Raises:
         UsageError: TABLE_NAME_INVALID, SESSION_MISSING.
@@ -79,6 +81,7 @@ class JobOrchestrator:
         name_prefix: str = "",
         retry_seconds: float = RETRY_SECONDS,
         lease: Lease | None = None,
+        stopping: threading.Event | None = None,
     ) -> None:
         self.control_table = control_table
         self._lease = lease
@@ -89,13 +92,16 @@ class JobOrchestrator:
         self._opened: Workspace | None = None
         self._name_prefix = name_prefix
         self._retry_seconds = retry_seconds
+        self._stopping = stopping
 
     @property
     def workspace(self) -> Workspace:
         """The API; the client is made at the first use, so that offline work needs none."""
         if self._opened is None:
             client = self._client or WorkspaceClient()
-            self._opened = Workspace(client, retry_seconds=self._retry_seconds)
+            self._opened = Workspace(
+                client, retry_seconds=self._retry_seconds, stopping=self._stopping
+            )
         return self._opened
 
     def plan(self) -> Plan:

@@ -9,6 +9,7 @@ tries again.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -28,7 +29,13 @@ from databricks.sdk.service.sql import (
     TextValue,
     UpdateQueryRequestQuery,
 )
-from tenacity import Retrying, retry_if_exception, stop_after_delay
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    sleep_using_event,
+    stop_after_delay,
+    stop_when_event_set,
+)
 from tenacity.wait import wait_random_exponential
 
 from lakeflow_job_meta.constants import TAG, TAG_HASH, TAG_TABLE
@@ -70,13 +77,21 @@ class Workspace:
     Args:
         client: says where and who; its own retries are not used.
         retry_seconds: for how long 429, 5xx, timeouts and cut connections are tried again.
+        stopping: once it is set, nothing is tried again.
     """
 
-    def __init__(self, client: WorkspaceClient, *, retry_seconds: float = RETRY_SECONDS) -> None:
+    def __init__(
+        self,
+        client: WorkspaceClient,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
+        stopping: threading.Event | None = None,
+    ) -> None:
         config = client.config.copy()  # type: ignore[no-untyped-call]  # the SDK's own
         config.retry_timeout_seconds = 1  # the least: it sleeps a second and gives up
         self._client = WorkspaceClient(config=config)
         self._retry_seconds = retry_seconds
+        self._stopping = stopping or threading.Event()
 
     def list_jobs(self, name: str | None = None) -> list[DeployedJob]:
         """List jobs without their tasks, a hundred per call."""
@@ -210,14 +225,15 @@ class Workspace:
 
         Raises:
             DatabricksError: what the API refuses for good, at the first answer.
-            DeploymentError: API_UNREACHABLE after `retry_seconds`.
+            DeploymentError: API_UNREACHABLE after `retry_seconds`, or when it is time to stop.
         """
+        began = time.monotonic()
         try:
             for attempt in Retrying(
                 retry=retry_if_exception(is_transient),
                 wait=wait_random_exponential(multiplier=0.5, max=20),
-                stop=stop_after_delay(self._retry_seconds),
-                sleep=time.sleep,
+                stop=stop_after_delay(self._retry_seconds) | stop_when_event_set(self._stopping),
+                sleep=sleep_using_event(self._stopping),
                 reraise=True,
             ):
                 with attempt:
@@ -228,7 +244,7 @@ class Workspace:
                 raise _root(error) from None
             raise DeploymentError(
                 "API_UNREACHABLE",
-                f"The workspace's API did not answer for {self._retry_seconds:.0f} s: "
+                f"The workspace's API did not answer for {time.monotonic() - began:.0f} s: "
                 f"{type(_root(error)).__name__}",
                 hint="Nothing is lost: the next pass goes on from here.",
             ) from error

@@ -20,14 +20,14 @@ class FaultyServer:
 
     Kinds of faults: a status such as "503" is answered by the proxy, and nothing is done; so is
     "cut before", without an answer; "cut after" does the request and answers nothing; "hold after"
-    does it and answers only when `released` is set; "silence"
-    does and answers nothing until then.
+    does it and answers only when `released` is set; "silence" does and answers nothing until then.
 
     Attributes:
         share: of requests that fail, 0 to 1.
         is_down: whether all fail.
         faults: how often each kind of fault was made.
         calls: how often each "METHOD path" was asked for, without its query.
+        failed: set once a request was made to fail.
         held: set once a request is held back.
         released: set by a test, to let go of what is held.
     """
@@ -39,6 +39,7 @@ class FaultyServer:
         self.is_down = False
         self.faults: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
+        self.failed = threading.Event()
         self.held = threading.Event()
         self.released = threading.Event()
         self.port = 0
@@ -50,16 +51,20 @@ class FaultyServer:
 
     def fault(self, call: str) -> str | None:
         self.calls[call] += 1
+        kind = self._kind(call)
+        if kind:
+            self.faults[kind] += 1
+            self.failed.set()
+        return kind
+
+    def _kind(self, call: str) -> str | None:
         for named in self._named:
             if call.endswith(named[0]):
                 self._named.remove(named)
-                self.faults[named[1]] += 1
                 return named[1]
         if not self.is_down and self.dice.random() >= self.share:
             return None
-        kind = self.dice.choice(["500", "503", "cut before", "cut after"])
-        self.faults[kind] += 1
-        return kind
+        return self.dice.choice(["500", "503", "cut before", "cut after"])
 
     @property
     def endpoint(self) -> str:

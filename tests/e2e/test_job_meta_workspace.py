@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from databricks.sdk.errors import InvalidParameterValue, NotFound
 from databricks.sdk.service.jobs import JobSettings
@@ -53,6 +55,15 @@ def test_api_that_stays_away_is_named(proxy: FaultyServer) -> None:
         Workspace(client_of(proxy.endpoint, 2), retry_seconds=2).list_jobs()
     assert raised.value.code == "API_UNREACHABLE"
     assert "Nothing is lost" in raised.value.hint
+
+
+def test_api_that_is_away_is_not_waited_for_when_it_is_time_to_stop(proxy: FaultyServer) -> None:
+    proxy.is_down = True
+    stopping = threading.Event()
+    stopping.set()
+    with pytest.raises(DeploymentError, match="API_UNREACHABLE"):
+        Workspace(client_of(proxy.endpoint, 2), retry_seconds=600, stopping=stopping).list_jobs()
+    assert proxy.calls["GET /api/2.2/jobs/list"] == 1
 
 
 def test_two_jobs_of_one_key_are_never_chosen_between(

@@ -167,6 +167,18 @@ def test_stop_in_the_middle_ends_after_the_module_at_hand(
     assert site.jobs() == list("abcdef")
 
 
+def test_stop_does_not_wait_for_an_api_that_is_away(site: Site) -> None:
+    site.write("a.yaml", ("a", [notebook("n1")]))
+    site.proxy.is_down = True
+    monitor = site.monitor(retry_seconds=3600)
+    running = threading.Thread(target=monitor.run_continuous)
+    running.start()
+    assert site.proxy.failed.wait(60)
+    monitor.stop()
+    running.join(30)
+    assert not running.is_alive()
+
+
 def test_two_monitors_do_not_fight(site: Site) -> None:
     site.write("a.yaml", ("a", [notebook("n1")]))
     first, second = site.monitor(), site.monitor()
