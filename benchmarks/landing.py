@@ -1,9 +1,10 @@
 """`make bench`, second part: landing against its limits, in one run on one broker.
 
 Whole-topic times are from the first assignment to the last file. The latency is from the broker's
-time of an event to the moment its file is visible. The share of polling alone is met only without
-the package crc32c, which makes polling six times faster and landing three times; see
-docs/performance.md. Usage: landing.py [EVENTS] [ROUNDS]
+time of an event to the moment its file is visible. The share of polling alone is a goal that is not
+met with the package crc32c, which makes polling six times faster; see docs/performance.md.
+
+Usage: landing.py [EVENTS] [ROUNDS]
 """
 
 import json

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headwater.landing.bulk import BulkParser
 from headwater.landing.contract import TYPES, Column, Contract
 from headwater.landing.source import EventBatch
 
@@ -82,6 +83,7 @@ class Decoder:
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.schema = pa.schema([*contract.fields, pa.field("_extra", pa.string()), *ORIGIN])
+        self._bulk = BulkParser(contract)
         self._known = frozenset(each.name for each in contract.columns)
 
     def decode(self, batch: EventBatch, ingested_us: int) -> Rows:
@@ -95,17 +97,32 @@ class Decoder:
         Args:
             ingested_us: now, in microseconds since 1970 UTC; the same for all rows.
         """
+        origin = _origin(batch, ingested_us)
+        fitting = self._fitting(batch.values)
+        if fitting is not None:
+            nothing = pa.nulls(len(batch.values), pa.string())
+            landed = pa.record_batch([*fitting, nothing, *origin], schema=self.schema)
+            return Rows(landed, _NOTHING, 0)
         reasons: Reasons = {}
         events = _parse(batch.values, reasons)
         columns = [_array(column, events, reasons) for column in self.contract.columns]
         extra = self._extra(events)
-        origin = _origin(batch, ingested_us)
         landed = pa.record_batch([*columns, extra, *origin], schema=self.schema)
         if not reasons:
             return Rows(landed, _NOTHING, len(extra) - extra.null_count)
         landed = landed.filter(pa.array([each not in reasons for each in range(len(events))]))
         extra = landed.column("_extra")
         return Rows(landed, _reject(batch, origin, reasons), len(extra) - extra.null_count)
+
+    def _fitting(self, values: Sequence[bytes | None]) -> list[pa.Array] | None:
+        """Give the columns of events that are read at once; None where that can't be done."""
+        texts = self._bulk.parse(values)
+        if texts is None:
+            return None
+        try:
+            return [_build(texts[each.name], each) for each in self.contract.columns]
+        except pa.ArrowException:
+            return None
 
     def _extra(self, events: Sequence[Event]) -> pa.Array:
         known = self._known
@@ -197,15 +214,15 @@ def _fits(value: object, column: Column) -> bool:
     return True
 
 
-def _build(values: list[Any], column: Column) -> pa.Array:
+def _build(values: list[Any] | pa.Array, column: Column) -> pa.Array:
     return _BUILDERS.get(column.type, pa.array)(values, TYPES[column.type])
 
 
-def _dates(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _dates(values: list[Any] | pa.Array, kind: pa.DataType) -> pa.Array:
     return pa.array(values, pa.string()).cast(kind)
 
 
-def _timestamps(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _timestamps(values: list[Any] | pa.Array, kind: pa.DataType) -> pa.Array:
     texts = pa.array(values, pa.string())
     try:
         return texts.cast(kind)  # each text has an offset
@@ -219,7 +236,7 @@ def _timestamps(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.concat_arrays([_timestamps([value], kind) for value in values])
 
 
-_BUILDERS: dict[str, Callable[[list[Any], pa.DataType], pa.Array]] = {
+_BUILDERS: dict[str, Callable[[list[Any] | pa.Array, pa.DataType], pa.Array]] = {
     "TIMESTAMP": _timestamps,
     "DATE": _dates,
 }
