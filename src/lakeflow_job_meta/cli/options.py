@@ -42,7 +42,6 @@ def place_options(
         click.option(
             "--control-table",
             required=needs_table,
-            default=None if needs_table else "",
             envvar="LAKEFLOW_JOB_META_CONTROL_TABLE",
             metavar="CATALOG.SCHEMA.TABLE",
             help="The control table; also LAKEFLOW_JOB_META_CONTROL_TABLE.",
