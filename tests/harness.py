@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import shutil
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +15,7 @@ from pyspark.sql import SparkSession
 from headwater.bundle import load_bundle
 from headwater.engine.state import PipelineState
 from headwater.engine.statements import rows_of, run_statements
-from headwater.engine.store import Store
+from headwater.engine.store import Store, create_schema, register_all
 from headwater.engine.target import Target
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.events.query import read_events
@@ -32,6 +34,7 @@ class Project:
         self.schema = f"s{next(_numbers)}"
         self.volume = f"/Volumes/main/{self.schema}/landing"
         lines = "".join(f"        {k}: {v!r}\n" for k, v in (configuration or {}).items())
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "databricks.yml").write_text(
             textwrap.dedent(f"""\
             bundle:
@@ -59,8 +62,21 @@ class Project:
         (folder / "pipeline").mkdir(exist_ok=True)
         (folder / "pipeline" / "first.py").write_text("# a library must match a file\n")
         self.store = Store(folder / ".headwater" / "dev")
-        self.landing = self.store.volume_path("main", self.schema, "landing")
         self.landing.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def landing(self) -> Path:
+        return self.store.volume_path("main", self.schema, "landing")
+
+    def moved(self, folder: Path) -> Project:
+        """Move the project, and let the session forget what it knew of the old place."""
+        shutil.move(self.folder, folder)
+        catalog = self.spark._jsparkSession.sessionState().catalog().externalCatalog()
+        catalog.dropDatabase(self.schema, True, True)
+        there = copy.copy(self)
+        there.folder, there.store = folder, Store(folder / ".headwater" / "dev")
+        register_all(self.spark, there.store)
+        return there
 
     def write(self, source: str, name: str = "main.py") -> Path:
         """Write a source file of the pipeline; SCHEMA and VOLUME in it are filled in."""
@@ -77,7 +93,6 @@ class Project:
     def run(self, **request: Any) -> UpdateResult:
         bundle = load_bundle(self.folder)
         spec = bundle.pipeline()
-        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.schema}")
         return Updater(self.spark, bundle, spec, self.store).run(UpdateRequest(**request))
 
     def sql(self, text: str) -> list[dict[str, Any]]:
@@ -87,8 +102,6 @@ class Project:
 
     def create(self, table: str, select: str) -> None:
         """Make a plain Delta table in the target, as `headwater sql` would."""
-        from headwater.engine.store import create_schema
-
         create_schema(self.spark, "main", self.schema, self.store)
         self.sql(f"CREATE TABLE SCHEMA.{table} USING delta AS {select}")
 

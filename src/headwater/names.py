@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 from headwater.errors import UsageError
 
+READ_VIEW = "__headwater_read_"
+"""Begins the name of a view that stands for a table in a rewritten SQL text."""
+
+_READ_VIEW = re.compile(rf"`?{READ_VIEW}\d+`?\.")
 _PART = re.compile(r"`((?:[^`]|``)*)`|([^.`]+)")
 
 
@@ -75,6 +79,11 @@ def table_name(text: str, catalog: str, schema: str) -> TableName:
         raise _invalid(text)
     filled = (catalog.lower(), schema.lower())[: 3 - len(parts)] + parts
     return TableName(*filled)
+
+
+def readable(text: str) -> str:
+    """Return a message of Spark without the names of views that stand for a pipeline's tables."""
+    return _READ_VIEW.sub("", text)
 
 
 def _invalid(text: str) -> UsageError:

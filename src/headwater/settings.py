@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,15 +115,15 @@ def bundle_environment() -> Mapping[str, str]:
 def secret(scope: str, key: str) -> str | None:
     """Read the secret that stands for `scope`/`key` locally: `HEADWATER_SECRET_<SCOPE>_<KEY>`.
 
-    Characters other than letters and digits become `_`; case does not matter.
+    Characters other than the letters A to Z and digits become `_`; case does not matter.
     """
     return os.environ.get(secret_variable(scope, key))
 
 
 def secret_variable(scope: str, key: str) -> str:
     """Name the environment variable that holds the secret `scope`/`key`."""
-    joined = f"HEADWATER_SECRET_{scope}_{key}"
-    return "".join(char if char.isalnum() else "_" for char in joined).upper()
+    joined = f"HEADWATER_SECRET_{scope}_{key}".upper()
+    return re.sub(r"[^A-Z0-9]", "_", joined)
 
 
 def process_environment() -> dict[str, str]:

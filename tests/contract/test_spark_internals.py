@@ -51,6 +51,7 @@ def test_parser_knows_commands(spark: SparkSession) -> None:
 
 def records_read(spark: SparkSession) -> int:
     """How many records all stages of the session have read so far."""
+    spark._jsc.sc().listenerBus().waitUntilEmpty()
     no_quantiles = spark.sparkContext._gateway.new_array(spark._jvm.double, 0)
     stages = spark._jsc.sc().statusStore().stageList(None, False, False, no_quantiles, None)
     return sum(stages.apply(index).inputRecords() for index in range(stages.size()))

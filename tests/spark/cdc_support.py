@@ -20,7 +20,6 @@ class Target:
     spark: SparkSession
     folder: Path
     change: AutoCdc
-    flow_id: str = "flow"
     batches: int = field(default=0)
 
     @property
@@ -40,7 +39,7 @@ class Target:
     def apply(self, batch: DataFrame, batch_id: int | None = None) -> ChangeCounts:
         number = self.batches if batch_id is None else batch_id
         self.batches = max(self.batches, number + 1)
-        target = ChangeTarget(self.path, self.state_path, "t", self.flow_id, self.change)
+        target = ChangeTarget(self.path, self.state_path, "t", self.change)
         return apply_batch(batch, number, target)
 
     def read(self) -> DataFrame:

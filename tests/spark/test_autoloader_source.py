@@ -313,5 +313,5 @@ def test_a_file_that_grows_while_it_is_inspected_is_left_to_the_next_run(loader:
 
 def test_errors_of_others_are_not_explained(loader: Loader) -> None:
     request = CloudFiles("/in", {"cloudFiles.format": "json"}, Location("p.py", 1))
-    for error in (ValueError("x"), DefinitionError("X", "x"), RuntimeError("[FAILED_READ_FILE.X]")):
-        assert autoloader.explain_failure(loader.spark, error, request, loader.place) is None
+    for text in ("x", "[FAILED_READ_FILE.X]"):
+        assert autoloader.explain_failure(text, request, loader.place) is None

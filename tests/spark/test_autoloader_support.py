@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headwater import autoloader
 from headwater.autoloader import CloudFiles, SourceState
+from headwater.engine.causes import texts
 from headwater.errors import Location, SchemaChange
 
 MAX_RESTARTS = 5
@@ -66,7 +67,7 @@ class Loader:
         try:
             query.awaitTermination()
         except Exception as error:
-            found = autoloader.explain_failure(self.spark, error, self.request, self.place)
+            found = autoloader.explain_failure(texts(error), self.request, self.place)
             raise found or error from error
         finally:
             query.stop()

@@ -225,7 +225,7 @@ def test_cdc_stream_runs_its_query_once(spark: SparkSession, tmp_path: Path) -> 
 def test_cdc_batch_query_of_a_once_flow_is_applied(spark: SparkSession, tmp_path: Path) -> None:
     target = target_of(spark, tmp_path, LEAN, [frame(spark, (1, 1, "U", "x"))])
     once = frame(spark, (1, 0, "U", "old"), (2, 0, "U", "old"))
-    Target(spark, tmp_path, LEAN, flow_id="once").apply(once, 0)
+    Target(spark, tmp_path, LEAN).apply(once, 0)
     assert target.rows() == {(1, 1, "x"), (2, 0, "old")}
 
 

@@ -99,7 +99,7 @@ def test_cdc_other_flow_between_kill_and_replay_does_no_harm(
     calm.apply(frame(spark, BATCH + OTHER), 1)
     target = started(spark, tmp_path / "killed", spec)
     killed_before_target(target, frame(spark, BATCH), 1)
-    replace(target, flow_id="other").apply(frame(spark, OTHER), 7)
+    target.apply(frame(spark, OTHER), 7)
     target.apply(frame(spark, BATCH), 1)
     assert target.rows() == calm.rows()
 

@@ -1,15 +1,13 @@
 """The API that pipeline source sees: signatures, claims, refusals. No JVM."""
 
 import importlib
-import inspect
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from headwater.errors import DefinitionError
 from headwater.graph.model import Action, DatasetKind
-from headwater.graph.modules import FUNCTIONS, NOT_BUILT, bound_modules
+from headwater.graph.modules import FUNCTIONS, bound_modules
 from headwater.graph.registry import Registry
 
 
@@ -70,108 +68,71 @@ def test_decorators_stack_in_any_number(registry: Registry) -> None:
     ]
 
 
-def test_expectation_that_no_dataset_claims_is_a_fault(registry: Registry) -> None:
-    pipelines = dp()
+def rules(registry: Registry) -> dict[str, list[str]]:
+    """The names of the rules of each dataset."""
+    return {
+        name.table: [rule.name for rule in dataset.expectations]
+        for name, dataset in registry.datasets.items()
+    }
 
-    @pipelines.expect("lost", "a > 0")
-    @pipelines.table
+
+def test_expectation_that_no_dataset_claims_is_a_fault(registry: Registry) -> None:
+    def rows() -> None: ...
+
+    dp().expect("lost", "a > 0")(rows)
+    dp().table(rows, name="t")
+    registry.close()
+    assert [fault.code for fault in registry.faults] == ["EXPECTATION_WITHOUT_DATASET"]
+    assert rules(registry) == {"t": []}
+
+
+def test_expectation_above_the_dataset_decorator_belongs_to_the_dataset(registry: Registry) -> None:
+    @dp().expect("first", "a > 0")
+    @dp().table
+    @dp().expect("second", "a > 1")
     def t() -> None: ...
 
     registry.close()
-    assert [fault.code for fault in registry.faults] == ["EXPECTATION_WITHOUT_DATASET"]
+    assert (rules(registry), registry.faults) == ({"t": ["first", "second"]}, [])
 
 
-def test_datasets_made_in_a_loop_work(registry: Registry) -> None:
-    for name in ("a", "b"):
+def test_expectation_belongs_to_the_dataset_it_was_applied_to(registry: Registry) -> None:
+    def rows() -> str:
+        return "rows"
 
-        @dp().table(name=f"silver.{name}")
-        def made(name: str = name) -> str:
-            return name
-
-    assert [str(each) for each in registry.datasets] == ["main.silver.a", "main.silver.b"]
-    assert [flow.query() for flow in registry.flows.values()] == ["a", "b"]
-
-
-def test_duplicate_names_both_places(registry: Registry) -> None:
-    for _ in range(2):
-
-        @dp().table(name="t")
-        def t() -> None: ...
-
-    assert [fault.code for fault in registry.faults] == ["DUPLICATE_DATASET"]
-
-
-@pytest.mark.parametrize("name", NOT_BUILT)
-def test_unbuilt_api_is_refused_by_name(registry: Registry, name: str) -> None:
-    with pytest.raises(DefinitionError) as caught:
-        getattr(dp(), name)()
-    assert caught.value.code == "API_NOT_BUILT"
-    assert name in caught.value.message
-
-
-def test_unknown_api_names_the_nearest(registry: Registry) -> None:
-    with pytest.raises(DefinitionError) as caught:
-        dp().tabel  # noqa: B018
-    assert caught.value.code == "API_UNKNOWN"
-    assert "'table'" in caught.value.hint
-    assert not hasattr(dp(), "tabel")
-
-
-def test_auto_cdc_takes_every_documented_argument_in_order(registry: Registry) -> None:
-    names = list(inspect.signature(dp().create_auto_cdc_flow).parameters)
-    assert names[:18] == [
-        "target",
-        "source",
-        "keys",
-        "sequence_by",
-        "system_sequence_by",
-        "ignore_null_updates",
-        "ignore_null_updates_column_list",
-        "ignore_null_updates_except_column_list",
-        "columns_to_update",
-        "apply_as_deletes",
-        "apply_as_truncates",
-        "column_list",
-        "except_column_list",
-        "stored_as_scd_type",
-        "track_history_column_list",
-        "track_history_except_column_list",
-        "name",
-        "once",
-    ]
-    assert dp().apply_changes.__func__ is dp().create_auto_cdc_flow.__func__
-
-
-def test_auto_cdc_flow_is_recorded(registry: Registry) -> None:
     pipelines = dp()
-    pipelines.create_streaming_table("t", expect_all={"r": "x > 0"})
-    pipelines.create_auto_cdc_flow(
-        target="t", source="s", keys=["id"], sequence_by="n", stored_as_scd_type="2"
-    )
-    flow = registry.flows["t"]
-    assert flow.change is not None
-    assert (flow.change.keys, flow.change.scd_type) == (("id",), 2)
+    made = pipelines.table(rows, name="with_rule")
+    pipelines.expect_or_drop("even", "a % 2 = 0")(made)
+    pipelines.table(rows, name="without")
+    checked = pipelines.expect("seen", "a > 0")(rows)
+    pipelines.table(checked, name="one")
+    pipelines.table(checked, name="two")
+    registry.close()
+    assert rules(registry) == {
+        "with_rule": ["even"],
+        "without": [],
+        "one": ["seen"],
+        "two": ["seen"],
+    }
+    assert registry.faults == []
+    assert made() == "rows"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
+    ("spelled", "name"),
     [
-        ({"stored_as_scd_type": "bitemporal"}, "API_NOT_BUILT"),
-        ({"stored_as_scd_type": 3}, "ARGUMENT_INVALID"),
-        ({"keys": 5}, "ARGUMENT_INVALID"),
-        ({"sequence_by": None}, "ARGUMENT_INVALID"),
-        ({"target": "a.b.c.d"}, "NAME_INVALID"),
+        ("events", "events"),
+        ("Default.Events", "events"),
+        ("main.default.events", "events"),
+        ("silver.events", "silver.events"),
+        ("MAIN.silver.events", "silver.events"),
+        ("other.default.events", "other.default.events"),
     ],
 )
-def test_wrong_arguments_are_refused_at_the_line(
-    registry: Registry, arguments: dict[str, object], code: str
+def test_name_of_a_flow_does_not_depend_on_how_its_table_is_spelled(
+    registry: Registry, spelled: str, name: str
 ) -> None:
-    given = {"target": "t", "source": "s", "keys": ["id"], "sequence_by": "n", **arguments}
-    with pytest.raises(DefinitionError) as caught:
-        dp().create_auto_cdc_flow(**given)
-    assert caught.value.code == code
-    assert "test_api.py:" in str(caught.value.where)
-
-
-def test_live_prefix_means_nothing(registry: Registry) -> None:
-    assert registry.resolve("LIVE.events") == registry.resolve("events")
+    dp().table(lambda: None, name=spelled)
+    dp().create_streaming_table("changes")
+    assert list(registry.flows) == [name]
+    assert registry.flows[name].own

@@ -14,7 +14,7 @@ ALLOWED = {
     "bundle": {"errors"},
     "graph": {"errors", "names"},
     "events": {"errors"},
-    "expectations": {"errors", "graph"},
+    "expectations": {"errors", "names", "graph"},
     "cdc": {"errors", "names", "graph"},
     "autoloader": {"errors", "names"},
     "engine": {

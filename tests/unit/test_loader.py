@@ -79,7 +79,7 @@ def test_root_path_and_editable_projects_are_importable(tmp_path: Path) -> None:
     write(tmp_path / "project" / "src" / "inside_it" / "__init__.py", "Y = 2\n")
     file = write(tmp_path / "a.py", "import beside_it, inside_it\n")
     lines = [f"--editable {tmp_path / 'project'}"]
-    with import_paths(tmp_path / "root", lines, tmp_path):
+    with import_paths(tmp_path / "root", [], lines):
         assert load(file).faults == []
     assert not {"beside_it", "inside_it"} & set(sys.modules)
     assert str(tmp_path / "root") not in sys.path
@@ -96,6 +96,55 @@ def test_root_path_and_editable_projects_are_importable(tmp_path: Path) -> None:
     ],
 )
 def test_missing_dependencies_are_named(tmp_path: Path, line: str, code: str) -> None:
-    with pytest.raises(UsageError) as caught, import_paths(None, [line], tmp_path):
+    with pytest.raises(UsageError) as caught, import_paths(None, [], [line]):
         pytest.fail("the dependency was accepted")
     assert caught.value.code == code
+
+
+def test_module_beside_a_source_file_is_importable_below_root_path(tmp_path: Path) -> None:
+    write(tmp_path / "rules_beside.py", "WHERE = 'root'\n")
+    write(tmp_path / "etl" / "rules_beside.py", "WHERE = 'beside'\n")
+    write(tmp_path / "etl" / "only_beside.py", "X = 1\n")
+    file = write(tmp_path / "etl" / "a.py", "import only_beside, rules_beside\n")
+    with import_paths(tmp_path, [file], []):
+        assert load(file).faults == []
+        assert sys.modules["rules_beside"].__dict__["WHERE"] == "root"
+    assert not {"only_beside", "rules_beside"} & set(sys.modules)
+
+
+def test_installed_packages_stay_loaded_after_an_update(tmp_path: Path) -> None:
+    """Many can't be loaded twice in a process; here one is installed below the bundle's folder."""
+    installed = tmp_path / ".venv" / "site-packages"
+    write(installed / "package_once.py", "X = 1\n")
+    write(tmp_path / "mine_again.py", "X = 1\n")
+    file = write(tmp_path / "a.py", "import package_once, mine_again\n")
+    sys.path.append(str(installed))
+    try:
+        with import_paths(tmp_path, [file], []):
+            assert load(file).faults == []
+        assert ("package_once" in sys.modules, "mine_again" in sys.modules) == (True, False)
+    finally:
+        sys.path.remove(str(installed))
+        sys.modules.pop("package_once", None)
+
+
+def test_text_cells_are_passed_over_and_python_cells_are_run(tmp_path: Path) -> None:
+    cells = ("%md\n# Title\nText", "%python\nimport dlt", "@dlt.table\ndef f(): ...\n", "\n1/0")
+    registry = load(notebook(tmp_path / "n.ipynb", *cells))
+    assert list(map(str, registry.datasets)) == ["main.default.f"]
+    assert [str(fault.where).rsplit("/", 1)[-1] for fault in registry.faults] == ["n.ipynb:13"]
+
+
+def test_module_that_gives_a_notebooks_names_is_bound(tmp_path: Path) -> None:
+    from headwater.graph.modules import bound_runtime
+
+    class Session:
+        def sql(self) -> None: ...
+
+    text = "from databricks.sdk.runtime import *\nfrom databricks.sdk.runtime import dbutils as d\n"
+    text += "assert (dbutils, d) == ('u', 'u')\n"
+    text += "from pyspark.sql.functions import *\ncountDistinct\n"
+    file = write(tmp_path / "a.py", text)
+    with bound_runtime({"spark": Session(), "dbutils": "u", "display": print}):
+        assert load(file).faults == []
+    assert "databricks.sdk.runtime" not in sys.modules

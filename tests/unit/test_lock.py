@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from headwater.engine.lock import update_lock
@@ -48,3 +49,37 @@ def test_lock_of_a_killed_process_is_taken_over(tmp_path: Path, holder) -> None:
     with update_lock(tmp_path, "flow"):
         told = json.loads((tmp_path / "update.holder.json").read_text())
     assert told["pid"] == os.getpid()
+
+
+@pytest.fixture
+def gateway():  # type: ignore[no-untyped-def]
+    """A process that looks like the JVM of a Spark driver."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()", "PythonGatewayServer"],
+        stdin=subprocess.PIPE,
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def left_behind(folder: Path, driver: int, created: float | None) -> None:
+    told = {"pid": 1, "started": "then", "driver": driver, "driver_created": created}
+    (folder / "update.holder.json").write_text(json.dumps(told))
+
+
+def test_jvm_of_a_killed_holder_is_ended(tmp_path: Path, gateway) -> None:  # type: ignore[no-untyped-def]
+    left_behind(tmp_path, gateway.pid, psutil.Process(gateway.pid).create_time())
+    with update_lock(tmp_path, "flow"):
+        assert not psutil.pid_exists(gateway.pid)
+
+
+@pytest.mark.parametrize(("is_own", "shift"), [(True, 0.0), (False, 3600.0), (False, None)])
+def test_process_that_only_has_the_holders_id_lives(  # type: ignore[no-untyped-def]
+    tmp_path: Path, gateway, is_own: bool, shift: float | None
+) -> None:
+    """As after a restarted container: ids repeat, and the own JVM may have that of the dead one."""
+    created = psutil.Process(gateway.pid).create_time()
+    left_behind(tmp_path, gateway.pid, None if shift is None else created + shift)
+    with update_lock(tmp_path, "flow", driver=gateway.pid if is_own else None):
+        assert gateway.poll() is None

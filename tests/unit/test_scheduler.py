@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from pyspark.sql.types import StructType
 
-from headwater.engine.scheduler import FlowEvents, Scheduler
+from headwater.engine.scheduler import FlowEvents, Scheduler, Stopping
 from headwater.errors import Location, SchemaChange
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.graph.model import Flow
@@ -41,7 +41,7 @@ class Recorder:
         self, flows: list[ResolvedFlow], work: Callable[[ResolvedFlow], None], retries: int = 2
     ) -> Scheduler:
         graph = Graph({}, {}, tuple(flows), ())
-        scheduler = Scheduler(graph, work, self.events, threading.Event(), retries)
+        scheduler = Scheduler(graph, work, self.events, Stopping(threading.Event()), retries)
         scheduler.run(flows)
         return scheduler
 

@@ -2,6 +2,7 @@
 
 from headwater.autoloader.failures import explain_failure
 from headwater.autoloader.options import check_options
+from headwater.autoloader.relocation import follow_move
 from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.autoloader.states import file_states
 from headwater.autoloader.stream import define_stream, open_stream
@@ -13,5 +14,6 @@ __all__ = [
     "define_stream",
     "explain_failure",
     "file_states",
+    "follow_move",
     "open_stream",
 ]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from pyspark.sql import SparkSession
-
 from headwater.autoloader.manifest import Manifest
 from headwater.autoloader.plan import MALFORMED
 from headwater.autoloader.request import CloudFiles, SourceState
@@ -42,17 +40,14 @@ _CORRUPT = _Fault(
 )
 
 
-def explain_failure(
-    spark: SparkSession, error: BaseException, request: CloudFiles, place: SourceState
-) -> HeadwaterError | None:
-    """Give the error that names the file a query failed on; None when no file is to blame.
+def explain_failure(text: str, request: CloudFiles, place: SourceState) -> HeadwaterError | None:
+    """Return the error that names the file a query failed on; None when no file is to blame.
 
     Reads only. Values of records don't get into the error.
+
+    Args:
+        text: all that Spark says of the failure and its causes.
     """
-    del spark
-    if isinstance(error, HeadwaterError):
-        return None
-    text = str(error)
     found = _MALFORMED.search(text)
     if found:
         return _blame(place, request, found[1], _RECORD)
@@ -61,8 +56,7 @@ def explain_failure(
         return None
     if unreadable[1] == "FILE_NOT_EXIST":
         return _blame(place, request, unreadable[2], _MISSING)
-    causes = text + str(getattr(error, "_stackTrace", ""))  # PySpark tells causes only there
-    return _blame(place, request, unreadable[2], _RECORD if _FAILFAST in causes else _CORRUPT)
+    return _blame(place, request, unreadable[2], _RECORD if _FAILFAST in text else _CORRUPT)
 
 
 def _blame(

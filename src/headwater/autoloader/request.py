@@ -37,8 +37,11 @@ class SourceState:
         folder: schema log and file log of the source.
         checkpoint: the flow's streaming checkpoint.
         memory: what this process already found out about sources, by folder.
+        schemas: folder of the schema log, where it is not `folder`: flows that read a source
+            through a view share the view's.
     """
 
     folder: Path
     checkpoint: Path
     memory: dict[str, object] = field(default_factory=dict, compare=False)
+    schemas: Path | None = None

@@ -101,7 +101,7 @@ class _Source:
         self.storage = storage_of(spark)
         self.manifest = Manifest(place.folder)
         self.skipped = SkippedFiles(place.folder)
-        self.log = SchemaLog(self.options.schema_location or place.folder)
+        self.log = SchemaLog(self.options.schema_location or place.schemas or place.folder)
 
     def open(self) -> DataFrame:
         listing = self._find()
@@ -235,7 +235,7 @@ class _Source:
     # -- the files
 
     def _list(self) -> list[SourceFile]:
-        own = [self.place.folder, self.place.checkpoint]
+        own = [self.place.folder, self.place.checkpoint, self.log.folder]
         if self.options.schema_location:
             own.append(self.options.schema_location)
         base = base_folder(self.request, self.storage)

@@ -8,7 +8,7 @@ a target in `memory`. What does not live here: streams, checkpoints and the crea
 from headwater.cdc.batch import ChangeCounts, ChangeTarget, apply_batch
 from headwater.cdc.checks import check_change
 from headwater.cdc.drift import check_drift, describe_change
-from headwater.cdc.events import narrowed
+from headwater.cdc.events import inside_where, narrowed, removes
 from headwater.cdc.plan import target_schema
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "check_change",
     "check_drift",
     "describe_change",
+    "inside_where",
     "narrowed",
+    "removes",
     "target_schema",
 ]

@@ -55,15 +55,12 @@ class ChangeTarget:
         state_path: folder for what is remembered beside the target; shared by its flows, and
             dropped together with the target's rows on a full refresh.
         name: the dataset, for messages.
-        flow_id: the flow and its checkpoint. Batches are told apart by their events' sequence and
-            not by their number, so nothing is skipped because of it.
         change: what to do with the events.
     """
 
     path: str
     state_path: str
     name: str
-    flow_id: str
     change: AutoCdc
 
 

@@ -79,6 +79,7 @@ def check_change(source: DataFrame, change: AutoCdc, *, name: str, where: Locati
     _check_sequence(source, change, place)
     _check_condition(source, change.apply_as_deletes, "apply_as_deletes", place)
     _check_condition(source, change.apply_as_truncates, "apply_as_truncates", place)
+    _check_condition(source, change.where, "where", place)
 
 
 def _check_arguments(change: AutoCdc, place: _Place) -> None:
@@ -216,7 +217,7 @@ def _check_condition(
         hint = nearest(unknown, source.columns) if unknown else ""
         raise place.fault(
             "AUTOCDC_CONDITION_INVALID",
-            f"'{argument}' is no condition on the source's columns: {_first_line(error)}",
+            f"'{argument}' is not a condition on the source's columns: {_first_line(error)}",
             hint or "Write an SQL condition such as \"operation = 'DELETE'\".",
             argument=argument,
         ) from error

@@ -93,9 +93,13 @@ def all_true(conditions: Sequence[Column]) -> Column:
 def fingerprint(types: Mapping[str, DataType], extra: Sequence[Column] = ()) -> Column:
     """Give a 64-bit hash of columns.
 
-    Columns go in by the order of their names and a NULL leaves the hash as it is, so a column
-    that is added later, or comes at another place, doesn't change the hash of an old row.
+    Columns go in by the order of their names, each as its name and value, and a NULL leaves the
+    hash as it is: so a column that is added later, or comes at another place, doesn't change the
+    hash of an old row, and a value counts for its column alone.
     """
     ordered = sorted(types, key=str.lower)
-    values = [comparable(col(name), types[name]) for name in ordered]
+    values: list[Column] = []
+    for name in ordered:
+        value = comparable(col(name), types[name])
+        values += [F.when(col(name).isNotNull(), F.lit(name.lower())), value]
     return F.xxhash64(*values, *extra) if values or extra else F.lit(0).cast("bigint")

@@ -14,10 +14,13 @@ from headwater.errors import DefinitionError, Location
 from headwater.graph.model import AutoCdc
 
 _COMPATIBLE = {
-    Memory.TOMBSTONES.value: Memory.NOTHING.value,
-    Memory.HIDDEN.value: Memory.NOTHING.value,
+    (Memory.NOTHING.value, Memory.TOMBSTONES.value),
+    (Memory.NOTHING.value, Memory.HIDDEN.value),
 }
-"""A target that carries its own sequence may start to take deletes: nothing was lost before."""
+"""A target that carries its own sequence may start to take deletes: nothing was lost before.
+
+It must not cease to: late upserts would bring deleted keys back.
+"""
 
 
 def describe_change(source: DataFrame, change: AutoCdc) -> dict[str, str]:
@@ -57,7 +60,7 @@ def check_drift(
     Raises:
         DefinitionError: AUTOCDC_STATE_CHANGED, with the facts that changed.
     """
-    changed = [fact for fact in current if _seen(recorded, fact) != _seen(current, fact)]
+    changed = [fact for fact in current if not _fits(recorded.get(fact), current[fact])]
     if changed:
         shown = ", ".join(f"{fact} ({recorded.get(fact)} -> {current[fact]})" for fact in changed)
         raise DefinitionError(
@@ -69,9 +72,8 @@ def check_drift(
         )
 
 
-def _seen(facts: Mapping[str, str], fact: str) -> str | None:
-    value = facts.get(fact)
-    return _COMPATIBLE.get(value or "", value) if fact == "remembered" else value
+def _fits(before: str | None, now: str) -> bool:
+    return before == now or (before, now) in _COMPATIBLE
 
 
 def _tracked(change: AutoCdc) -> str:

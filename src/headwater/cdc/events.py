@@ -12,7 +12,7 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StringType, StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructType
 
 from headwater.cdc.columns import (
     DELETE,
@@ -44,11 +44,9 @@ class BatchFacts:
 def events_of(batch: DataFrame, change: AutoCdc, plan: ChangePlan) -> DataFrame:
     """Turn rows of the source into events. A plan only: nothing runs."""
     kept = selected(batch.columns, change)
-    values = []
-    for name, dtype in plan.types.items():
-        given = find(name, kept)
-        value = col(given) if given else F.lit(None).cast(dtype)
-        values.append(value.alias(name))
+    values = [
+        _value(batch, find(name, kept), dtype).alias(name) for name, dtype in plan.types.items()
+    ]
     staged = batch.select(
         *values,
         sequence_expression(batch.columns, change.sequence_by).cast(plan.sequence_type).alias(SEQ),
@@ -56,6 +54,16 @@ def events_of(batch: DataFrame, change: AutoCdc, plan: ChangePlan) -> DataFrame:
         *([_written(plan.columns_to_update)] if plan.columns_to_update else []),
     )
     return staged.withColumn(RANK, rank(plan))
+
+
+def _value(batch: DataFrame, given: str | None, dtype: DataType) -> Column:
+    """Return a value in the target's type, in which its rows are read back and hashed as well."""
+    if given is None:
+        return F.lit(None).cast(dtype)
+    is_nested = isinstance(dtype, (ArrayType, MapType, StructType))  # may be about to get fields
+    return (
+        col(given) if is_nested or batch.schema[given].dataType == dtype else col(given).cast(dtype)
+    )
 
 
 def narrowed(source: DataFrame, change: AutoCdc) -> DataFrame:
@@ -73,6 +81,28 @@ def narrowed(source: DataFrame, change: AutoCdc) -> DataFrame:
     references = source.select(*made_of)._jdf.queryExecution().analyzed().references()
     used = {reference.name() for reference in _each(references)}
     return source.select(*cols(name for name in source.columns if name in used))
+
+
+def removes(change: AutoCdc) -> Column | None:
+    """Return the condition of events that delete or truncate; None where no event does."""
+    given = [
+        each for each in (change.apply_as_deletes, change.apply_as_truncates) if each is not None
+    ]
+    if not given:
+        return None
+    joined = F.coalesce(condition(given[0]), F.lit(False))
+    for each in given[1:]:
+        joined = joined | F.coalesce(condition(each), F.lit(False))
+    return joined
+
+
+def inside_where(source: DataFrame, change: AutoCdc) -> DataFrame:
+    """Make a query over the source fail while it runs when a row is outside of `where`."""
+    if change.where is None:
+        return source
+    text = "[AUTOCDC_ROW_OUTSIDE_WHERE] a change event does not meet the condition of `where`"
+    outside = F.raise_error(F.lit(text)).cast("boolean")
+    return source.filter(F.when(condition(change.where), F.lit(True)).otherwise(outside))
 
 
 def _each(scala_collection: Any) -> Iterator[Any]:

@@ -32,7 +32,7 @@ def run_program(
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        command.main(arguments, prog_name=name, standalone_mode=False)
+        command.main(arguments, prog_name=name, standalone_mode=False, obj={"debug": debug})
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except (KeyboardInterrupt, click.Abort):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,6 +57,28 @@ def print_error(error: HeadwaterError) -> None:
     for fault in faults:
         click.echo(f"error: {fault.headline}", err=True)
         click.echo(f"  fix: {fault.hint or 'Run again with --debug to see more.'}", err=True)
+
+
+def print_errors(errors: Sequence[HeadwaterError]) -> None:
+    """Print several errors; what several flows failed with is said once, with their names.
+
+    Spark's own text is printed under `--debug` alone, for it may hold values of rows.
+    """
+    context = click.get_current_context(silent=True)
+    debug = bool(context and (context.find_root().obj or {}).get("debug"))
+    shared: dict[tuple[str, ...], list[HeadwaterError]] = {}
+    for error in errors:
+        flow = f"'{error.parameters.get('flow')}'"
+        shared.setdefault(
+            (error.code, str(error.where), error.message.replace(flow, "")), []
+        ).append(error)
+    for first, *others in shared.values():
+        print_error(first)
+        if others:
+            named = ", ".join(str(each.parameters.get("flow")) for each in others)
+            click.echo(f"  also: {named}", err=True)
+        if debug and first.__cause__ is not None:
+            traceback.print_exception(first.__cause__)
 
 
 def result_json(result: UpdateResult) -> dict[str, Any]:

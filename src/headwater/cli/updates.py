@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from headwater.cli.live import progress
-from headwater.cli.render import print_error, print_json, print_result, result_json
+from headwater.cli.render import print_errors, print_json, print_result, result_json
 from headwater.engine.jvm import ignore_interrupt
+from headwater.engine.store import Store
 from headwater.engine.target import Target, target_session
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
+from headwater.errors import SettingError
 from headwater.graph.dag import Graph
 from headwater.settings import read_settings
 
@@ -37,9 +41,7 @@ def run_pipeline(
     else:
         print_result(result)
     if result.error is not None and not as_json:
-        for flow in result.flows:
-            if flow.error is not None:
-                print_error(flow.error)
+        print_errors([flow.error for flow in result.flows if flow.error is not None])
     return 0 if result.state == "COMPLETED" else 1
 
 
@@ -48,13 +50,12 @@ def _update(
 ) -> UpdateResult:
     spec = target.bundle.pipeline(pipeline)
     quick = request.validate_only
-    root = target.store.root
     with (
-        _without_traces(root) if quick and not root.exists() else nullcontext(),
+        _untouched(target) if quick else nullcontext(target) as place,
         progress(quiet or quick) as listener,
-        target_session(target, read_settings(), master=master, quick=quick) as spark,
+        target_session(place, read_settings(), master=master, quick=quick) as spark,
     ):
-        updater = Updater(spark, target.bundle, spec, target.store, listener)
+        updater = Updater(spark, target.bundle, spec, place.store, listener)
         try:
             return updater.run(request)
         except KeyboardInterrupt:
@@ -63,12 +64,23 @@ def _update(
 
 
 @contextmanager
-def _without_traces(root: Path) -> Iterator[None]:
-    """Take away the state folder that a session made only to look at the source."""
+def _untouched(target: Target) -> Iterator[Target]:
+    """Look at the source without making a state folder: a passing one stands for a missing one.
+
+    Others may make and fill the real one meanwhile. What Java says of a failed start stays.
+    """
+    if target.store.root.exists():
+        yield target
+        return
+    folder = Path(tempfile.mkdtemp(prefix="headwater-"))
     try:
-        yield
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+        yield replace(target, store=Store(folder))
+    except SettingError:
+        raise  # its hint names the log in the folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def show_graph(target: Target, pipeline: str | None, shape: str, *, as_json: bool) -> None:

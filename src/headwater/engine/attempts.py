@@ -10,16 +10,18 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater import autoloader
-from headwater.autoloader.request import CloudFiles, SourceState
+from headwater.autoloader.request import CloudFiles
 from headwater.bundle import PipelineSpec
+from headwater.engine.causes import texts
 from headwater.engine.failures import describe
 from headwater.engine.flows import FlowReport, FlowRun
 from headwater.engine.journal import Journal, flow_identity
 from headwater.engine.reads import FlowReads, Observations
-from headwater.engine.scheduler import FlowEvents
-from headwater.engine.state import PipelineState, TableState
+from headwater.engine.scheduler import FlowEvents, Stopping
+from headwater.engine.sources import FlowSources
+from headwater.engine.state import TableState
 from headwater.engine.tables import Tables
-from headwater.errors import SchemaChange
+from headwater.errors import HeadwaterError, SchemaChange
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.graph.model import Flow, FlowKind
 from headwater.names import TableName
@@ -40,20 +42,18 @@ class FlowAttempts:
 
     spark: SparkSession
     spec: PipelineSpec
+    pipeline_id: str
     graph: Graph
     tables: Tables
     states: Mapping[TableName, TableState]
     journal: Journal
-    stopping: threading.Event
+    stopping: Stopping
     memory: dict[str, object]
     locks: dict[TableName, threading.Lock] = field(default_factory=dict)
-    conf_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def identities(self) -> dict[str, str]:
         """Give the flow id of each flow."""
-        return {
-            each.flow.name: flow_identity(str(self._checkpoint(each))) for each in self.graph.flows
-        }
+        return {each.flow.name: self._identity(self._checkpoint(each)) for each in self.graph.flows}
 
     def run(self, resolved: ResolvedFlow) -> None:
         """Run one attempt; a once flow that has run stays idle.
@@ -67,13 +67,15 @@ class FlowAttempts:
             self.journal.status(resolved, "IDLE")
             return
         self.journal.status(resolved, "RUNNING")
-        sources: list[tuple[CloudFiles, SourceState]] = []
+        sources = FlowSources(self.tables.state, flow, self.memory)
         attempt = self._attempt(resolved, sources)
         try:
             attempt.run()
+        except HeadwaterError:
+            raise
         except Exception as error:
-            for request, place in sources:
-                found = autoloader.explain_failure(self.spark, error, request, place)
+            for request, place in sources.opened:
+                found = autoloader.explain_failure(texts(error), request, place)
                 if found is not None:
                     raise found from error
             raise
@@ -114,16 +116,17 @@ class FlowAttempts:
         generation = self.states[flow.target].generation
         return self.tables.state.checkpoint(flow.target, flow.name, generation)
 
-    def _attempt(
-        self, resolved: ResolvedFlow, sources: list[tuple[CloudFiles, SourceState]]
-    ) -> FlowRun:
+    def _identity(self, checkpoint: Path) -> str:
+        """Make the flow id of a checkpoint; a target that is moved keeps it."""
+        return flow_identity(f"{self.pipeline_id}/{checkpoint.relative_to(self.tables.state.root)}")
+
+    def _attempt(self, resolved: ResolvedFlow, sources: FlowSources) -> FlowRun:
         flow = resolved.flow
         checkpoint = self._checkpoint(resolved)
         generation = self.states[flow.target].generation
 
-        def open_source(request: CloudFiles, _: Flow, number: int) -> DataFrame:
-            place = source_state(self.tables.state, flow, number, self.memory)
-            sources.append((request, place))
+        def open_source(request: CloudFiles, reader: Flow, number: int) -> DataFrame:
+            place = sources.open(request, reader, number)
             return autoloader.open_stream(self.spark, request, place)
 
         def report(done: FlowReport) -> None:
@@ -136,7 +139,6 @@ class FlowAttempts:
             flow=flow,
             observations=Observations(batch=flow.kind is FlowKind.COMPLETE or flow.once),
             open_cloud_files=open_source,
-            store=self.tables.store,
             catalog=self.spec.catalog,
             schema=self.spec.schema,
             show_records=self.spec.configuration.get(SHOW_RECORDS, "").lower() == "true",
@@ -148,22 +150,9 @@ class FlowAttempts:
             path=self.tables.path(self.graph.datasets[flow.target]),
             checkpoint=checkpoint,
             change_state=self.tables.state.changes(flow.target, generation),
-            identity=flow_identity(str(checkpoint)),
+            identity=self._identity(checkpoint),
             target_lock=self.locks.setdefault(flow.target, threading.Lock()),
-            conf_lock=self.conf_lock,
+            started=sources.close,
             report=report,
             stopping=self.stopping,
         )
-
-
-def source_state(
-    state: PipelineState, flow: Flow, number: int, memory: dict[str, object]
-) -> SourceState:
-    """Name the folders of a flow's `number`-th source, those after a pending full refresh."""
-    known = state.load(flow.target) or TableState("")
-    generation = known.generation + (1 if known.resetting else 0)
-    return SourceState(
-        state.source(flow.target, flow.name, generation, number),
-        state.checkpoint(flow.target, flow.name, generation),
-        memory,
-    )

@@ -8,24 +8,34 @@ flow runs), lets Spark answer the others, and refuses actions.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pyspark.errors import ParseException, PySparkException
+from pyspark.errors import ParseException
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.autoloader.request import CloudFiles
+from headwater.engine.failures import explained
 from headwater.engine.patches import ReaderRecord, intercepted, record_of, refusal
-from headwater.engine.sql_text import Relation, SqlText
+from headwater.engine.session import activate, add_catalog
+from headwater.engine.sql_text import Relation, Replacement, SqlText
 from headwater.engine.store import Store
 from headwater.errors import DefinitionError, HeadwaterError, UsageError, nearest
-from headwater.graph.arguments import fault
-from headwater.graph.loader import first_line, user_line
-from headwater.graph.registry import calling_location, function_location, located
-from headwater.names import TableName, quote, table_name
+from headwater.graph.arguments import fault, not_built
+from headwater.graph.locations import (
+    Within,
+    calling_location,
+    function_location,
+    located,
+    user_line,
+)
+from headwater.graph.model import Flow
+from headwater.names import READ_VIEW, TableName, quote, table_name
 
 _numbers = itertools.count()
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_FILE_FORMATS = ("delta", "parquet", "json", "csv", "text", "orc", "global_temp")
 
 
 class DatasetSource(Protocol):
@@ -35,10 +45,10 @@ class DatasetSource(Protocol):
         """Whether the pipeline defines a dataset of that name."""
 
     def read(self, name: TableName, *, streaming: bool, reader: Any) -> DataFrame:
-        """Give a dataset's rows; `reader` carries the user's options, or is None."""
+        """Return a dataset's rows; `reader` carries the user's options, or is None."""
 
     def cloud_files(self, request: CloudFiles, number: int) -> DataFrame:
-        """Give the rows of the `number`-th Auto Loader source of the function."""
+        """Return the rows of the `number`-th Auto Loader source of the function."""
 
     def dataset_names(self) -> list[str]:
         """List the names of all datasets, for hints."""
@@ -55,6 +65,7 @@ class Evaluation:
     """
 
     source: DatasetSource
+    spark: SparkSession
     store: Store
     catalog: str
     schema: str
@@ -70,24 +81,30 @@ class Evaluation:
         table = self._name(name)
         options = None if isinstance(reader, SparkSession) else reader
         if self.source.owns(table):
-            return self._read_own(table, streaming, options)
-        self._check_known(table, name)
-        self.external.add(table)
+            return qualified(self._read_own(table, streaming, options), table)
+        self._read_external(table, name)
         return None
 
     def read_sql(self, spark: SparkSession, text: str) -> str:
-        """Point the relations of a SQL text to views over the pipeline's datasets."""
+        """Point the relations of a SQL text to views over the pipeline's datasets.
+
+        Raises:
+            DefinitionError: an unknown table, a side effect, or what is not supported in SQL.
+        """
         try:
             statement = SqlText(spark, text)
         except ParseException:
             return text  # Spark says what is wrong with it
         if statement.is_command and self.in_dataset_function:
             self.refuse("spark.sql")
-
-        def replace(relation: Relation) -> str | None:
-            return self._view_over(relation)
-
-        return statement.replaced(replace)
+        for call in statement.functions():
+            if call.name in _WORKSPACE_FUNCTIONS:
+                raise not_built(f"{call.name}(...) in SQL", _WORKSPACE_FUNCTIONS[call.name])
+        if statement.has_computed_names:
+            raise not_built(
+                "IDENTIFIER(...) with an expression", "Write the name as one text: IDENTIFIER('t')."
+            )
+        return statement.replaced(self._view_over)
 
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
         """Answer `spark.readStream.format("cloudFiles")...load(path)`."""
@@ -109,11 +126,12 @@ class Evaluation:
             return self.source.cloud_files(request, number)
 
     def local_path(self, path: str) -> str:
-        """Resolve volume paths; an unknown volume is a fault at the user's line."""
-        try:
-            return self.store.local_path(path)
-        except UsageError as error:
-            raise located(error, calling_location()) from None
+        """Resolve a path as the target sees it.
+
+        Raises:
+            DefinitionError: an unknown volume, or a file system that is not reached from here.
+        """
+        return resolved_path(self.store, path)
 
     def refuse(self, action: str) -> None:
         """Raise for a side effect, and remember it."""
@@ -138,9 +156,12 @@ class Evaluation:
         except UsageError as error:
             raise located(error, calling_location()) from None
 
-    def _check_known(self, table: TableName, written: str) -> None:
+    def _read_external(self, table: TableName, written: str) -> None:
+        """Note the read of a table that others make; all catalogs share their schemas."""
         known = list(self.store.tables())
         if any((each.schema, each.table) == (table.schema, table.table) for each in known):
+            add_catalog(self.spark, table.catalog)
+            self.external.add(table)
             return
         names = [*self.source.dataset_names(), *map(str, known)]
         raise fault(
@@ -152,22 +173,21 @@ class Evaluation:
             table=str(table),
         )
 
-    def _view_over(self, relation: Relation) -> str | None:
+    def _view_over(self, relation: Relation) -> Replacement | None:
         parts = relation.parts[1:] if relation.parts[0] == "live" else relation.parts
-        if len(parts) > 3:
+        if not 1 <= len(parts) <= 3:
             return None
         name = table_name(".".join(map(quote, parts)), self.catalog, self.schema)
         if not self.source.owns(name):
-            if parts[0] not in ("delta", "parquet", "json", "csv", "text", "orc", "global_temp"):
-                self._check_known(name, ".".join(parts))
-                self.external.add(name)
+            if parts[0] not in _FILE_FORMATS:
+                self._read_external(name, ".".join(parts))
             return None
         frame = self._read_own(name, relation.streaming, None)
-        view = f"__headwater_read_{next(_numbers)}"
+        view = f"{READ_VIEW}{next(_numbers)}"
         with intercepted(None):
             frame.createOrReplaceTempView(view)
         self.views.append((frame.sparkSession, view))
-        return view
+        return Replacement(view, name)
 
     def drop_views(self) -> None:
         """Drop the views that SQL texts were pointed to; plans made of them keep their own."""
@@ -176,22 +196,64 @@ class Evaluation:
             spark.catalog.dropTempView(view)
 
 
-def evaluate(function: Callable[[], DataFrame], evaluation: Evaluation, dataset: str) -> DataFrame:
-    """Run a dataset function and give its DataFrame.
+_WORKSPACE_FUNCTIONS = {
+    "read_files": 'Read the files with spark.readStream.format("cloudFiles") or spark.read.',
+    "cloud_files": 'Read the files with spark.readStream.format("cloudFiles").',
+    "event_log": "Query the event log with `headwater sql`.",
+}
+"""Table-valued functions of a workspace that are refused by name, and what to do instead."""
+
+
+def resolved_path(store: Store, path: str) -> str:
+    """Resolve a path that user code reads; for the user's line that is being executed.
+
+    Raises:
+        DefinitionError: VOLUME_UNKNOWN, PATH_OUTSIDE_VOLUME, PATH_NOT_BUILT.
+    """
+    try:
+        found = store.local_path(path)
+    except UsageError as error:
+        raise located(error, calling_location()) from None
+    scheme = _SCHEME.match(found)
+    if scheme and scheme[1].lower() not in ("file", "abfs", "abfss"):
+        raise fault(
+            "PATH_NOT_BUILT",
+            f"{scheme[1]}: paths can't be read here",
+            "Use a volume (/Volumes/...), a local folder or abfs://container@account.",
+            scheme=scheme[1],
+        )
+    return found
+
+
+def qualified(frame: DataFrame, name: TableName) -> DataFrame:
+    """Let the columns of a table's rows be qualified by its name, in one to three parts."""
+    spark = frame.sparkSession
+    jvm: Any = spark._jvm
+    catalyst = jvm.org.apache.spark.sql.catalyst
+    qualifier = jvm.PythonUtils.toSeq([name.catalog, name.schema])
+    alias = catalyst.AliasIdentifier(name.table, qualifier)
+    plan = catalyst.plans.logical.SubqueryAlias(alias, frame._jdf.logicalPlan())
+    dataset = jvm.org.apache.spark.sql.classic.Dataset
+    return DataFrame(dataset.ofRows(spark._jsparkSession, plan), spark)
+
+
+def evaluate(flow: Flow, evaluation: Evaluation) -> DataFrame:
+    """Run a flow's function and return its DataFrame.
 
     Raises:
         HeadwaterError: what the function did wrong, with the user's file and line: an action,
             an unknown table, an analysis error, any other exception, or no DataFrame returned.
     """
-    with intercepted(evaluation):
+    activate(evaluation.spark)
+    with intercepted(evaluation), Within(flow.location):
         try:
-            frame = function()
+            frame = flow.query()
         except HeadwaterError:
             raise
         except Exception as error:
             if evaluation.refused:
                 raise evaluation.refused from None
-            raise _query_fault(function, error, dataset) from error
+            raise _query_fault(flow, error) from error
         finally:
             evaluation.drop_views()
     if evaluation.refused:
@@ -199,32 +261,27 @@ def evaluate(function: Callable[[], DataFrame], evaluation: Evaluation, dataset:
     if not isinstance(frame, DataFrame):
         raise DefinitionError(
             "DATASET_WITHOUT_DATAFRAME",
-            f"The function of '{dataset}' returned {type(frame).__name__}, not a DataFrame",
-            where=function_location(function),
+            f"The function of '{flow.target}' returned {type(frame).__name__}, not a DataFrame",
+            where=function_location(flow.query),
             hint="End the function with `return df`.",
-            dataset=dataset,
+            dataset=str(flow.target),
         )
     return frame
 
 
-def _query_fault(
-    function: Callable[[], DataFrame], error: Exception, dataset: str
-) -> DefinitionError:
-    known = isinstance(error, PySparkException)
-    where = user_line(error, function_location(function).file)
+def _query_fault(flow: Flow, error: Exception) -> DefinitionError:
     return DefinitionError(
         "QUERY_INVALID",
-        f"The query of '{dataset}' can't be built: "
-        + (first_line(error) if known else f"{type(error).__name__}: {first_line(error)}"),
-        where=where,
+        f"The query of '{flow.target}' can't be built: {explained(error)}",
+        where=user_line(error, flow.location),
         hint="Fix the query at that line.",
-        dataset=dataset,
+        dataset=str(flow.target),
         exception=type(error).__name__,
     )
 
 
 def reader_with_options(spark: SparkSession, reader: Any, streaming: bool) -> Any:
-    """Give a fresh Delta reader that carries the options the user set on theirs."""
+    """Return a fresh Delta reader that carries the options the user set on theirs."""
     fresh = spark.readStream if streaming else spark.read
     options = (record_of(reader).options or {}) if reader is not None else {}
     return fresh.format("delta").options(**options)

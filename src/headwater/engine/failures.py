@@ -1,7 +1,7 @@
 """What an exception of Spark, Delta or user code means: which error to show, whether to retry.
 
-Pure functions over exceptions. Values of rows never get into the result: Spark's data errors
-quote them, so only their class is told.
+Values of rows never get into the result. Spark's errors quote them in many places, so nothing of
+an error that met rows is shown but its name, and the parameters known to hold names.
 """
 
 from __future__ import annotations
@@ -11,16 +11,31 @@ import re
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException, ParseException, PySparkException
 
-from headwater.errors import ExpectationViolation, HeadwaterError, UpdateError
+from headwater.engine.causes import Cause, innermost, texts
+from headwater.errors import ExpectationViolation, HeadwaterError, Location, UpdateError
 from headwater.expectations.rules import VIOLATION
+from headwater.graph.locations import is_internal
+from headwater.names import readable
 
-_CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\]")
-_WRAPPERS = ("STREAM_FAILED", "FAILED_EXECUTE_UDF", "USER_RAISED_EXCEPTION", "TASK_WRITE_FAILED")
-_QUOTES_VALUES = re.compile(
-    r"^(CAST_|ARITHMETIC|DIVIDE|INVALID_ARRAY|CANNOT_PARSE|DATETIME|NUMERIC|MALFORMED|"
-    r"FAILED_READ_FILE|CONVERSION|UDF|FAILED_EXECUTE|USER_RAISED|DELTA_.*CONSTRAINT|"
-    r"DELTA_NOT_NULL|INVALID_PARAMETER_VALUE|VALUE_|SECOND_|EXCEED|DUPLICATED_MAP_KEY|NULL_MAP_KEY)"
+NAMES = (
+    "columnName",
+    "dataType",
+    "fieldName",
+    "functionName",
+    "relationName",
+    "routineName",
+    "schemaName",
+    "sourceType",
+    "tableName",
+    "targetType",
 )
+"""Parameters of Spark's errors that hold names of things and never values of rows."""
+
+_FRAME = re.compile(r'^ +File "([^"]+)", line (\d+)', re.M)
+_TRACE = re.compile(r"Traceback \(most recent call last\):\n((?: .*\n)*)([A-Za-z_][\w.]*)")
+"""The frames of the first traceback in a text, and the class of what was raised."""
+
+_OWN = re.compile(r"^\[(AUTOCDC_[A-Z_]+)\] (.*)", re.S)
 _TRANSIENT = re.compile(
     r"Concurrent(?:Append|Write|Modification|Transaction|DeleteRead)|MetadataChangedException|"
     r"DELTA_(?:CONCURRENT|METADATA_CHANGED)|ConnectException|SocketException|SocketTimeout|"
@@ -29,27 +44,43 @@ _TRANSIENT = re.compile(
 
 
 def describe(error: BaseException, flow: str) -> HeadwaterError:
-    """Turn what a flow ended with into the error that is shown and logged."""
+    """Return the error that is shown and logged for what a flow ended with."""
     if isinstance(error, HeadwaterError):
         return error
-    text = str(error)
-    if VIOLATION in text:
-        return _violation(text, flow)
-    if "No space left on device" in text or "errno 28" in text.lower():
+    cause = innermost(error)
+    raised = _raised_by_query(cause)
+    if raised.startswith(VIOLATION):
+        return _violation(raised, flow)
+    if own := _OWN.match(raised):
+        return UpdateError(own[1], f"Flow '{flow}' failed: {own[2]}", flow=flow)
+    said = texts(error)
+    if "No space left on device" in said or "errno 28" in said.lower():
         return UpdateError(
             "DISK_FULL",
             f"The disk is full; flow '{flow}' stopped, nothing half written is visible",
             hint="Make room, then run again: it goes on where it stopped.",
         )
-    condition = _condition(error, text)
-    return UpdateError(
+    name = _python_error(cause) or cause.condition or cause.kind
+    described = UpdateError(
         "FLOW_FAILED",
-        f"Flow '{flow}' failed: {_told(error, text, condition)}",
-        hint=_hint(condition, text),
+        f"Flow '{flow}' failed: {_told(cause)}",
+        where=_line_of_function(cause),
+        hint=_hint(cause),
         flow=flow,
-        condition=condition,
+        condition=name,
         exception=type(error).__name__,
     )
+    described.__cause__ = error
+    return described
+
+
+def explained(error: BaseException) -> str:
+    """Say in one line why a query could not be built, or a file not be run: no row was read."""
+    cause = innermost(error)
+    lines = readable(cause.text).strip().splitlines()
+    if isinstance(error, PySparkException) or cause.condition:
+        return lines[0] if lines else cause.condition or cause.kind
+    return f"{cause.kind}: {lines[0]}" if lines else cause.kind
 
 
 def is_retryable(error: BaseException) -> bool:
@@ -57,8 +88,15 @@ def is_retryable(error: BaseException) -> bool:
     if isinstance(error, (HeadwaterError, AnalysisException, ParseException)):
         return False
     return isinstance(error, (Py4JError, PySparkException, OSError)) and bool(
-        _TRANSIENT.search(str(error))
+        _TRANSIENT.search(texts(error))
     )
+
+
+def _raised_by_query(cause: Cause) -> str:
+    """Return what `raise_error` in a query said; "" when it was something else that failed."""
+    if cause.condition != "USER_RAISED_EXCEPTION":
+        return ""
+    return cause.parameters.get("errorMessage") or cause.text.partition("] ")[2]
 
 
 def _violation(text: str, flow: str) -> ExpectationViolation:
@@ -73,27 +111,36 @@ def _violation(text: str, flow: str) -> ExpectationViolation:
     )
 
 
-def _condition(error: BaseException, text: str) -> str:
-    """Give the innermost error class: Spark wraps the cause in a class for the wrapper."""
-    found: list[str] = [each for each in _CONDITION.findall(text) if each not in _WRAPPERS]
-    if found:
-        return found[0]
-    if isinstance(error, PySparkException):
-        return str(error.getCondition() or type(error).__name__)
-    return type(error).__name__
+def _told(cause: Cause) -> str:
+    lines = readable(cause.text).strip().splitlines()
+    if cause.is_about_code and lines:
+        return lines[0][:500]
+    kind = _python_error(cause)
+    if kind:
+        return f"{kind} in a Python function (its text is withheld; --debug shows it)"
+    names = [f"{key} {cause.parameters[key]}" for key in NAMES if cause.parameters.get(key)]
+    name = ": ".join([cause.condition or cause.kind, *([", ".join(names)] if names else [])])
+    return f"{name} (values withheld; --debug shows Spark's own text)"
 
 
-def _told(error: BaseException, text: str, condition: str) -> str:
-    if _QUOTES_VALUES.match(condition):
-        return f"{condition} (values withheld; --debug shows Spark's own text)"
-    start = text.find(f"[{condition}]")
-    lines = text[max(start, 0) :].strip().splitlines()
-    if not isinstance(error, PySparkException):
-        return f"{type(error).__name__} (--debug shows more)"
-    return lines[0][:500] if lines else condition
+def _python_error(cause: Cause) -> str:
+    """Name the class of an error that a Python function raised in a worker."""
+    if "PythonException" not in cause.kind and cause.condition != "PYTHON_EXCEPTION":
+        return ""
+    found = _TRACE.search(cause.parameters.get("traceback") or cause.text)
+    return found[2] if found else ""
 
 
-def _hint(condition: str, text: str) -> str:
+def _line_of_function(cause: Cause) -> Location | None:
+    found = _TRACE.search(cause.parameters.get("traceback") or cause.text)
+    if not found or not _python_error(cause):
+        return None
+    frames = [each for each in _FRAME.findall(found[1]) if not is_internal(each[0])]
+    return Location(frames[-1][0], int(frames[-1][1])) if frames else None
+
+
+def _hint(cause: Cause) -> str:
+    condition = cause.condition
     if condition.startswith(("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE")):
         return (
             "A table this flow streams from was changed or refreshed in full: run with "
@@ -101,6 +148,4 @@ def _hint(condition: str, text: str) -> str:
         )
     if condition.startswith(("CAST_", "CANNOT_PARSE", "DIVIDE", "ARITHMETIC")):
         return "Use try_cast, try_divide or an expectation, so that bad rows don't stop the flow."
-    if "outputMode" in text or "OUTPUT_MODE" in condition:
-        return "Add a watermark, or make the dataset a materialized view over a batch read."
     return "Correct the cause and run again; the flow goes on where it stopped."

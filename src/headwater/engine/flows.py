@@ -19,8 +19,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from headwater import cdc
+from headwater.engine.patches import redirected
 from headwater.engine.progress import BatchProgress, ProgressReader
 from headwater.engine.reads import FlowReads
+from headwater.engine.scheduler import Stopping
+from headwater.engine.schemas import fitted
+from headwater.engine.session import session_with
 from headwater.engine.tables import overwrite
 from headwater.expectations.rules import QualityCounts
 from headwater.graph.model import Dataset, Flow, FlowKind
@@ -54,6 +58,7 @@ class FlowRun:
     Attributes:
         path: folder of the target table.
         checkpoint: folder of the streaming checkpoint; its name is the flow's Delta identity.
+        started: is called once all sources of the query are open.
         report: is called with each report, in the thread that runs the flow.
         stopping: when set, the flow stops after what it is doing.
     """
@@ -66,9 +71,9 @@ class FlowRun:
     change_state: Path
     identity: str
     target_lock: threading.Lock
-    conf_lock: threading.Lock
+    started: Callable[[], None]
     report: Callable[[FlowReport], None]
-    stopping: threading.Event
+    stopping: Stopping
     _changes: dict[int, cdc.ChangeCounts] = field(default_factory=dict)
     _failure: BaseException | None = None
 
@@ -78,10 +83,8 @@ class FlowRun:
         Raises:
             Exception: whatever Spark, Delta or user code raised, for `failures` to describe.
         """
-        with self._configured():
-            frame = self.reads.observations.watch(
-                self.reads.query(self.flow), self.dataset, self.flow.name, self.reads.show_records
-            )
+        with self._own_session():
+            frame = self._frame()
             if self.flow.kind is FlowKind.COMPLETE:
                 return self._batch(lambda: overwrite(frame, self.dataset, self.path))
             if self.flow.once and self.flow.change:
@@ -91,25 +94,31 @@ class FlowRun:
             query = self._start(frame)
         return self._follow(query)
 
-    @contextmanager
-    def _configured(self) -> Iterator[None]:
-        """Set the flow's `spark_conf` while it starts; a stream keeps a copy of the settings.
+    def _frame(self) -> DataFrame:
+        """Return the rows to write: the query's, under the target's rules and schema."""
+        change = self.flow.change
+        frame = self.reads.query(self.flow)
+        self.started()
+        if change is not None:
+            frame = cdc.inside_where(frame, change)
+        frame = self.reads.observations.watch(
+            frame,
+            self.dataset,
+            self.flow.name,
+            self.reads.show_records,
+            None if change is None else cdc.removes(change),
+        )
+        return frame if change is not None else fitted(frame, self.dataset)
 
-        Flows with settings of their own start one after the other.
-        """
+    @contextmanager
+    def _own_session(self) -> Iterator[None]:
+        """Give a flow with `spark_conf` a session of its own: other flows run beside it."""
         if not self.flow.spark_conf:
             yield
             return
-        conf = self.reads.spark.conf
-        with self.conf_lock:
-            before = {key: conf.get(key, None) for key in self.flow.spark_conf}
-            try:
-                for key, value in self.flow.spark_conf.items():
-                    conf.set(key, value)
-                yield
-            finally:
-                for key, earlier in before.items():
-                    conf.unset(key) if earlier is None else conf.set(key, earlier)
+        spark = self.reads.spark
+        with redirected(spark, session_with(spark, self.flow.spark_conf)):
+            yield
 
     def _append_once(self, frame: DataFrame) -> None:
         writer = frame.write.format("delta").mode("append").option("mergeSchema", "true")
@@ -193,7 +202,6 @@ class FlowRun:
             path=str(self.path),
             state_path=str(self.change_state),
             name=str(self.dataset.name),
-            flow_id=self.identity,
             change=change,
         )
         with self.target_lock:

@@ -89,7 +89,7 @@ class Journal:
             )
         )
 
-    def state(self, state: str, error: HeadwaterError | None = None) -> None:
+    def state(self, state: str, error: Exception | None = None) -> None:
         """`update_progress`: the update moved to another state; on disk when this returns."""
         self.log.emit(
             Event(
@@ -152,10 +152,8 @@ class Journal:
             summary.started = now
         if summary.started and status in ("COMPLETED", "FAILED", "STOPPED"):
             summary.seconds = (now - summary.started).total_seconds()
-        summary.error = error or summary.error
+        summary.error = error  # one of before a restart is over
         level = {"FAILED": "ERROR", "SKIPPED": "WARN"}.get(status, "INFO")
-        if status == "COMPLETED" and resolved.flow.kind and summary.rules:
-            message = message or f"Flow '{resolved.flow.name}' has COMPLETED."
         self.log.emit(
             Event(
                 "flow_progress",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +17,9 @@ import psutil
 from filelock import FileLock, Timeout
 
 from headwater.errors import UpdateInProgress
+
+_SAME_SECONDS = 2.0
+"""How far two readings of one process's creation may lie apart: clocks are set meanwhile."""
 
 
 @contextmanager
@@ -40,9 +43,13 @@ def update_lock(folder: Path, pipeline: str, driver: int | None = None) -> Itera
     except Timeout:
         raise _held(pipeline, holder) from None
     try:
-        _end_orphan(_read(holder).get("driver"))
-        started = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        told = {"pid": os.getpid(), "started": started, "driver": driver}
+        _end_orphan(_read(holder), driver)
+        told = {
+            "pid": os.getpid(),
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "driver": driver,
+            "driver_created": _created(driver),
+        }
         holder.write_text(json.dumps(told))
         yield
     finally:
@@ -58,17 +65,30 @@ def _read(holder: Path) -> dict[str, Any]:
     return told
 
 
-def _end_orphan(driver: object) -> None:
-    """End the JVM that a killed holder left behind; do nothing when it has gone."""
-    if not isinstance(driver, int):
+def _end_orphan(holder: Mapping[str, Any], own: int | None) -> None:
+    """End the JVM that a killed holder left behind; do nothing when it has gone.
+
+    Process ids repeat, after a reboot and in each new container: a process is the holder's only if
+    it was created when the holder's was.
+    """
+    pid, created = holder.get("driver"), holder.get("driver_created")
+    if not isinstance(pid, int) or not isinstance(created, float) or pid == own:
         return
     try:
-        process = psutil.Process(driver)
-        if "PythonGatewayServer" in " ".join(process.cmdline()):
+        process = psutil.Process(pid)
+        is_same = abs(process.create_time() - created) < _SAME_SECONDS
+        if is_same and "PythonGatewayServer" in " ".join(process.cmdline()):
             process.kill()
             process.wait(timeout=10)
     except psutil.Error:
         return
+
+
+def _created(pid: int | None) -> float | None:
+    try:
+        return None if pid is None else psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None
 
 
 def _held(pipeline: str, holder: Path) -> UpdateInProgress:

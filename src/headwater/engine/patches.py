@@ -8,6 +8,7 @@ Contract test: `tests/contract/test_patches.py`. Decision 0003.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,9 +23,15 @@ from headwater.graph.arguments import fault
 
 Original = Callable[..., Any]
 
+_ABSENT: Any = object()
+
 
 class Interceptor(Protocol):
     """What decides over reads while user code runs."""
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session of the update."""
 
     @property
     def in_dataset_function(self) -> bool:
@@ -68,17 +75,86 @@ def intercepted(interceptor: Interceptor | None) -> Iterator[None]:
         _current.reset(token)
 
 
+_redirected: ContextVar[tuple[SparkSession, SparkSession] | None] = ContextVar(
+    "headwater_redirected", default=None
+)
+
+
 @contextmanager
-def patched_pyspark() -> Iterator[None]:
-    """Apply the table below; undo it at the end."""
-    before = [(owner, name, owner.__dict__[name]) for owner, name, _ in PATCHES]
-    for owner, name, make in PATCHES:
-        setattr(owner, name, make(name, owner.__dict__[name]))
+def redirected(spark: SparkSession, session: SparkSession) -> Iterator[None]:
+    """Let `spark`, which user code holds, stand for `session` in this thread."""
+    token = _redirected.set((spark, session))
     try:
         yield
     finally:
-        for owner, name, original in before:
+        _redirected.reset(token)
+
+
+_lock = threading.Lock()
+_users = 0
+
+
+@contextmanager
+def patched_pyspark() -> Iterator[None]:
+    """Apply the table below; undo it when the last of those that use it at a time ends."""
+    global _users
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _apply()
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                _undo()
+
+
+_before: list[tuple[type, str, Any]] = []
+
+
+def _apply() -> None:
+    for owner, name, make in PATCHES:
+        original = owner.__dict__.get(name, _ABSENT)
+        _before.append((owner, name, original))
+        setattr(owner, name, make(name, original))
+
+
+def _undo() -> None:
+    while _before:
+        owner, name, original = _before.pop()
+        if original is _ABSENT:
+            delattr(owner, name)
+        else:
             setattr(owner, name, original)
+
+
+def _redirects(name: str, original: Any) -> property:
+    """Answer an attribute of a session by the one that stands for it in this thread."""
+
+    def get(self: SparkSession) -> Any:
+        pair = _redirected.get()
+        actual = pair[1] if pair is not None and pair[0] is self else self
+        if original is _ABSENT:
+            return actual.__dict__[name]
+        return original.__get__(actual, SparkSession)
+
+    def keep(self: SparkSession, value: Any) -> None:
+        self.__dict__[name] = value
+
+    return property(get, keep)
+
+
+def _active(_: str, original: Any) -> Any:
+    """Return the update's session where the thread that runs user code has none of its own."""
+
+    def get(cls: type[SparkSession]) -> SparkSession | None:
+        current = _current.get()
+        found: SparkSession | None = original.__get__(None, cls)()
+        return found if current is None else current.spark
+
+    return classmethod(get)
 
 
 def _reads_table(_: str, original: Original) -> Original:
@@ -235,6 +311,10 @@ _STREAM_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
 _CONFIGURE = ("format", "schema", "option", "options")
 
 PATCHES: tuple[tuple[type, str, Callable[[str, Any], Any]], ...] = (
+    (SparkSession, "_jsparkSession", _redirects),  # an attribute of each session, not of the class
+    (SparkSession, "conf", _redirects),
+    (SparkSession, "catalog", _redirects),
+    (SparkSession, "getActiveSession", _active),
     (SparkSession, "sql", _runs_sql),
     (SparkSession, "table", _reads_table),
     (DataFrameReader, "table", _reads_table),

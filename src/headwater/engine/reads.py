@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.evaluate import Evaluation, evaluate, reader_with_options
-from headwater.engine.store import Store
 from headwater.engine.tables import Tables
 from headwater.expectations.rules import QualityCounts, enforce, read_counts
 from headwater.graph.dag import Graph
@@ -31,8 +30,19 @@ class Observations:
     watched: dict[str, tuple[TableName, tuple[Expectation, ...]]] = field(default_factory=dict)
     handles: dict[str, Observation] = field(default_factory=dict)
 
-    def watch(self, frame: DataFrame, dataset: Dataset, flow: str, show_records: bool) -> DataFrame:
-        """Enforce a dataset's rules on a frame and have their numbers observed."""
+    def watch(
+        self,
+        frame: DataFrame,
+        dataset: Dataset,
+        flow: str,
+        show_records: bool,
+        spared: Column | None = None,
+    ) -> DataFrame:
+        """Enforce a dataset's rules on a frame and have their numbers observed.
+
+        Args:
+            spared: condition of rows that no rule drops.
+        """
         name = f"{dataset.name}#{len(self.watched)}"
         self.watched[name] = (dataset.name, dataset.expectations)
         observation: Any = name
@@ -44,6 +54,7 @@ class Observations:
             observation=observation,
             flow=flow,
             show_records=show_records,
+            spared=spared,
         )
 
     def counts(self, observed: dict[str, dict[str, int | None]]) -> dict[TableName, QualityCounts]:
@@ -57,7 +68,7 @@ class Observations:
 
 @dataclass
 class FlowReads:
-    """The `DatasetSource` of a running flow."""
+    """Reads the inputs of a running flow, its own query's and those of the views on the way."""
 
     spark: SparkSession
     graph: Graph
@@ -65,39 +76,45 @@ class FlowReads:
     flow: Flow
     observations: Observations
     open_cloud_files: OpenCloudFiles
-    store: Store
     catalog: str
     schema: str
     show_records: bool = False
-    sources: int = 0
-
-    def owns(self, name: TableName) -> bool:
-        return name in self.graph.datasets
-
-    def dataset_names(self) -> list[str]:
-        return [str(name) for name in self.graph.datasets]
-
-    def read(self, name: TableName, *, streaming: bool, reader: Any) -> DataFrame:
-        dataset = self.graph.datasets[name]
-        if dataset.is_view:
-            return self._read_view(dataset)
-        source = reader_with_options(self.spark, reader, streaming)
-        frame: DataFrame = source.load(str(self.tables.path(dataset)))
-        return frame
-
-    def cloud_files(self, request: CloudFiles, number: int) -> DataFrame:
-        del number  # a view's sources count on, so the flow counts over all functions it runs
-        index, self.sources = self.sources, self.sources + 1
-        return self.open_cloud_files(request, self.flow, index)
 
     def query(self, flow: Flow) -> DataFrame:
         """Evaluate a flow's function on real data."""
-        evaluation = Evaluation(self, self.store, self.catalog, self.schema)
-        return evaluate(flow.query, evaluation, str(flow.target))
+        source = _FunctionReads(self, flow)
+        store = self.tables.store
+        return evaluate(flow, Evaluation(source, self.spark, store, self.catalog, self.schema))
 
-    def _read_view(self, dataset: Dataset) -> DataFrame:
+    def view(self, dataset: Dataset) -> DataFrame:
+        """Evaluate the query of a view, with the view's rules enforced."""
         flow = next(each.flow for each in self.graph.views if each.flow.target == dataset.name)
         frame = self.query(flow)
         if not dataset.expectations:
             return frame
         return self.observations.watch(frame, dataset, self.flow.name, self.show_records)
+
+
+@dataclass(frozen=True)
+class _FunctionReads:
+    """The `DatasetSource` of one function."""
+
+    reads: FlowReads
+    reader: Flow
+
+    def owns(self, name: TableName) -> bool:
+        return name in self.reads.graph.datasets
+
+    def dataset_names(self) -> list[str]:
+        return [str(name) for name in self.reads.graph.datasets]
+
+    def read(self, name: TableName, *, streaming: bool, reader: Any) -> DataFrame:
+        dataset = self.reads.graph.datasets[name]
+        if dataset.is_view:
+            return self.reads.view(dataset)
+        source = reader_with_options(self.reads.spark, reader, streaming)
+        frame: DataFrame = source.load(str(self.reads.tables.path(dataset)))
+        return frame
+
+    def cloud_files(self, request: CloudFiles, number: int) -> DataFrame:
+        return self.reads.open_cloud_files(request, self.reader, number)

@@ -6,27 +6,32 @@ Nothing is written and no job runs on tables; all faults are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
 from headwater import cdc
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.evaluate import Evaluation, evaluate
-from headwater.engine.patches import intercepted, record_of
+from headwater.engine.failures import explained
+from headwater.engine.patches import record_of
+from headwater.engine.schemas import check_fits, declared_schema, placeholder
+from headwater.engine.sql_text import without_live
 from headwater.engine.store import Store, check_clashes
 from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError
 from headwater.expectations.rules import check_rules
 from headwater.graph.checks import check_declarations
 from headwater.graph.dag import Graph, ResolvedFlow, ordered
-from headwater.graph.loader import first_line
+from headwater.graph.kinds import dataset_kind, flow_kind
+from headwater.graph.locations import calling_location
 from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
-from headwater.graph.registry import Registry, calling_location
+from headwater.graph.registry import Registry
 from headwater.names import TableName
 
 InferCloudFiles = Callable[[CloudFiles, Flow, int], DataFrame]
@@ -50,6 +55,12 @@ def resolve(
     Raises:
         GraphError: with every fault of the pipeline, in the order of files and lines.
     """
+    for name, dataset in registry.datasets.items():
+        rules = [
+            replace(rule, condition=without_live(spark, rule.condition))
+            for rule in dataset.expectations
+        ]
+        registry.datasets[name] = replace(dataset, expectations=tuple(rules))
     resolver = _Resolver(spark, registry, store, cloud_files)
     return resolver.run()
 
@@ -114,26 +125,36 @@ class _Resolver:
                 hint="Add @dp.append_flow(target=...) or dp.create_auto_cdc_flow(target=...).",
                 dataset=str(dataset.name),
             )
-        schema = StructType([])
-        broken = False
+        seen: list[tuple[Flow, DataFrame, Evaluation]] = []
         for flow in flows:
-            try:
-                columns = self._resolve_flow(flow, dataset)
-            except _Broken:
-                broken = True
-                continue
-            schema = merge_schemas(schema, columns, flow, dataset)
-        if broken:
+            with suppress(_Broken):
+                seen.append((flow, *self._evaluate(flow)))
+        if len(seen) < len(flows):
             raise _Broken
-        return self._declared(dataset, schema)
+        streams = [(flow, frame.isStreaming) for flow, frame, _ in seen]
+        self.kinds[dataset.name] = dataset_kind(dataset.kind, streams)
+        self.streaming[dataset.name] = any(is_streaming for _, is_streaming in streams)
+        schema = StructType([])
+        for flow, frame, evaluation in seen:
+            columns = self._resolve_flow(flow, dataset, frame, evaluation)
+            schema = merge_schemas(schema, columns, flow, dataset)
+        return self._declared(dataset, schema, [frame for _, frame, _ in seen])
 
-    def _resolve_flow(self, flow: Flow, dataset: Dataset) -> StructType:
+    def _evaluate(self, flow: Flow) -> tuple[DataFrame, Evaluation]:
+        source = _Placeholders(self, flow)
         evaluation = Evaluation(
-            _Placeholders(self, flow), self.store, self.registry.catalog, self.registry.schema
+            source, self.spark, self.store, self.registry.catalog, self.registry.schema
         )
-        frame = evaluate(flow.query, evaluation, str(dataset.name))
-        kind = self._kind(flow, dataset, frame)
-        self.streaming[dataset.name] = frame.isStreaming
+        frame = evaluate(flow, evaluation)
+        _check_columns(frame, flow)
+        return frame, evaluation
+
+    def _resolve_flow(
+        self, flow: Flow, dataset: Dataset, frame: DataFrame, evaluation: Evaluation
+    ) -> StructType:
+        kind = flow_kind(self.kinds[dataset.name], flow, frame.isStreaming)
+        if kind in (FlowKind.APPEND, FlowKind.CHANGE) and frame.isStreaming:
+            check_stream(frame, flow)
         columns = _query_columns(frame, flow, dataset)
         self.faults.extend(
             check_rules(
@@ -150,24 +171,6 @@ class _Resolver:
         )
         return columns
 
-    def _kind(self, flow: Flow, dataset: Dataset, frame: DataFrame) -> FlowKind:
-        kind = dataset.kind
-        if kind is None:
-            streaming = frame.isStreaming
-            kind = DatasetKind.STREAMING_TABLE if streaming else DatasetKind.MATERIALIZED_VIEW
-        self.kinds[dataset.name] = kind
-        if kind is DatasetKind.VIEW:
-            return FlowKind.VIEW
-        if kind is DatasetKind.MATERIALIZED_VIEW:
-            if frame.isStreaming:
-                raise _wrong_kind(flow, "a materialized view", "a batch", "spark.read")
-            return FlowKind.COMPLETE
-        if flow.once and frame.isStreaming:
-            raise _wrong_kind(flow, "a flow with once=True", "a batch", "spark.read")
-        if not flow.once and not frame.isStreaming:
-            raise _wrong_kind(flow, "a streaming table", "a streaming", "spark.readStream")
-        return FlowKind.CHANGE if flow.change else FlowKind.APPEND
-
     def _tables(self, inputs: set[TableName]) -> set[TableName]:
         found: set[TableName] = set()
         for name in inputs:
@@ -179,7 +182,9 @@ class _Resolver:
                 found.add(name)
         return found
 
-    def _declared(self, dataset: Dataset, schema: StructType) -> StructType:
+    def _declared(
+        self, dataset: Dataset, schema: StructType, frames: Sequence[DataFrame]
+    ) -> StructType:
         if dataset.schema is None:
             return schema
         declared = declared_schema(dataset)
@@ -194,6 +199,8 @@ class _Resolver:
                 hint="Add them to `schema`, or leave them out of the query.",
                 unknown=unknown,
             )
+        for frame in frames:
+            check_fits(frame, declared, dataset)
         return declared
 
     def _check_names(self) -> None:
@@ -272,38 +279,6 @@ class _Placeholders:
             raise _not_streamable(name, "a target of AUTO CDC, whose rows change")
 
 
-def placeholder(spark: SparkSession, schema: StructType, streaming: bool) -> DataFrame:
-    """Make an empty frame with the columns of `schema`; only for analysis, never run."""
-    columns = [
-        F.lit(None).cast(column.dataType).alias(column.name, metadata=column.metadata or {})
-        for column in schema
-    ]
-    base = spark.readStream.format("rate").load() if streaming else spark.range(0)
-    with intercepted(None):
-        return base.where(F.lit(False)).select(*columns)
-
-
-def declared_schema(dataset: Dataset) -> StructType:
-    """Parse the schema a dataset was declared with.
-
-    Raises:
-        DefinitionError: SCHEMA_INVALID.
-    """
-    if isinstance(dataset.schema, StructType):
-        return dataset.schema
-    try:
-        parsed = StructType.fromDDL(dataset.schema or "")
-        assert isinstance(parsed, StructType)  # noqa: S101 - what it gives for a list of columns
-    except (PySparkException, ValueError) as error:
-        raise DefinitionError(
-            "SCHEMA_INVALID",
-            f"The schema of '{dataset.name}' is not DDL: {first_line(error)}",
-            where=dataset.location,
-            hint="Write it as in CREATE TABLE: 'id BIGINT, name STRING'.",
-        ) from None
-    return parsed
-
-
 def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Dataset) -> StructType:
     """Join the columns of several flows into one target, by name.
 
@@ -328,21 +303,53 @@ def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Data
     return StructType(fields)
 
 
+def _check_columns(frame: DataFrame, flow: Flow) -> None:
+    """Refuse two columns of one name, which no table can have.
+
+    Raises:
+        DefinitionError: COLUMN_DUPLICATE.
+    """
+    counts = Counter(name.lower() for name in frame.columns)
+    twice = [name for name in dict.fromkeys(frame.columns) if counts[name.lower()] > 1]
+    if twice:
+        raise DefinitionError(
+            "COLUMN_DUPLICATE",
+            f"The query of '{flow.target}' has several columns named '{twice[0].lower()}'",
+            where=flow.location,
+            hint="Rename or drop one of them; names are compared without regard to case.",
+            dataset=str(flow.target),
+            columns=twice,
+        )
+
+
+def check_stream(frame: DataFrame, flow: Flow) -> None:
+    """Refuse what a stream that appends can't do, such as an aggregate without a watermark.
+
+    Raises:
+        DefinitionError: STREAM_UNSUPPORTED, with Spark's reason.
+    """
+    jvm: Any = frame.sparkSession._jvm
+    try:
+        jvm.org.apache.spark.sql.catalyst.analysis.UnsupportedOperationChecker.checkForStreaming(
+            frame._jdf.queryExecution().analyzed(),
+            jvm.org.apache.spark.sql.streaming.OutputMode.Append(),
+        )
+    except AnalysisException as error:
+        raise DefinitionError(
+            "STREAM_UNSUPPORTED",
+            f"The stream into '{flow.target}' can't run: {explained(error)}",
+            where=flow.location,
+            hint="Add a watermark, or make the dataset a materialized view over a batch read.",
+            dataset=str(flow.target),
+            condition=error.getCondition(),
+        ) from None
+
+
 def _query_columns(frame: DataFrame, flow: Flow, dataset: Dataset) -> StructType:
     if flow.change:
         cdc.check_change(frame, flow.change, name=str(dataset.name), where=flow.location)
         return cdc.target_schema(frame, flow.change)
     return frame.schema
-
-
-def _wrong_kind(flow: Flow, what: str, wanted: str, reader: str) -> DefinitionError:
-    return DefinitionError(
-        "FLOW_KIND_WRONG",
-        f"'{flow.name}' is {what}, which takes {wanted} DataFrame",
-        where=flow.location,
-        hint=f"Read its source with {reader}.",
-        flow=flow.name,
-    )
 
 
 def _not_streamable(name: TableName, what: str) -> DefinitionError:

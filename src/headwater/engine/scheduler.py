@@ -28,6 +28,26 @@ class FlowEvents:
     stopped: Callable[[ResolvedFlow], None]
 
 
+class Stopping:
+    """Whether flows are to stop: the caller asked for it, or the update ends for another reason.
+
+    Args:
+        asked: set by the caller, and only read here.
+    """
+
+    def __init__(self, asked: threading.Event) -> None:
+        self._asked = asked
+        self._ending = threading.Event()
+
+    def end(self) -> None:
+        """Let no more flows start, and those that run stop."""
+        self._ending.set()
+
+    def is_set(self) -> bool:
+        """Whether flows are to stop."""
+        return self._asked.is_set() or self._ending.is_set()
+
+
 @dataclass
 class Scheduler:
     """Runs flows in parallel, each after all flows of the tables it reads.
@@ -39,7 +59,7 @@ class Scheduler:
     graph: Graph
     run_flow: Callable[[ResolvedFlow], None]
     events: FlowEvents
-    stopping: threading.Event
+    stopping: Stopping
     max_retries: int = MAX_RETRIES
     schema_change: SchemaChange | None = None
     _broken: set[TableName] = field(default_factory=set)
@@ -57,7 +77,7 @@ class Scheduler:
                         for future in finished:
                             self._finish(running.pop(future), future)
             except BaseException:
-                self.stopping.set()  # the pool now waits for what runs to notice
+                self.stopping.end()  # the pool now waits for what runs to notice
                 raise
 
     def _start(
@@ -104,7 +124,7 @@ class Scheduler:
         error = future.exception()
         if isinstance(error, SchemaChange):
             self.schema_change = self.schema_change or error
-            self.stopping.set()
+            self.stopping.end()
             self._broken.add(flow.flow.target)
             self.events.failed(flow, error)
         elif error is not None and not self.stopping.is_set():

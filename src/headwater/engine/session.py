@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from headwater.engine.java import find_java
 from headwater.engine.jvm import Jvm, start_jvm
 from headwater.settings import Settings
 
+_CATALOG = re.compile(r"spark\.sql\.catalog\.([^.]+)")
 _DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 
 QUICK_START = ("-XX:TieredStopAtLevel=1",)
@@ -104,7 +106,7 @@ def _open(
 def _defaults(
     state: Path, master: str, jars: Sequence[Path], catalogs: Sequence[str]
 ) -> dict[str, str]:
-    cores = os.cpu_count() or 2
+    cores = _local_threads(master) or os.cpu_count() or 2
     values = {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": _DELTA_CATALOG,
@@ -112,6 +114,8 @@ def _defaults(
         "spark.sql.sources.default": "delta",
         "spark.sql.warehouse.dir": (state / "warehouse").absolute().as_uri(),
         "spark.sql.session.timeZone": "UTC",
+        # Spark's old form, INT96, holds years 1677 to 2262 only for other readers
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         # Delta's parser (4.4) loses parameters that Spark 4.2 binds while it parses
         "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
         "spark.sql.streaming.numRecentProgressUpdates": "10000",
@@ -143,6 +147,45 @@ def share_session_catalog(spark: SparkSession, catalogs: Sequence[str]) -> None:
     manager = spark._jsparkSession.sessionState().catalogManager()
     for name in catalogs:
         manager.catalog(name).setDelegateCatalog(manager.v2SessionCatalog())
+
+
+def add_catalog(spark: SparkSession, name: str) -> None:
+    """Let `name` stand first in three-part names of a session; safe to call twice."""
+    key = f"spark.sql.catalog.{name}"
+    if spark.conf.get(key, None) is None:
+        spark.conf.set(key, _DELTA_CATALOG)
+        share_session_catalog(spark, [name])
+
+
+def session_with(spark: SparkSession, settings: Mapping[str, str]) -> SparkSession:
+    """Return a session with the same tables, functions and settings, but for the given ones.
+
+    Contract test `test_spark_internals`.
+    """
+    session = SparkSession(spark._sc, spark._jsparkSession.cloneSession())
+    activate(session)  # a catalog is looked up by the settings of the thread's active session
+    share_session_catalog(session, catalogs_of(spark))
+    for key, value in settings.items():
+        session.conf.set(key, value)
+    return session
+
+
+def catalogs_of(spark: SparkSession) -> list[str]:
+    """List the names that stand first in three-part names of a session."""
+    found = [(_CATALOG.fullmatch(key), value) for key, value in spark.conf.getAll.items()]
+    names = [name[1] for name, value in found if name and value == _DELTA_CATALOG]
+    return [name for name in names if name != "spark_catalog"]
+
+
+def activate(spark: SparkSession) -> None:
+    """Make a session the active one of this thread, which Spark knows it by."""
+    jvm: Any = spark._jvm
+    jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(spark._jsparkSession)
+
+
+def _local_threads(master: str) -> int:
+    found = re.match(r"local\[(\d+)", master)
+    return int(found[1]) if found else 0
 
 
 def driver_pid(spark: SparkSession) -> int:

@@ -9,17 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.dbutils import DBUtils
+from headwater.engine.evaluate import resolved_path
 from headwater.engine.patches import ReaderRecord, intercepted, patched_pyspark
 from headwater.engine.store import Store
 from headwater.errors import UsageError
 from headwater.graph.arguments import fault
 from headwater.graph.loader import import_paths, load_files
-from headwater.graph.modules import bound_modules
-from headwater.graph.registry import Registry, calling_location, located
+from headwater.graph.modules import bound_modules, bound_runtime
+from headwater.graph.registry import Registry
+
+_NOT_NOW = ("CANNOT_MODIFY_CONFIG", "CANNOT_MODIFY_STATIC_CONFIG")
 
 
 @contextmanager
@@ -39,19 +43,20 @@ def load_source(
         )
     registry = Registry(spec.catalog, spec.schema)
     dependencies = [_from_root(line, bundle.root) for line in spec.dependencies]
+    namespace = {
+        "spark": spark,
+        "dbutils": DBUtils(store, spec.configuration, bundle.root),
+        "display": display,
+    }
     with (
-        import_paths(spec.root_path, dependencies, bundle.root) as paths,
+        import_paths(spec.root_path, spec.source_files, dependencies) as paths,
         _python_workers(spark, paths),
-        _configured(spark, spec.configuration),
+        _configured(spark, {**_own_settings(spec), **spec.configuration}),
         patched_pyspark(),
         bound_modules(registry, spark),
+        bound_runtime(namespace),
     ):
-        namespace = {
-            "spark": spark,
-            "dbutils": DBUtils(store, spec.configuration),
-            "display": display,
-        }
-        with intercepted(_LoadTime(store)):
+        with intercepted(_LoadTime(store, spark)):
             load_files(spec.source_files, registry, namespace)
         yield registry
 
@@ -69,16 +74,42 @@ def _from_root(line: str, root: Path) -> str:
     return line
 
 
+def _own_settings(spec: PipelineSpec) -> dict[str, str]:
+    """Return what a workspace says of a pipeline in its own configuration."""
+    return {
+        "pipelines.catalog": spec.catalog,
+        "pipelines.schema": spec.schema,
+        "pipelines.target": spec.schema,
+    }
+
+
 @contextmanager
 def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterator[None]:
-    """Make `spark.conf.get` see the pipeline's configuration."""
-    for key, value in configuration.items():
-        spark.conf.set(key, value)
+    """Make `spark.conf.get` see the pipeline's configuration; put back what was there before.
+
+    Settings of a cluster, such as `spark.executor.memory`, can't change in a running session:
+    they have no effect here.
+    """
+    before: dict[str, str | None] = {}
     try:
+        for key, value in configuration.items():
+            earlier = spark.conf.get(key, None)
+            try:
+                spark.conf.set(key, value)
+            except PySparkException as error:
+                if (error.getCondition() or "").startswith(_NOT_NOW):
+                    continue
+                raise UsageError(
+                    "CONFIGURATION_INVALID",
+                    f"Spark does not take the configuration's value of '{key}'",
+                    hint="Correct it under `configuration` of the pipeline.",
+                    key=key,
+                ) from None
+            before[key] = earlier
         yield
     finally:
-        for key in configuration:
-            spark.conf.unset(key)
+        for key, earlier in before.items():
+            spark.conf.unset(key) if earlier is None else spark.conf.set(key, earlier)
 
 
 @contextmanager
@@ -101,6 +132,7 @@ class _LoadTime:
     """Decides over reads while a file is loaded: only paths are resolved, jobs may run."""
 
     store: Store
+    spark: SparkSession
     in_dataset_function: bool = False
 
     def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | None:
@@ -120,10 +152,7 @@ class _LoadTime:
         )
 
     def local_path(self, path: str) -> str:
-        try:
-            return self.store.local_path(path)
-        except UsageError as error:
-            raise located(error, calling_location()) from None
+        return resolved_path(self.store, path)
 
     def refuse(self, action: str) -> None:
         del action

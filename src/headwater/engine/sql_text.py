@@ -1,32 +1,56 @@
 """Find and replace the tables that a SQL text reads, by Spark's own parser.
 
-The parser says where in the text each relation stands, so that a name can be replaced without
-rewriting the rest. What does not live here: what a name is replaced with (`evaluate`).
+The parser says where in the text each relation and each column stands, so that names can be
+replaced without rewriting the rest. What does not live here: what a name is replaced with
+(`evaluate`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from py4j.java_gateway import is_instance_of
+from pyspark.errors import ParseException
 from pyspark.sql import SparkSession
+
+from headwater.names import TableName
 
 _LOGICAL = "org.apache.spark.sql.catalyst.plans.logical."
 _IDENTIFIER = r"(?:`(?:[^`]|``)+`|\w+)"
-_NAME = re.compile(rf"(?:STREAM\s*\(?\s*)?({_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*)", re.I)
+_NAME = re.compile(rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*")
+_STREAM = re.compile(r"STREAM\b\s*\(?\s*", re.I)
+_CLAUSE = re.compile(r"IDENTIFIER\s*\(", re.I)
+_STARS = ("UnresolvedStar", "UnresolvedStarExceptOrReplace")
+
+Parts = tuple[str, ...]
+Edit = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
 class Relation:
     """A table name in a SQL text: its parts, whether STREAM stands before it, and its place."""
 
-    parts: tuple[str, ...]
+    parts: Parts
     streaming: bool
     start: int
     end: int
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What stands for a table in the rewritten text, and the table's full name."""
+
+    view: str
+    name: TableName
+
+    @property
+    def qualifiers(self) -> tuple[Parts, ...]:
+        """All that may stand before a column of the table, in lower case."""
+        catalog, schema, table = self.name.catalog, self.name.schema, self.name.table
+        return (table,), (schema, table), (catalog, schema, table), ("live", table)
 
 
 @dataclass(frozen=True)
@@ -59,9 +83,31 @@ class SqlText:
             for kind in ("Command", "ParsedStatement")
         )
 
+    @property
+    def has_computed_names(self) -> bool:
+        """Whether a table is named by an expression, IDENTIFIER(...), that isn't constant."""
+        return any(_kind(node) == "PlanWithUnresolvedIdentifier" for node in _nodes(self._plan))
+
+    def new_schema(self) -> tuple[Parts, bool] | None:
+        """Return the name that CREATE SCHEMA makes without a location, and whether it may exist.
+
+        None for any other statement.
+        """
+        plan = self._plan
+        if _kind(plan) != "CreateNamespace" or plan.properties().contains("location"):
+            return None
+        parts = tuple(str(part) for part in _items(plan.name().multipartIdentifier()))
+        return parts, bool(plan.ifNotExists())
+
     def relations(self) -> list[Relation]:
         """List the tables the statement names, common table expressions excluded."""
-        return list(_relations(self._plan, self.text, frozenset()))
+        found: list[Relation] = []
+
+        def note(relation: Relation) -> None:
+            found.append(relation)
+
+        _Walk(self.text, note).plan(self._plan, {}, frozenset())
+        return found
 
     def functions(self) -> list[FunctionCall]:
         """List the calls of table-valued functions that Spark has not resolved yet."""
@@ -71,14 +117,134 @@ class SqlText:
             if _kind(node) == "UnresolvedTableValuedFunction"
         ]
 
-    def replaced(self, replace: Callable[[Relation], str | None]) -> str:
-        """Give the text with each relation replaced for which `replace` has a name."""
+    def replaced(self, replace: Callable[[Relation], Replacement | None]) -> str:
+        """Return the text with tables replaced, and with them what qualifies their columns.
+
+        Args:
+            replace: says what stands for a relation, None to leave it.
+        """
+        walk = _Walk(self.text, replace)
+        walk.plan(self._plan, {}, frozenset())
         text = self.text
-        for relation in sorted(self.relations(), key=lambda each: -each.start):
-            name = replace(relation)
-            if name is not None:
-                text = text[: relation.start] + name + text[relation.end :]
+        for start, end, new in sorted(set(walk.edits), reverse=True):
+            text = text[:start] + new + text[end:]
         return text
+
+
+def without_live(spark: SparkSession, condition: str) -> str:
+    """Return a condition without the word LIVE before the tables that qualify its columns.
+
+    What the parser does not take is returned as it is: who uses the condition says what is wrong.
+    """
+    if not re.search(r"\blive\b", condition, re.I):
+        return condition
+    try:
+        tree = spark._jsparkSession.sessionState().sqlParser().parseExpression(condition)
+    except ParseException:
+        return condition
+    spans = [
+        _span(node)
+        for node in _attributes(tree)
+        if str(node.nameParts().apply(0)).lower() == "live"
+    ]
+    for start, _ in sorted(spans, reverse=True):
+        found = re.compile(r"(?:`live`|live)\s*\.\s*", re.I).match(condition, start)
+        if found:
+            condition = condition[:start] + condition[found.end() :]
+    return condition
+
+
+def _attributes(node: Any) -> Iterator[Any]:
+    if _kind(node) == "UnresolvedAttribute" and node.nameParts().size() > 1:
+        yield node
+    for child in _items(node.children()):
+        yield from _attributes(child)
+
+
+Scope = Mapping[Parts, str | None]
+"""What qualifiers mean at a place: the view that stands for a table, None for anything else."""
+
+
+@dataclass
+class _Walk:
+    """One way through a plan: replaces relations, and the qualifiers of columns in their scope."""
+
+    text: str
+    replace: Callable[[Relation], Replacement | None]
+    edits: list[Edit] = field(default_factory=list)
+
+    def plan(self, node: Any, outer: Scope, hidden: frozenset[str]) -> Scope:
+        """Walk a plan; return the qualifiers that it offers to what stands above it."""
+        kind = _kind(node)
+        if kind == "UnresolvedRelation":
+            return self._relation(node, hidden)
+        if kind == "UnresolvedWith":
+            for pair in _items(node.cteRelations()):  # a later one sees those before it
+                name = {str(pair._1()).lower()}
+                self.plan(pair._2(), outer, hidden | name if node.allowRecursion() else hidden)
+                hidden |= name
+        scope: dict[Parts, str | None] = {}
+        for child in _items(node.children()):
+            scope.update(self.plan(child, outer, hidden))
+        seen = {**outer, **scope}
+        for subquery in _items(node.subqueries()):
+            self.plan(subquery, seen, hidden)
+        if any(seen.values()):
+            for expression in _items(node.expressions()):
+                self._columns(expression, seen, is_hint=kind == "UnresolvedHint")
+        return {(str(node.alias()).lower(),): None} if kind == "SubqueryAlias" else scope
+
+    def _relation(self, node: Any, hidden: frozenset[str]) -> Scope:
+        parts = tuple(str(part).lower() for part in _items(node.multipartIdentifier()))
+        made = None
+        if not (len(parts) == 1 and parts[0] in hidden):
+            relation = self._placed(node, parts)
+            made = self.replace(relation)
+            if made is not None:
+                self.edits.append((relation.start, relation.end, made.view))
+        if made is None:
+            return {parts[-n:]: None for n in range(1, len(parts) + 1)}
+        return dict.fromkeys(made.qualifiers, made.view)
+
+    def _placed(self, node: Any, parts: Parts) -> Relation:
+        """Find the name in the text: a stream's span takes in STREAM(...), options and alias."""
+        start, end = _span(node)
+        is_streaming = bool(node.isStreaming())
+        if is_streaming and (leading := _STREAM.match(self.text, start)):
+            start = leading.end()
+        if _CLAUSE.match(self.text, start):
+            end = _closing_parenthesis(self.text, start)
+        elif found := _NAME.match(self.text, start):
+            end = found.end()
+        return Relation(parts, is_streaming, start, end)
+
+    def _columns(self, node: Any, scope: Scope, *, is_hint: bool = False) -> None:
+        kind = _kind(node)
+        if kind == "LambdaFunction":
+            own = {(str(each.nameParts().apply(0)).lower(),) for each in _items(node.arguments())}
+            scope = {parts: view for parts, view in scope.items() if parts not in own}
+        if kind in ("UnresolvedAttribute", "UnresolvedNamedLambdaVariable"):
+            parts = tuple(str(part).lower() for part in _items(node.nameParts()))
+            self._qualified(node, parts, scope, most=len(parts) - (0 if is_hint else 1))
+        elif kind in _STARS and node.target().isDefined():
+            parts = tuple(str(part).lower() for part in _items(node.target().get()))
+            self._qualified(node, parts, scope, most=len(parts))
+        for child in _items(node.children()):
+            self._columns(child, scope)
+
+    def _qualified(self, node: Any, parts: Parts, scope: Scope, *, most: int) -> None:
+        """Replace the qualifier of a column; the longest that is known counts, as in Spark."""
+        for length in range(min(most, 3), 0, -1):
+            view = scope.get(parts[:length], "") if parts[:length] in scope else ""
+            if view == "":
+                continue
+            if view is not None and node.origin().startIndex().isDefined():
+                start, _ = _span(node)
+                each = rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{{length - 1}}}"
+                found = re.compile(each).match(self.text, start)
+                if found:
+                    self.edits.append((start, found.end(), view))
+            return
 
 
 def _kind(node: Any) -> str:
@@ -101,27 +267,6 @@ def _below(node: Any) -> Iterator[Any]:
     yield from _items(node.subqueries())
     if _kind(node) == "UnresolvedWith":
         yield from (pair._2() for pair in _items(node.cteRelations()))
-
-
-def _relations(node: Any, text: str, hidden: frozenset[str]) -> Iterator[Relation]:
-    kind = _kind(node)
-    if kind == "UnresolvedWith":
-        hidden |= {str(pair._1()).lower() for pair in _items(node.cteRelations())}
-    if kind == "UnresolvedRelation":
-        parts = tuple(str(part).lower() for part in _items(node.multipartIdentifier()))
-        if not (len(parts) == 1 and parts[0] in hidden):
-            yield _relation(node, parts, text)
-        return
-    for child in _below(node):
-        yield from _relations(child, text, hidden)
-
-
-def _relation(node: Any, parts: tuple[str, ...], text: str) -> Relation:
-    start, end = _span(node)
-    found = _NAME.match(text, start)
-    if found:  # the span of a streaming relation takes in STREAM(...), options and alias
-        start, end = found.span(1)
-    return Relation(parts, bool(node.isStreaming()), start, end)
 
 
 def _span(node: Any) -> tuple[int, int]:

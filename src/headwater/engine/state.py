@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from headwater.engine.store import folder_name, table_folder
@@ -20,18 +21,19 @@ class TableState:
     """What is known of a table.
 
     Attributes:
-        kind: STREAMING_TABLE or MATERIALIZED_VIEW, as it was made.
+        kind: STREAMING_TABLE or MATERIALIZED_VIEW, as it was made; VIEW for what is only
+            remembered because its sources started anew.
         generation: counts full refreshes; checkpoints and helper state live below its number.
-        resetting: a full refresh to the next generation has begun and isn't finished.
         change: how AUTO CDC was set up, to notice a change of it.
+        cluster_by: columns that the table was clustered by last.
         once_done: flows with once=True that have run in this generation.
     """
 
     kind: str
     generation: int = 0
-    resetting: bool = False
     change: Mapping[str, str] = field(default_factory=dict)
     once_done: tuple[str, ...] = ()
+    cluster_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,19 @@ class PipelineState:
 
     def checkpoint(self, table: TableName, flow: str, generation: int) -> Path:
         """Folder of a flow's streaming checkpoint."""
-        parts = (table_folder(table), folder_name(flow), str(generation))
-        return self.root.joinpath("checkpoints", *parts)
+        return self._flow("checkpoints", table, flow) / str(generation)
 
-    def source(self, table: TableName, flow: str, generation: int, number: int) -> Path:
-        """Folder of the `number`-th Auto Loader source of a flow."""
-        parts = (table_folder(table), folder_name(flow), str(generation), str(number))
-        return self.root.joinpath("autoloader", *parts)
+    def sources(self, table: TableName, flow: str, generation: int) -> Path:
+        """Folder above the Auto Loader sources of a flow."""
+        return self._flow("autoloader", table, flow) / str(generation)
+
+    def _flow(self, kind: str, table: TableName, flow: str) -> Path:
+        """Name a flow's folder; one that was made under another spelling of its table stays."""
+        base = self.root / kind / table_folder(table)
+        spelled = (table.table, f"{table.schema}.{table.table}", str(table))
+        names = (flow, *spelled) if flow.lower() in spelled else (flow,)
+        folders = [base / folder_name(name) for name in names]
+        return next((each for each in folders if each.is_dir()), folders[0])
 
     def changes(self, table: TableName, generation: int) -> Path:
         """Folder of the hidden helper state of an AUTO CDC target."""
@@ -69,18 +77,19 @@ class PipelineState:
         if not path.exists():
             return None
         told = json.loads(path.read_text())
-        return TableState(**{**told, "once_done": tuple(told.get("once_done", ()))})
+        known = {each.name for each in fields(TableState)}
+        kept = {key: value for key, value in told.items() if key in known}
+        lists = {key: tuple(told.get(key, ())) for key in ("once_done", "cluster_by")}
+        return TableState(**{**kept, **lists})
+
+    def generation(self, dataset: TableName, resets: Collection[TableName] = ()) -> int:
+        """Count the full refreshes of a dataset, one that is about to come included."""
+        known = self.load(dataset)
+        return (known.generation if known else 0) + (dataset in resets)
 
     def save(self, table: TableName, state: TableState) -> None:
         """Replace what is remembered of a table; durable when this returns."""
-        path = self._file(table)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix(".tmp")
-        with scratch.open("w") as file:
-            json.dump(asdict(state), file)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        write_whole(self._file(table), json.dumps(asdict(state)))
 
     def mark_once_done(self, table: TableName, flow: str) -> None:
         """Remember that a once flow has run."""
@@ -88,5 +97,36 @@ class PipelineState:
         if state and flow not in state.once_done:
             self.save(table, replace(state, once_done=(*state.once_done, flow)))
 
+    def pending_resets(self) -> frozenset[TableName]:
+        """Read which datasets a full refresh began to reset and did not finish."""
+        path = self._resets
+        told = json.loads(path.read_text()) if path.exists() else []
+        return frozenset(TableName(*parts) for parts in told)
+
+    def begin_resets(self, datasets: Collection[TableName]) -> None:
+        """Note, all at once, what is going to be reset; a kill after it repeats the whole."""
+        if datasets:
+            parts = sorted([each.catalog, each.schema, each.table] for each in datasets)
+            write_whole(self._resets, json.dumps(parts))
+
+    def end_resets(self) -> None:
+        """Forget what was to be reset, since all of it is."""
+        self._resets.unlink(missing_ok=True)
+
+    @property
+    def _resets(self) -> Path:
+        return self.root / "resets.json"
+
     def _file(self, table: TableName) -> Path:
         return self.root / "tables" / f"{table_folder(table)}.json"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file's content, whole or not at all; durable when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    with scratch.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)

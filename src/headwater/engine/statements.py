@@ -12,9 +12,10 @@ from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from headwater.engine.session import add_catalog
 from headwater.engine.sql_text import SqlText
 from headwater.engine.state import PipelineState
-from headwater.engine.store import Store
+from headwater.engine.store import Store, create_schema, schema_exists
 from headwater.engine.target import Target
 from headwater.errors import UsageError
 from headwater.events.query import expand_event_log, no_event_log
@@ -33,7 +34,7 @@ def run_statements(spark: SparkSession, target: Target, text: str) -> DataFrame 
     for statement in split_statements(text):
         count += 1
         try:
-            result = spark.sql(_expanded(spark, target, statement))
+            result = _run(spark, target, statement)
         except PySparkException as error:
             raise UsageError(
                 "SQL_INVALID",
@@ -47,6 +48,45 @@ def run_statements(spark: SparkSession, target: Target, text: str) -> DataFrame 
     return result
 
 
+def _run(spark: SparkSession, target: Target, statement: str) -> DataFrame:
+    try:
+        text = SqlText(spark, statement)
+    except ParseException:
+        return spark.sql(statement)  # Spark says what is wrong with it
+    made = text.new_schema()
+    if made is not None:
+        return _create_schema(spark, target, *made)
+    for relation in text.relations():  # names that Spark finds need a catalog of that name
+        if len(relation.parts) == 3:
+            add_catalog(spark, relation.parts[0])
+    return spark.sql(_expanded(target, statement, text))
+
+
+def _create_schema(
+    spark: SparkSession, target: Target, parts: tuple[str, ...], may_exist: bool
+) -> DataFrame:
+    """Make a schema whose tables are kept with the target's, in the catalog it names."""
+    schema = parts[-1].lower()
+    catalog = parts[0].lower() if len(parts) > 1 else target.default_schema()[0].lower()
+    if len(parts) > 2:
+        raise UsageError(
+            "NAME_INVALID",
+            f"Not a name of a schema: {'.'.join(parts)}",
+            hint="Write CREATE SCHEMA schema, or catalog.schema.",
+        )
+    add_catalog(spark, catalog)
+    if schema_exists(spark, schema) and not may_exist:
+        raise UsageError(
+            "SCHEMA_EXISTS",
+            f"The schema '{schema}' exists",
+            hint="All catalogs share their schemas here; write CREATE SCHEMA IF NOT EXISTS.",
+            schema=schema,
+        )
+    create_schema(spark, catalog, schema, target.store)
+    target.store.schema_path(catalog, schema).mkdir(parents=True, exist_ok=True)
+    return spark.createDataFrame([], "")
+
+
 def split_statements(text: str) -> Iterator[str]:
     """Split a text at its semicolons, those in strings and comments left alone."""
     for statement in sqlparse.split(text, strip_semicolon=True):
@@ -54,12 +94,8 @@ def split_statements(text: str) -> Iterator[str]:
             yield statement
 
 
-def _expanded(spark: SparkSession, target: Target, statement: str) -> str:
-    try:
-        calls = SqlText(spark, statement).functions()
-    except ParseException:
-        return statement  # Spark says what is wrong with it
-    for call in sorted(calls, key=lambda each: -each.start):
+def _expanded(target: Target, statement: str, text: SqlText) -> str:
+    for call in sorted(text.functions(), key=lambda each: -each.start):
         if call.name == "event_log":
             sql = expand_event_log(call.text, lambda name, table: _log_of(target, name, table))
             statement = statement[: call.start] + sql + statement[call.end :]

@@ -21,6 +21,9 @@ from pyspark.sql import SparkSession
 from headwater.errors import UsageError, nearest
 from headwater.names import TableName, quote
 
+_LOCATION = "_location"
+"""File in the folder of a table that was declared with a path; it says where the table is."""
+
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 _VOLUME = re.compile(r"^(?:dbfs:)?/Volumes/([^/]+)/([^/]+)/([^/]+)(/.*)?$")
 
@@ -53,9 +56,28 @@ class Store:
     root: Path
 
     def table_path(self, name: TableName) -> Path:
-        """Name the folder of a managed table."""
-        parts = map(folder_name, (name.catalog, name.schema, name.table))
-        return self.root.joinpath("tables", *parts)
+        """Name the folder of a table: its own one, or where it was declared to be."""
+        folder = self._folder(name)
+        note = folder / _LOCATION
+        return Path(note.read_text(encoding="utf-8")) if note.is_file() else folder
+
+    def note_location(self, name: TableName, path: Path) -> None:
+        """Remember where a table is that was declared with a path of its own."""
+        note = self._folder(name) / _LOCATION
+        if not note.is_file() or note.read_text(encoding="utf-8") != str(path.absolute()):
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(str(path.absolute()), encoding="utf-8")
+
+    def is_external(self, name: TableName) -> bool:
+        """Whether a table was declared with a path of its own, so that DROP leaves its files."""
+        return (self._folder(name) / _LOCATION).is_file()
+
+    def schema_path(self, catalog: str, schema: str) -> Path:
+        """Name the folder that the tables of a schema are in."""
+        return self.root.joinpath("tables", *map(folder_name, (catalog, schema)))
+
+    def _folder(self, name: TableName) -> Path:
+        return self.schema_path(name.catalog, name.schema) / folder_name(name.table)
 
     def pipeline_path(self, pipeline: str) -> Path:
         """Name the folder of a pipeline's state."""
@@ -67,8 +89,16 @@ class Store:
 
     def tables(self) -> Iterator[TableName]:
         """List the Delta tables on disk, by their folders; reads no table."""
-        for log in sorted((self.root / "tables").glob("*/*/*/_delta_log")):
-            yield TableName(*map(identifier_of, log.parts[-4:-1]))
+        folder = self.root / "tables"
+        found = [*folder.glob("*/*/*/_delta_log"), *folder.glob(f"*/*/*/{_LOCATION}")]
+        for each in sorted(found):
+            yield TableName(*map(identifier_of, each.parts[-4:-1]))
+
+    def schemas(self) -> Iterator[tuple[str, str]]:
+        """List catalog and name of the schemas on disk, those without tables among them."""
+        for folder in sorted((self.root / "tables").glob("*/*/")):
+            catalog, schema = map(identifier_of, folder.parts[-2:])
+            yield catalog, schema
 
     def local_path(self, path: str) -> str:
         """Resolve a `/Volumes/catalog/schema/volume/...` path; give others back as they are.
@@ -104,8 +134,8 @@ class Store:
         return [".".join(map(identifier_of, each.parts[-3:])) for each in found]
 
     def catalogs(self) -> list[str]:
-        """List the catalogs that have tables on disk."""
-        return sorted({name.catalog for name in self.tables()})
+        """List the catalogs that have schemas on disk."""
+        return sorted({catalog for catalog, _ in self.schemas()})
 
 
 def check_clashes(names: Sequence[TableName]) -> None:
@@ -133,15 +163,39 @@ def register_all(spark: SparkSession, store: Store) -> None:
     """
     names = list(store.tables())
     check_clashes(names)
+    for catalog, schema in store.schemas():
+        create_schema(spark, catalog, schema, store)
     for name in names:
         register_table(spark, name, store.table_path(name), store)
 
 
 def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) -> None:
-    """Create a schema in the session whose new tables land in the target's folder."""
-    location = store.table_path(TableName(catalog, schema, "_")).parent.absolute().as_uri()
-    escaped = location.replace("\\", "\\\\").replace("'", "\\'")
-    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)} LOCATION '{escaped}'")
+    """Create a schema in the session whose new tables land in the target's folder.
+
+    Straight into the catalog in memory, which takes any name; CREATE SCHEMA takes plain ones only.
+    """
+    external = _external_catalog(spark)
+    if external.databaseExists(schema):
+        return
+    jvm: Any = spark._jvm
+    catalogs = jvm.org.apache.spark.sql.catalyst.catalog
+    location = jvm.java.net.URI.create(store.schema_path(catalog, schema).absolute().as_uri())
+    none = catalogs.CatalogStorageFormat.empty().properties()
+    external.createDatabase(catalogs.CatalogDatabase(schema, "", location, none), True)
+
+
+def schema_exists(spark: SparkSession, schema: str) -> bool:
+    """Whether a session knows a schema."""
+    return bool(_external_catalog(spark).databaseExists(schema))
+
+
+def use_schema(spark: SparkSession, schema: str) -> None:
+    """Let unqualified names of a session mean tables of a schema."""
+    spark.catalog.setCurrentDatabase(quote(schema))
+
+
+def _external_catalog(spark: SparkSession) -> Any:
+    return spark._jsparkSession.sessionState().catalog().externalCatalog()
 
 
 def register_table(spark: SparkSession, name: TableName, path: Path, store: Store) -> None:
@@ -150,13 +204,14 @@ def register_table(spark: SparkSession, name: TableName, path: Path, store: Stor
     Straight into the catalog in memory: `CREATE TABLE ... LOCATION` would read the table's log
     (0.2 s each) and make it external, so that DROP TABLE would leave it on disk. Decision 0001.
     """
-    external = spark._jsparkSession.sessionState().catalog().externalCatalog()
+    external = _external_catalog(spark)
     if not external.databaseExists(name.schema):
         create_schema(spark, name.catalog, name.schema, store)
     if external.tableExists(name.schema, name.table):
         return
     jvm: Any = spark._jvm
     catalog = jvm.org.apache.spark.sql.catalyst.catalog
+    kinds = catalog.CatalogTableType
     some, none = jvm.scala.Option.apply, jvm.scala.Option.empty()
     empty = catalog.CatalogStorageFormat.empty()
     storage = catalog.CatalogStorageFormat(
@@ -172,7 +227,7 @@ def register_table(spark: SparkSession, name: TableName, path: Path, store: Stor
     defaults = [getattr(companion, f"apply$default${n}")() for n in range(6, 23)]
     table = companion.apply(
         jvm.org.apache.spark.sql.catalyst.TableIdentifier(name.table, some(name.schema)),
-        catalog.CatalogTableType.MANAGED(),
+        kinds.EXTERNAL() if store.is_external(name) else kinds.MANAGED(),
         storage,
         jvm.org.apache.spark.sql.types.StructType(),
         some("delta"),

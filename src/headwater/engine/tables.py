@@ -7,24 +7,33 @@ can't write (clustering, column mapping, ...) by Spark. Every step is safe to re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deltalake import DeltaTable, Schema
-from pyspark.errors import AnalysisException
+from deltalake.exceptions import DeltaError
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from headwater import cdc
-from headwater.engine.resolve import placeholder
+from headwater.engine.failures import explained
+from headwater.engine.schemas import placeholder, stored_schema
 from headwater.engine.state import PipelineState, TableState
 from headwater.engine.store import Store, register_table
-from headwater.errors import DefinitionError, UpdateError
+from headwater.errors import DefinitionError, GraphError, HeadwaterError
 from headwater.graph.dag import Graph
-from headwater.graph.loader import first_line
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.names import TableName, quote
+
+NO_EFFECT = frozenset({"delta.targetfilesize", "delta.tunefilesizesforrewrites"})
+"""Properties of Databricks that Delta does not know; accepted, they change nothing here."""
+
+_FEATURES = {'"timestamp_ntz"': "timestampNtz", '"variant"': "variantType"}
+"""Types that a table takes only once the feature is on, as they stand in a schema's JSON."""
 
 
 @dataclass(frozen=True)
@@ -43,58 +52,119 @@ class Tables:
             return self.state.private_table(dataset.name)
         return self.store.table_path(dataset.name)
 
-    def set_up(self, dataset: Dataset, schema: StructType, change: dict[str, str]) -> TableState:
-        """Make the table be there, with the columns and properties that the source declares.
+    def dropped(self, datasets: Iterable[Dataset]) -> frozenset[TableName]:
+        """Name the tables that were dropped by hand, and are rebuilt from their sources."""
+        return frozenset(
+            each.name
+            for each in datasets
+            if not each.is_view
+            and self.state.load(each.name) is not None
+            and not is_delta(self.path(each))
+        )
+
+    def set_up(self, graph: Graph, resets: Collection[TableName]) -> dict[TableName, TableState]:
+        """Make all tables be there, with the columns and properties that the source declares.
+
+        Everything that can be refused without writing is refused before the first write. What is
+        reset is noted before it is emptied, so that a kill between repeats the whole.
+
+        Args:
+            resets: datasets that start anew from all their sources.
 
         Raises:
-            DefinitionError: TABLE_NOT_OWNED, DATASET_KIND_CHANGED, SCHEMA_CHANGED, or what
-                `cdc.check_drift` raises.
+            GraphError: TABLE_NOT_OWNED, DATASET_KIND_CHANGED, PARTITIONS_CHANGED, SCHEMA_CHANGED,
+                TABLE_NOT_CREATED, TABLE_NOT_CHANGED, or what `cdc.check_drift` raises.
         """
+        tables = [(each, graph.schemas[each.name], _change(graph, each)) for each in graph.tables()]
+        with _all_faults() as faults:
+            for dataset, _, change in tables:
+                with faults:
+                    self._check(dataset, change, dataset.name in resets)
+        states: dict[TableName, TableState] = {}
+        with _all_faults() as faults:
+            for dataset, schema, change in tables:
+                if dataset.name not in resets:
+                    with faults:
+                        states[dataset.name] = self._keep(dataset, schema, change)
+        self.state.begin_resets(resets)
+        with _all_faults() as faults:
+            for dataset, schema, change in reversed(tables):  # readers before what they read
+                if dataset.name in resets:
+                    with faults:
+                        states[dataset.name] = self._reset(dataset, schema, change)
+        for view in (each for each in graph.datasets.values() if each.is_view):
+            if view.name in resets:
+                self._next_generation(view, {})
+        self.state.end_resets()
+        return states
+
+    def _check(self, dataset: Dataset, change: Mapping[str, str], is_reset: bool) -> None:
+        """Refuse what the table can't follow; writes nothing."""
         path = self.path(dataset)
-        exists = is_delta(path)
-        state = self.state.load(dataset.name)
+        state = self._known(dataset)
         if state is None:
-            self._check_owner(dataset, exists)
-            state = TableState(dataset.kind.value if dataset.kind else "", change=change)
+            self._check_owner(dataset, is_delta(path))
+        elif not is_reset:
+            self._check_same(dataset, state, change)
+            if dataset.kind is DatasetKind.STREAMING_TABLE and is_delta(path):
+                _check_partitions(dataset, DeltaTable(path).metadata().partition_columns)
+
+    def _keep(self, dataset: Dataset, schema: StructType, change: Mapping[str, str]) -> TableState:
+        """Make the table be there and follow the source; its rows stay."""
+        state = self._known(dataset)
+        if state is None:
+            kind = dataset.kind.value if dataset.kind else ""
+            generation = self.state.generation(dataset.name)  # it may have been a view before
+            state = TableState(kind, generation, change=change)
             self.state.save(dataset.name, state)
-        state = self._finish_reset(dataset, schema, state, change)
-        self._check_same(dataset, state, change)
+        path = self.path(dataset)
         if not is_delta(path):
             self._create(dataset, schema, path)
         else:
-            self._evolve(dataset, schema, path)
-        if not dataset.private:
-            register_table(self.spark, dataset.name, path, self.store)
+            self._evolve(dataset, schema, path, state)
+        state = replace(state, cluster_by=tuple(dataset.cluster_by))
+        if state != self._known(dataset):
+            self.state.save(dataset.name, state)
+        self._register(dataset, path)
         return state
 
-    def notice_dropped(self, datasets: Iterable[Dataset]) -> None:
-        """Mark tables that were dropped by hand, so that they are rebuilt from their sources."""
-        for dataset in datasets:
-            if dataset.kind is not DatasetKind.VIEW and not is_delta(self.path(dataset)):
-                self.begin_reset(dataset)
+    def _reset(self, dataset: Dataset, schema: StructType, change: Mapping[str, str]) -> TableState:
+        """Empty the table and move to the next generation; a kill between repeats the first.
 
-    def begin_reset(self, dataset: Dataset) -> None:
-        """Note that a full refresh of the table was asked for; `set_up` carries it out."""
-        state = self.state.load(dataset.name)
-        if state is not None:
-            self.state.save(dataset.name, replace(state, resetting=True))
-
-    def _finish_reset(
-        self, dataset: Dataset, schema: StructType, state: TableState, change: dict[str, str]
-    ) -> TableState:
-        """Empty the table, then move to the next generation; a kill between repeats the first."""
-        if not state.resetting:
-            return state
+        A materialized view keeps its rows until its query has the new ones.
+        """
         path = self.path(dataset)
-        if is_delta(path):
-            overwrite(placeholder(self.spark, schema, False), dataset, path)
-        done = TableState(
-            dataset.kind.value if dataset.kind else "",
-            generation=state.generation + 1,
-            change=change,
-        )
-        self.state.save(dataset.name, done)
-        return done
+        state = self._known(dataset) or TableState("")
+        if not is_delta(path):
+            self._create(dataset, schema, path)
+        else:
+            if dataset.kind is not DatasetKind.MATERIALIZED_VIEW:
+                with _refused(dataset, "TABLE_NOT_CHANGED", "change"):
+                    self._enable_features(schema, path)
+                    overwrite(placeholder(self.spark, schema, False), dataset, path, anew=True)
+                state = replace(state, cluster_by=tuple(dataset.cluster_by))
+            self._evolve(dataset, schema, path, state)
+        self._register(dataset, path)
+        return self._next_generation(dataset, change)
+
+    def _next_generation(self, dataset: Dataset, change: Mapping[str, str]) -> TableState:
+        kind = dataset.kind.value if dataset.kind else ""
+        generation = self.state.generation(dataset.name) + 1
+        state = TableState(kind, generation, change=change, cluster_by=tuple(dataset.cluster_by))
+        self.state.save(dataset.name, state)
+        return state
+
+    def _known(self, dataset: Dataset) -> TableState | None:
+        """Return what is remembered of a table; of what was a view before, nothing."""
+        state = self.state.load(dataset.name)
+        return None if state is None or state.kind == DatasetKind.VIEW.value else state
+
+    def _register(self, dataset: Dataset, path: Path) -> None:
+        if dataset.private:
+            return
+        if dataset.path:
+            self.store.note_location(dataset.name, path)
+        register_table(self.spark, dataset.name, path, self.store)
 
     def _check_owner(self, dataset: Dataset, exists: bool) -> None:
         if exists and not dataset.path:
@@ -106,7 +176,7 @@ class Tables:
                 dataset=str(dataset.name),
             )
 
-    def _check_same(self, dataset: Dataset, state: TableState, change: dict[str, str]) -> None:
+    def _check_same(self, dataset: Dataset, state: TableState, change: Mapping[str, str]) -> None:
         if dataset.kind and state.kind != dataset.kind.value:
             raise DefinitionError(
                 "DATASET_KIND_CHANGED",
@@ -119,103 +189,188 @@ class Tables:
             cdc.check_drift(state.change, change, name=str(dataset.name), where=dataset.location)
 
     def _create(self, dataset: Dataset, schema: StructType, path: Path) -> None:
-        if _needs_spark(dataset, schema):
-            self._create_with_spark(dataset, schema, path)
-            return
-        path.mkdir(parents=True, exist_ok=True)
-        DeltaTable.create(
-            path,
-            Schema.from_json(_nullable(schema).json()),
-            partition_by=list(dataset.partition_cols) or None,
-            name=dataset.name.table,
-            description=dataset.comment,
-            configuration=dict(dataset.table_properties),
-            raise_if_key_not_exists=False,
-        )
+        with _refused(dataset, "TABLE_NOT_CREATED", "create"):
+            if _needs_spark(dataset, schema):
+                self._create_with_spark(dataset, schema, path)
+                return
+            path.mkdir(parents=True, exist_ok=True)
+            DeltaTable.create(
+                path,
+                Schema.from_json(stored_schema(schema).json()),
+                partition_by=list(dataset.partition_cols) or None,
+                name=dataset.name.table,
+                description=dataset.comment,
+                configuration=dict(_properties(dataset)),
+                raise_if_key_not_exists=False,
+            )
 
     def _create_with_spark(self, dataset: Dataset, schema: StructType, path: Path) -> None:
         from delta.tables import DeltaTable as SparkTable  # here: tables like these are few
 
         builder = SparkTable.createIfNotExists(self.spark).location(str(path))
-        builder = builder.addColumns(_nullable(schema))
+        builder = builder.addColumns(stored_schema(schema))
         if dataset.comment:
             builder = builder.comment(dataset.comment)
-        for key, value in dataset.table_properties.items():
+        for key, value in _properties(dataset).items():
             builder = builder.property(key, value)
         if dataset.partition_cols:
             builder = builder.partitionedBy(*dataset.partition_cols)
         if dataset.cluster_by:
             builder = builder.clusterBy(*dataset.cluster_by)
-        try:
-            builder.execute()
-        except AnalysisException as error:
-            raise DefinitionError(
-                "TABLE_NOT_CREATED",
-                f"Delta can't create '{dataset.name}': {first_line(error)}",
-                where=dataset.location,
-                hint="Change the columns or table_properties that Delta names.",
-                dataset=str(dataset.name),
-            ) from error
+        builder.execute()
 
-    def _evolve(self, dataset: Dataset, schema: StructType, path: Path) -> None:
+    def _evolve(self, dataset: Dataset, schema: StructType, path: Path, state: TableState) -> None:
         metadata = DeltaTable(path).metadata()
         wanted = {
             key: value
-            for key, value in dataset.table_properties.items()
+            for key, value in _properties(dataset).items()
             if metadata.configuration.get(key) != value
         }
-        if wanted:
-            pairs = ", ".join(f"{_literal(key)} = {_literal(each)}" for key, each in wanted.items())
-            self.spark.sql(f"ALTER TABLE delta.{quote(str(path))} SET TBLPROPERTIES ({pairs})")
-        if dataset.comment and metadata.description != dataset.comment:
-            self.spark.sql(
-                f"COMMENT ON TABLE delta.{quote(str(path))} IS {_literal(dataset.comment)}"
-            )
+        table = f"TABLE delta.{quote(str(path))}"
+        with _refused(dataset, "TABLE_NOT_CHANGED", "change"):
+            if wanted:
+                pairs = (f"{_literal(key)} = {_literal(each)}" for key, each in wanted.items())
+                self.spark.sql(f"ALTER {table} SET TBLPROPERTIES ({', '.join(pairs)})")
+            if dataset.comment and metadata.description != dataset.comment:
+                self.spark.sql(f"COMMENT ON {table} IS {_literal(dataset.comment)}")
+            if tuple(dataset.cluster_by) != state.cluster_by:
+                _cluster(self.spark, dataset, path)
+            self._enable_features(schema, path)
         if dataset.kind is DatasetKind.STREAMING_TABLE:
-            self._check_partitions(dataset, metadata.partition_columns)
             self._widen(dataset, schema, path)
 
-    def _check_partitions(self, dataset: Dataset, present: list[str]) -> None:
-        if list(dataset.partition_cols) != present:
-            raise DefinitionError(
-                "PARTITIONS_CHANGED",
-                f"'{dataset.name}' is partitioned by {present or 'nothing'}, the source says "
-                f"{list(dataset.partition_cols) or 'nothing'}",
-                where=dataset.location,
-                hint=f"Run once with --full-refresh {dataset.name}.",
-                dataset=str(dataset.name),
-            )
+    def _enable_features(self, schema: StructType, path: Path) -> None:
+        """Turn on what the types of new columns need; Delta does so by itself at creation only."""
+        text = schema.json()
+        wanted = [feature for kind, feature in _FEATURES.items() if kind in text]
+        have = (DeltaTable(path).protocol().writer_features or ()) if wanted else ()
+        for feature in wanted:
+            if feature not in have:
+                self.spark.sql(
+                    f"ALTER TABLE delta.{quote(str(path))} "
+                    f"SET TBLPROPERTIES ('delta.feature.{feature}' = 'supported')"
+                )
 
     def _widen(self, dataset: Dataset, schema: StructType, path: Path) -> None:
         present = table_schema(path)
-        if _covers(present, schema):
+        if _covers(present, stored_schema(schema)):
             return
-        frame = placeholder(self.spark, _nullable(schema), False)
+        frame = placeholder(self.spark, stored_schema(schema), False)
         try:
             frame.write.format("delta").mode("append").option("mergeSchema", "true").save(str(path))
-        except AnalysisException as error:
+        except (PySparkException, Py4JError) as error:
             raise DefinitionError(
                 "SCHEMA_CHANGED",
                 f"The columns of '{dataset.name}' changed in a way its table can't follow: "
-                + first_line(error),
+                + explained(error),
                 where=dataset.location,
                 hint=f"Run once with --full-refresh {dataset.name}, or keep the column's type.",
                 dataset=str(dataset.name),
             ) from error
 
 
-def overwrite(frame: DataFrame, dataset: Dataset, path: Path) -> None:
-    """Replace a table's rows and columns in one commit; layout as the dataset declares it.
+class _Faults:
+    """Collects what is raised in `with` blocks, so that all of it is told at once."""
 
-    An overwrite makes Delta forget clustering, which is then declared again.
+    def __init__(self) -> None:
+        self.found: list[HeadwaterError] = []
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, HeadwaterError):
+            self.found.append(error)
+            return True
+        return False
+
+
+@contextmanager
+def _all_faults() -> Iterator[_Faults]:
+    faults = _Faults()
+    yield faults
+    if faults.found:
+        raise GraphError(faults.found)
+
+
+@contextmanager
+def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
+    """Say which table it was that Delta refused to create or change."""
+    try:
+        yield
+    except (PySparkException, Py4JError, DeltaError) as error:
+        raise DefinitionError(
+            code,
+            f"Delta can't {verb} '{dataset.name}': {explained(error)}",
+            where=dataset.location,
+            hint="Change the columns or table_properties that Delta names.",
+            dataset=str(dataset.name),
+        ) from error
+
+
+def overwrite(frame: DataFrame, dataset: Dataset, path: Path, *, anew: bool = False) -> None:
+    """Replace a table's rows in one commit; layout as the dataset declares it.
+
+    The columns become the frame's, comments and all. An overwrite makes Delta forget clustering,
+    which is then declared again.
+
+    Args:
+        anew: take over the frame's columns even if the table has the same.
     """
-    writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    writer = frame.write.format("delta").mode("overwrite")
+    if anew or not _same_columns(frame, dataset, path):
+        writer = writer.option("overwriteSchema", "true")
     if dataset.partition_cols:
         writer = writer.partitionBy(*dataset.partition_cols)
     writer.save(str(path))
     if dataset.cluster_by:
-        columns = ", ".join(map(quote, dataset.cluster_by))
-        frame.sparkSession.sql(f"ALTER TABLE delta.{quote(str(path))} CLUSTER BY ({columns})")
+        _cluster(frame.sparkSession, dataset, path)
+
+
+def _cluster(spark: SparkSession, dataset: Dataset, path: Path) -> None:
+    columns = ", ".join(map(quote, dataset.cluster_by))
+    layout = f"({columns})" if columns else "NONE"
+    spark.sql(f"ALTER TABLE delta.{quote(str(path))} CLUSTER BY {layout}")
+
+
+def _same_columns(frame: DataFrame, dataset: Dataset, path: Path) -> bool:
+    if DeltaTable(path).metadata().partition_columns != list(dataset.partition_cols):
+        return False
+    return _described(frame.schema) == _described(table_schema(path))
+
+
+def _described(schema: StructType) -> list[object]:
+    """Columns with types and metadata, without what Delta notes about them for itself."""
+    return [
+        (
+            each.name,
+            each.dataType,
+            {key: value for key, value in each.metadata.items() if not key.startswith("delta.")},
+        )
+        for each in stored_schema(schema)
+    ]
+
+
+def _change(graph: Graph, dataset: Dataset) -> dict[str, str]:
+    flows = graph.flows_into(dataset.name)
+    return dict(flows[0].change) if flows else {}
+
+
+def _properties(dataset: Dataset) -> dict[str, str]:
+    given = dataset.table_properties.items()
+    return {key: value for key, value in given if key.lower() not in NO_EFFECT}
+
+
+def _check_partitions(dataset: Dataset, present: list[str]) -> None:
+    if list(dataset.partition_cols) != present:
+        raise DefinitionError(
+            "PARTITIONS_CHANGED",
+            f"'{dataset.name}' is partitioned by {present or 'nothing'}, the source says "
+            f"{list(dataset.partition_cols) or 'nothing'}",
+            where=dataset.location,
+            hint=f"Run once with --full-refresh {dataset.name}.",
+            dataset=str(dataset.name),
+        )
 
 
 def table_schema(path: Path) -> StructType:
@@ -228,44 +383,11 @@ def is_delta(path: Path) -> bool:
     return (path / "_delta_log").is_dir() and DeltaTable.is_deltatable(str(path))
 
 
-def check_resettable(
-    graph: Graph, names: frozenset[TableName], explicit: bool
-) -> frozenset[TableName]:
-    """Take out of a full refresh the tables that forbid it, or refuse when they were named.
-
-    Raises:
-        UpdateError: TABLE_NOT_RESETTABLE, for `pipelines.reset.allowed=false` asked by name.
-    """
-    kept = {
-        name
-        for name in names
-        if graph.datasets[name].table_properties.get("pipelines.reset.allowed", "true").lower()
-        == "false"
-    }
-    if kept and explicit:
-        raise UpdateError(
-            "TABLE_NOT_RESETTABLE",
-            "A full refresh is not allowed for " + ", ".join(sorted(map(str, kept))),
-            hint="Its table property pipelines.reset.allowed is false; refresh it instead.",
-            datasets=sorted(map(str, kept)),
-        )
-    return names - kept
-
-
 def _needs_spark(dataset: Dataset, schema: StructType) -> bool:
-    special = any(key.lower().startswith("delta.") for key in dataset.table_properties)
+    special = any(key.lower().startswith("delta.") for key in _properties(dataset))
     names = any(char in column.name for column in schema for char in " ,;{}()\n\t=")
     exotic = any(each in schema.json() for each in ('"variant"', '"void"', "interval", "char("))
     return bool(dataset.cluster_by) or special or names or exotic
-
-
-def _nullable(schema: StructType) -> StructType:
-    return StructType.fromJson(
-        {
-            **schema.jsonValue(),
-            "fields": [{**column.jsonValue(), "nullable": True} for column in schema],
-        }
-    )
 
 
 def _covers(present: StructType, wanted: StructType) -> bool:

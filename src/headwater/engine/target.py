@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from headwater.bundle import Bundle, load_bundle
 from headwater.engine.session import QUICK_START, spark_session
 from headwater.engine.state import PipelineState
-from headwater.engine.store import Store, create_schema, register_all
+from headwater.engine.store import Store, create_schema, register_all, use_schema
 from headwater.errors import UsageError
 from headwater.settings import Settings, bundle_environment
 
@@ -97,5 +97,5 @@ def target_session(
             create_schema(spark, schema.catalog, schema.name, target.store)
         catalog, name = target.default_schema()
         create_schema(spark, catalog, name, target.store)
-        spark.catalog.setCurrentDatabase(name)
+        use_schema(spark, name)
         yield spark

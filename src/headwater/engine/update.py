@@ -22,21 +22,23 @@ from pyspark.sql import DataFrame, SparkSession
 from headwater import autoloader
 from headwater.autoloader.request import CloudFiles
 from headwater.bundle import Bundle, PipelineSpec
-from headwater.engine.attempts import FlowAttempts, source_state
+from headwater.engine.attempts import FlowAttempts
 from headwater.engine.journal import FlowSummary, Journal
 from headwater.engine.lock import update_lock
 from headwater.engine.resolve import resolve
-from headwater.engine.scheduler import MAX_RETRIES, Scheduler
+from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
 from headwater.engine.session import driver_pid
 from headwater.engine.source import load_source
-from headwater.engine.state import PipelineState, TableState
-from headwater.engine.store import Store, create_schema
-from headwater.engine.tables import Tables, check_resettable
-from headwater.errors import GraphError, HeadwaterError, SchemaChange, UpdateError, UsageError
+from headwater.engine.sources import resolved_source
+from headwater.engine.state import PipelineState
+from headwater.engine.store import Store, create_schema, use_schema
+from headwater.engine.tables import Tables
+from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
 from headwater.graph.dag import Graph
 from headwater.graph.model import Flow
 from headwater.graph.registry import Registry
+from headwater.graph.selection import ALL, select
 from headwater.names import TableName
 
 MAX_SCHEMA_RESTARTS = 50
@@ -61,7 +63,7 @@ class UpdateRequest:
     @property
     def full_refresh_all(self) -> bool:
         """Whether all tables are to be recomputed."""
-        return self.full_refresh == ("*",)
+        return self.full_refresh == ALL
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,14 @@ class Updater:
         if request.validate_only:
             with self._source_code() as registry:
                 graph = self._resolve(registry, state, save=False)
-            self._select(graph, request)
+                select(registry, request.refresh, request.full_refresh)
             return UpdateResult("COMPLETED", (), (), graph)
         with (
             update_lock(state.root, self.spec.key, driver_pid(self.spark)),
             self._source_code() as registry,
         ):
+            places = {"state": self.store.root, "bundle": self.bundle.root}
+            autoloader.follow_move(state.root, places)
             return self._with_restarts(registry, state, request)
 
     def _source_code(self) -> Any:
@@ -135,8 +139,7 @@ class Updater:
                     result.state, tuple(ids), tuple(totals.values()), result.graph, result.error
                 )
             cause = "SCHEMA_CHANGE"
-            self.stopping.clear()
-            request = UpdateRequest(refresh=request.refresh, run_as=request.run_as)
+            request = _after_restart(request)
         raise UpdateError(
             "SCHEMA_CHANGES_ENDLESS",
             f"The schema changed {MAX_SCHEMA_RESTARTS} times in one run",
@@ -164,13 +167,10 @@ class Updater:
             journal.created(cause, request.run_as, _config(self.spec, request))
             try:
                 return self._phases(registry, state, request, journal)
-            except GraphError as error:
-                journal.state("FAILED", error)
-                raise
             except KeyboardInterrupt:
                 journal.state("CANCELED")
                 raise
-            except HeadwaterError as error:
+            except Exception as error:  # whatever it is: an update that ended must not look alive
                 journal.state("FAILED", error)
                 raise
 
@@ -179,31 +179,47 @@ class Updater:
     ) -> UpdateResult:
         journal.state("INITIALIZING")
         tables = Tables(self.spark, self.store, state)
-        tables.notice_dropped(registry.datasets.values())
-        graph = self._resolve(registry, state, save=True)
-        chosen = self._select(graph, request)
-        resets = self._resets(graph, request)
+        if registry.faults:
+            self._resolve(registry, state, save=True)  # raises all of them
+        selection = select(registry, request.refresh, request.full_refresh)
+        known = {name for name, each in registry.datasets.items() if not each.is_view}
+        resets = selection.resets | tables.dropped(registry.datasets.values())
+        resets |= state.pending_resets() & known
         if resets:
             journal.state("RESETTING")
-            for name in sorted(resets):
-                tables.begin_reset(graph.datasets[name])
-            graph = self._resolve(registry, state, save=True)  # sources start anew as well
+        graph, resets = self._resolved_anew(registry, state, resets)
         journal.defined(graph)
         journal.state("SETTING_UP_TABLES")
-        states = _set_up(graph, tables)
+        states = tables.set_up(graph, resets)
+        stopping = Stopping(self.stopping)
         runs = FlowAttempts(
             self.spark,
             self.spec,
+            pipeline_id(self.bundle, self.spec),
             graph,
             tables,
             states,
             journal,
-            self.stopping,
+            stopping,
             self._memory,
         )
         journal.flow_ids = runs.identities()
         journal.state("RUNNING")
-        return self._run_flows(graph, chosen, runs, journal)
+        return self._run_flows(graph, selection.chosen, runs, journal)
+
+    def _resolved_anew(
+        self, registry: Registry, state: PipelineState, resets: frozenset[TableName]
+    ) -> tuple[Graph, frozenset[TableName]]:
+        """Resolve the graph as it is once `resets` start anew, and with them the views they read.
+
+        Nothing is written of the resets themselves: a fault leaves everything as it was.
+        """
+        read_files: set[TableName] = set()
+        graph = self._resolve(registry, state, save=True, resets=resets, read_files=read_files)
+        views = graph.views_above(resets)
+        if views & read_files:
+            graph = self._resolve(registry, state, save=True, resets=resets | views)
+        return graph, resets | views
 
     def _run_flows(
         self, graph: Graph, chosen: frozenset[TableName], runs: FlowAttempts, journal: Journal
@@ -211,7 +227,7 @@ class Updater:
         for flow in graph.flows:
             journal.status(flow, "QUEUED" if flow.flow.target in chosen else "EXCLUDED")
         scheduler = Scheduler(
-            graph, runs.run, runs.events(), self.stopping, max_retries=self._max_retries()
+            graph, runs.run, runs.events(), runs.stopping, max_retries=self._max_retries()
         )
         scheduler.run([flow for flow in graph.flows if flow.flow.target in chosen])
         failed = [each.error for each in journal.summaries.values() if each.status == "FAILED"]
@@ -222,51 +238,38 @@ class Updater:
         if failed:
             journal.state("FAILED", failed[0])
             return UpdateResult("FAILED", (), summaries, graph, failed[0])
-        ended = "CANCELED" if self.stopping.is_set() else "COMPLETED"
+        ended = "CANCELED" if runs.stopping.is_set() else "COMPLETED"
         journal.state(ended)
         return UpdateResult(ended, (), summaries, graph)
 
-    def _resolve(self, registry: Registry, state: PipelineState, *, save: bool) -> Graph:
+    def _resolve(
+        self,
+        registry: Registry,
+        state: PipelineState,
+        *,
+        save: bool,
+        resets: frozenset[TableName] = frozenset(),
+        read_files: set[TableName] | None = None,
+    ) -> Graph:
         def infer(request: CloudFiles, flow: Flow, number: int) -> DataFrame:
-            place = source_state(state, flow, number, self._memory)
+            if read_files is not None:
+                read_files.add(flow.target)
+            place = resolved_source(state, flow, number, self._memory, resets)
             return autoloader.define_stream(self.spark, request, place, save=save)
 
         create_schema(self.spark, self.spec.catalog, self.spec.schema, self.store)
-        self.spark.catalog.setCurrentDatabase(self.spec.schema)
+        use_schema(self.spark, self.spec.schema)
         return resolve(self.spark, registry, self.store, infer)
-
-    def _select(self, graph: Graph, request: UpdateRequest) -> frozenset[TableName]:
-        tables = frozenset(each.name for each in graph.tables())
-        if request.full_refresh_all and request.refresh:
-            raise UsageError(
-                "SELECTION_CONFLICT",
-                "--full-refresh of everything and --refresh of some tables exclude each other",
-                hint="Name the tables: --full-refresh a,b --refresh c.",
-            )
-        named = (*request.refresh, *(() if request.full_refresh_all else request.full_refresh))
-        if not named:
-            return tables
-        chosen = [graph.find(name, self.spec.catalog, self.spec.schema) for name in named]
-        if len(set(chosen)) != len(chosen):
-            raise UsageError(
-                "SELECTION_CONFLICT",
-                "A table is named twice in --refresh and --full-refresh",
-                hint="Name each table once.",
-            )
-        return frozenset(chosen)
-
-    def _resets(self, graph: Graph, request: UpdateRequest) -> frozenset[TableName]:
-        if request.full_refresh_all:
-            every = frozenset(each.name for each in graph.tables())
-            return check_resettable(graph, every, explicit=False)
-        names = [
-            graph.find(name, self.spec.catalog, self.spec.schema) for name in request.full_refresh
-        ]
-        return check_resettable(graph, frozenset(names), explicit=True)
 
     def _max_retries(self) -> int:
         told = self.spec.configuration.get("pipelines.maxFlowRetryAttempts", "")
         return int(told) if told.isdigit() else MAX_RETRIES
+
+
+def _after_restart(request: UpdateRequest) -> UpdateRequest:
+    """Ask for the same tables again; what was to be recomputed has been begun anew already."""
+    named = () if request.full_refresh_all else request.full_refresh
+    return UpdateRequest(refresh=(*request.refresh, *named), run_as=request.run_as)
 
 
 def pipeline_id(bundle: Bundle, spec: PipelineSpec) -> str:
@@ -284,19 +287,3 @@ def _config(spec: PipelineSpec, request: UpdateRequest) -> dict[str, Any]:
         "full_refresh_selection": list(() if request.full_refresh_all else request.full_refresh),
         "refresh_selection": list(request.refresh),
     }
-
-
-def _set_up(graph: Graph, tables: Tables) -> dict[TableName, TableState]:
-    """Set up all tables, not only the chosen ones: the chosen may read the others."""
-    faults: list[HeadwaterError] = []
-    states: dict[TableName, TableState] = {}
-    for dataset in graph.tables():
-        flows = graph.flows_into(dataset.name)
-        change = dict(flows[0].change) if flows else {}
-        try:
-            states[dataset.name] = tables.set_up(dataset, graph.schemas[dataset.name], change)
-        except HeadwaterError as error:
-            faults.append(error)
-    if faults:
-        raise GraphError(faults)
-    return states

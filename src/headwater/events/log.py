@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from deltalake import DeltaTable, write_deltalake
 
+from headwater.errors import UpdateError
 from headwater.events.rows import Event, to_table
 
 FLUSH_SECONDS = 2.0
 COMPACT_FILES = 60
+KEPT_HOURS = 24
+"""How long files that were joined stay: whoever reads the log has it open for less."""
 
 Listener = Callable[[Event], None]
 
@@ -30,7 +34,8 @@ class EventLog:
         origin: what all events share: pipeline id and name, update id.
         listener: is called with each event, in the thread that emitted it.
 
-    At the end of the `with` block every event is on disk. After a kill, events of at most the
+    At the end of the `with` block every event is on disk, or its end raises what keeps it from
+    there, unless something else is being raised. After a kill, events of at most the
     last `FLUSH_SECONDS` are missing; those of state changes are written at once by `flush`.
     """
 
@@ -59,8 +64,17 @@ class EventLog:
     ) -> None:
         self._closing.set()
         self._thread.join()
-        self.flush()
-        self._compact()
+        try:
+            self._write()
+            self._compact()
+        except Exception as failed:
+            if error is None:  # else what is being raised says more
+                raise UpdateError(
+                    "EVENT_LOG_NOT_WRITTEN",
+                    f"The last events could not be written: {type(failed).__name__}",
+                    where=str(self._path),
+                    hint="Check that the disk has room and that the folder may be written to.",
+                ) from failed
 
     def emit(self, event: Event) -> None:
         """Take an event; it reaches the disk within `FLUSH_SECONDS`."""
@@ -71,23 +85,36 @@ class EventLog:
             self._listener(event)
 
     def flush(self) -> None:
-        """Write what waits, in one commit; does nothing when nothing waits."""
+        """Write what waits, in one commit; what can't be written now is kept for the next time."""
+        with suppress(Exception):  # told at the end, if it is still so: the log never stops a flow
+            self._write()
+
+    def _write(self) -> None:
         with self._writing:
             with self._lock:
                 waiting, self._waiting = self._waiting, []
-            if waiting:
+            if not waiting:
+                return
+            try:
                 write_deltalake(
                     self._path, to_table(waiting, self._origin), mode="append", name="event_log"
                 )
+            except Exception:
+                with self._lock:
+                    self._waiting = [*waiting, *self._waiting]
+                raise
 
     def _write_on(self) -> None:
         while not self._closing.wait(FLUSH_SECONDS):
             self.flush()
 
     def _compact(self) -> None:
-        """Join small files, so that reading stays fast after many updates."""
+        """Join small files, so that reading stays fast after many updates; drop the old."""
         if not (self._path / "_delta_log").is_dir():
             return
         table = DeltaTable(self._path)
         if len(table.file_uris()) > COMPACT_FILES:
             table.optimize.compact()
+            table.vacuum(
+                retention_hours=KEPT_HOURS, dry_run=False, enforce_retention_duration=False
+            )

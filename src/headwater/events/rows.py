@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from headwater.errors import HeadwaterError
+
 _STACK = pa.struct(
     [
         ("declaring_class", pa.string()),
@@ -116,5 +118,7 @@ def _row(number: int, event: Event, origin: Mapping[str, Any]) -> dict[str, Any]
 def _error(error: BaseException | None) -> dict[str, Any] | None:
     if error is None:
         return None
-    told = {"class_name": type(error).__name__, "message": str(error), "stack": []}
+    # what others say may hold values of rows
+    message = str(error) if isinstance(error, HeadwaterError) else type(error).__name__
+    told = {"class_name": type(error).__name__, "message": message, "stack": []}
     return {"fatal": True, "exceptions": [told]}

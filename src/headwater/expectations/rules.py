@@ -16,8 +16,10 @@ from pyspark.sql import functions as F
 
 from headwater.errors import DefinitionError, Location, nearest
 from headwater.graph.model import Action, Expectation
+from headwater.names import readable
 
 _PREFIX = "__headwater_rule_"
+_SPARED = "__headwater_spared"
 VIOLATION = "[EXPECTATION_VIOLATION.VERBOSITY_ALL]"
 _UNTRACED = "Input could not be determined from the violating output record."
 _WITHHELD = "withheld: it may hold personal data"
@@ -62,6 +64,7 @@ def enforce(
     observation: str,
     flow: str,
     show_records: bool = False,
+    spared: Column | None = None,
 ) -> DataFrame:
     """Apply `rules` to a frame and have Spark count them under the name `observation`.
 
@@ -71,26 +74,38 @@ def enforce(
 
     Args:
         show_records: put the violating record into the error. Off by default: it is row data.
+        spared: condition of rows that no rule drops: the deletes of an AUTO CDC target.
 
     Example:
         >>> rule = Expectation("age", "age BETWEEN 0 AND 100", Action.DROP)
         >>> enforce(df, [rule], observation="silver", flow="silver")  # doctest: +SKIP
     """
     flags = {f"{_PREFIX}{n}": condition_holds(rule.condition) for n, rule in enumerate(rules)}
+    drops = any(rule.action is Action.DROP for rule in rules)
+    if spared is not None and drops:
+        flags[_SPARED] = F.coalesce(spared, F.lit(False))
     marked = frame.withColumns(flags) if flags else frame
-    counted = marked.observe(observation, *_counters(rules))
-    kept = _filter(rules, flow, frame.columns if show_records else None)
+    counted = marked.observe(observation, *_counters(rules, _SPARED in flags))
+    kept = _filter(rules, flow, frame.columns if show_records else None, _SPARED in flags)
     return (counted if kept is None else counted.where(kept)).drop(*flags)
 
 
-def _counters(rules: Sequence[Expectation]) -> list[Column]:
-    dropping = [_flag(n) for n, rule in enumerate(rules) if rule.action is Action.DROP]
-    dropped = F.count_if(~_all(dropping)) if dropping else F.sum(F.lit(0))
+def _counters(rules: Sequence[Expectation], has_spared: bool) -> list[Column]:
+    kept = _kept(rules, has_spared)
+    dropped = F.count_if(~kept) if kept is not None else F.sum(F.lit(0))
     return [
         F.count(F.lit(1)).alias("input_rows"),
         dropped.alias("dropped_records"),
         *(F.count_if(_flag(n)).alias(f"passed_{n}") for n, _ in enumerate(rules)),
     ]
+
+
+def _kept(rules: Sequence[Expectation], has_spared: bool) -> Column | None:
+    """Whether a row stays for all drop rules allow it; None when there is no drop rule."""
+    dropping = [_flag(n) for n, rule in enumerate(rules) if rule.action is Action.DROP]
+    if not dropping:
+        return None
+    return _all(dropping) | F.col(_SPARED) if has_spared else _all(dropping)
 
 
 def _flag(number: int) -> Column:
@@ -104,10 +119,11 @@ def _all(flags: Sequence[Column]) -> Column:
     return held
 
 
-def _filter(rules: Sequence[Expectation], flow: str, record: Sequence[str] | None) -> Column | None:
-    dropping = [_flag(n) for n, rule in enumerate(rules) if rule.action is Action.DROP]
+def _filter(
+    rules: Sequence[Expectation], flow: str, record: Sequence[str] | None, has_spared: bool
+) -> Column | None:
     failing = [(n, rule) for n, rule in enumerate(rules) if rule.action is Action.FAIL]
-    kept = _all(dropping) if dropping else None
+    kept = _kept(rules, has_spared)
     if not failing:
         return kept
     met = _all([_flag(n) for n, _ in failing])
@@ -165,6 +181,8 @@ def check_rules(
     for rule in rules:
         try:
             frame.where(F.expr(rule.condition))
+            # as `enforce` does: a filter alone finds columns that the query has dropped, too
+            frame.select(condition_holds(rule.condition))
         except (AnalysisException, ParseException) as error:
             faults.append(_invalid(rule, frame, error, dataset, where))
     return faults
@@ -179,7 +197,7 @@ def _invalid(
 ) -> DefinitionError:
     parameters = error.getMessageParameters() or {}
     missing = parameters.get("objectName", "").strip("`")
-    reason = str(error).strip().splitlines()[0]
+    reason = readable(str(error)).strip().splitlines()[0]
     hint = nearest(missing, frame.columns) if missing else ""
     return DefinitionError(
         "EXPECTATION_INVALID",

@@ -14,14 +14,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headwater.errors import DefinitionError, UsageError
 from headwater.graph import arguments as given
+from headwater.graph.locations import calling_location, function_location, located
 from headwater.graph.model import Action, AutoCdc, Dataset, DatasetKind, Expectation, Flow
-from headwater.graph.registry import (
-    Registry,
-    calling_location,
-    function_location,
-    located,
-    unique_rules,
-)
+from headwater.graph.registry import Registry, unique_rules
 from headwater.names import TableName
 
 Function = Callable[..., Any]
@@ -164,7 +159,7 @@ class PipelineApi:
                 table_properties=given.text_map(table_properties, "table_properties"),
                 partition_cols=given.names(partition_cols, "partition_cols"),
                 cluster_by=given.names(cluster_by, "cluster_by"),
-                path=given.optional_text(path, "path"),
+                path=given.storage_path(path, "path"),
                 private=bool(private),
                 expectations=unique_rules(rules, name, where),
             )
@@ -186,7 +181,8 @@ class PipelineApi:
         _refuse(import_checkpoint=import_checkpoint)
 
         def decorate(function: Function) -> Function:
-            if self._registry.has_unclaimed(function):
+            if self._registry.has_rules(function):
+                self._registry.claim_rules(function)
                 raise given.fault(
                     "EXPECTATION_ON_FLOW",
                     f"Append flow '{function.__name__}' has expectations of its own",
@@ -256,6 +252,7 @@ class PipelineApi:
         name: str | None = None,
         once: bool = False,
         flow_name: str | None = None,
+        where: Any = None,
     ) -> None:
         """Apply a stream of changes to an existing streaming table, as SCD type 1 or 2."""
         change = given.auto_cdc(locals())
@@ -272,6 +269,8 @@ class PipelineApi:
         """Read a dataset of the pipeline as a stream (legacy; `spark.readStream.table`)."""
         return self._session.readStream.table(given.text(name, "name"))
 
+    readStream = read_stream  # noqa: N815 - the legacy module's other name for it
+
     @property
     def _session(self) -> SparkSession:
         """The update's session: the active one may be another's, where a program has several."""
@@ -286,7 +285,7 @@ class PipelineApi:
             spark = self._session
             return spark.read.table(source) if once else spark.readStream.table(source)
 
-        flow_name = name or (table.table if "." not in target else target)
+        flow_name = name or self._registry.flow_name(table)
         self._registry.add_flow(
             Flow(
                 given.text(flow_name, "name"),
@@ -302,9 +301,7 @@ class PipelineApi:
         where = calling_location()
 
         def decorate(function: Function) -> Function:
-            for rule in reversed(rules):
-                self._registry.add_expectation(function, rule, where)
-            return function
+            return self._registry.with_rules(function, rules, where)
 
         return decorate
 
@@ -332,15 +329,17 @@ class PipelineApi:
                 ),
                 partition_cols=given.names(options.get("partition_cols"), "partition_cols"),
                 cluster_by=given.names(options.get("cluster_by"), "cluster_by"),
-                path=given.optional_text(options.get("path"), "path"),
+                path=given.storage_path(options.get("path"), "path"),
                 private=private,
-                expectations=self._registry.claim_expectations(function, str(name)),
+                expectations=self._registry.claim_rules(function),
             )
         )
         spark_conf = given.text_map(options["spark_conf"], "spark_conf")
-        flow_name = options["name"] or function.__name__
-        self._registry.add_flow(Flow(flow_name, name, function, where, spark_conf=spark_conf))
-        return function
+        flow_name = self._registry.flow_name(name)
+        self._registry.add_flow(
+            Flow(flow_name, name, function, where, own=True, spark_conf=spark_conf)
+        )
+        return self._registry.made_into(name, function)
 
     def _name(self, name: object, argument: str) -> TableName:
         try:

@@ -6,6 +6,7 @@ DefinitionError with the user's line. What does not live here: the API's signatu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,8 +14,10 @@ from pyspark.sql import Column
 from pyspark.sql.types import StructType
 
 from headwater.errors import DefinitionError
+from headwater.graph.locations import calling_location
 from headwater.graph.model import Action, AutoCdc, ColumnOrText, Expectation
-from headwater.graph.registry import calling_location
+
+_QUOTED = re.compile(r"`(?:[^`]|``)+`")
 
 
 def fault(code: str, message: str, hint: str, **parameters: object) -> DefinitionError:
@@ -42,6 +45,18 @@ def text(value: object, argument: str) -> str:
 def optional_text(value: object, argument: str) -> str | None:
     """Take a string or None."""
     return None if value is None else text(value, argument)
+
+
+def storage_path(value: object, argument: str) -> str | None:
+    """Take a local path, or one in a volume, or None."""
+    path = optional_text(value, argument)
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", path or "")
+    if scheme and scheme[1].lower() != "file" and not (path or "").startswith("dbfs:/Volumes/"):
+        raise not_built(
+            f"{argument}='{scheme[1]}:...'",
+            "Leave it out here, or name a volume or a local folder.",
+        )
+    return path
 
 
 def text_map(value: object, argument: str) -> dict[str, str]:
@@ -81,14 +96,16 @@ def column_name(value: object, argument: str) -> str:
         raise _wrong(argument, "column names or col(...)", value)
     shown = str(value)
     name = shown[len("Column<'") : -len("'>")] if shown.startswith("Column<'") else shown
-    if any(char in name for char in "(). "):
+    if _QUOTED.fullmatch(name):  # backticks protect any character
+        return name[1:-1].replace("``", "`")
+    if any(char in name for char in "(). `"):
         raise fault(
             "COLUMN_NOT_PLAIN",
             f"'{argument}' takes plain column names, not the expression {name}",
             'Write "name" or col("name"), without a qualifier.',
             argument=argument,
         )
-    return name.strip("`")
+    return name
 
 
 def table_schema(value: object) -> str | StructType | None:
@@ -154,6 +171,7 @@ def auto_cdc(given: Mapping[str, Any]) -> AutoCdc:
         else column_name(to_update, "columns_to_update"),
         apply_as_deletes=_condition(given["apply_as_deletes"], "apply_as_deletes"),
         apply_as_truncates=_condition(given["apply_as_truncates"], "apply_as_truncates"),
+        where=_condition(given["where"], "where"),
         column_list=optional_names(given["column_list"], "column_list"),
         except_column_list=optional_names(given["except_column_list"], "except_column_list"),
         track_history_columns=optional_names(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from pyspark.sql.types import StructType
 
-from headwater.errors import UsageError, nearest
 from headwater.graph.model import Dataset, Flow
 from headwater.names import TableName
 
@@ -60,27 +59,19 @@ class Graph:
         """List the datasets that are tables."""
         return [each for each in self.datasets.values() if not each.is_view]
 
-    def find(self, text: str, catalog: str, schema: str) -> TableName:
-        """Find a table of the pipeline by a one-, two- or three-part name.
-
-        Raises:
-            UsageError: DATASET_UNKNOWN, with the nearest name.
-        """
-        wanted = text.lower().replace("`", "").split(".")
-        for dataset in self.tables():
-            full = [catalog, schema][: 3 - len(wanted)] + wanted
-            if str(dataset.name) == ".".join(full):
-                return dataset.name
-        names = [str(each.name) for each in self.tables()]
-        short = [name.split(".")[-1] for name in names]
-        raise UsageError(
-            "DATASET_UNKNOWN",
-            f"The pipeline has no table '{text}'",
-            hint=nearest(text, names)
-            or nearest(wanted[-1], short)
-            or f"It has: {', '.join(names)}.",
-            dataset=text,
-        )
+    def views_above(self, tables: frozenset[TableName]) -> frozenset[TableName]:
+        """Name the views that the flows into some tables read, directly or through other views."""
+        inputs = {flow.flow.target: flow.inputs for flow in self.views}
+        found: set[TableName] = set()
+        waiting = {
+            name for flow in self.flows if flow.flow.target in tables for name in flow.inputs
+        }
+        while waiting:
+            name = waiting.pop()
+            if name in inputs and name not in found:
+                found.add(name)
+                waiting |= inputs[name]
+        return frozenset(found)
 
 
 def ordered(

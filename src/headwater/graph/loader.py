@@ -10,7 +10,6 @@ import importlib.metadata
 import json
 import re
 import sys
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,8 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from headwater.errors import DefinitionError, HeadwaterError, Location, UsageError, nearest
-from headwater.graph.registry import Registry, is_internal
+from headwater.graph.locations import Within, is_internal, user_line
+from headwater.graph.registry import Registry
 
 _EDITABLE = re.compile(r"^(?:-e|--editable)[ =]\s*(.+)$")
 
@@ -36,7 +36,8 @@ def load_files(files: Sequence[Path], registry: Registry, namespace: Mapping[str
     for file in files:
         try:
             for code in _compile(file):
-                exec(code, _globals_of(file, namespace))  # noqa: S102 - the user's pipeline
+                with Within(Location(str(file))):
+                    exec(code, _globals_of(file, namespace))  # noqa: S102 - the user's pipeline
         except HeadwaterError as error:
             registry.faults.append(error)
         except (Exception, SystemExit) as error:
@@ -76,18 +77,31 @@ def _compile_notebook(file: Path) -> Iterator[CodeType]:
             hint="Export the notebook again, or name a .py file.",
         ) from None
     sources = ["".join(cell.get("source", "")) for cell in cells if cell.get("cell_type") == "code"]
+    sources = [_without_magic(each) for each in sources]
     # one code object, so that cells share their names as they do in a notebook
     text = "\n\n".join(sources)
     for number, line in enumerate(text.splitlines(), 1):
-        if line.lstrip().startswith(("%", "!")):
+        if line.startswith(("%", "!")):  # an indented % is an operator on a line of its own
             raise _magic(file, number, line.split()[0])
     yield compile(text, str(file), "exec", dont_inherit=True)
+
+
+def _without_magic(cell: str) -> str:
+    """Return a cell's Python: nothing of a text cell, and the rest of one that names Python.
+
+    Lines stay where they are, so that faults are found at their places.
+    """
+    first = cell.lstrip().split(None, 1)
+    magic = first[0] if first else ""
+    if magic in ("%md", "%md-sandbox"):
+        return "\n" * cell.count("\n")
+    return cell.replace(magic, "", 1) if magic == "%python" else cell
 
 
 def _refuse_magics(file: Path, text: str) -> None:
     for number, line in enumerate(text.splitlines(), 1):
         found = re.match(r"# MAGIC (%\w+)", line)
-        if found and found[1] not in ("%md", "%python"):
+        if found and found[1] not in ("%md", "%md-sandbox", "%python"):
             raise _magic(file, number, found[1])
 
 
@@ -126,7 +140,7 @@ def _import_fault(file: Path, error: BaseException) -> DefinitionError:
     return DefinitionError(
         "SOURCE_FAILED",
         f"{type(error).__name__} while the file was loaded: {first_line(error)}",
-        where=user_line(error, file),
+        where=user_line(error, Location(str(file))),
         hint=hint,
         exception=type(error).__name__,
     )
@@ -138,29 +152,22 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else "(no message)"
 
 
-def user_line(error: BaseException, file: Path | str = "<unknown>") -> Location:
-    """Find the deepest line of user code that an exception came through."""
-    frames = traceback.extract_tb(error.__traceback__)
-    for frame in reversed(frames):
-        if not is_internal(frame.filename) and frame.lineno:
-            return Location(frame.filename, frame.lineno)
-    return Location(str(file))
-
-
 @contextmanager
 def import_paths(
-    root_path: Path | None, dependencies: Sequence[str], bundle_root: Path
+    root_path: Path | None, files: Sequence[Path], dependencies: Sequence[str]
 ) -> Iterator[list[str]]:
     """Make what the pipeline depends on importable for the length of a `with` block.
 
-    `root_path` and editable requirements go on `sys.path`, and so do wheels; other requirement
-    lines must be installed already. Modules that came from the bundle are forgotten at the end,
-    so that another pipeline's module of the same name is found.
+    `root_path`, editable requirements and wheels go on `sys.path`, and behind them the folder of
+    each source file; other requirement lines must be installed already. Modules found there are
+    forgotten at the end, so that another pipeline's module of the same name is found; those of
+    installed packages stay, for many of them can't be loaded twice.
 
     Raises:
         UsageError: DEPENDENCY_MISSING, DEPENDENCY_INVALID.
     """
-    added = [str(path) for path in _search_paths(root_path, dependencies)]
+    found = [*_search_paths(root_path, dependencies), *(file.parent for file in files)]
+    added = list(dict.fromkeys(str(path) for path in found))
     known = set(sys.modules)
     sys.path[:0] = added
     try:
@@ -171,8 +178,13 @@ def import_paths(
                 sys.path.remove(path)
         for name in set(sys.modules) - known:
             source = getattr(sys.modules[name], "__file__", None) or ""
-            if source.startswith(str(bundle_root)) or any(source.startswith(p) for p in added):
+            if not _is_installed(source) and any(Path(source).is_relative_to(p) for p in added):
                 del sys.modules[name]
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a module is of an installed package, in this environment or any other."""
+    return is_internal(file) or bool({"site-packages", "dist-packages"} & set(Path(file).parts))
 
 
 def _search_paths(root_path: Path | None, dependencies: Sequence[str]) -> Iterator[Path]:
@@ -195,7 +207,7 @@ def _source_root(project: Path) -> Path:
     if not project.is_dir():
         raise UsageError(
             "DEPENDENCY_MISSING",
-            f"An editable dependency is no folder: {project}",
+            f"An editable dependency is not a folder: {project}",
             hint="`--editable ${workspace.file_path}` names the bundle's own folder.",
         )
     return project / "src" if (project / "src").is_dir() else project

@@ -68,6 +68,7 @@ class AutoCdc:
         columns_to_update: source column with the names that an event writes.
         apply_as_deletes: condition of an event that deletes its key.
         apply_as_truncates: condition of an event that empties the table, SCD type 1 only.
+        where: condition that all events must meet; an event that doesn't fails the flow.
         column_list: columns kept in the target (None: all).
         except_column_list: columns left out of the target (None: none).
         track_history_columns: SCD type 2: a new version only when one of these changes.
@@ -83,6 +84,7 @@ class AutoCdc:
     columns_to_update: str | None = None
     apply_as_deletes: ColumnOrText | None = None
     apply_as_truncates: ColumnOrText | None = None
+    where: ColumnOrText | None = None
     column_list: tuple[str, ...] | None = None
     except_column_list: tuple[str, ...] | None = None
     track_history_columns: tuple[str, ...] | None = None
@@ -98,6 +100,7 @@ class Flow:
         target: the dataset written.
         kind: None until the query was evaluated (a `table` may turn out as either kind).
         query: gives the DataFrame to write; evaluated several times.
+        own: the query of the dataset's own function, not one that was added to it.
         once: runs one time, on a batch DataFrame, and again only after a full refresh.
         change: set for AUTO CDC flows.
         depends_on: datasets to be finished first, beside those the query reads.
@@ -108,6 +111,7 @@ class Flow:
     query: QueryFunction
     location: Location
     kind: FlowKind | None = None
+    own: bool = False
     once: bool = False
     change: AutoCdc | None = None
     comment: str | None = None

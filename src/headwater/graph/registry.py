@@ -5,17 +5,24 @@ It keeps every fault instead of stopping at the first, so that one run shows the
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from types import FrameType
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from headwater.errors import DefinitionError, HeadwaterError, Location, UsageError
+from headwater.errors import DefinitionError, HeadwaterError, Location
 from headwater.graph.model import Dataset, Expectation, Flow
 from headwater.names import TableName, table_name
 
-_PACKAGE = str(Path(__file__).parent.parent)
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """Rules that wait for a dataset, and where they were put on its function."""
+
+    rules: tuple[Expectation, ...]
+    where: Location
 
 
 class Registry:
@@ -32,7 +39,9 @@ class Registry:
         self.datasets: dict[TableName, Dataset] = {}
         self.flows: dict[str, Flow] = {}
         self.faults: list[HeadwaterError] = []
-        self._unclaimed: dict[Callable[..., Any], tuple[list[Expectation], Location]] = {}
+        self._rules: dict[Function, _Rules] = {}
+        self._claimed: set[Function] = set()
+        self._made: dict[Function, TableName] = {}
 
     def resolve(self, name: str) -> TableName:
         """Complete a dataset's name; `LIVE.` in front of it means nothing and goes.
@@ -61,43 +70,74 @@ class Registry:
             return
         self.flows[flow.name] = flow
 
-    def add_expectation(
-        self, function: Callable[..., Any], expectation: Expectation, where: Location
-    ) -> None:
-        """Remember a rule until the dataset decorator above it claims it."""
-        rules, _ = self._unclaimed.setdefault(function, ([], where))
-        rules.insert(0, expectation)  # decorators apply from the bottom up
+    def flow_name(self, table: TableName) -> str:
+        """Name the flow of a dataset's own query: the dataset, as short as it can be written.
 
-    def claim_expectations(
-        self, function: Callable[..., Any], owner: str
-    ) -> tuple[Expectation, ...]:
-        """Hand the rules on `function` to the dataset that it defines.
+        However the source spells the dataset, the name is the same, for it names the checkpoint.
+        """
+        if table.catalog != self.catalog.lower():
+            return str(table)
+        return (
+            table.table if table.schema == self.schema.lower() else f"{table.schema}.{table.table}"
+        )
+
+    def with_rules(
+        self, function: Function, rules: Sequence[Expectation], where: Location
+    ) -> Function:
+        """Put rules on a function, or on the dataset that a decorator above has made of it.
+
+        Returns:
+            What carries the rules; `function` itself carries no more than before.
 
         Raises:
             DefinitionError: EXPECTATION_DUPLICATE.
         """
-        rules, where = self._unclaimed.pop(function, ([], None))
-        return unique_rules(rules, owner, where)
+        owner = self._made.get(function)
+        if owner is not None:
+            dataset = self.datasets[owner]
+            joined = unique_rules([*rules, *dataset.expectations], str(owner), where)
+            self.datasets[owner] = replace(dataset, expectations=joined)
+            return function
+        carrier = _passing_on(function)
+        before = self._rules.get(function)
+        joined = unique_rules([*rules, *(before.rules if before else ())], _name(function), where)
+        self._rules[carrier] = _Rules(joined, where)
+        self._claimed.add(function)  # what it carried goes on in what is returned
+        return carrier
 
-    def has_unclaimed(self, function: Callable[..., Any]) -> bool:
-        """Whether rules stand on `function` that no dataset has taken yet."""
-        return function in self._unclaimed
+    def claim_rules(self, function: Function) -> tuple[Expectation, ...]:
+        """Return the rules on `function`, which a dataset takes."""
+        self._claimed.add(function)
+        found = self._rules.get(function)
+        return found.rules if found else ()
+
+    def has_rules(self, function: Function) -> bool:
+        """Whether rules stand on `function`."""
+        return function in self._rules
+
+    def made_into(self, dataset: TableName, function: Function) -> Function:
+        """Return what stands for a dataset from now on: rules put on it are the dataset's."""
+        made = _passing_on(function)
+        self._made[made] = dataset
+        return made
 
     def close(self) -> None:
         """Report what a finished load left hanging: a rule is never silently ignored."""
-        for function, (rules, where) in self._unclaimed.items():
+        for function, hanging in self._rules.items():
+            if function in self._claimed:
+                continue
             self.faults.append(
                 DefinitionError(
                     "EXPECTATION_WITHOUT_DATASET",
-                    f"Expectation '{rules[0].name}' stands on '{function.__name__}', "
+                    f"Expectation '{hanging.rules[0].name}' stands on '{_name(function)}', "
                     "which defines no dataset",
-                    where=where,
-                    hint="Put the dataset decorator (@dp.table, ...) above the expectations; "
-                    "rules of an append flow go on its target table.",
-                    expectation=rules[0].name,
+                    where=hanging.where,
+                    hint="Apply the dataset decorator (@dp.table, ...) to what the expectation "
+                    "returns; rules of an append flow go on its target table.",
+                    expectation=hanging.rules[0].name,
                 )
             )
-        self._unclaimed.clear()
+        self._rules.clear()
 
     def _duplicate(self, what: str, name: str, where: Location, first: Location) -> None:
         self.faults.append(
@@ -134,37 +174,15 @@ def unique_rules(
     return tuple(rules)
 
 
-def calling_location() -> Location:
-    """Find the line of the user's file that is being executed: the nearest frame not ours."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_internal(frame.f_code.co_filename):
-        frame = frame.f_back
-    if frame is None:
-        return Location("<unknown>")
-    return Location(frame.f_code.co_filename, frame.f_lineno)
+def _passing_on(function: Function) -> Function:
+    """Make another function that does the same, so that the two can be told apart."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        return function(*arguments, **named)
+
+    return call
 
 
-def is_internal(file: str) -> bool:
-    """Whether a code object's file belongs to Headwater, PySpark, py4j or Python itself."""
-    parts = Path(file).parts
-    return (
-        file.startswith((_PACKAGE, "<"))
-        or "pyspark" in parts
-        or "py4j" in parts
-        or ("lib" in parts and "site-packages" not in parts and file.startswith(sys.base_prefix))
-    )
-
-
-def function_location(function: Callable[..., Any]) -> Location:
-    """Say where a function is defined, its decorators included."""
-    code = getattr(function, "__code__", None)
-    if code is None or is_internal(code.co_filename):
-        return calling_location()
-    return Location(code.co_filename, code.co_firstlineno)
-
-
-def located(error: UsageError, where: Location) -> DefinitionError:
-    """Turn a usage error that was met in pipeline source into a fault with its place."""
-    return DefinitionError(
-        error.code, error.message, where=where, hint=error.hint, **error.parameters
-    )
+def _name(function: Function) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))

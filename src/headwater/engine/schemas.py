@@ -1,0 +1,134 @@
+"""Columns of datasets: as declared, as a query has them, and frames of given columns."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from pyspark.errors import AnalysisException, PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import CharType, DataType, StringType, StructField, StructType, VarcharType
+
+from headwater.engine.failures import explained
+from headwater.engine.patches import intercepted
+from headwater.errors import DefinitionError
+from headwater.graph.model import Dataset, DatasetKind
+from headwater.names import quote
+
+_CLAUSES = re.compile(
+    r"\b(GENERATED|PRIMARY\s+KEY|FOREIGN\s+KEY|CONSTRAINT|DEFAULT|MASK|IDENTITY)\b", re.I
+)
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`]|``)*`")
+_LENGTH = "__CHAR_VARCHAR_TYPE_STRING"
+"""Metadata by which Spark and Delta know that a STRING column is a CHAR or VARCHAR."""
+
+
+def placeholder(spark: SparkSession, schema: StructType, streaming: bool) -> DataFrame:
+    """Make an empty frame with the columns of `schema`; only for analysis, never run."""
+    columns = [
+        F.lit(None).cast(_stored(column.dataType)).alias(column.name, metadata=_metadata(column))
+        for column in schema
+    ]
+    base = spark.readStream.format("rate").load() if streaming else spark.range(0)
+    with intercepted(None):
+        return base.where(F.lit(False)).select(*columns)
+
+
+def declared_schema(dataset: Dataset) -> StructType:
+    """Parse the schema a dataset was declared with.
+
+    Raises:
+        DefinitionError: SCHEMA_INVALID; SCHEMA_NOT_BUILT for generated columns and constraints.
+    """
+    if isinstance(dataset.schema, StructType):
+        return dataset.schema
+    text = dataset.schema or ""
+    clause = _CLAUSES.search(_QUOTED.sub("''", text))
+    try:
+        return cast(StructType, StructType.fromDDL(text))
+    except (PySparkException, ValueError) as error:
+        if clause:
+            raise DefinitionError(
+                "SCHEMA_NOT_BUILT",
+                f"{' '.join(clause[1].upper().split())} in the schema of '{dataset.name}' is not "
+                "supported in Headwater",
+                where=dataset.location,
+                hint="Leave it out here, or make such a column in the query.",
+                dataset=str(dataset.name),
+            ) from None
+        raise DefinitionError(
+            "SCHEMA_INVALID",
+            f"The schema of '{dataset.name}' is not DDL: {explained(error)}",
+            where=dataset.location,
+            hint="Write it as in CREATE TABLE: 'id BIGINT, name STRING'.",
+        ) from None
+
+
+def check_fits(frame: DataFrame, declared: StructType, dataset: Dataset) -> None:
+    """Refuse a query whose values can't be stored in the declared types.
+
+    Raises:
+        DefinitionError: SCHEMA_MISMATCH.
+    """
+    for column in declared:
+        name = _own(frame, column.name)
+        if name is None:
+            continue
+        try:
+            frame.select(F.col(quote(name)).cast(_stored(column.dataType)))
+        except AnalysisException as error:
+            raise DefinitionError(
+                "SCHEMA_MISMATCH",
+                f"Column '{column.name}' of '{dataset.name}' is declared as "
+                f"{column.dataType.simpleString()}, which the query's "
+                f"{frame.schema[name].dataType.simpleString()} can't be stored as",
+                where=dataset.location,
+                hint="Cast it in the query, or change the declared type.",
+                column=column.name,
+                condition=error.getCondition(),
+            ) from None
+
+
+def fitted(frame: DataFrame, dataset: Dataset) -> DataFrame:
+    """Return a frame in the types, and for a materialized view all the columns, that are declared.
+
+    Comments and lengths of CHAR and VARCHAR are in the columns' metadata.
+    """
+    if dataset.schema is None or dataset.is_view:
+        return frame
+    columns: list[Column] = []
+    for column in declared_schema(dataset):
+        name, kind = _own(frame, column.name), _stored(column.dataType)
+        if name is None:
+            if dataset.kind is not DatasetKind.MATERIALIZED_VIEW:
+                continue
+            value = F.lit(None).cast(kind)
+        else:
+            same = frame.schema[name].dataType == kind
+            value = F.col(quote(name)) if same else F.col(quote(name)).cast(kind)
+        columns.append(value.alias(column.name, metadata=_metadata(column)))
+    return frame.select(*columns)
+
+
+def stored_schema(schema: StructType) -> StructType:
+    """Return the schema of a table with these columns, in which everything may be NULL."""
+    fields = [
+        StructField(each.name, _stored(each.dataType), True, _metadata(each)) for each in schema
+    ]
+    return StructType(fields).toNullable()
+
+
+def _own(frame: DataFrame, name: str) -> str | None:
+    return next((each for each in frame.columns if each.lower() == name.lower()), None)
+
+
+def _stored(kind: DataType) -> DataType:
+    return StringType() if isinstance(kind, (CharType, VarcharType)) else kind
+
+
+def _metadata(column: StructField) -> dict[str, object]:
+    metadata = dict(column.metadata or {})
+    if isinstance(column.dataType, (CharType, VarcharType)):
+        metadata[_LENGTH] = column.dataType.simpleString()
+    return metadata

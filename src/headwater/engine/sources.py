@@ -1,0 +1,98 @@
+"""Where the Auto Loader sources of a pipeline keep their state.
+
+A source is known by the dataset whose function reads it and by its place in that function. The
+schema belongs to the reader, so that a graph and its flows see the same columns; the list of files
+belongs to the flow that writes them, which may read them through a view.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headwater.autoloader.request import CloudFiles, SourceState
+from headwater.engine.state import PipelineState
+from headwater.engine.store import table_folder
+from headwater.graph.model import Flow
+from headwater.names import TableName
+
+_BY_READER = "by-reader"
+"""Marks a folder whose sources are filed by their reader, and not by their number in the flow."""
+
+
+def resolved_source(
+    state: PipelineState,
+    reader: Flow,
+    number: int,
+    memory: dict[str, object],
+    resets: Collection[TableName] = (),
+) -> SourceState:
+    """Name the folders of a source while the graph is resolved.
+
+    Args:
+        reader: the flow whose function reads the source; of a view, the view's own.
+        number: counts the sources of the function.
+        resets: datasets whose sources start anew.
+    """
+    generation = state.generation(reader.target, resets)
+    folder = state.sources(reader.target, reader.name, generation) / str(number)
+    return SourceState(
+        folder, state.checkpoint(reader.target, reader.name, generation), memory, folder
+    )
+
+
+@dataclass
+class FlowSources:
+    """The sources of one attempt at a flow, in the order it opens them.
+
+    Attributes:
+        opened: what was asked for and where its state is, to explain a failure by.
+    """
+
+    state: PipelineState
+    flow: Flow
+    memory: dict[str, object]
+    opened: list[tuple[CloudFiles, SourceState]] = field(default_factory=list)
+    _counts: Counter[TableName] = field(default_factory=Counter)
+
+    def open(self, request: CloudFiles, reader: Flow, number: int) -> SourceState:
+        """Name the folders of the next source; a view that is read twice has two lists of files."""
+        folder = self._folder(reader)
+        generation = self.state.generation(self.flow.target)
+        checkpoint = self.state.checkpoint(self.flow.target, self.flow.name, generation)
+        schemas = resolved_source(self.state, reader, number, self.memory).folder
+        place = SourceState(folder, checkpoint, self.memory, schemas)
+        self.opened.append((request, place))
+        return place
+
+    def close(self) -> None:
+        """Note that all sources are filed by their reader now."""
+        if self.opened:
+            self._marker.parent.mkdir(parents=True, exist_ok=True)
+            self._marker.touch()
+
+    def _folder(self, reader: Flow) -> Path:
+        number = self._counts[reader.target]
+        self._counts[reader.target] += 1
+        below = (
+            self._base
+            if reader.target == self.flow.target
+            else self._base / (table_folder(reader.target))
+        )
+        folder = below / str(number)
+        earlier = self._base / str(len(self.opened))
+        if not self._marker.exists() and not folder.exists() and earlier.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            earlier.rename(folder)
+        return folder
+
+    @property
+    def _base(self) -> Path:
+        generation = self.state.generation(self.flow.target)
+        return self.state.sources(self.flow.target, self.flow.name, generation)
+
+    @property
+    def _marker(self) -> Path:
+        return self._base / _BY_READER
