@@ -70,9 +70,11 @@ class Project:
 
     def moved(self, folder: Path) -> Project:
         """Move the project, and let the session forget what it knew of the old place."""
+        schemas = list(self.store.schemas())
         shutil.move(self.folder, folder)
         catalog = self.spark._jsparkSession.sessionState().catalog().externalCatalog()
-        catalog.dropDatabase(self.schema, True, True)
+        for _, schema in schemas:
+            catalog.dropDatabase(schema, True, True)
         there = copy.copy(self)
         there.folder, there.store = folder, Store(folder / ".headwater" / "dev")
         register_all(self.spark, there.store)

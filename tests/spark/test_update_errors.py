@@ -1,0 +1,114 @@
+"""What a failed update says: the cause, the user's line, and never a value of a row."""
+
+import json
+
+import pytest
+
+from harness import Project
+from headwater.engine.update import UpdateResult
+from headwater.errors import GraphError, HeadwaterError
+
+
+def errors(result: UpdateResult) -> dict[str, HeadwaterError]:
+    return {flow.flow: flow.error for flow in result.flows if flow.error is not None}
+
+
+def test_cause_of_a_failed_flow_is_told_without_values(project: Project) -> None:
+    (project.landing / "a.json").write_text('{"id": 1, "ssn": "123-45-6789"}\n')
+    source = project.write("""
+        import dlt
+        from pyspark.sql import functions as F
+
+        def rows(streams):
+            reader = spark.readStream if streams else spark.read
+            return reader.schema("id INT, ssn STRING").json("VOLUME")
+
+        @F.udf("int")
+        def boom(ssn):
+            raise LookupError("nothing for " + ssn)  # here
+
+        for streams in (True, False):
+            kind = "stream" if streams else "batch"
+
+            @dlt.table(name=f"cast_{kind}")
+            @dlt.expect_or_fail("id", "id IS NOT NULL")
+            def cast(streams=streams):
+                return rows(streams).selectExpr("id", "CAST(ssn AS INT) AS n")
+
+            @dlt.table(name=f"udf_{kind}")
+            def udf(streams=streams):
+                return rows(streams).select(boom("ssn").alias("n"))
+
+            @dlt.table(name=f"number_{kind}")
+            def number(streams=streams):
+                return rows(streams).selectExpr("to_number(ssn, '999') AS n")
+
+            @dlt.table(name=f"rule_{kind}")
+            @dlt.expect_or_fail("old", "id > 5")
+            def rule(streams=streams):
+                return rows(streams)
+    """)
+    result = project.run()
+    found = errors(result)
+    for kind in ("stream", "batch"):
+        codes = {
+            name: found[f"{name}_{kind}"].parameters.get("condition")
+            for name in ("cast", "udf", "number")
+        }
+        assert codes == {
+            "cast": "CAST_INVALID_INPUT",
+            "udf": "LookupError",
+            "number": "INVALID_FORMAT.MISMATCH_INPUT",
+        }
+        assert found[f"rule_{kind}"].code == "EXPECTATION_VIOLATION"
+        assert found[f"rule_{kind}"].parameters["expectations"] == ["old"]
+        line = (
+            source.read_text()
+            .splitlines()
+            .index('    raise LookupError("nothing for " + ssn)  # here')
+        )
+        assert str(found[f"udf_{kind}"].where).endswith(f"main.py:{line + 1}")
+    told = json.dumps(project.events(), default=str) + "".join(map(str, found.values()))
+    assert "123-45" not in told
+    assert "Py4J" not in told
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "line"),
+    [
+        ("return spark.range(1).selectExpr('id', 'id AS ID')", "COLUMN_DUPLICATE", 4),
+        ("return dlt.read_stream('events').groupBy('id').count()", "STREAM_UNSUPPORTED", 4),
+        ("return spark.range(1).select('nope')", "QUERY_INVALID", 6),
+        ("return spark.range(1).selectExpr('id AS kept')", "EXPECTATION_INVALID", 4),
+    ],
+)
+def test_what_the_update_would_refuse_is_refused_by_validation(
+    project: Project, body: str, code: str, line: int
+) -> None:
+    project.create("events", "SELECT 1 AS id")
+    source = f"import dlt\n\n\n@dlt.table\ndef out():\n    {body}\n"
+    if code == "EXPECTATION_INVALID":
+        source = source.replace("@dlt.table\n", "@dlt.table\n@dlt.expect('old name', 'id > 0')\n")
+    project.write(source)
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    (fault,) = caught.value.faults
+    assert fault.code == code
+    assert str(fault.where).endswith(f"main.py:{line}")
+
+
+def test_fault_of_a_change_flow_is_placed_at_its_call(project: Project) -> None:
+    project.write("""
+        import dlt
+
+        @dlt.table
+        def people():
+            return spark.range(1)
+
+        dlt.create_streaming_table("current")
+        dlt.create_auto_cdc_flow(target="current", source="people", keys=["id"], sequence_by="id")
+    """)
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    assert caught.value.code == "STREAM_FROM_CHANGING_TABLE"
+    assert str(caught.value.where).endswith("main.py:9")

@@ -1,0 +1,190 @@
+"""SQL in dataset functions: which table a name means, and what may qualify a column."""
+
+import pytest
+from pyspark.sql import SparkSession
+
+from harness import Project
+from headwater.engine.sql_text import Replacement, SqlText, without_live
+from headwater.errors import GraphError
+from headwater.names import TableName, quote, table_name
+
+OWN = {"orders", "customers", "events", "streaming_events"}
+
+
+def rewritten(spark: SparkSession, text: str) -> str:
+    """The text as it is run, with V_<table> for each of the pipeline's tables."""
+
+    def replace(relation) -> Replacement | None:  # type: ignore[no-untyped-def]
+        parts = relation.parts[1:] if relation.parts[0] == "live" else relation.parts
+        name = table_name(".".join(map(quote, parts)), "main", "s")
+        return Replacement(f"V_{name.table}", name) if name.table in OWN else None
+
+    return SqlText(spark, text).replaced(replace)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            "SELECT main.s.orders.a, LIVE.customers.b FROM LIVE.customers JOIN s.orders",
+            "SELECT V_orders.a, V_customers.b FROM V_customers JOIN V_orders",
+        ),
+        ("SELECT `orders`.`a b` FROM `orders`", "SELECT V_orders.`a b` FROM V_orders"),
+        ("SELECT orders.* FROM orders", "SELECT V_orders.* FROM V_orders"),
+        (
+            "SELECT orders.a FROM orders TABLESAMPLE (10 PERCENT) ORDER BY orders.b",
+            "SELECT V_orders.a FROM V_orders TABLESAMPLE (10 PERCENT) ORDER BY V_orders.b",
+        ),
+        ("SELECT o.a FROM orders o", "SELECT o.a FROM V_orders o"),
+        (
+            "SELECT orders.a FROM others orders JOIN orders o ON o.b = orders.b",
+            "SELECT orders.a FROM others orders JOIN V_orders o ON o.b = orders.b",
+        ),
+        (
+            "SELECT streaming_events.a FROM STREAM streaming_events",
+            "SELECT V_streaming_events.a FROM STREAM V_streaming_events",
+        ),
+        ("SELECT events.a FROM STREAM(LIVE.events)", "SELECT V_events.a FROM STREAM(V_events)"),
+        ("SELECT orders.a FROM IDENTIFIER('orders')", "SELECT V_orders.a FROM V_orders"),
+        (
+            "WITH events AS (SELECT events.* FROM events) SELECT events.a FROM events",
+            "WITH events AS (SELECT V_events.* FROM V_events) SELECT events.a FROM events",
+        ),
+        (
+            "WITH RECURSIVE events AS (SELECT 1 a UNION ALL SELECT a FROM events) TABLE events",
+            "WITH RECURSIVE events AS (SELECT 1 a UNION ALL SELECT a FROM events) TABLE events",
+        ),
+        (
+            "SELECT 1 FROM z WHERE EXISTS (SELECT 1 FROM orders WHERE orders.k = z.k)",
+            "SELECT 1 FROM z WHERE EXISTS (SELECT 1 FROM V_orders WHERE V_orders.k = z.k)",
+        ),
+        (
+            "SELECT transform(orders.xs, x -> x + orders.k) FROM orders",
+            "SELECT transform(V_orders.xs, x -> x + V_orders.k) FROM V_orders",
+        ),
+        (
+            "SELECT /*+ BROADCAST(orders) */ max(orders.a) FROM orders GROUP BY orders.k",
+            "SELECT /*+ BROADCAST(V_orders) */ max(V_orders.a) FROM V_orders GROUP BY V_orders.k",
+        ),
+    ],
+)
+def test_columns_follow_the_table_that_qualifies_them(
+    spark: SparkSession, text: str, wanted: str
+) -> None:
+    assert rewritten(spark, text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("condition", "wanted"),
+    [
+        ("LIVE.orders.a > 1 AND live . b IS NULL", "orders.a > 1 AND b IS NULL"),
+        ("a = 'LIVE.b' OR alive.c > 1", "a = 'LIVE.b' OR alive.c > 1"),
+        ("live > 1", "live > 1"),
+        ("LIVE.a >", "LIVE.a >"),
+    ],
+)
+def test_rules_may_name_tables_of_the_pipeline(
+    spark: SparkSession, condition: str, wanted: str
+) -> None:
+    assert without_live(spark, condition) == wanted
+
+
+def test_columns_qualified_by_their_table_resolve(project: Project) -> None:
+    project.create("ext", "SELECT 1 AS cid, 'x' AS t")
+    project.write("""
+        import dlt
+        from pyspark.sql import SparkSession, functions as F
+
+        @dlt.table
+        def customers():
+            return SparkSession.getActiveSession().createDataFrame(
+                [(1, "Ana"), (2, "Bo")], "id INT, name STRING"
+            )
+
+        @dlt.table
+        def orders():
+            return SparkSession.builder.getOrCreate().range(10, 12).selectExpr("*", "id - 9 cid")
+
+        @dlt.table
+        def by_text():
+            return spark.sql('''
+                SELECT customers.name, main.SCHEMA.orders.id, ext.t FROM LIVE.customers
+                JOIN orders ON orders.cid = customers.id LEFT JOIN ext ON ext.cid = orders.cid
+            ''')
+
+        @dlt.table
+        @dlt.expect("known", "LIVE.orders.id > 10")
+        def by_frame():
+            joined = spark.read.table("customers").join(
+                dlt.read("orders"), F.col("orders.cid") == F.col("SCHEMA.customers.id")
+            )
+            return joined.select("customers.name", F.col("orders.id"))
+    """)
+    result = project.run()
+    rows = [("Ana", 10), ("Bo", 11)]
+    text = project.sql("SELECT * FROM by_text ORDER BY name")
+    assert [tuple(row.values()) for row in text] == [(*rows[0], "x"), (*rows[1], None)]
+    assert [tuple(r.values()) for r in project.sql("SELECT * FROM by_frame ORDER BY 1")] == rows
+    (rule,) = [rule for flow in result.flows for rule in flow.rules.values()]
+    assert (rule.passed_records, rule.failed_records) == (1, 1)
+
+
+def test_table_that_hides_behind_its_own_name_is_an_input(project: Project) -> None:
+    project.write("""
+        import dlt
+
+        @dlt.table
+        def counted():
+            return spark.sql("WITH events AS (SELECT * FROM events) SELECT count(*) n FROM events")
+
+        @dlt.table
+        def events():
+            return spark.range(3)
+    """)
+    graph = project.run().graph
+    counted = TableName("main", project.schema, "counted")
+    (flow,) = graph.flows_into(counted)
+    assert flow.inputs == {TableName("main", project.schema, "events")}
+    assert project.values("SELECT n FROM counted") == [3]
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("spark.sql(\"SELECT * FROM read_files('/x')\")", "read_files"),
+        ("spark.sql(\"SELECT * FROM IDENTIFIER('a' || 'b')\")", "IDENTIFIER"),
+        ('spark.read.load("s3://bucket/x")', "s3:"),
+        ('spark.readStream.schema("a INT").json("dbfs:/x")', "dbfs:"),
+        ('spark.read.parquet("gs://bucket/x")', "gs:"),
+    ],
+)
+def test_what_only_a_workspace_reads_is_refused_by_name(
+    project: Project, query: str, named: str
+) -> None:
+    project.write(f"import dlt\n\n@dlt.table\ndef out():\n    return {query}\n")
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    (fault,) = caught.value.faults
+    assert fault.code in ("API_NOT_BUILT", "PATH_NOT_BUILT")
+    assert named in fault.message
+    assert str(fault.where).endswith("main.py:5")
+
+
+def test_what_sql_makes_is_found_by_the_next_session(project: Project) -> None:
+    made = f"x_{project.schema}"
+    project.sql(f"CREATE DATABASE {made}")
+    project.sql(f"CREATE DATABASE samples.`{made}-2`; CREATE DATABASE IF NOT EXISTS {made}")
+    project.sql(f"CREATE TABLE {made}.t AS SELECT 1 AS a")
+    project.sql(f"CREATE TABLE samples.`{made}-2`.u AS SELECT 2 AS a")
+    names = {str(name) for name in project.store.tables()}
+    assert names == {f"main.{made}.t", f"samples.{made}-2.u"}
+    project.write(f"""
+        import dlt
+
+        @dlt.table
+        def out():
+            other = spark.sql("SELECT a FROM samples.`{made}-2`.u")
+            return spark.read.table("more.{made}.t").union(other)
+    """)
+    project.run()
+    assert project.values("SELECT a FROM out") == [1, 2]
