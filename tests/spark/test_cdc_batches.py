@@ -137,6 +137,21 @@ def test_cdc_tie_is_broken_the_same_way_in_any_order(
     assert found == [found[0]] * 3
 
 
+def test_cdc_tie_of_values_in_different_columns_is_broken_the_same_way(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """NULLs are told apart by their column; numbers are compared in the target's type."""
+    spec = AutoCdc(("key",), "seq")
+    wide, narrow = "key int, seq int, a bigint, b bigint", "key int, seq int, a int, b int"
+    one = spark.createDataFrame([(1, 1, 7, None)], wide)
+    two = spark.createDataFrame([(1, 1, None, 7)], narrow)
+    found = [
+        target_of(spark, tmp_path / str(at), spec, [one.limit(0), *order]).rows()
+        for at, order in enumerate(([one, two], [two, one]))
+    ]
+    assert found == [found[0]] * 2
+
+
 @pytest.mark.parametrize(
     "spec",
     [

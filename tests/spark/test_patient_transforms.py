@@ -107,9 +107,9 @@ def test_to_silver_types_without_dropping(spark: SparkSession) -> None:
     assert [(row.age, row.department) for row in rows] == [(30, "ICU"), (None, None)]
 
 
-def test_patient_versions_gives_each_event_once(spark: SparkSession) -> None:
+def test_patient_versions_leaves_repeated_events_to_auto_cdc(spark: SparkSession) -> None:
     rows = patient_versions(silver(spark, IN, IN, OUT)).collect()
-    assert sorted(row.event_id for row in rows) == ["e1", "e2"]
+    assert sorted(row.event_id for row in rows) == ["e1", "e1", "e2"]
 
 
 def test_surrogate_key_tells_apart_what_is_joined_alike(spark: SparkSession) -> None:

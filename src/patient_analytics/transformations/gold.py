@@ -13,7 +13,10 @@ def surrogate_key(*columns: str) -> Column:
 
 
 def patient_versions(silver: DataFrame) -> DataFrame:
-    """Give each event once, as a statement about its patient.
+    """Return what each event says about its patient.
+
+    An event that comes several times is there several times: AUTO CDC takes it once, by its
+    sequence, without remembering all events for ever as `dropDuplicates` on a stream would.
 
     Args:
         silver: checked events, possibly the same event several times.
@@ -22,7 +25,7 @@ def patient_versions(silver: DataFrame) -> DataFrame:
         `patient_sk`, `patient_id`, `gender`, `age`, `department`, `hospital_id`, `bed_id`,
         `is_currently_admitted`, and `event_id`, `event_time` to order by.
     """
-    return silver.dropDuplicates(["event_id"]).select(
+    return silver.select(
         surrogate_key("patient_id").alias("patient_sk"),
         "patient_id",
         "gender",
