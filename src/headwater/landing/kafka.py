@@ -23,6 +23,7 @@ from kafka.structs import OffsetAndMetadata
 
 from headwater.errors import SourceError
 from headwater.landing.broker import BrokerAddress, client_settings
+from headwater.landing.membership import finish_join, give_back_parked
 from headwater.landing.probe import probe_broker
 from headwater.landing.source import Assignee, Bounds, EventBatch, Partition
 
@@ -75,20 +76,22 @@ class KafkaSource:
         self._assignee = assignee
         try:
             self._consumer = KafkaConsumer(**self._settings)
+            # first: what is asked next must be known of the topic before the group is joined
+            self._consumer.subscribe([self._topic], listener=self._rebalances)
             if not self._consumer.partitions_for_topic(self._topic):
                 raise SourceError(
                     "SOURCE_TOPIC_MISSING",
                     f"The broker has no topic '{self._topic}'",
                     hint="Check --topic, or make the topic first.",
                 )
-            self._consumer.subscribe([self._topic], listener=self._rebalances)
         except KafkaError as error:
             raise _explained(error) from error
 
     def poll(self, timeout_seconds: float) -> Sequence[EventBatch]:
         """See `EventSource.poll`."""
-        _give_back_parked(self._client)
+        give_back_parked(self._client)
         try:
+            finish_join(self._client)
             found = self._client.poll(timeout_ms=int(timeout_seconds * 1000))
         except KafkaError as error:
             if _is_final(error):
@@ -190,18 +193,6 @@ class KafkaSource:
             with contextlib.suppress(KafkaError, IllegalStateError):
                 found = self._client.position(_part(partition), timeout_ms=0)
                 self._positions[partition] = max(known, found or 0)
-
-
-def _give_back_parked(client: Any) -> None:
-    """Let go of a fetch that is used up.
-
-    kafka-python 3.0.12 parks the rest of a fetch when its partition is paused, and gives it back
-    only while it holds no other fetch; but it goes on to hold one that is used up, so the parked
-    partition would rest for ever.
-    """
-    fetcher = client._fetcher
-    if fetcher._next_partition_records is not None and not fetcher._next_partition_records:
-        fetcher._next_partition_records = None
 
 
 def _settings(address: BrokerAddress, group: str, member: str | None) -> dict[str, Any]:
