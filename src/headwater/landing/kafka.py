@@ -6,30 +6,28 @@ What does not live here: decoding, files, and why a broker can't be used (`probe
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import (
-    AuthorizationError,
-    FencedInstanceIdError,
-    IllegalStateError,
-    KafkaError,
-    SaslAuthenticationFailedError,
-)
+from kafka.errors import IllegalStateError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from headwater.errors import SourceError
 from headwater.landing.broker import BrokerAddress, client_settings
-from headwater.landing.membership import finish_join, give_back_parked
+from headwater.landing.kafka_errors import explained, is_final, topic_missing
+from headwater.landing.membership import finish_join, give_back_parked, knows_topic
 from headwater.landing.probe import probe_broker
 from headwater.landing.source import Assignee, Bounds, EventBatch, Partition
 
 _OPEN_MS, _ASK_MS, _CLOSE_MS = 8_000, 4_000, 2_000
 _RECORDS_OF_A_POLL = 2_000
 _FETCH_BYTES, _FETCH_BYTES_OF_A_PARTITION = 8 * 1024**2, 1024**2
+_GONE_SECONDS = 30.0  # a broker that starts may not know of its topics for a moment
+READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -57,14 +55,23 @@ class KafkaSource:
         group: the consumer group.
         member: a name that stays the same over restarts, so that a restarted consumer gets its
             partitions back at once; None for a new member each time.
+        isolation: of transactions, `read_committed` or `read_uncommitted`: whether events of open
+            and aborted ones are left out.
     """
 
     def __init__(
-        self, address: BrokerAddress, topic: str, group: str, *, member: str | None = None
+        self,
+        address: BrokerAddress,
+        topic: str,
+        group: str,
+        *,
+        member: str | None = None,
+        isolation: str = READ_COMMITTED,
     ) -> None:
         self._address = address
         self._topic = topic
-        self._settings = _settings(address, group, member)
+        self._settings = _settings(address, group, member) | {"isolation_level": isolation}
+        self._gone_since: float | None = None
         self._rebalances = _Rebalances()
         self._positions: dict[Partition, int] = {}
         self._consumer: KafkaConsumer | None = None
@@ -79,13 +86,11 @@ class KafkaSource:
             # first: what is asked next must be known of the topic before the group is joined
             self._consumer.subscribe([self._topic], listener=self._rebalances)
             if not self._consumer.partitions_for_topic(self._topic):
-                raise SourceError(
-                    "SOURCE_TOPIC_MISSING",
-                    f"The broker has no topic '{self._topic}'",
-                    hint="Check --topic, or make the topic first.",
-                )
+                raise topic_missing(self._topic)
         except KafkaError as error:
-            raise _explained(error) from error
+            raise explained(error, self._topic) from error
+        except ValueError:  # kafka-python looks at the name itself
+            raise topic_missing(self._topic) from None
 
     def poll(self, timeout_seconds: float) -> Sequence[EventBatch]:
         """See `EventSource.poll`."""
@@ -94,9 +99,10 @@ class KafkaSource:
             finish_join(self._client)
             found = self._client.poll(timeout_ms=int(timeout_seconds * 1000))
         except KafkaError as error:
-            if _is_final(error):
-                raise _explained(error) from error
+            if is_final(error):
+                raise explained(error, self._topic) from error
             found = {}
+        self._check_topic()
         moved = self._tell_rebalances()
         batches = [_batch(part, records) for part, records in found.items() if part not in moved]
         for batch in batches:
@@ -137,6 +143,16 @@ class KafkaSource:
             if first.get(part) is not None and end.get(part) is not None
         }
 
+    def written(self, partition: Partition) -> int | None:
+        """See `EventSource.written`."""
+        part = _part(partition)
+        settings = client_settings(self._address) | {"bootstrap_timeout_ms": _OPEN_MS}
+        try:
+            with contextlib.closing(KafkaConsumer(**settings)) as every_offset:
+                return int(every_offset.end_offsets([part], timeout_ms=_ASK_MS)[part])
+        except KafkaError:
+            return None
+
     def commit(self, positions: Mapping[Partition, int]) -> bool:
         """See `EventSource.commit`."""
         offsets = {
@@ -175,6 +191,8 @@ class KafkaSource:
         heard = self._rebalances.heard
         while heard and self._assignee is not None:
             is_assigned, parts = heard.popleft()
+            if is_assigned and not parts and self._is_gone():
+                continue
             partitions = [Partition(*part) for part in parts]
             moved.update(parts)
             if is_assigned:
@@ -186,6 +204,19 @@ class KafkaSource:
                 for partition in partitions:
                     self._positions.pop(partition, None)
         return moved
+
+    def _is_gone(self) -> bool:
+        """Return whether nothing was assigned because the topic is gone, and remember it."""
+        if knows_topic(self._client, self._topic):
+            return False
+        self._gone_since = self._gone_since or time.monotonic()
+        return True
+
+    def _check_topic(self) -> None:
+        if self._gone_since is not None and time.monotonic() - self._gone_since > _GONE_SECONDS:
+            if not knows_topic(self._client, self._topic):
+                raise topic_missing(self._topic)
+            self._gone_since = None
 
     def _look_past_gaps(self) -> None:
         """Move positions over offsets without an event, such as a transaction's end."""
@@ -225,30 +256,3 @@ def _batch(part: TopicPartition, records: Sequence[Any]) -> EventBatch:
 
 def _part(partition: Partition) -> TopicPartition:
     return TopicPartition(*partition)
-
-
-def _is_final(error: KafkaError) -> bool:
-    return isinstance(
-        error, (AuthorizationError, FencedInstanceIdError, SaslAuthenticationFailedError)
-    )
-
-
-def _explained(error: KafkaError) -> SourceError:
-    name = type(error).__name__
-    if isinstance(error, FencedInstanceIdError):
-        return SourceError(
-            "SOURCE_MEMBER_TAKEN",
-            "Another consumer has joined the group with the same --member",
-            hint="Give each consumer a --member of its own.",
-        )
-    if _is_final(error):
-        return SourceError(
-            "SOURCE_FORBIDDEN",
-            f"The broker refuses access ({name})",
-            hint="Check the key's right to listen, the topic and the group.",
-        )
-    return SourceError(
-        "SOURCE_UNREACHABLE",
-        f"The broker can't be used ({name})",
-        hint="Check host and port, and that the broker runs.",
-    )

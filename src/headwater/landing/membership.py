@@ -41,6 +41,15 @@ async def _complete_join(coordinator: Any, assignment: bytes) -> None:
     )
 
 
+def knows_topic(consumer: Any, topic: str) -> bool:
+    """Return whether the broker's last metadata hold a topic; if not, ask anew, without waiting."""
+    cluster = consumer._cluster
+    if cluster.partitions_for_topic(topic):
+        return True
+    cluster.request_update()
+    return False
+
+
 def give_back_parked(consumer: Any) -> None:
     """Let go of a fetch that is used up.
 
