@@ -64,8 +64,13 @@ def send(broker: Broker, topic: str, numbers: Sequence[int], **settings: Any) ->
 
 
 def land(broker: Broker, topic: str, folder: Path, **options: Any) -> Consumer:
-    known = {"isolation": options.pop("isolation", "read_committed")}
-    source = KafkaSource(BrokerAddress(broker.bootstrap_servers), topic, f"{topic}-group", **known)
+    source = KafkaSource(
+        BrokerAddress(broker.bootstrap_servers),
+        topic,
+        f"{topic}-group",
+        isolation=options.pop("isolation", "read_committed"),
+    )
+    source.gone_seconds = 1.0
     consumer = consumer_of(source, LocalSink(folder), patience_seconds=20, **options)
     consumer.run()
     return consumer
@@ -93,6 +98,38 @@ def test_missing_codec_is_named_at_once(
         land(broker, topic, tmp_path)
     assert (caught.value.code, "snappy" in caught.value.message) == ("SOURCE_CODEC_MISSING", True)
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("name", ["no_such_topic", "no such topic", ".."])
+def test_topic_that_is_not_there_is_said_and_not_made(
+    broker: Broker, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(SourceError) as caught:
+        land(broker, name, tmp_path)
+    assert caught.value.code == "SOURCE_TOPIC_MISSING"
+    topics: list[str] = []
+    admin(broker, lambda it: topics.extend(it.list_topics()))
+    assert name not in topics
+
+
+def test_topic_deleted_while_it_is_read_ends_landing_and_is_not_made_anew(
+    broker: Broker, topic: str, tmp_path: Path
+) -> None:
+    send(broker, topic, range(6))
+    done: list[bool] = []
+    stopping = threading.Event()
+    until = time.monotonic() + 30
+
+    def delete(consumer: Consumer) -> None:
+        if consumer.counts.landed == 6 and not done:
+            admin(broker, lambda it: done.append(bool(it.delete_topics([topic]))))
+        if time.monotonic() > until:
+            stopping.set()
+
+    options = {"once": False, "stopping": stopping, "on_turn": delete}
+    with pytest.raises(SourceError) as caught:
+        land(broker, topic, tmp_path, limits=Limits(max_seconds=0.1), **options)
+    assert caught.value.code == "SOURCE_TOPIC_MISSING"
 
 
 class Transactions:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from headwater.errors import SettingError
 from headwater.landing.counts import Counts
 from headwater.landing.report import Reporter, serve_metrics
 from headwater.landing.standing import Standing
@@ -116,6 +117,17 @@ def test_broker_that_does_not_tell_the_lag_is_said() -> None:
             _get(port, "healthz")
         with caught.value as answer:
             assert (answer.code, b"has not told the lag" in answer.read()) == (503, True)
+
+
+def test_port_that_is_taken_is_named() -> None:
+    reporter, storage = Reporter(io.StringIO()), Storage()
+    with (
+        serve_metrics(reporter, storage, 0) as port,
+        pytest.raises(SettingError) as caught,
+        serve_metrics(reporter, storage, port),
+    ):
+        pass
+    assert caught.value.code == "METRICS_PORT_TAKEN"
 
 
 def test_unknown_lag_is_not_zero() -> None:

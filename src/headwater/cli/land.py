@@ -83,8 +83,16 @@ class _Place:
 )
 @click.option("--once", is_flag=True, help="Land what is there now, then end.")
 @click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="A Kafka broker without TLS.")
-@click.option("--ca-file", type=click.Path(path_type=Path), help="Authority to trust for TLS.")
-@click.option("--metrics-port", type=int, help="Serve /metrics and /healthz on 127.0.0.1.")
+@click.option(
+    "--ca-file",
+    type=click.Path(True, dir_okay=False, path_type=Path),
+    help="Authority to trust for TLS.",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Serve /metrics and /healthz on 127.0.0.1.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the totals as JSON.")
 def land(
     protocol: str,
@@ -114,9 +122,8 @@ def land(
     """
     from headwater.landing.tracks import Limits  # here: pyarrow is slow to import
 
-    if max_rows < 1 or max_seconds <= 0:
-        raise UsageError("LIMIT_INVALID", "A limit is not above 0", hint="Write --max-rows 50000.")
     place = _Place(protocol, topic, group, bootstrap_servers, ca_file, member, isolation_level)
+    _check_options(place, sink, max_rows, max_seconds)
     limits = Limits(max_rows, max_seconds, max_bytes)
     totals = _land(place, sink, contract, limits, once=once, metrics_port=metrics_port)
     if as_json:
@@ -125,6 +132,34 @@ def land(
         print_json(totals)
     else:
         click.echo(", ".join(f"{value:,} {name}" for name, value in totals.items()))
+
+
+def _check_options(place: _Place, sink: str, max_rows: int, max_seconds: float) -> None:
+    """Refuse limits that are none, names that are empty, and options that would do nothing."""
+    if max_rows < 1 or not max_seconds > 0:  # nan is not above 0 either
+        raise UsageError("LIMIT_INVALID", "A limit is not above 0", hint="Write --max-rows 50000.")
+    names = {"sink": sink, "topic": place.topic, "group": place.group, "member": place.member}
+    for name, given in names.items():
+        if given is not None and not given.strip():
+            raise UsageError("OPTION_EMPTY", f"--{name} is empty", hint=f"Name a {name}.")
+    for option in _without_effect(place):
+        raise UsageError(
+            "OPTION_WITHOUT_EFFECT",
+            f"{option} has no effect on this kind of source",
+            hint="Leave it out, or name another source.",
+        )
+
+
+def _without_effect(place: _Place) -> list[str]:
+    if place.protocol == "kafka":
+        return ["--ca-file"] if place.ca_file and place.bootstrap_servers else []
+    given = {
+        "--bootstrap-servers": place.bootstrap_servers,
+        "--ca-file": place.ca_file,
+        "--member": place.member,
+        "--isolation-level": place.isolation != _ISOLATION_LEVELS[0],
+    }
+    return [option for option, value in given.items() if value]
 
 
 def _land(

@@ -19,14 +19,18 @@ from kafka.structs import OffsetAndMetadata
 from headwater.errors import SourceError
 from headwater.landing.broker import BrokerAddress, client_settings
 from headwater.landing.kafka_errors import explained, is_final, topic_missing
-from headwater.landing.membership import finish_join, give_back_parked, knows_topic
+from headwater.landing.membership import (
+    finish_join,
+    give_back_parked,
+    knows_topic,
+    make_no_topics,
+)
 from headwater.landing.probe import probe_broker
 from headwater.landing.source import Assignee, Bounds, EventBatch, Partition
 
 _OPEN_MS, _ASK_MS, _CLOSE_MS = 8_000, 4_000, 2_000
 _RECORDS_OF_A_POLL = 2_000
 _FETCH_BYTES, _FETCH_BYTES_OF_A_PARTITION = 8 * 1024**2, 1024**2
-_GONE_SECONDS = 30.0  # a broker that starts may not know of its topics for a moment
 READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"
 
 
@@ -59,6 +63,8 @@ class KafkaSource:
             and aborted ones are left out.
     """
 
+    gone_seconds = 30.0  # a broker that starts may not know of its topics for a moment
+
     def __init__(
         self,
         address: BrokerAddress,
@@ -83,6 +89,7 @@ class KafkaSource:
         self._assignee = assignee
         try:
             self._consumer = KafkaConsumer(**self._settings)
+            make_no_topics(self._consumer)
             # first: what is asked next must be known of the topic before the group is joined
             self._consumer.subscribe([self._topic], listener=self._rebalances)
             if not self._consumer.partitions_for_topic(self._topic):
@@ -149,6 +156,7 @@ class KafkaSource:
         settings = client_settings(self._address) | {"bootstrap_timeout_ms": _OPEN_MS}
         try:
             with contextlib.closing(KafkaConsumer(**settings)) as every_offset:
+                make_no_topics(every_offset)
                 return int(every_offset.end_offsets([part], timeout_ms=_ASK_MS)[part])
         except KafkaError:
             return None
@@ -213,7 +221,7 @@ class KafkaSource:
         return True
 
     def _check_topic(self) -> None:
-        if self._gone_since is not None and time.monotonic() - self._gone_since > _GONE_SECONDS:
+        if self._gone_since is not None and time.monotonic() - self._gone_since > self.gone_seconds:
             if not knows_topic(self._client, self._topic):
                 raise topic_missing(self._topic)
             self._gone_since = None
@@ -233,7 +241,6 @@ def _settings(address: BrokerAddress, group: str, member: str | None) -> dict[st
         "group_instance_id": member,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
-        "allow_auto_create_topics": False,
         "bootstrap_timeout_ms": _OPEN_MS,
         "reconnect_backoff_max_ms": 1_000,
         "heartbeat_interval_ms": 1_000,  # a rebalance is heard of with a heartbeat

@@ -1,6 +1,7 @@
 """What is mended of kafka-python 3.0.12 from within; see `tests/contract/test_kafka_internals.py`.
 
-Both faults make a consumer rest for ever without a word. What does not live here: reading.
+They make a consumer rest for ever without a word, or bring a deleted topic back. What does not live
+here: reading.
 """
 
 from __future__ import annotations
@@ -8,6 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from kafka.coordinator.base import MemberState
+
+
+def make_no_topics(consumer: Any) -> None:
+    """Keep a consumer that only asks for a topic from making it.
+
+    kafka-python has a setting for that, `allow_auto_create_topics`, and does not pass it on.
+    """
+    consumer._cluster.config["allow_auto_create_topics"] = False
 
 
 def finish_join(consumer: Any) -> None:

@@ -20,6 +20,7 @@ from typing import Protocol, TextIO
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from headwater.errors import SettingError
 from headwater.landing.counts import Counts
 from headwater.landing.standing import Standing
 
@@ -183,6 +184,9 @@ def serve_metrics(reporter: Reporter, storage: Health, port: int) -> Iterator[in
 
     `/healthz` answers 200, or 503 with what is wrong: the loop stands still, the storage or the
     broker does not answer, or the group gives no partition.
+
+    Raises:
+        SettingError: METRICS_PORT_TAKEN.
     """
     registry = CollectorRegistry()
     registry.register(_Collector(reporter))
@@ -208,7 +212,14 @@ def serve_metrics(reporter: Reporter, storage: Health, port: int) -> Iterator[in
         def log_message(self, format: str, *args: object) -> None:
             """Keep requests out of the log."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    except OSError as error:
+        raise SettingError(
+            "METRICS_PORT_TAKEN",
+            f"Metrics can't be served on port {port}",
+            hint="Name another --metrics-port, or 0 for a free one.",
+        ) from error
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
