@@ -114,7 +114,7 @@ class Track:
     def _room(self, batch: EventBatch, limits: Limits) -> int:
         if self.pending:
             return bisect_right(batch.offsets, self.pending.last)
-        room = 0 if self.size >= limits.max_bytes // 2 else limits.max_rows - self.count
+        room = 0 if self._is_large(limits) else limits.max_rows - self.count
         if self.stop_at is not None:
             room = min(room, bisect_left(batch.offsets, self.stop_at))
         return min(room, len(batch.offsets))
@@ -142,7 +142,11 @@ class Track:
         """Tell whether the next file is as large as it may be, or waits for nothing more."""
         if self.waiting or self.pending:
             return bool(self.waiting)
-        return self.count >= limits.max_rows or self.size >= limits.max_bytes // 2
+        return self.count >= limits.max_rows or self._is_large(limits)
+
+    def _is_large(self, limits: Limits) -> bool:
+        """Return whether no more bytes go into the next file; one event always does."""
+        return self.count > 0 and self.size >= limits.max_bytes // 2
 
     def is_due(self, limits: Limits, now: float, position: int) -> bool:
         """Tell whether the next file should be written now."""
