@@ -129,6 +129,9 @@ class ReplaySource:
     def bounds(self, partitions: Collection[Partition]) -> Mapping[Partition, Bounds]:
         return {each: Bounds(self.deleted, len(self.logs[each])) for each in partitions}
 
+    def written(self, partition: Partition) -> int | None:
+        return len(self.logs[partition])
+
     def commit(self, positions: Mapping[Partition, int]) -> bool:
         self.committed.update(positions)
         return True
@@ -139,7 +142,7 @@ class ReplaySource:
         self.is_closed = True
 
 
-def silent(happening: str, **facts: int | float | str) -> None:
+def silent(happening: str, **facts: int | float | str | None) -> None:
     """Take what a consumer tells, and keep it quiet."""
 
 

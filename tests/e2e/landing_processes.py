@@ -50,7 +50,7 @@ def land(job: Job, assigned: Any) -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
 
-    def notify(happening: str, **facts: int | float | str) -> None:
+    def notify(happening: str, **facts: int | float | str | None) -> None:
         if happening == "assigned":
             assigned.set()
 

@@ -207,6 +207,12 @@ def test_memory_stays_below_its_bound_while_the_storage_is_slow(tmp_path: Path) 
     assert max(most) <= 100_000 + one_poll
 
 
+def test_smallest_memory_lands_event_by_event(tmp_path: Path) -> None:
+    limits = Limits(max_bytes=1)
+    counts = consumer_of(ReplaySource({0: log_of(3)}, size=1), LocalSink(tmp_path), limits=limits)
+    assert counts.run().landed == 3
+
+
 def test_random_rebalances_leave_each_offset_in_one_file(tmp_path: Path) -> None:
     dice = random.Random(4)  # noqa: S311 - no secrets
     stopping = threading.Event()

@@ -45,11 +45,14 @@ def test_contract_survives_its_mapping() -> None:
         ("topic: t\ncolumns: [{name: _offset, type: INT}]\n", "starts with _"),
         ("topic: t\ncolumns: [{name: a, type: INT, nullable: maybe}]\n", "nullable"),
         ("topic: t\ncolumns: [{name: a, type: INT}, {name: a, type: INT}]\n", "twice"),
+        ("topic: t\ncolumns: [{name: a, type: INT}, {name: A, type: INT}]\n", "twice"),
+        ("topic: t\ncolumns: [{name: '', type: INT}]\n", "no name"),
+        ("topic: \udcff\n", "UTF-8"),
     ],
 )
 def test_fault_is_named_with_file_and_mending(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "contract.yml"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(ContractError) as caught:
         read_contract(file)
     assert caught.value.code == "CONTRACT_INVALID"

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
 import pytest
 
+from headwater.errors import SettingError
 from headwater.landing.counts import Counts
 from headwater.landing.report import Reporter, serve_metrics
+from headwater.landing.standing import Standing
 
 
 class Landing:
     """A consumer that stands still."""
 
-    def __init__(self) -> None:
+    def __init__(self, lag: int | None = 7, standing: Standing | None = None) -> None:
+        self.known_lag = lag
+        self.standing = standing or Standing(True, 2, time.monotonic())
         self.counts = Counts(landed=40, rejected=2, files=3)
         self.memory = 500
         self.partitions = [1, 2]
 
-    def lag(self) -> int:
-        return 7
+    def lag(self) -> int | None:
+        return self.known_lag
 
 
 class Terminal(io.StringIO):
@@ -77,6 +83,61 @@ def test_health_follows_the_storage() -> None:
             _get(port, "healthz")
         with caught.value as answer:
             assert (answer.code, answer.read()) == (503, b"the storage does not answer")
+
+
+def _health(landing: Landing) -> tuple[int, str]:
+    reporter = Reporter(io.StringIO())
+    reporter.tell(landing)
+    with serve_metrics(reporter, Storage(), 0) as port:
+        try:
+            return 200, _get(port, "healthz")
+        except urllib.error.HTTPError as answer:
+            with answer:
+                return answer.code, answer.read().decode()
+
+
+def test_member_that_got_no_partition_for_a_minute_is_not_well() -> None:
+    joining = Standing(False, 0, time.monotonic() - 61)
+    assert _health(Landing(None, joining)) == (503, "the group has given no partition for 61 s")
+    assert _health(Landing(None, Standing(False, 0, time.monotonic())))[0] == 200
+
+
+def test_member_for_which_no_partition_is_left_is_well_and_says_so() -> None:
+    code, text = _health(Landing(0, Standing(True, 0, time.monotonic() - 3600)))
+    assert (code, "no partition left" in text) == (200, True)
+
+
+def test_broker_that_does_not_tell_the_lag_is_said() -> None:
+    reporter = Reporter(io.StringIO())
+    reporter._began = time.monotonic() - 120
+    reporter.snapshot = replace(reporter.snapshot, lag_known_at=reporter._began)
+    reporter.tell(Landing(None, Standing(True, 2, reporter._began)))
+    with serve_metrics(reporter, Storage(), 0) as port:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            _get(port, "healthz")
+        with caught.value as answer:
+            assert (answer.code, b"has not told the lag" in answer.read()) == (503, True)
+
+
+def test_port_that_is_taken_is_named() -> None:
+    reporter, storage = Reporter(io.StringIO()), Storage()
+    with (
+        serve_metrics(reporter, storage, 0) as port,
+        pytest.raises(SettingError) as caught,
+        serve_metrics(reporter, storage, port),
+    ):
+        pass
+    assert caught.value.code == "METRICS_PORT_TAKEN"
+
+
+def test_unknown_lag_is_not_zero() -> None:
+    stream = io.StringIO()
+    reporter = Reporter(stream)
+    reporter.tell(Landing(None, Standing(False, 0, time.monotonic())))
+    facts = json.loads(stream.getvalue())
+    assert (facts["lag"], facts["standing"], facts["partitions"]) == (None, "waiting", 2)
+    with serve_metrics(reporter, Storage(), 0) as port:
+        assert "headwater_landing_lag NaN" in _get(port, "metrics")
 
 
 def _get(port: int, path: str) -> str:

@@ -62,6 +62,7 @@ def test_fitting_event_lands_with_its_origin() -> None:
         (b'{"id": "a", "age": true}', "column age is not BIGINT"),
         (b'{"id": "a", "age": 9223372036854775808}', "column age is not BIGINT"),
         (b'{"id": "a", "age": {}}', "column age is not BIGINT"),
+        (b'{"id": "a", "x": {"y": -1e400}}', "a field without a column has a number out of range"),
     ],
 )
 def test_misfit_is_rejected_as_it_came(value: bytes | None, reason: str) -> None:
@@ -107,6 +108,61 @@ def test_times_with_and_without_offset_mix() -> None:
         "2026-01-01T10:00:00.500000+00:00",
     ]
     assert rows.rejected.column("_offset").to_pylist() == [3, 4]
+
+
+def one(kind: str, value: str) -> object:
+    """What a JSON value becomes in a column, between two that fit; "rejected" if it does not."""
+    columns = [{"name": "v", "type": kind}]
+    decoder = Decoder(contract_of({"topic": "t", "columns": columns}, Path("c.yml")))
+    rows = decoder.decode(batch_of([b"{}", b'{"v": %s}' % value.encode(), b"{}"]), NOW_US)
+    assert rows.landed.num_rows + rows.rejected.num_rows == 3
+    return rows.landed.column("v").to_pylist()[1] if not rows.rejected.num_rows else "rejected"
+
+
+@pytest.mark.parametrize(
+    ("text", "micros"),
+    [
+        ("2026-01-01T10:00:00.1234567Z", 123_456),
+        ("2026-01-01T10:00:00.999999999Z", 999_999),
+        ("2026-01-01T10:00:00.123456789012", 123_456),
+        ("2026-01-01 12:00:00.1234567+02:00", 123_456),
+        ("2026-01-01T05:00:00.12345678-0500", 123_456),
+        ("2026-01-01 10:00:00.5 UTC", 500_000),
+        ("2026-01-01 10:00:00 Z", 0),
+        ("2026-01-01T12:00:00 +02:00", 0),
+    ],
+)
+def test_times_are_taken_and_cut_as_by_the_cast_of_spark(text: str, micros: int) -> None:
+    when = datetime(2026, 1, 1, 10, 0, 0, micros, timezone.utc)
+    assert one("TIMESTAMP", f'"{text}"') == when
+
+
+def test_time_before_1970_is_cut_towards_the_past() -> None:
+    last = datetime(1969, 12, 31, 23, 59, 59, 999_999, timezone.utc)
+    assert one("TIMESTAMP", '"1969-12-31T23:59:59.9999999Z"') == last
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *(("TIMESTAMP", f'"{text}"') for text in ("2026-01-01T10:00:60Z", "2026-01-01T10:00:00z")),
+        *(("TIMESTAMP", f'"{text}"') for text in ("2026-01-01t10:00:00Z", "2026-01-01T24:00:00")),
+        *(("TIMESTAMP", f'"{text}"') for text in ("2026-01-01T10:00:001Z", "2026-01-01T10:00:00X")),
+        ("TIMESTAMP", "1767225600"),
+        *(("DATE", f'"{text}"') for text in ("2026-01-01T10:00:00", "2026-02-29", "20260101")),
+        *(("DOUBLE", text) for text in ("1e400", "-1E400", "1.8e308", "1" * 400)),
+        *(("INT", text) for text in ("2147483648", "-2147483649", "1e3")),
+        *(("BIGINT", text) for text in ("9223372036854775808", "-9223372036854775809")),
+    ],
+)
+def test_value_that_its_type_does_not_hold_is_rejected(kind: str, value: str) -> None:
+    assert one(kind, value) == "rejected"
+
+
+@pytest.mark.parametrize("depth", [100, 900, 1_000, 1_100, 20_000])
+def test_deep_nesting_is_kept_or_rejected(depth: int) -> None:
+    rows = decode(b'{"id": "a", "x": ' + b"[" * depth + b"]" * depth + b"}")
+    assert rows.landed.num_rows + rows.rejected.num_rows == 1
 
 
 JSON_VALUES = st.recursive(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _PATIENCE_ONCE_SECONDS = 120.0
 _KAFKA_GROUP, _HUB_GROUP = "headwater-landing", "$Default"
+_STOP_SECONDS = 9.5  # then the process ends without its last flush; the claims allow it
+_ISOLATION_LEVELS = ("read_committed", "read_uncommitted")
 _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
@@ -44,6 +47,7 @@ class _Place:
     bootstrap_servers: str | None
     ca_file: Path | None
     member: str | None
+    isolation: str
 
 
 @click.command()
@@ -59,6 +63,13 @@ class _Place:
 @click.option("--topic", help="Topic, or event hub (EVENT_HUB_NAME).")
 @click.option("--group", help="Consumer group (headwater-landing; $Default for AMQP).")
 @click.option("--member", help="Stable name in the group: a restart takes over at once.")
+@click.option(
+    "--isolation-level",
+    type=click.Choice(_ISOLATION_LEVELS),
+    default=_ISOLATION_LEVELS[0],
+    show_default=True,
+    help="Of Kafka transactions: without, or with events of open and aborted ones.",
+)
 @click.option("--contract", type=click.Path(path_type=Path), help="Columns of the events (YAML).")
 @click.option("--max-rows", default=50_000, show_default=True, help="Events of a file, at most.")
 @click.option("--max-seconds", default=60.0, show_default=True, help="Longest wait for a file.")
@@ -72,8 +83,16 @@ class _Place:
 )
 @click.option("--once", is_flag=True, help="Land what is there now, then end.")
 @click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="A Kafka broker without TLS.")
-@click.option("--ca-file", type=click.Path(path_type=Path), help="Authority to trust for TLS.")
-@click.option("--metrics-port", type=int, help="Serve /metrics and /healthz on 127.0.0.1.")
+@click.option(
+    "--ca-file",
+    type=click.Path(True, dir_okay=False, path_type=Path),
+    help="Authority to trust for TLS.",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Serve /metrics and /healthz on 127.0.0.1.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the totals as JSON.")
 def land(
     protocol: str,
@@ -81,6 +100,7 @@ def land(
     topic: str | None,
     group: str | None,
     member: str | None,
+    isolation_level: str,
     contract: Path | None,
     max_rows: int,
     max_seconds: float,
@@ -102,9 +122,8 @@ def land(
     """
     from headwater.landing.tracks import Limits  # here: pyarrow is slow to import
 
-    if max_rows < 1 or max_seconds <= 0:
-        raise UsageError("LIMIT_INVALID", "A limit is not above 0", hint="Write --max-rows 50000.")
-    place = _Place(protocol, topic, group, bootstrap_servers, ca_file, member)
+    place = _Place(protocol, topic, group, bootstrap_servers, ca_file, member, isolation_level)
+    _check_options(place, sink, max_rows, max_seconds)
     limits = Limits(max_rows, max_seconds, max_bytes)
     totals = _land(place, sink, contract, limits, once=once, metrics_port=metrics_port)
     if as_json:
@@ -113,6 +132,34 @@ def land(
         print_json(totals)
     else:
         click.echo(", ".join(f"{value:,} {name}" for name, value in totals.items()))
+
+
+def _check_options(place: _Place, sink: str, max_rows: int, max_seconds: float) -> None:
+    """Refuse limits that are none, names that are empty, and options that would do nothing."""
+    if max_rows < 1 or not max_seconds > 0:  # nan is not above 0 either
+        raise UsageError("LIMIT_INVALID", "A limit is not above 0", hint="Write --max-rows 50000.")
+    names = {"sink": sink, "topic": place.topic, "group": place.group, "member": place.member}
+    for name, given in names.items():
+        if given is not None and not given.strip():
+            raise UsageError("OPTION_EMPTY", f"--{name} is empty", hint=f"Name a {name}.")
+    for option in _without_effect(place):
+        raise UsageError(
+            "OPTION_WITHOUT_EFFECT",
+            f"{option} has no effect on this kind of source",
+            hint="Leave it out, or name another source.",
+        )
+
+
+def _without_effect(place: _Place) -> list[str]:
+    if place.protocol == "kafka":
+        return ["--ca-file"] if place.ca_file and place.bootstrap_servers else []
+    given = {
+        "--bootstrap-servers": place.bootstrap_servers,
+        "--ca-file": place.ca_file,
+        "--member": place.member,
+        "--isolation-level": place.isolation != _ISOLATION_LEVELS[0],
+    }
+    return [option for option, value in given.items() if value]
 
 
 def _land(
@@ -147,7 +194,7 @@ def _land(
     serving = (
         nullcontext(0) if metrics_port is None else serve_metrics(reporter, steady, metrics_port)
     )
-    with _stopping_on_signals() as stopping, serving as port:
+    with _stopping_on_signals(reporter.notify) as stopping, serving as port:
         reporter.notify("started", metrics_port=port, once=once)
         consumer = Consumer(
             source,
@@ -182,7 +229,13 @@ def _open_source(place: _Place, settings: LandingSettings) -> EventSource:
         namespace, connection_string = _event_hubs(settings)
         server = event_hubs_server(namespace)
         address = BrokerAddress(server, connection_string, place.ca_file)
-    return KafkaSource(address, topic, place.group or _KAFKA_GROUP, member=place.member)
+    return KafkaSource(
+        address,
+        topic,
+        place.group or _KAFKA_GROUP,
+        member=place.member,
+        isolation=place.isolation,
+    )
 
 
 def _open_event_hub(place: _Place, hub: str, settings: LandingSettings) -> EventSource:
@@ -217,19 +270,31 @@ def _silence_clients() -> None:
 
 
 @contextmanager
-def _stopping_on_signals() -> Iterator[threading.Event]:
-    """Give an event that the first SIGTERM or SIGINT sets; a second one interrupts at once."""
+def _stopping_on_signals(notify: Callable[[str], None]) -> Iterator[threading.Event]:
+    """Give an event that the first SIGTERM or SIGINT sets; a second one interrupts at once.
+
+    A process that has not ended in time is ended, whatever a client library is waiting for.
+    """
     stopping = threading.Event()
+
+    def give_up() -> None:
+        notify("stop_overdue")
+        os._exit(1)
+
+    overdue = threading.Timer(_STOP_SECONDS, give_up)
+    overdue.daemon = True
 
     def stop(number: int, frame: FrameType | None) -> None:
         del number, frame
         if stopping.is_set():
             raise KeyboardInterrupt
         stopping.set()
+        overdue.start()
 
     before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stopping
     finally:
+        overdue.cancel()
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from headwater.settings import Settings
 
 _LEAST_MEMORY = 3 * 2**30
 _LEAST_DISK = 2 * 2**30
+_CODECS = {"snappy": "python-snappy", "lz4": "lz4", "zstandard": "zstandard"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ def examine(settings: Settings) -> list[Finding]:
         _java,
         lambda _: _package("pyspark", "4.2.0"),
         lambda _: _package("delta-spark", "4.4.0"),
+        lambda _: codecs(),
         _jars,
         _cache,
         lambda _: _memory(),
@@ -58,6 +61,21 @@ def _package(name: str, wanted: str) -> Finding:
         return Finding(name, "not installed", False, f"Run: pip install {name}=={wanted}")
     hint = f"Run: pip install {name}=={wanted}"
     return Finding(name, version, version == wanted, "" if version == wanted else hint)
+
+
+def codecs(wanted: Mapping[str, str] = _CODECS) -> Finding:
+    """Look for what reads compressed events of a broker; gzip comes with Python.
+
+    Args:
+        wanted: packages by the module that each brings.
+    """
+    missing = [
+        package for module, package in wanted.items() if importlib.util.find_spec(module) is None
+    ]
+    if missing:
+        hint = f"Run: pip install {' '.join(missing)} (headwater land refuses such topics)"
+        return Finding("codecs", f"not installed: {', '.join(missing)}", False, hint)
+    return Finding("codecs", "gzip, snappy, lz4, zstd", True)
 
 
 def _jars(settings: Settings) -> Finding:

@@ -11,13 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
+from dataclasses import replace
 
-from headwater.errors import SinkError
+from headwater.errors import HeadwaterError, SinkError, SourceError
 from headwater.landing.claims import Claim, is_whole, last_claim
 from headwater.landing.contract import Contract
 from headwater.landing.counts import Counts, Notify
 from headwater.landing.files import Cut, land
 from headwater.landing.source import Bounds, EventBatch, EventSource, Partition
+from headwater.landing.standing import Movement, Standing
 from headwater.landing.steady import SteadySink
 from headwater.landing.tracks import Limits, Track, Writing
 
@@ -26,6 +28,8 @@ _ASK_SECONDS = 5.0
 _DRAIN_SECONDS = 7.0
 _IDLE_SECONDS, _BUSY_SECONDS = 0.5, 0.05
 _REOPEN_SECONDS = 1.0
+_ANEW_SECONDS = 30.0  # what a broker tells of its end may be late
+PATIENCE_ONCE_SECONDS = 120.0
 
 
 class Consumer:
@@ -37,7 +41,8 @@ class Consumer:
         contract: of the topic.
         limits: when files are cut.
         stopping: set it, from anywhere, to end `run` after a final flush, within 10 seconds.
-        once: end when all is landed that the broker held at the start.
+        once: end when all is landed that the broker held at the start, or fail when nothing moves
+            for `patience_seconds`.
         notify: told what happens, in words without payloads.
         on_turn: called after each turn of the loop, a few times a second at least.
     """
@@ -51,6 +56,7 @@ class Consumer:
         *,
         stopping: threading.Event,
         once: bool = False,
+        patience_seconds: float = PATIENCE_ONCE_SECONDS,
         notify: Notify,
         on_turn: Callable[[Consumer], None],
     ) -> None:
@@ -66,7 +72,8 @@ class Consumer:
         self._on_turn = on_turn
         self._tracks: dict[Partition, Track] = {}
         self._paused: set[Partition] = set()
-        self._is_settled = False
+        self.standing = Standing(is_settled=False, partitions=0, since=time.monotonic())
+        self._movement = Movement(patience_seconds, time.monotonic())
         self._reopen_at = 0.0
         self._writers = threading.BoundedSemaphore(_WRITERS)
 
@@ -90,13 +97,32 @@ class Consumer:
             self._sink.give_up()
         return self.counts
 
-    def lag(self) -> int:
-        """Ask the broker how many events are not landed yet, in this consumer's partitions."""
-        bounds = self._source.bounds(list(self._tracks))
-        return sum(
-            max(0, held.end - max(held.first, self._landed_up_to(self._tracks[partition])))
-            for partition, held in bounds.items()
-        )
+    def lag(self) -> int | None:
+        """Ask the broker how many events are not landed yet, in this consumer's partitions.
+
+        None while nobody can say: the group has not said which partitions these are, the broker
+        does not answer, or the storage has not told up to where they are landed.
+
+        Raises:
+            SinkError: SINK_AHEAD, when a topic was made anew.
+        """
+        tracks = list(self._tracks.values())
+        if not self.standing.is_settled or not all(each.is_open for each in tracks):
+            return None
+        bounds = self._source.bounds([each.partition for each in tracks])
+        if len(bounds) < len(tracks):
+            return None
+        return sum(self._behind(each, bounds[each.partition]) for each in tracks)
+
+    def _behind(self, track: Track, held: Bounds) -> int:
+        position, now = self._position(track), time.monotonic()
+        if not self._is_anew(track.partition, track.landed_up_to(0), held):
+            track.anew_since = None
+        elif track.anew_since is None:
+            track.anew_since = now
+        elif now - track.anew_since > _ANEW_SECONDS:
+            raise _made_anew(track.partition, track.landed_up_to(0), held.end)
+        return max(0, held.end - max(held.first, track.landed_up_to(position)))
 
     @property
     def memory(self) -> int:
@@ -110,10 +136,10 @@ class Consumer:
 
     def assigned(self, partitions: Collection[Partition]) -> None:
         """See `Assignee.assigned`: go on where the files end."""
-        self._is_settled = True
         for partition in partitions:
             track = self._tracks[partition] = Track(partition, self._contract)
             self._open(track)
+        self._settle(True)
         self._notify("assigned", partitions=len(self._tracks))
 
     def revoked(self, partitions: Collection[Partition]) -> None:
@@ -122,10 +148,17 @@ class Consumer:
         self._drain(given_up)
         for track in given_up:
             del self._tracks[track.partition]
-        self._is_settled = bool(self._tracks)  # with none left, a rebalance is under way
+        self._settle(bool(self._tracks))  # with none left, a rebalance is under way
         self._paused -= set(partitions)
         if given_up:
             self._notify("revoked", partitions=len(given_up))
+
+    def _settle(self, is_settled: bool) -> None:
+        found = Standing(is_settled, len(self._tracks), time.monotonic())
+        if found.word != self.standing.word:
+            self.standing = found
+        else:
+            self.standing = replace(self.standing, partitions=found.partitions)
 
     def _open(self, track: Track) -> None:
         """Learn from the storage where to go on; while it is away, the partition rests."""
@@ -137,7 +170,9 @@ class Consumer:
         except SinkError as error:
             if not error.is_transient:
                 raise
+            track.fault = error
             return self._rest(track)
+        track.fault = None
         held = self._source.bounds([partition]).get(partition)
         if held is None:
             return self._rest(track)
@@ -154,20 +189,24 @@ class Consumer:
         self._reopen_at = time.monotonic() + _REOPEN_SECONDS
 
     def _check(self, claim: Claim | None, held: Bounds, start: int) -> None:
-        if claim and claim.last >= held.end:
-            raise SinkError(
-                "SINK_AHEAD",
-                f"The sink holds {claim.partition} up to offset {claim.last},"
-                f" but the topic ends at {held.end}: it was made anew",
-                hint="Land the new topic into another folder.",
-            )
+        if claim and self._is_anew(claim.partition, claim.last + 1, held):
+            raise _made_anew(claim.partition, claim.last + 1, held.end)
         if claim and held.first > start:
             self.counts.expired += held.first - start
             self._notify("expired", offsets=held.first - start)
 
+    def _is_anew(self, partition: Partition, landed: int, held: Bounds) -> bool:
+        """Return whether a topic ends before what is landed of it."""
+        if landed <= held.end:
+            return False
+        written = self._source.written(partition)
+        return written is not None and landed > written
+
     def _take(self, batch: EventBatch) -> None:
         track = self._tracks.get(batch.partition)
         if track and track.is_open:
+            if batch.offsets[0] < track.landed_up_to(0):
+                raise _made_anew(batch.partition, track.landed_up_to(0), batch.offsets[0])
             track.waiting.append(batch)
             self._fill(track)
 
@@ -189,6 +228,8 @@ class Consumer:
             self._write_largest(tracks)
         self._balance(tracks)
         self._on_turn(self)
+        if self._once:
+            self._check_movement(tracks)
 
     def _position(self, track: Track) -> int:
         return self._source.position(track.partition) if track.is_open else 0
@@ -265,10 +306,21 @@ class Consumer:
     def _is_read(self, track: Track) -> bool:
         return track.is_open and track.is_read(self._position(track))
 
+    def _check_movement(self, tracks: Collection[Track]) -> None:
+        """Fail when nothing has moved for so long that nobody would wait on."""
+        counts = self.counts
+        mark = (
+            self.standing,
+            counts.landed + counts.rejected,
+            tuple((each.partition, each.is_open, self._position(each)) for each in tracks),
+        )
+        if self._movement.has_ended(mark, time.monotonic()):
+            raise _stalled(self.standing, tracks)
+
     def _is_done(self) -> bool:
         return (
             self._once
-            and self._is_settled
+            and self.standing.is_settled
             and all(
                 self._is_read(each) and not each.count and not each.writing and not each.pending
                 for each in self._tracks.values()
@@ -279,9 +331,32 @@ class Consumer:
         is_busy = any(each.writing or each.waiting for each in self._tracks.values())
         return _BUSY_SECONDS if is_busy else min(_IDLE_SECONDS, self._limits.max_seconds / 4)
 
-    @staticmethod
-    def _landed_up_to(track: Track) -> int:
-        return track.writing.cut.claim.start if track.writing else track.start
+
+def _made_anew(partition: Partition, landed: int, found: int) -> SinkError:
+    return SinkError(
+        "SINK_AHEAD",
+        f"The sink holds {partition} up to offset {landed - 1}, but the topic is at {found}:"
+        " it was made anew",
+        hint="Land the new topic into another folder.",
+    )
+
+
+def _stalled(standing: Standing, tracks: Iterable[Track]) -> HeadwaterError:
+    """Return what keeps a landing from its end."""
+    if standing.word == "waiting":
+        return SourceError(
+            "SOURCE_NO_PARTITION",
+            "The group has given this consumer no partition",
+            hint="Check whether other members of --group hang, or use another group.",
+        )
+    for each in tracks:
+        if each.fault:
+            return each.fault
+    return SourceError(
+        "SOURCE_STALLED",
+        "The broker does not give the events that it has",
+        hint="Check that it runs; landing goes on from the same place when it is started again.",
+    )
 
 
 def _in_background(work: Callable[[], Claim]) -> Future[Claim]:

@@ -69,7 +69,9 @@ def read_contract(file: Path) -> Contract:
     """
     try:
         content = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise _invalid(file, "It is no text in UTF-8", "Save it as UTF-8.") from None
+    except OSError as error:
         raise ContractError(
             "CONTRACT_NOT_FOUND",
             f"The contract can't be read: {type(error).__name__}",
@@ -98,18 +100,19 @@ def contract_of(content: object, file: Path) -> Contract:
     if not isinstance(columns, list) or not columns:
         raise _invalid(file, "It has no columns", "Write columns: [{name: id, type: STRING}].")
     read = tuple(_column(each, file) for each in columns)
-    names = [each.name for each in read]
-    for name in names:
-        if names.count(name) > 1:
-            raise _invalid(file, f"Column '{name}' is there twice", "Keep one of them.")
+    names = [each.name.lower() for each in read]  # Spark tells no case apart
+    for column in read:
+        if names.count(column.name.lower()) > 1:
+            raise _invalid(file, f"Column '{column.name}' is there twice", "Keep one of them.")
     return Contract(topic, read)
 
 
 def _column(content: object, file: Path) -> Column:
-    if not isinstance(content, Mapping) or not isinstance(content.get("name"), str):
+    name = content.get("name") if isinstance(content, Mapping) else None
+    if not isinstance(content, Mapping) or not isinstance(name, str) or not name.strip():
         raise _invalid(file, "A column has no name", "Write {name: NAME, type: TYPE}.")
     _check_keys(content, _COLUMN_KEYS, file)
-    name, kind = content["name"], str(content.get("type", "")).upper()
+    kind = str(content.get("type", "")).upper()
     if name.startswith("_"):
         raise _invalid(
             file, f"Column '{name}' starts with _", "Such names are kept for _offset and the like."

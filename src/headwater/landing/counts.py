@@ -11,7 +11,7 @@ from headwater.landing.files import Cut
 class Notify(Protocol):
     """Who is told what happens: a word, and counts and ids, never payloads or secrets."""
 
-    def __call__(self, happening: str, **facts: int | float | str) -> None:
+    def __call__(self, happening: str, **facts: int | float | str | None) -> None:
         """Take a happening; returns at once."""
 
 

@@ -61,7 +61,7 @@ class EventHubsSource:
         self._arrived = threading.Event()
         self._due = 0.0
         self._numbers: list[str] = []
-        self._has_joined = False
+        self._is_settled = False
         self._held: set[Partition] = set()
         self._readers: dict[Partition, HubReader] = {}
         self._positions: dict[Partition, int] = {}
@@ -128,6 +128,11 @@ class EventHubsSource:
                 found[partition] = Bounds(first, last + 1)
         return found
 
+    def written(self, partition: Partition) -> int | None:
+        """See `EventSource.written`; there are no transactions."""
+        held = self.bounds([partition]).get(partition)
+        return held.end if held else None
+
     def commit(self, positions: Mapping[Partition, int]) -> bool:
         """See `EventSource.commit`; a checkpoint holds the last sequence number before it."""
         try:
@@ -182,8 +187,9 @@ class EventHubsSource:
             return  # the storage is away; readers go on until another takes their partitions
         self._revoke(self._held - owned)
         fresh = sorted(owned - self._held)
-        if (fresh or not self._has_joined) and self._assignee is not None:
-            self._has_joined = True
+        is_spare = not wanted and not self._held  # not: another member was quicker to claim
+        if (fresh or (is_spare and not self._is_settled)) and self._assignee is not None:
+            self._is_settled = True
             self._held.update(fresh)
             self._assignee.assigned(fresh)
 
@@ -208,6 +214,7 @@ class EventHubsSource:
             self._held.discard(partition)
             self._positions.pop(partition, None)
             self._paused.discard(partition)
+        self._is_settled = bool(self._held)
 
     def _claims(self) -> list[Claim]:
         return [

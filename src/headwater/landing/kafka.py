@@ -6,29 +6,32 @@ What does not live here: decoding, files, and why a broker can't be used (`probe
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import (
-    AuthorizationError,
-    FencedInstanceIdError,
-    IllegalStateError,
-    KafkaError,
-    SaslAuthenticationFailedError,
-)
+from kafka.errors import IllegalStateError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from headwater.errors import SourceError
 from headwater.landing.broker import BrokerAddress, client_settings
+from headwater.landing.kafka_errors import explained, is_final, topic_missing
+from headwater.landing.membership import (
+    finish_join,
+    give_back_parked,
+    knows_topic,
+    make_no_topics,
+)
 from headwater.landing.probe import probe_broker
 from headwater.landing.source import Assignee, Bounds, EventBatch, Partition
 
 _OPEN_MS, _ASK_MS, _CLOSE_MS = 8_000, 4_000, 2_000
 _RECORDS_OF_A_POLL = 2_000
 _FETCH_BYTES, _FETCH_BYTES_OF_A_PARTITION = 8 * 1024**2, 1024**2
+READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -56,14 +59,25 @@ class KafkaSource:
         group: the consumer group.
         member: a name that stays the same over restarts, so that a restarted consumer gets its
             partitions back at once; None for a new member each time.
+        isolation: of transactions, `read_committed` or `read_uncommitted`: whether events of open
+            and aborted ones are left out.
     """
 
+    gone_seconds = 30.0  # a broker that starts may not know of its topics for a moment
+
     def __init__(
-        self, address: BrokerAddress, topic: str, group: str, *, member: str | None = None
+        self,
+        address: BrokerAddress,
+        topic: str,
+        group: str,
+        *,
+        member: str | None = None,
+        isolation: str = READ_COMMITTED,
     ) -> None:
         self._address = address
         self._topic = topic
-        self._settings = _settings(address, group, member)
+        self._settings = _settings(address, group, member) | {"isolation_level": isolation}
+        self._gone_since: float | None = None
         self._rebalances = _Rebalances()
         self._positions: dict[Partition, int] = {}
         self._consumer: KafkaConsumer | None = None
@@ -75,25 +89,27 @@ class KafkaSource:
         self._assignee = assignee
         try:
             self._consumer = KafkaConsumer(**self._settings)
-            if not self._consumer.partitions_for_topic(self._topic):
-                raise SourceError(
-                    "SOURCE_TOPIC_MISSING",
-                    f"The broker has no topic '{self._topic}'",
-                    hint="Check --topic, or make the topic first.",
-                )
+            make_no_topics(self._consumer)
+            # first: what is asked next must be known of the topic before the group is joined
             self._consumer.subscribe([self._topic], listener=self._rebalances)
+            if not self._consumer.partitions_for_topic(self._topic):
+                raise topic_missing(self._topic)
         except KafkaError as error:
-            raise _explained(error) from error
+            raise explained(error, self._topic) from error
+        except ValueError:  # kafka-python looks at the name itself
+            raise topic_missing(self._topic) from None
 
     def poll(self, timeout_seconds: float) -> Sequence[EventBatch]:
         """See `EventSource.poll`."""
-        _give_back_parked(self._client)
+        give_back_parked(self._client)
         try:
+            finish_join(self._client)
             found = self._client.poll(timeout_ms=int(timeout_seconds * 1000))
         except KafkaError as error:
-            if _is_final(error):
-                raise _explained(error) from error
+            if is_final(error):
+                raise explained(error, self._topic) from error
             found = {}
+        self._check_topic()
         moved = self._tell_rebalances()
         batches = [_batch(part, records) for part, records in found.items() if part not in moved]
         for batch in batches:
@@ -134,6 +150,17 @@ class KafkaSource:
             if first.get(part) is not None and end.get(part) is not None
         }
 
+    def written(self, partition: Partition) -> int | None:
+        """See `EventSource.written`."""
+        part = _part(partition)
+        settings = client_settings(self._address) | {"bootstrap_timeout_ms": _OPEN_MS}
+        try:
+            with contextlib.closing(KafkaConsumer(**settings)) as every_offset:
+                make_no_topics(every_offset)
+                return int(every_offset.end_offsets([part], timeout_ms=_ASK_MS)[part])
+        except KafkaError:
+            return None
+
     def commit(self, positions: Mapping[Partition, int]) -> bool:
         """See `EventSource.commit`."""
         offsets = {
@@ -172,6 +199,8 @@ class KafkaSource:
         heard = self._rebalances.heard
         while heard and self._assignee is not None:
             is_assigned, parts = heard.popleft()
+            if is_assigned and not parts and self._is_gone():
+                continue
             partitions = [Partition(*part) for part in parts]
             moved.update(parts)
             if is_assigned:
@@ -184,24 +213,25 @@ class KafkaSource:
                     self._positions.pop(partition, None)
         return moved
 
+    def _is_gone(self) -> bool:
+        """Return whether nothing was assigned because the topic is gone, and remember it."""
+        if knows_topic(self._client, self._topic):
+            return False
+        self._gone_since = self._gone_since or time.monotonic()
+        return True
+
+    def _check_topic(self) -> None:
+        if self._gone_since is not None and time.monotonic() - self._gone_since > self.gone_seconds:
+            if not knows_topic(self._client, self._topic):
+                raise topic_missing(self._topic)
+            self._gone_since = None
+
     def _look_past_gaps(self) -> None:
         """Move positions over offsets without an event, such as a transaction's end."""
         for partition, known in self._positions.items():
             with contextlib.suppress(KafkaError, IllegalStateError):
                 found = self._client.position(_part(partition), timeout_ms=0)
                 self._positions[partition] = max(known, found or 0)
-
-
-def _give_back_parked(client: Any) -> None:
-    """Let go of a fetch that is used up.
-
-    kafka-python 3.0.12 parks the rest of a fetch when its partition is paused, and gives it back
-    only while it holds no other fetch; but it goes on to hold one that is used up, so the parked
-    partition would rest for ever.
-    """
-    fetcher = client._fetcher
-    if fetcher._next_partition_records is not None and not fetcher._next_partition_records:
-        fetcher._next_partition_records = None
 
 
 def _settings(address: BrokerAddress, group: str, member: str | None) -> dict[str, Any]:
@@ -211,7 +241,6 @@ def _settings(address: BrokerAddress, group: str, member: str | None) -> dict[st
         "group_instance_id": member,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
-        "allow_auto_create_topics": False,
         "bootstrap_timeout_ms": _OPEN_MS,
         "reconnect_backoff_max_ms": 1_000,
         "heartbeat_interval_ms": 1_000,  # a rebalance is heard of with a heartbeat
@@ -234,30 +263,3 @@ def _batch(part: TopicPartition, records: Sequence[Any]) -> EventBatch:
 
 def _part(partition: Partition) -> TopicPartition:
     return TopicPartition(*partition)
-
-
-def _is_final(error: KafkaError) -> bool:
-    return isinstance(
-        error, (AuthorizationError, FencedInstanceIdError, SaslAuthenticationFailedError)
-    )
-
-
-def _explained(error: KafkaError) -> SourceError:
-    name = type(error).__name__
-    if isinstance(error, FencedInstanceIdError):
-        return SourceError(
-            "SOURCE_MEMBER_TAKEN",
-            "Another consumer has joined the group with the same --member",
-            hint="Give each consumer a --member of its own.",
-        )
-    if _is_final(error):
-        return SourceError(
-            "SOURCE_FORBIDDEN",
-            f"The broker refuses access ({name})",
-            hint="Check the key's right to listen, the topic and the group.",
-        )
-    return SourceError(
-        "SOURCE_UNREACHABLE",
-        f"The broker can't be used ({name})",
-        hint="Check host and port, and that the broker runs.",
-    )

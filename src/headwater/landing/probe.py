@@ -46,7 +46,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
         raise SourceError(
             "SOURCE_ADDRESS_INVALID", f"Not HOST:PORT: {text.strip()!r}", hint="Write host:9093."
         )
-    return host, int(port)
+    return host.removeprefix("[").removesuffix("]"), int(port)  # of an IPv6 address
 
 
 def _probe(host: str, port: int, address: BrokerAddress, timeout_seconds: float) -> None:

@@ -6,6 +6,7 @@ Lines hold counts and ids only. What does not live here: counting (`counts`, `co
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 import time
@@ -19,7 +20,9 @@ from typing import Protocol, TextIO
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from headwater.errors import SettingError
 from headwater.landing.counts import Counts
+from headwater.landing.standing import Standing
 
 REPORT_SECONDS = 10.0
 _STUCK_SECONDS = 60.0
@@ -46,6 +49,10 @@ class Watched(Protocol):
     counts: Counts
 
     @property
+    def standing(self) -> Standing:
+        """Give how the consumer stands in its group."""
+
+    @property
     def memory(self) -> int:
         """Give the bytes of decoded events in memory."""
 
@@ -53,19 +60,21 @@ class Watched(Protocol):
     def partitions(self) -> Sequence[object]:
         """Give the partitions this consumer reads."""
 
-    def lag(self) -> int:
-        """Ask the broker how many events are not landed yet."""
+    def lag(self) -> int | None:
+        """Ask the broker how many events are not landed yet; None while nobody can say."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """How landing stood at one moment; `turned_at` is on the monotonic clock."""
+    """How landing stood at one moment; times are on the monotonic clock."""
 
     counts: Counts
-    lag: int
+    lag: int | None
     rows_per_second: float
     memory_bytes: int
     partitions: int
+    standing: Standing
+    lag_known_at: float
     turned_at: float
 
 
@@ -82,9 +91,10 @@ class Reporter:
         self._lock = threading.Lock()
         self._began = self._told = time.monotonic()
         self._events_told = 0
-        self.snapshot = Snapshot(Counts(), 0, 0.0, 0, 0, self._began)
+        joining = Standing(is_settled=False, partitions=0, since=self._began)
+        self.snapshot = Snapshot(Counts(), None, 0.0, 0, 0, joining, self._began, self._began)
 
-    def notify(self, happening: str, **facts: int | float | str) -> None:
+    def notify(self, happening: str, **facts: int | float | str | None) -> None:
         """See `Notify`; any thread may call it."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "event": happening, **facts})
@@ -97,7 +107,8 @@ class Reporter:
         now = time.monotonic()
         seconds = now - self._told
         if seconds < (1.0 if self._is_terminal else REPORT_SECONDS):
-            self.snapshot = replace(self.snapshot, turned_at=now)
+            standing = consumer.standing
+            self.snapshot = replace(self.snapshot, standing=standing, turned_at=now)
             return
         self.tell(consumer)
 
@@ -108,8 +119,16 @@ class Reporter:
         events = counts.landed + counts.rejected
         rate = (events - self._events_told) / max(now - self._told, 0.001)
         self._told, self._events_told = now, events
+        lag = consumer.lag()
         self.snapshot = Snapshot(
-            counts, consumer.lag(), round(rate, 1), consumer.memory, len(consumer.partitions), now
+            counts,
+            lag,
+            round(rate, 1),
+            consumer.memory,
+            len(consumer.partitions),
+            consumer.standing,
+            self.snapshot.lag_known_at if lag is None else now,
+            now,
         )
         if self._is_terminal:
             self._progress()
@@ -118,17 +137,19 @@ class Reporter:
 
     def _progress(self) -> None:
         shot = self.snapshot
+        lag = "unknown" if shot.lag is None else f"{shot.lag:,}"
         with self._lock:
             self._stream.write(
                 f"\r\033[K{shot.counts.landed:,} landed, {shot.counts.rejected:,} rejected, "
-                f"{shot.counts.files:,} files, {shot.rows_per_second:,.0f}/s, lag {shot.lag:,}"
+                f"{shot.counts.files:,} files, {shot.rows_per_second:,.0f}/s, lag {lag}"
             )
             self._stream.flush()
 
 
-def facts_of(snapshot: Snapshot) -> dict[str, int | float | str]:
-    """Give a snapshot as flat facts."""
-    return {**asdict(snapshot.counts), **{name: getattr(snapshot, name) for name in _GAUGES}}
+def facts_of(snapshot: Snapshot) -> dict[str, int | float | str | None]:
+    """Give a snapshot as flat facts; an unknown lag is None."""
+    gauges = {name: getattr(snapshot, name) for name in _GAUGES}
+    return {**asdict(snapshot.counts), **gauges, "standing": snapshot.standing.word}
 
 
 class _Collector:
@@ -140,9 +161,13 @@ class _Collector:
     def collect(self) -> Iterator[Metric]:
         facts = facts_of(self._reporter.snapshot)
         for name, text in _COUNTERS.items():
-            yield CounterMetricFamily(f"headwater_landing_{name}", text, value=float(facts[name]))
+            yield CounterMetricFamily(f"headwater_landing_{name}", text, value=_number(facts[name]))
         for name, text in _GAUGES.items():
-            yield GaugeMetricFamily(f"headwater_landing_{name}", text, value=float(facts[name]))
+            yield GaugeMetricFamily(f"headwater_landing_{name}", text, value=_number(facts[name]))
+
+
+def _number(fact: int | float | str | None) -> float:
+    return math.nan if fact is None else float(fact)
 
 
 class Health(Protocol):
@@ -157,7 +182,11 @@ class Health(Protocol):
 def serve_metrics(reporter: Reporter, storage: Health, port: int) -> Iterator[int]:
     """Serve `/metrics` and `/healthz` on 127.0.0.1; give the port (a free one for 0).
 
-    `/healthz` answers 200, or 503 when the loop stands still or the storage does not answer.
+    `/healthz` answers 200, or 503 with what is wrong: the loop stands still, the storage or the
+    broker does not answer, or the group gives no partition.
+
+    Raises:
+        SettingError: METRICS_PORT_TAKEN.
     """
     registry = CollectorRegistry()
     registry.register(_Collector(reporter))
@@ -168,7 +197,8 @@ def serve_metrics(reporter: Reporter, storage: Health, port: int) -> Iterator[in
                 self._answer(200, generate_latest(registry), "text/plain; version=0.0.4")
             elif self.path == "/healthz":
                 fault = _fault(reporter, storage)
-                self._answer(503 if fault else 200, (fault or "well").encode(), "text/plain")
+                text = fault or _well(reporter.snapshot.standing)
+                self._answer(503 if fault else 200, text.encode(), "text/plain")
             else:
                 self._answer(404, b"", "text/plain")
 
@@ -182,7 +212,14 @@ def serve_metrics(reporter: Reporter, storage: Health, port: int) -> Iterator[in
         def log_message(self, format: str, *args: object) -> None:
             """Keep requests out of the log."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    except OSError as error:
+        raise SettingError(
+            "METRICS_PORT_TAKEN",
+            f"Metrics can't be served on port {port}",
+            hint="Name another --metrics-port, or 0 for a free one.",
+        ) from error
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
@@ -195,6 +232,18 @@ def serve_metrics(reporter: Reporter, storage: Health, port: int) -> Iterator[in
 
 
 def _fault(reporter: Reporter, storage: Health) -> str:
-    if time.monotonic() - reporter.snapshot.turned_at > _STUCK_SECONDS:
-        return "the loop stands still"
-    return "" if storage.is_well else "the storage does not answer"
+    now, shot = time.monotonic(), reporter.snapshot
+    if now - shot.turned_at > _STUCK_SECONDS:
+        return f"the loop stands still: the broker was not polled for {now - shot.turned_at:.0f} s"
+    if not storage.is_well:
+        return "the storage does not answer"
+    silent = now - max(shot.lag_known_at, shot.standing.since)
+    if shot.standing.word != "waiting" and silent > _STUCK_SECONDS:
+        return f"the broker has not told the lag for {silent:.0f} s"
+    return shot.standing.fault(now)
+
+
+def _well(standing: Standing) -> str:
+    if standing.word == "spare":
+        return "well: the group has no partition left for this member"
+    return "well"

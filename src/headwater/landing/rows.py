@@ -6,6 +6,7 @@ consumers that land the same offsets write the same rows. What does not live her
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,12 @@ _FITTING: dict[str, frozenset[type]] = {
     "DATE": _TEXT,
 }
 _LENIENT = ("INT", "BIGINT", "DOUBLE")  # Arrow takes 1.5 for an INT, and true for a DOUBLE
+_SPELLINGS = (  # what Spark's cast takes and Arrow's does not, and how Arrow takes it
+    # more than six digits: .NET writes seven, Go and Java nine
+    (r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{6})\d+", r"\1"),
+    (r"(:\d\d(?:\.\d+)?) ?(?:Z|UTC|GMT)$", r"\1Z"),
+    (r"(:\d\d(?:\.\d+)?) ([+-]\d\d:?\d\d)$", r"\1\2"),
+)
 _MISFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 Event = dict[str, Any]
@@ -90,9 +97,10 @@ class Decoder:
         """Split events into rows that fit and events that don't; each event is in one of both.
 
         An event is rejected when it has no value, is not JSON in UTF-8, is not an object, has a
-        value of another type than its column (a number is no text, `1.0` is no BIGINT), or lacks
-        a value that may not be null. A TIMESTAMP without an offset is UTC. Fields without a
-        column go to `_extra` as JSON text.
+        value of another type than its column (a number is no text, `1.0` is no BIGINT), has a
+        number that its type does not hold, or lacks a value that may not be null. A TIMESTAMP
+        without an offset is UTC, and is cut to microseconds, as Spark's cast does. Fields without
+        a column go to `_extra` as JSON text.
 
         Args:
             ingested_us: now, in microseconds since 1970 UTC; the same for all rows.
@@ -106,7 +114,7 @@ class Decoder:
         reasons: Reasons = {}
         events = _parse(batch.values, reasons)
         columns = [_array(column, events, reasons) for column in self.contract.columns]
-        extra = self._extra(events)
+        extra = self._extra(events, reasons)
         landed = pa.record_batch([*columns, extra, *origin], schema=self.schema)
         if not reasons:
             return Rows(landed, _NOTHING, len(extra) - extra.null_count)
@@ -124,14 +132,19 @@ class Decoder:
         except pa.ArrowException:
             return None
 
-    def _extra(self, events: Sequence[Event]) -> pa.Array:
+    def _extra(self, events: Sequence[Event], reasons: Reasons) -> pa.Array:
         known = self._known
-        found = [
-            None
-            if known.issuperset(event)
-            else json.dumps({name: event[name] for name in event if name not in known})
-            for event in events
-        ]
+        found: list[str | None] = [None] * len(events)
+        for index, event in enumerate(events):
+            if known.issuperset(event):
+                continue
+            extra = {name: event[name] for name in event if name not in known}
+            try:
+                found[index] = json.dumps(extra, allow_nan=False)
+            except ValueError:  # 1e400 is read as infinity, for which JSON has no word
+                _note(reasons, index, "a field without a column has a number out of range")
+            except RecursionError:
+                _note(reasons, index, "a field without a column is nested too deep")
         return pa.array(found, pa.string())
 
 
@@ -227,16 +240,31 @@ def _timestamps(values: list[Any] | pa.Array, kind: pa.DataType) -> pa.Array:
     try:
         return texts.cast(kind)  # each text has an offset
     except pa.ArrowInvalid:
-        pass
-    try:
-        return texts.cast(pa.timestamp("us")).cast(kind)  # none has one
-    except pa.ArrowInvalid:
-        if len(values) == 1:
-            raise
-    return pa.concat_arrays([_timestamps([value], kind) for value in values])
+        for pattern, spelling in _SPELLINGS:
+            texts = pc.replace_substring_regex(texts, pattern, spelling)
+        return _spelled_timestamps(texts, kind)
+
+
+def _spelled_timestamps(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    for way in (kind, pa.timestamp("us")):  # all have an offset, or none has one
+        with contextlib.suppress(pa.ArrowInvalid):
+            return texts.cast(way).cast(kind)
+    if len(texts) == 1:
+        raise pa.ArrowInvalid("not a timestamp")
+    middle = len(texts) // 2
+    halves = (texts[:middle], texts[middle:])
+    return pa.concat_arrays([_spelled_timestamps(each, kind) for each in halves])
+
+
+def _doubles(values: list[Any] | pa.Array, kind: pa.DataType) -> pa.Array:
+    found = pa.array(values, kind)
+    if pc.any(pc.is_inf(found)).as_py():
+        raise pa.ArrowInvalid("out of range")
+    return found
 
 
 _BUILDERS: dict[str, Callable[[list[Any] | pa.Array, pa.DataType], pa.Array]] = {
+    "DOUBLE": _doubles,
     "TIMESTAMP": _timestamps,
     "DATE": _dates,
 }

@@ -22,7 +22,10 @@ class Partition(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What a partition holds: offsets from `first` (inclusive) to `end` (exclusive)."""
+    """What can be read of a partition: offsets from `first` (inclusive) to `end` (exclusive).
+
+    Where only committed events are read, it ends before the first open transaction.
+    """
 
     first: int
     end: int
@@ -96,6 +99,9 @@ class EventSource(Protocol):
 
     def bounds(self, partitions: Collection[Partition]) -> Mapping[Partition, Bounds]:
         """Ask the broker what these partitions hold now; leaves out those it can't tell of."""
+
+    def written(self, partition: Partition) -> int | None:
+        """Ask for the end of a partition, open transactions included; None if it can't be told."""
 
     def commit(self, positions: Mapping[Partition, int]) -> bool:
         """Store next offsets for the group; False where it could not (a rebalance, an outage).

@@ -11,6 +11,7 @@ from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from headwater.errors import SinkError
 from headwater.landing.claims import Claim, day_of
 from headwater.landing.contract import Contract
 from headwater.landing.files import Cut
@@ -50,13 +51,17 @@ class Track:
         pending: another writer's claim, at `start`, whose files have to be completed first.
         stop_at: nothing from this offset on is read (`--once`); None for no end.
         is_open: False until the storage has told where to go on.
+        fault: why the storage has not told that.
         writing: the cut that is being written, one at a time.
+        anew_since: since when the broker seems to hold less than is landed; None if it does not.
     """
 
     def __init__(self, partition: Partition, contract: Contract) -> None:
         self.partition = partition
         self.stop_at: int | None = None
         self.is_open = False
+        self.fault: SinkError | None = None
+        self.anew_since: float | None = None
         self.writing: Writing | None = None
         self._own = Decoder(contract)
         self.reset(0, None)
@@ -81,6 +86,20 @@ class Track:
         """Give the bytes of decoded events, those being written included."""
         return self.size + (self.writing.cut.size if self.writing else 0)
 
+    def landed_up_to(self, position: int) -> int:
+        """Return the first offset that may hold an event that is not landed.
+
+        Args:
+            position: the source's; offsets without an event that it has passed count as landed.
+        """
+        if self.writing:
+            return self.writing.cut.claim.start
+        if self.pending or self.count:
+            return self.start
+        if self.waiting:
+            return self.waiting[0].offsets[0]
+        return max(self.start, position)
+
     def fill(self, limits: Limits, now: float, ingested_us: int) -> None:
         """Decode what waits, as far as it belongs into the next file."""
         while self.waiting:
@@ -95,7 +114,7 @@ class Track:
     def _room(self, batch: EventBatch, limits: Limits) -> int:
         if self.pending:
             return bisect_right(batch.offsets, self.pending.last)
-        room = 0 if self.size >= limits.max_bytes // 2 else limits.max_rows - self.count
+        room = 0 if self._is_large(limits) else limits.max_rows - self.count
         if self.stop_at is not None:
             room = min(room, bisect_left(batch.offsets, self.stop_at))
         return min(room, len(batch.offsets))
@@ -123,7 +142,11 @@ class Track:
         """Tell whether the next file is as large as it may be, or waits for nothing more."""
         if self.waiting or self.pending:
             return bool(self.waiting)
-        return self.count >= limits.max_rows or self.size >= limits.max_bytes // 2
+        return self.count >= limits.max_rows or self._is_large(limits)
+
+    def _is_large(self, limits: Limits) -> bool:
+        """Return whether no more bytes go into the next file; one event always does."""
+        return self.count > 0 and self.size >= limits.max_bytes // 2
 
     def is_due(self, limits: Limits, now: float, position: int) -> bool:
         """Tell whether the next file should be written now."""

@@ -1,0 +1,13 @@
+"""What `headwater doctor` finds without starting anything."""
+
+from headwater.engine.machine import codecs
+
+
+def test_codecs_of_compressed_topics_are_there() -> None:
+    assert codecs().is_fine
+
+
+def test_missing_codec_is_named_by_its_package() -> None:
+    found = codecs({"json": "json", "no_such_module": "python-missing"})
+    assert (found.is_fine, found.value) == (False, "not installed: python-missing")
+    assert "pip install python-missing" in found.hint
