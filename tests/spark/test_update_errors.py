@@ -112,3 +112,32 @@ def test_fault_of_a_change_flow_is_placed_at_its_call(project: Project) -> None:
         project.run(validate_only=True)
     assert caught.value.code == "STREAM_FROM_CHANGING_TABLE"
     assert str(caught.value.where).endswith("main.py:9")
+
+
+def test_long_chains_of_reads_are_resolved_backwards(project: Project) -> None:
+    source = "import dlt\n\n" + "".join(
+        f"@dlt.view(name='v{n:03}')\ndef v{n}():\n    return dlt.read('v{n + 1:03}')\n\n"
+        for n in range(120)
+    )
+    end = "@dlt.view(name='v120')\ndef last():\n    return "
+    project.write(source + end + "spark.range(1)\n")
+    assert len(project.run(validate_only=True).graph.views) == 121
+    project.write(source + end + "dlt.read('v000')\n")
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    assert caught.value.code == "GRAPH_CYCLE"
+
+
+def test_fault_that_several_datasets_share_is_told_once(project: Project) -> None:
+    project.write("""
+        import dlt
+
+        def rows():
+            return spark.read.table("nowhere")
+
+        for name in ("a", "b"):
+            dlt.table(rows, name=name)
+    """)
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    assert (caught.value.code, len(caught.value.faults)) == ("TABLE_NOT_FOUND", 1)

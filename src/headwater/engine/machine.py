@@ -38,6 +38,7 @@ def examine(settings: Settings) -> list[Finding]:
         lambda _: _package("pyspark", "4.2.0"),
         lambda _: _package("delta-spark", "4.4.0"),
         lambda _: codecs(),
+        lambda _: _pandas(),
         _jars,
         _cache,
         lambda _: _memory(),
@@ -76,6 +77,17 @@ def codecs(wanted: Mapping[str, str] = _CODECS) -> Finding:
         hint = f"Run: pip install {' '.join(missing)} (headwater land refuses such topics)"
         return Finding("codecs", f"not installed: {', '.join(missing)}", False, hint)
     return Finding("codecs", "gzip, snappy, lz4, zstd", True)
+
+
+def _pandas() -> Finding:
+    """Look for what pandas functions need; a workspace has it."""
+    try:
+        version = importlib.metadata.version("pandas")
+    except importlib.metadata.PackageNotFoundError:
+        version = "not installed"
+    fine = version.startswith("2.")
+    hint = "Run: pip install 'pandas<3' (else pandas functions of a pipeline fail)"
+    return Finding("pandas", version, fine, "" if fine else hint)
 
 
 def _jars(settings: Settings) -> Finding:

@@ -34,6 +34,9 @@ from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
 from headwater.graph.registry import Registry
 from headwater.names import TableName
 
+MAX_DEPTH = 30
+"""How many datasets may be evaluated inside each other."""
+
 InferCloudFiles = Callable[[CloudFiles, Flow, int], DataFrame]
 
 
@@ -42,6 +45,16 @@ class _Broken(BaseException):
 
     No Exception, so that user code which catches those lets it through.
     """
+
+
+class _TooDeep(BaseException):
+    """A dataset that is read at the end of a long chain of reads; it is resolved first then.
+
+    Each read of the chain takes some frames of Python's stack, which has an end.
+    """
+
+    def __init__(self, name: TableName) -> None:
+        self.name = name
 
 
 def resolve(
@@ -82,10 +95,7 @@ class _Resolver:
         self.faults.extend(self.registry.faults)
         self.faults.extend(check_declarations(self.registry))
         for name in self.registry.datasets:
-            try:
-                self.schema_of(name)
-            except _Broken:
-                continue
+            self._resolve_chain(name)
         if not self.registry.datasets and not self.faults:
             self.faults.append(_empty())
         if not self.faults:
@@ -94,11 +104,29 @@ class _Resolver:
             raise GraphError(sorted(_distinct(self.faults), key=_place))
         return self._graph()
 
+    def _resolve_chain(self, name: TableName) -> None:
+        """Resolve a dataset, and before it those at the far ends of what it reads."""
+        waiting = [name]
+        while waiting:
+            try:
+                self.schema_of(waiting[-1])
+            except _Broken:
+                waiting.pop()
+            except _TooDeep as deep:
+                if deep.name in waiting:
+                    self._report_cycle([*waiting, deep.name])
+                    return
+                waiting.append(deep.name)
+            else:
+                waiting.pop()
+
     def schema_of(self, name: TableName) -> StructType:
-        """Give a dataset's columns, evaluating its flows when that was not done yet."""
+        """Return a dataset's columns, evaluating its flows when that was not done yet."""
         if name in self.stack:
-            self._report_cycle(name)
+            self._report_cycle([*self.stack[self.stack.index(name) :], name])
             raise _Broken
+        if name not in self.schemas and len(self.stack) >= MAX_DEPTH:
+            raise _TooDeep(name)
         if name not in self.schemas:
             self.stack.append(name)
             try:
@@ -210,13 +238,12 @@ class _Resolver:
         except UsageError as error:
             self.faults.append(error)
 
-    def _report_cycle(self, name: TableName) -> None:
-        cycle = [*self.stack[self.stack.index(name) :], name]
+    def _report_cycle(self, cycle: Sequence[TableName]) -> None:
         self.faults.append(
             DefinitionError(
                 "GRAPH_CYCLE",
                 "Datasets read each other in a circle: " + " -> ".join(map(str, cycle)),
-                where=self.registry.datasets[name].location,
+                where=self.registry.datasets[cycle[0]].location,
                 hint="Break the circle: one of them must not read the next.",
                 cycle=[str(each) for each in cycle],
             )
@@ -371,7 +398,12 @@ def _empty() -> DefinitionError:
 
 
 def _distinct(faults: list[HeadwaterError]) -> list[HeadwaterError]:
-    return list({(each.code, each.message, str(each.where)): each for each in faults}.values())
+    """Keep one of the faults that say the same of several datasets at one place."""
+    found: dict[tuple[str, str, str], HeadwaterError] = {}
+    for each in faults:
+        said = each.message.replace(f"'{each.parameters.get('dataset')}'", "")
+        found.setdefault((each.code, said, str(each.where)), each)
+    return list(found.values())
 
 
 def _place(error: HeadwaterError) -> tuple[str, int]:

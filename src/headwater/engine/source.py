@@ -18,7 +18,7 @@ from headwater.engine.evaluate import resolved_path
 from headwater.engine.patches import ReaderRecord, intercepted, patched_pyspark
 from headwater.engine.store import Store
 from headwater.errors import UsageError
-from headwater.graph.arguments import fault
+from headwater.graph.arguments import fault, not_built
 from headwater.graph.loader import import_paths, load_files
 from headwater.graph.modules import bound_modules, bound_runtime
 from headwater.graph.registry import Registry
@@ -141,6 +141,8 @@ class _LoadTime:
 
     def read_sql(self, spark: SparkSession, text: str) -> str:
         del spark
+        if text.upper().split()[:2] == ["USE", "CATALOG"]:  # not a statement of Spark
+            raise not_built("USE CATALOG", "Set `catalog` of the pipeline in the bundle.")
         return text
 
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
