@@ -223,3 +223,33 @@ def test_nested_type_is_refused(loader: Loader) -> None:
     with pytest.raises(DefinitionError) as raised:
         loader.define()
     assert raised.value.code == "AUTOLOADER_TYPE_NOT_BUILT"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec", "mark"),
+    [("UTF-16", "utf-16", ""), ("UTF-16", "utf-16-be", ""), ("UTF-16LE", "utf-16-le", "\ufeff")],
+)
+def test_wide_encodings_are_read_with_multi_line(
+    loader: Loader, encoding: str, codec: str, mark: str
+) -> None:
+    loader.options |= {"encoding": encoding, "multiLine": "true"}
+    loader.land("a.csv", f'{mark}"id",name\n1,é\n2,"b\nc"\n'.encode(codec))
+    loader.run()
+    assert loader.rows("id", "name") == [("1", "é"), ("2", "b\nc")]
+
+
+def test_times_without_a_zone_have_a_format_of_their_own(loader: Loader) -> None:
+    loader.spark.conf.set("spark.sql.session.timeZone", "Europe/Berlin")
+    try:
+        loader.schema = "id INT, at TIMESTAMP_NTZ"
+        loader.options |= {
+            "header": "true",
+            "timestampNTZFormat": "dd.MM.yyyy HH:mm",
+            "rescuedDataColumn": "_rescued_data",
+        }
+        loader.land("a.csv", "id,at\n1,31.03.2024 02:30\n2,soon\n")
+        loader.run()
+        assert loader.rows("id", "string(at)") == [(1, "2024-03-31 02:30:00"), (2, None)]
+        assert loader.rescued() == [None, {"at": "soon"}]
+    finally:
+        loader.spark.conf.set("spark.sql.session.timeZone", "UTC")

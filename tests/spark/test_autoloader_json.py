@@ -257,3 +257,34 @@ def test_damaged_archive_names_the_file(loader: Loader) -> None:
     with pytest.raises(SourceFileError) as raised:
         loader.run_once()
     assert raised.value.parameters["path"] == str(bad)
+
+
+@pytest.mark.parametrize("multi_line", ["false", "true"])
+def test_another_encoding_reaches_rescued_data_and_copies(loader: Loader, multi_line: str) -> None:
+    loader.schema = "id INT, name STRING"
+    loader.options |= {
+        "encoding": "ISO-8859-1",
+        "multiLine": multi_line,
+        "rescuedDataColumn": "_rescued_data",
+    }
+    records = ['{"id":1,"name":"é"}', '{"id":"ü","name":"ö","NAME":"ä"}', "rübe"]
+    for number, text in enumerate(records):
+        loader.land(f"{number}.json", text.encode("iso-8859-1"))
+    loader.run()
+    assert loader.rows("id", "name", order="name") == [(None, None), (1, "é"), (None, "ö")]
+    assert loader.rescued("name") == [
+        {"_corrupt_record": "rübe"},
+        None,
+        {"id": "ü", "NAME": "ä"},
+    ]
+
+
+@pytest.mark.parametrize("multi_line", ["false", "true"])
+def test_hinted_numbers_may_stand_in_quotes(loader: Loader, multi_line: str) -> None:
+    loader.options |= {"cloudFiles.schemaHints": "n INT, b BOOLEAN", "multiLine": multi_line}
+    loader.land("a.json", '{"id":1,"n":"7","b":"true"}')
+    loader.land("b.json", '{"id":2,"n":"7.5","b":1}')
+    loader.land("c.json", '{"id":3,"n":7.5,"b":false}')
+    loader.run()
+    assert loader.rows("id", "n", "b") == [("1", 7, True), ("2", None, None), ("3", None, False)]
+    assert loader.rescued() == [None, {"n": "7.5", "b": 1}, {"n": 7.5}]

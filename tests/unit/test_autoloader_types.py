@@ -166,3 +166,23 @@ def test_what_was_added_is_never_new_again(file: StructType, schema: StructType)
     again = compare(nullable(file), first.schema, reads_any, case_sensitive=False)
     assert again.new == []
     assert first.schema.fieldNames()[: len(schema)] == schema.fieldNames()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("`order, no` INT", [(("order, no",), "INT")]),
+        ("`x>y` INT, b INT", [(("x>y",), "INT"), (("b",), "INT")]),
+        ("`a.b` INT", [(("a.b",), "INT")]),
+        ("`tick``t` INT", [(("tick`t",), "INT")]),
+        ("nested.`in, side`:INT", [(("nested", "in, side"), "INT")]),
+        ("a STRUCT<`b>,c`: INT>, d INT", [(("a",), "STRUCT<`b>,c`: INT>"), (("d",), "INT")]),
+        ("a INT COMMENT 'b, (c', d INT", [(("a",), "INT COMMENT 'b, (c'"), (("d",), "INT")]),
+        ("a INT COMMENT 'it\\'s, x'", [(("a",), "INT COMMENT 'it\\'s, x'")]),
+        ("a\n  INT,\n b DECIMAL(3,1)", [(("a",), "INT"), (("b",), "DECIMAL(3,1)")]),
+    ],
+)
+def test_quoted_names_and_comments_are_left_whole(
+    text: str, wanted: list[tuple[tuple[str, ...], str]]
+) -> None:
+    assert split_hints(text) == wanted

@@ -8,15 +8,17 @@ which such fields are repeated under a reserved name, for Spark's reader can't t
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
+    BooleanType,
     DataType,
     MapType,
+    NumericType,
     StringType,
     StructField,
     StructType,
@@ -26,8 +28,15 @@ from pyspark.sql.types import (
 from headwater.autoloader.findings import Context, Findings
 from headwater.autoloader.plan import StreamPlan, named
 from headwater.autoloader.rescue import fragment, split, variant_fragment
+from headwater.autoloader.spark_paths import spark_paths
 from headwater.autoloader.storage import SourceFile
-from headwater.autoloader.types import compare, nullable, reads_any, without_twins
+from headwater.autoloader.types import (
+    compare,
+    nullable,
+    reads_any,
+    split_hints,
+    without_twins,
+)
 
 _RESCUED = "__headwater_rescued"
 _CORRUPT = "__headwater_corrupt"
@@ -42,7 +51,11 @@ _SUFFIXES = {
     ".zst": "zstd",
     ".deflate": "deflate",
 }
-_INFERENCE_SETTINGS = ("spark.sql.session.timeZone", "spark.sql.timestampType")
+_INFERENCE_SETTINGS = (
+    "spark.sql.session.timeZone",
+    "spark.sql.timestampType",
+    "spark.sql.legacy.javaCharsets",
+)
 _PARSER_OPTIONS = ("linesep", "compression", "encoding", "charset")
 
 
@@ -52,6 +65,8 @@ class JsonFiles:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.options = context.options
+        encoding = self.options.get("encoding") or self.options.get("charset")
+        self.charset = "" if encoding.lower() in ("utf-8", "us-ascii") else encoding
 
     def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
         """JSON has no file-wide form: records are judged one by one when they are read."""
@@ -97,9 +112,12 @@ class JsonFiles:
             array = F.concat(F.lit("["), F.array_join(marked, ","), F.lit("]"))
             copied = F.when(parsed.isNotNull(), array).otherwise(copied)
         codec = next((c for s, c in _SUFFIXES.items() if target.name.endswith(s)), "none")
-        writer = self._texts([file]).select(copied.alias("value")).coalesce(1).write
-        line = self._line_separator()
-        writer.mode("overwrite").options(compression=codec, **line).text(str(scratch))
+        if self.charset:
+            copied = F.encode(copied, self.charset).cast("string")
+        with spark_paths([file]) as paths:
+            writer = self._texts(paths).select(copied.alias("value")).coalesce(1).write
+            line = self._line_separator()
+            writer.mode("overwrite").options(compression=codec, **line).text(str(scratch))
         next(scratch.glob("part-*")).replace(target)
         shutil.rmtree(scratch)
         return target
@@ -109,18 +127,20 @@ class JsonFiles:
         if self.options.rescued_column is None:
             return self._plain_frame(plan)
         data = [f for f in plan.schema.data if f.name != self.options.corrupt_column]
-        wide = plan.wide if self.options.evolution == "rescue" else plan.schema.data
+        wide = plan.wide if self.options.rescues_new else plan.schema.data
         read = _read_types(StructType(data), wide)
         frame = self._records(plan, read)
         frame = plan.refuse_malformed(frame, F.col(_MALFORMED))
+        hinted = {path[0].lower() for path, _ in split_hints(self.options.hints)}
         columns, fragments = [], []
         for each in plan.schema.data:
             if each.name == self.options.corrupt_column:
                 columns.append(F.col(_MALFORMED).alias(each.name))
                 continue
-            part = split(named(each.name), read[each.name].dataType, each.dataType)
+            value = _unquoted(each) if each.name.lower() in hinted else named(each.name)
+            part = split(value, read[each.name].dataType, each.dataType)
             columns.append(part.kept.alias(each.name))
-            fault = self._fault(each)
+            fault = self._fault(each, value)
             if fault is not None:
                 fragments.append(variant_fragment(each.name, F.when(fault, _original(each.name))))
             if part.rescued is not None and part.present is not None and fault is not None:
@@ -162,6 +182,7 @@ class JsonFiles:
         )
         # Spark refuses a query that needs nothing but the corrupt column
         text = F.coalesce(F.col(_CORRUPT), F.concat(F.col(_CORRUPT), F.col(_ABSENT)))
+        text = self._decoded(text)
         if self.options.multi_line:
             return self._typed_documents(frame, read, text)
         record = F.from_json(text, "map<string,variant>", self._parser())
@@ -190,14 +211,14 @@ class JsonFiles:
         record = F.from_json(parsed.getField(_CORRUPT), "map<string,variant>")
         return frame.select(*names, _RESCUED, text.alias(_MALFORMED), record.alias(_RECORD))
 
-    def _fault(self, column: StructField) -> Column | None:
+    def _fault(self, column: StructField, value: Column) -> Column | None:
         """Whether a value does not fit its column's type; None where any value does."""
         if isinstance(column.dataType, (StringType, VariantType)):
             return None
         original = _original(column.name)
         given = original.isNotNull() & ~F.is_variant_null(original)
         if not isinstance(column.dataType, (StructType, ArrayType, MapType)):
-            return given & named(column.name).isNull()
+            return given & value.isNull()
         schema = StructType(
             [StructField("v", column.dataType), StructField(_CORRUPT, StringType())]
         )
@@ -242,14 +263,21 @@ class JsonFiles:
             session.conf.set(setting, str(spark.conf.get(setting)))
         reader = session.read.options(**self._reader(), recursiveFileLookup="true")
         reader = reader.option("columnNameOfCorruptRecord", _CORRUPT)
-        schema = reader.json([file.path for file in files]).schema
+        with spark_paths(files) as paths:
+            schema = reader.json(list(paths)).schema
         helpers = (_CORRUPT, _RESCUED)
         return nullable(StructType([each for each in schema if each.name not in helpers]))
 
-    def _texts(self, files: Sequence[SourceFile]) -> DataFrame:
+    def _texts(self, paths: Iterable[str]) -> DataFrame:
+        """Read lines, or whole documents, in one column `value`."""
         reader = self.context.spark.read.options(**self._line_separator())
-        paths = [file.path for file in files]
-        return reader.text(paths, wholetext=self.options.multi_line, recursiveFileLookup=True)
+        whole = self.options.multi_line
+        texts = reader.text(list(paths), wholetext=whole, recursiveFileLookup=True)
+        return texts.withColumn("value", self._decoded(F.col("value")))
+
+    def _decoded(self, text: Column) -> Column:
+        """Spark gives the text of a record as its bytes, whatever the encoding."""
+        return F.decode(text.cast("binary"), self.charset) if self.charset else text
 
     def _holding(
         self, files: Sequence[SourceFile], clashing: Mapping[str, list[str]]
@@ -260,9 +288,10 @@ class JsonFiles:
             held = held | F.get_json_object("value", path).isNotNull()
         address = F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B"))
         real = F.regexp_replace(F.url_decode(address), "^file:/+", "/")
-        found = self._texts(files).filter(held).select(real.alias("path")).distinct().collect()
-        paths = {row["path"] for row in found}
-        return [file for file in files if file.path in paths]
+        with spark_paths(files) as paths:
+            texts = self._texts(paths).filter(held).select(real.alias("path"))
+            found = {row["path"] for row in texts.distinct().collect()}
+            return [file for path, file in paths.items() if path in found]
 
     def _first_with(self, files: Sequence[SourceFile], name: str) -> SourceFile:
         """Find a file that has a field, for the message."""
@@ -287,7 +316,7 @@ class JsonFiles:
 
     def _reader(self) -> dict[str, str]:
         multi_line = str(self.options.multi_line).lower()
-        return {**self.options.reader, "multiLine": multi_line}
+        return {**self.options.reader, **self._line_separator(), "multiLine": multi_line}
 
     def _parser(self) -> dict[str, str]:
         """Options for parsing a text that was read already."""
@@ -295,7 +324,8 @@ class JsonFiles:
         return {key: value for key, value in given if key.lower() not in _PARSER_OPTIONS}
 
     def _line_separator(self) -> dict[str, str]:
-        given = self.options.get("linesep")
+        """Spark wants one for other encodings; a carriage return before it is white space."""
+        given = self.options.get("linesep") or ("\n" if self.charset else "")
         return {"lineSep": given} if given and not self.options.multi_line else {}
 
 
@@ -325,6 +355,17 @@ def _loose(wide: DataType, own: DataType) -> DataType:
 
 def _original(name: str) -> Column:
     return F.col(_RECORD).getItem(name)
+
+
+def _unquoted(column: StructField) -> Column:
+    """A number or truth value of a hinted column, also one in quotes: a text without the hint."""
+    value = named(column.name)
+    if not isinstance(column.dataType, (NumericType, BooleanType)):
+        return value
+    original = _original(column.name)
+    text = F.try_variant_get(original, "$", "string")
+    quoted = F.when(F.schema_of_variant(original) == "STRING", text)
+    return F.coalesce(value, quoted.try_cast(column.dataType))
 
 
 def _inside(value: Column) -> Column:

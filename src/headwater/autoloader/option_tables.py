@@ -165,6 +165,12 @@ KNOWN = (
     BUILT | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE) | PARQUET_READER | JSON_READER | CSV_READER
 )
 
+WITHOUT_PREFIX = frozenset(name for name in KNOWN if "." not in name)
+"""Options that are documented without `cloudFiles.`; they are taken with it, too."""
+
+ENCODINGS = ("UTF-8", "UTF-16", "UTF-16BE", "UTF-16LE", "UTF-32", "ISO-8859-1", "US-ASCII")
+"""What Spark takes; more with `spark.sql.legacy.javaCharsets`."""
+
 SPELLINGS = (
     "cloudFiles.format",
     "cloudFiles.schemaLocation",

@@ -62,7 +62,7 @@ class ParquetFiles:
                 ]
                 told = compare(
                     StructType(own),
-                    findings.wide if options.evolution != "none" else schema,
+                    findings.wide if options.rescues_new or options.evolution != "none" else schema,
                     widens,
                     case_sensitive=options.case_sensitive,
                 )
@@ -84,7 +84,7 @@ class ParquetFiles:
     def frame(self, plan: StreamPlan) -> DataFrame:
         """Build the stream."""
         reserved = self._reserved_columns(plan)
-        wide = plan.wide if plan.options.evolution == "rescue" else plan.schema.data
+        wide = plan.wide if plan.options.rescues_new else plan.schema.data
         read = StructType([*wide.fields, *reserved])
         frame = plan.read("parquet", read, plan.options.reader)
         columns, fragments = [], []

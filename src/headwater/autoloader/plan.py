@@ -15,7 +15,7 @@ from headwater.autoloader.options import Options
 from headwater.autoloader.partitions import partition_value
 from headwater.autoloader.rescue import rescued_object
 from headwater.autoloader.schema_log import SourceSchema
-from headwater.autoloader.storage import STAGED
+from headwater.autoloader.storage import COLON, STAGED
 from headwater.names import quote
 
 MALFORMED = "HEADWATER_MALFORMED_RECORD"
@@ -32,7 +32,7 @@ class StreamPlan:
     Attributes:
         manifest: folder Spark reads the list of files from.
         schema: columns the frame has.
-        wide: columns of the files; in mode `rescue` wider than the schema.
+        wide: columns of the files; wider than the schema where new fields are rescued.
         pending: entries that are not committed yet.
     """
 
@@ -81,6 +81,7 @@ class StreamPlan:
         remote = F.regexp_replace(name, "^~(abfss?)/([^/]+)/([^/]+)/", "$1://$2@$3/")
         local = F.concat(F.lit("file:/"), name)
         original = F.when(name.rlike("^~abfss?/"), remote).otherwise(local)
+        original = F.replace(original, F.lit(COLON), F.lit(":"))
         return F.when(F.contains(address, F.lit(marker)), original).otherwise(address)
 
     def real_path(self) -> Column:

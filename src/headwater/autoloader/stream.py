@@ -26,6 +26,7 @@ from headwater.autoloader.partitions import find_partitions
 from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.autoloader.schema_log import SchemaLog, SourceSchema
+from headwater.autoloader.spark_paths import link_to, needs_link
 from headwater.autoloader.storage import SourceFile, Storage, storage_of
 from headwater.autoloader.types import apply_hint, nullable, parse_ddl, split_hints
 from headwater.errors import DefinitionError, SchemaChange, SourceFileError, UpdateError
@@ -97,7 +98,8 @@ class _Source:
         self.spark = spark
         self.request = request
         self.place = place
-        self.options: Options = read_options(request)
+        charsets = spark.conf.get("spark.sql.legacy.javaCharsets", "false")
+        self.options: Options = read_options(request, java_charsets=charsets == "true")
         self.storage = storage_of(spark)
         self.manifest = Manifest(place.folder)
         self.skipped = SkippedFiles(place.folder)
@@ -205,6 +207,8 @@ class _Source:
             hints = split_hints(self.options.hints)
             ddl = ", ".join(f"h{i} {kind}" for i, (_, kind) in enumerate(hints))
             kinds = [each.dataType for each in parse_ddl(ddl)]
+            if len(kinds) != len(hints):
+                raise ValueError("a type with further columns in it")
         except (ValueError, ParseException):
             raise self._fault(
                 "AUTOLOADER_OPTION_INVALID",
@@ -263,10 +267,10 @@ class _Source:
                 if self.storage.stat(entry.path) is None:
                     raise SourceFileError(
                         "SOURCE_FILE_MISSING",
-                        f"A file vanished before it was read: {entry.path}",
+                        f"A file vanished before it was read: {entry.origin}",
                         where=self.request.where,
                         hint="Put it back, or set the option ignoreMissingFiles to true.",
-                        path=entry.path,
+                        path=entry.origin,
                     )
         return pending
 
@@ -306,6 +310,7 @@ class _Source:
     def _enter(self, file_format: FileFormat, listing: _Listing, findings: Findings) -> None:
         floor = -(-(self.options.max_bytes or 0) // self.options.max_files)
         entered = []
+        context = Context(self.spark, self.options, self.place)
         for file in listing.new:
             if self.storage.stat(file.path) != file:  # one that grows is left to the next call
                 continue
@@ -313,6 +318,8 @@ class _Source:
             if file in findings.clashing:
                 self._check_can_rescue(file, findings)
                 path = str(file_format.stage(file, findings.clashing[file]))
+            elif needs_link(path):
+                path = link_to(path, context.staged_path(file))
             entered.append((path, max(file.size, floor)))
         self.manifest.append(entered)
 
@@ -334,7 +341,7 @@ class _Source:
         wanted = {entry.path for entry in pending}
         staged = Context(self.spark, self.options, self.place).staged
         for file in staged.rglob("*") if staged.is_dir() else ():
-            if file.is_file() and str(file) not in wanted:
+            if (file.is_file() or file.is_symlink()) and str(file) not in wanted:
                 file.unlink()
 
     def _fault(self, code: str, message: str, hint: str = "", **facts: object) -> DefinitionError:

@@ -31,6 +31,10 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+_NAME = r"(?:`(?:[^`]|``)+`|[^\s.`:]+)"
+_PIECE = r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|."
+"""A quoted name, a text such as a comment's, or any other character."""
+
 CanRead = Callable[[DataType, DataType], bool]
 """Whether values of the first type can be read as the second."""
 
@@ -265,25 +269,28 @@ def split_hints(text: str) -> list[tuple[tuple[str, ...], str]]:
     """
     found = []
     for part in _split_commas(text):
-        match = re.fullmatch(
-            r"\s*((?:`[^`]+`|[^\s.`:]+)(?:\.(?:`[^`]+`|[^\s.`:]+))*)[\s:]+(.+?)\s*", part
-        )
+        match = re.fullmatch(rf"\s*({_NAME}(?:\.{_NAME})*)[\s:]+(.+?)\s*", part, re.DOTALL)
         if not match:
             raise ValueError(part.strip())
-        names = re.findall(r"`([^`]+)`|([^.`]+)", match[1])
-        found.append((tuple(a or b for a, b in names), match[2]))
+        names = re.findall(_NAME, match[1])
+        found.append((tuple(map(_unquoted, names)), match[2]))
     return found
 
 
 def _split_commas(text: str) -> list[str]:
-    parts, depth, start = [], 0, 0
-    for position, char in enumerate(text):
-        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(char, 0)
-        if char == "," and depth == 0:
-            parts.append(text[start:position])
-            start = position + 1
-    parts.append(text[start:])
+    """Split at the commas outside of names, types and comments."""
+    parts, depth = [""], 0
+    for piece in re.findall(_PIECE, text, re.DOTALL):
+        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(piece, 0)
+        if piece == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += piece
     return [part for part in parts if part.strip()]
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
 
 
 def apply_hint(schema: StructType, path: Sequence[str], kind: DataType) -> StructType:
