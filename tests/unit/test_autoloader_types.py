@@ -25,6 +25,8 @@ from pyspark.sql.types import (
 )
 
 from headwater.autoloader.types import (
+    Every,
+    FieldPath,
     apply_hint,
     compare,
     nullable,
@@ -62,14 +64,16 @@ def test_new_nested_columns_are_named_by_their_path() -> None:
 @pytest.mark.parametrize(
     ("file", "clashing"),
     [
-        (struct(A=LONG), {"A": ["$['A']"]}),
-        (struct(a=TEXT), {"a": ["$['a']"]}),
-        (struct(s=struct(X=LONG)), {"s": ["$['s']['X']"]}),
-        (struct(l=ArrayType(struct(p=TEXT))), {"l": ["$['l'][*]['p']"]}),
-        (struct(s=LONG), {"s": ["$['s']"]}),
+        (struct(A=LONG), {"A": [("A",)]}),
+        (struct(a=TEXT), {"a": [("a",)]}),
+        (struct(s=struct(X=LONG)), {"s": [("s", "X")]}),
+        (struct(l=ArrayType(struct(p=TEXT))), {"l": [("l", Every.ELEMENT, "p")]}),
+        (struct(s=LONG), {"s": [("s",)]}),
     ],
 )
-def test_another_type_or_case_clashes(file: StructType, clashing: dict[str, list[str]]) -> None:
+def test_another_type_or_case_clashes(
+    file: StructType, clashing: dict[str, list[FieldPath]]
+) -> None:
     known = struct(a=LONG, s=struct(x=LONG), l=ArrayType(struct(p=LONG)))
     found = compare(file, known, widens, case_sensitive=True)
     assert (found.clashing, found.new) == (clashing, [])
@@ -78,6 +82,15 @@ def test_another_type_or_case_clashes(file: StructType, clashing: dict[str, list
 def test_case_is_one_column_unless_it_counts() -> None:
     found = compare(struct(A=LONG), struct(a=LONG), widens, case_sensitive=False)
     assert (found.new, found.clashing) == ([], {})
+
+
+def test_an_object_that_is_read_as_a_map_is_compared_value_by_value() -> None:
+    schema = struct(m=MapType(TEXT, struct(a=LONG)))
+    file = struct(m=struct(k=struct(a=LONG, b=TEXT), l=struct(A=LONG)))
+    found = compare(file, schema, reads_any, case_sensitive=True)
+    assert found.clashing == {"m": [("m", Every.VALUE, "A")]}
+    wider = compare(struct(m=struct(k=struct(b=TEXT))), schema, reads_any, case_sensitive=True)
+    assert (wider.new, wider.schema) == (["m.b"], struct(m=MapType(TEXT, struct(a=LONG, b=TEXT))))
 
 
 def test_a_repeated_name_clashes() -> None:

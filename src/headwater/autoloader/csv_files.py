@@ -30,11 +30,18 @@ from pyspark.sql.types import (
 
 from headwater.autoloader.csv_headers import HeaderError, read_header
 from headwater.autoloader.findings import Context, Findings
+from headwater.autoloader.inference import infer_columns
 from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.rescue import fragment
-from headwater.autoloader.spark_paths import spark_paths
 from headwater.autoloader.storage import LOCAL, SourceFile
-from headwater.autoloader.types import Difference, compare, reads_any, text_widest, widest
+from headwater.autoloader.types import (
+    Difference,
+    FieldPath,
+    compare,
+    reads_any,
+    text_widest,
+    widest,
+)
 from headwater.errors import DefinitionError
 
 _CORRUPT = "__headwater_corrupt"
@@ -90,7 +97,7 @@ class CsvFiles:
     def _compare(self, columns: StructType, schema: StructType) -> Difference:
         return compare(columns, schema, reads_any, case_sensitive=self.options.case_sensitive)
 
-    def stage(self, file: SourceFile, clashing: Mapping[str, list[str]]) -> Path:
+    def stage(self, file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> Path:
         """CSV files are never copied."""
         raise NotImplementedError
 
@@ -132,8 +139,8 @@ class CsvFiles:
         if not self.options.infer_types or not header:
             return StructType([StructField(name, StringType()) for name in names])
         reader = self.context.spark.read.options(**self.reader()).option("inferSchema", "true")
-        with spark_paths(files) as paths:
-            schema = reader.csv(list(paths)).schema
+        reader = reader.option("ignoreCorruptFiles", self.options.ignore_corrupt)
+        schema = infer_columns(files, lambda paths: reader.csv(paths).schema)
         kinds = dict(zip(header, (each.dataType for each in schema), strict=False))
         return StructType([StructField(n, kinds.get(n, StringType())) for n in names])
 
@@ -210,7 +217,7 @@ class _Layout:
         return frame.select(
             *[f"_c{i}" for i in range(self.width)],
             text.alias(_CORRUPT),
-            self._group().alias(_GROUP),
+            self._group(frame).alias(_GROUP),
         )
 
     def _again(self, width: int) -> Column:
@@ -221,10 +228,10 @@ class _Layout:
         parser["columnNameOfCorruptRecord"] = _CORRUPT
         return F.from_csv(F.col(_CORRUPT), f"{columns}, {_CORRUPT} STRING", parser)
 
-    def _group(self) -> Column:
+    def _group(self, frame: DataFrame) -> Column:
         group = F.lit(0)
         for number, paths in self.odd.items():
-            group = F.when(self.plan.real_path().isin(paths), F.lit(number)).otherwise(group)
+            group = F.when(self.plan.real_path(frame).isin(paths), F.lit(number)).otherwise(group)
         return group
 
     def _positions(self, name: str) -> dict[int, int]:

@@ -66,6 +66,12 @@ def explain_failure(
     return _blame(place, request, unreadable[2], _RECORD if _FAILFAST in causes else _CORRUPT)
 
 
+def unreadable_address(text: str) -> str | None:
+    """Find the address of the file that Spark says it could not read."""
+    found = _UNREADABLE.search(text)
+    return found[2] if found else None
+
+
 def _blame(
     place: SourceState, request: CloudFiles, address: str, fault: _Fault
 ) -> HeadwaterError | None:

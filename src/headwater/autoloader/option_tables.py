@@ -66,6 +66,8 @@ NO_EFFECT = frozenset(
         "enforceschema",
         "inferschema",
         "basepath",
+        "samplingratio",
+        "compression",
     }
 )
 """Options that are accepted; what they steer does not exist here, or is always so."""
@@ -131,8 +133,6 @@ JSON_READER = frozenset(
         "allowunquotedfieldnames",
         "allowunquotedcontrolchars",
         "allowbackslashescapinganycharacter",
-        "samplingratio",
-        "compression",
     }
 )
 
@@ -153,8 +153,6 @@ CSV_READER = frozenset(
         "maxcharspercolumn",
         "preferdate",
         "unescapedquotehandling",
-        "samplingratio",
-        "compression",
     }
 )
 

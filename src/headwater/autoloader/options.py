@@ -15,6 +15,7 @@ from pathlib import Path
 from headwater.autoloader import option_tables as tables
 from headwater.autoloader.request import CloudFiles
 from headwater.autoloader.storage import is_remote
+from headwater.autoloader.types import Hint, split_hints
 from headwater.errors import DefinitionError, nearest
 
 _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
@@ -29,6 +30,7 @@ class Options:
         format: `parquet`, `json` or `csv`.
         evolution: one of `EVOLUTION_MODES`.
         inferred: no schema was given.
+        hinted: path and type, as text, of each column of `schemaHints`.
         partition_columns: keys to take from the path; None to find them, () to ignore them.
         max_bytes: soft limit of bytes per micro-batch, None for no limit.
         rescued_column: name of the rescued data column, None to have none.
@@ -44,7 +46,7 @@ class Options:
     evolution: str
     inferred: bool
     infer_types: bool
-    hints: str
+    hinted: tuple[Hint, ...]
     schema_location: Path | None
     partition_columns: tuple[str, ...] | None
     include_existing: bool
@@ -143,7 +145,7 @@ class _Reading:
             evolution=evolution,
             inferred=inferred,
             infer_types=self._flag("cloudFiles.inferColumnTypes", False),
-            hints=self._text("cloudFiles.schemaHints"),
+            hinted=self._hints() if inferred else (),
             schema_location=Path(local_path(location, self.request)) if location else None,
             partition_columns=self._partition_columns(),
             include_existing=self._flag("cloudFiles.includeExistingFiles", True),
@@ -248,6 +250,17 @@ class _Reading:
             "charset",
         }
         return {key: value for key, value in self.written.items() if key.lower() in native}
+
+    def _hints(self) -> tuple[Hint, ...]:
+        try:
+            return tuple(split_hints(self._text("cloudFiles.schemaHints")))
+        except ValueError:
+            raise self._fault(
+                "AUTOLOADER_OPTION_INVALID",
+                "schemaHints is not a list of columns and types",
+                "Write them as in CREATE TABLE: id BIGINT, address.zip STRING.",
+                option="cloudFiles.schemaHints",
+            ) from None
 
     def _partition_columns(self) -> tuple[str, ...] | None:
         value = self.given.get("cloudfiles.partitioncolumns")

@@ -22,7 +22,7 @@ from headwater.autoloader.findings import Context, Findings
 from headwater.autoloader.plan import StreamPlan, named
 from headwater.autoloader.rescue import fragment, split
 from headwater.autoloader.storage import SourceFile, Storage
-from headwater.autoloader.types import Difference, compare, widens, widest
+from headwater.autoloader.types import Difference, FieldPath, compare, widens, widest
 
 _RESERVED = "__rescued_"
 _THREADS = 4
@@ -71,7 +71,7 @@ class ParquetFiles:
             findings.add(file, told)
         return findings
 
-    def stage(self, file: SourceFile, clashing: Mapping[str, list[str]]) -> Path:
+    def stage(self, file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> Path:
         """Copy a file with reserved names for its clashing columns; give the copy's path."""
         target = self.context.staged_path(file)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,9 @@ def _footer(storage: Storage, file: SourceFile) -> StructType | str:
         return f"it is no complete Parquet file ({type(error).__name__})"
 
 
-def _copy(source: pq.ParquetFile, target: Path, clashing: Mapping[str, list[str]]) -> None:
+def _copy(
+    source: pq.ParquetFile, target: Path, clashing: Mapping[str, Sequence[FieldPath]]
+) -> None:
     kinds = {each.name: each.dataType.json() for each in footer_schema(source.metadata)}
     names = [
         _reserved(name, kinds[name]) if name in clashing else name

@@ -57,23 +57,33 @@ class StreamPlan:
         return reader.load(str(self.manifest))
 
     def finish(
-        self, frame: DataFrame, columns: Sequence[Column], fragments: Sequence[Column] = ()
+        self,
+        frame: DataFrame,
+        columns: Sequence[Column],
+        fragments: Sequence[Column] = (),
+        otherwise: Column | None = None,
     ) -> DataFrame:
-        """Select the columns of the schema, the partitions and the rescued data."""
+        """Select the columns of the schema, the partitions and the rescued data.
+
+        Args:
+            otherwise: a fragment for records of which nothing else is rescued.
+        """
+        path = self.real_path(frame)
         partitions = [
-            as_type(partition_value(self.real_path(), each.name), each.dataType).alias(each.name)
+            as_type(partition_value(path, each.name), each.dataType).alias(each.name)
             for each in self.schema.partitions
         ]
         rescued = self.options.rescued_column
         if rescued is None:
             return frame.select(*columns, *partitions)
         shown = self.spark.conf.get(_SHOW_PATH, "true") != "false"
-        told = rescued_object(fragments, self.file_address() if shown else None)
+        address = self.file_address(frame) if shown else None
+        told = rescued_object(fragments, address, otherwise)
         return frame.select(*columns, *partitions, told.alias(rescued))
 
-    def file_address(self) -> Column:
+    def file_address(self, frame: DataFrame) -> Column:
         """The file's address as `_metadata.file_path` gives it; a copy gives its original."""
-        address = F.col("_metadata.file_path")
+        address = frame.metadataColumn("_metadata").getField("file_path")  # files may have a column
         if not any(entry.path != entry.origin for entry in self.pending):
             return address
         marker = f"/{STAGED}/"
@@ -84,9 +94,9 @@ class StreamPlan:
         original = F.replace(original, F.lit(COLON), F.lit(":"))
         return F.when(F.contains(address, F.lit(marker)), original).otherwise(address)
 
-    def real_path(self) -> Column:
+    def real_path(self, frame: DataFrame) -> Column:
         """The file's path, without the escapes of an address."""
-        escaped = F.replace(self.file_address(), F.lit("+"), F.lit("%2B"))
+        escaped = F.replace(self.file_address(frame), F.lit("+"), F.lit("%2B"))
         return F.regexp_replace(F.url_decode(escaped), "^file:/+", "/")
 
     def refuse_malformed(self, frame: DataFrame, malformed: Column) -> DataFrame:
@@ -94,7 +104,7 @@ class StreamPlan:
         if self.options.parse_mode == "DROPMALFORMED":
             return frame.filter(malformed.isNull())
         if self.options.parse_mode == "FAILFAST":
-            text = F.concat(F.lit(f"[{MALFORMED}] "), self.file_address())
+            text = F.concat(F.lit(f"[{MALFORMED}] "), self.file_address(frame))
             broken = F.when(malformed.isNotNull(), F.raise_error(text).cast("boolean"))
             return frame.filter(broken.otherwise(F.lit(True)))
         return frame

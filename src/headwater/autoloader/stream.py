@@ -28,12 +28,15 @@ from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.autoloader.schema_log import SchemaLog, SourceSchema
 from headwater.autoloader.spark_paths import link_to, needs_link
 from headwater.autoloader.storage import SourceFile, Storage, storage_of
-from headwater.autoloader.types import apply_hint, nullable, parse_ddl, split_hints
+from headwater.autoloader.types import apply_hint, nullable, parse_ddl
 from headwater.errors import DefinitionError, SchemaChange, SourceFileError, UpdateError
 
 _FORMATS = {"parquet": ParquetFiles, "json": JsonFiles, "csv": CsvFiles}
 _NOWHERE = "*.nowhere"
 """A glob that matches nothing: Spark does not look for it before a stream starts."""
+
+_HELPER = "__headwater_"
+"""What the names of columns begin with that a plan has beside those of the files."""
 
 _SAMPLE = "spark.databricks.cloudFiles.schemaInference.sampleSize"
 _SAMPLE_FILES = 1000
@@ -176,7 +179,7 @@ class _Source:
         if broken and not self.options.ignore_corrupt:
             raise _corrupt(*next(iter(broken.items())))
         whole = [file for file in files if file not in broken]
-        if not whole and not self.options.hints:
+        if not whole and not self.options.hinted:
             raise self._fault(
                 "AUTOLOADER_SCHEMA_REQUIRED",
                 f"There is no file to infer a schema from below {self.request.path}",
@@ -190,6 +193,14 @@ class _Source:
         return SourceSchema(nullable(data), partitions)
 
     def _check_reserved(self, data: StructType) -> None:
+        own = next((f.name for f in data if f.name.lower().startswith(_HELPER)), None)
+        if own:
+            raise self._fault(
+                "AUTOLOADER_COLUMN_RESERVED",
+                f"The files have a column '{own}', a name that Headwater itself uses",
+                f"Give it another name in the files: one that does not begin with {_HELPER}.",
+                column=own,
+            )
         rescued = (self.options.rescued_column or "").lower()
         if any(each.name.lower() == rescued for each in data):
             raise self._fault(
@@ -200,14 +211,13 @@ class _Source:
             )
 
     def _hinted(self, schema: SourceSchema) -> SourceSchema:
-        if not self.options.hints:
+        if not self.options.hinted:
             return schema
         data, partitions = schema.data, schema.partitions
         try:
-            hints = split_hints(self.options.hints)
-            ddl = ", ".join(f"h{i} {kind}" for i, (_, kind) in enumerate(hints))
+            ddl = ", ".join(f"h{i} {kind}" for i, (_, kind) in enumerate(self.options.hinted))
             kinds = [each.dataType for each in parse_ddl(ddl)]
-            if len(kinds) != len(hints):
+            if len(kinds) != len(self.options.hinted):
                 raise ValueError("a type with further columns in it")
         except (ValueError, ParseException):
             raise self._fault(
@@ -217,7 +227,7 @@ class _Source:
                 option="cloudFiles.schemaHints",
             ) from None
         names = {each.name.lower() for each in partitions}
-        for (path, _), kind in zip(hints, kinds, strict=True):
+        for (path, _), kind in zip(self.options.hinted, kinds, strict=True):
             if path[0].lower() in names:
                 partitions = apply_hint(partitions, path, kind)
             else:
@@ -284,6 +294,7 @@ class _Source:
 
     def _evolve(self, findings: Findings, schema: SourceSchema) -> None:
         if not findings.new or self.options.evolution in ("none", "rescue"):
+            self._check_reserved(StructType([f for f in findings.wide if f not in schema.data]))
             return
         names = ", ".join(findings.new)
         if self.options.evolution == "failOnNewColumns":

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from enum import Enum
+from typing import Union, cast
 
 from pyspark.sql.types import (
     ArrayType,
@@ -56,6 +57,21 @@ _WIDER: dict[type[DataType], tuple[type[DataType], ...]] = {
 }
 
 
+class Every(Enum):
+    """Steps of a path that have no name."""
+
+    ELEMENT = "of an array"
+    VALUE = "of a map"
+
+
+FieldPath = tuple[Union[str, Every], ...]  # noqa: UP007 - Python 3.10
+"""Where a field is: names from the top down, and steps into arrays and maps."""
+
+
+Hint = tuple[tuple[str, ...], str]
+"""A column's path and its type, as `schemaHints` has it."""
+
+
 @dataclass
 class Difference:
     """What the columns of a file are against a schema.
@@ -64,12 +80,12 @@ class Difference:
         schema: the schema with the new columns appended at the end.
         new: dotted names of the new columns.
         clashing: top-level columns, as the file spells them, that can't be read under the
-            schema for another type or another case, with the JSON paths of what is to blame.
+            schema for another type or another case, with the paths of what is to blame.
     """
 
     schema: StructType
     new: list[str] = field(default_factory=list)
-    clashing: dict[str, list[str]] = field(default_factory=dict)
+    clashing: dict[str, list[FieldPath]] = field(default_factory=dict)
 
 
 def compare(
@@ -88,7 +104,7 @@ def compare(
         if column.name.lower() in seen or (
             index is not None and case_sensitive and fields[index].name != column.name
         ):
-            found.clashing[column.name] = [_step("$", column.name)]
+            found.clashing[column.name] = [(column.name,)]
             continue
         seen.add(column.name.lower())
         if index is None:
@@ -97,7 +113,7 @@ def compare(
             continue
         merged = _Merge(can_read, case_sensitive)
         known = fields[index].dataType
-        wider = merged.types(column.dataType, known, fields[index].name, _step("$", column.name))
+        wider = merged.types(column.dataType, known, fields[index].name, (column.name,))
         if merged.clashes:
             found.clashing[column.name] = merged.clashes
         elif merged.new:
@@ -114,22 +130,33 @@ class _Merge:
     can_read: CanRead
     case_sensitive: bool
     new: list[str] = field(default_factory=list)
-    clashes: list[str] = field(default_factory=list)
+    clashes: list[FieldPath] = field(default_factory=list)
 
-    def types(self, file: DataType, known: DataType, name: str, path: str) -> DataType:
+    def types(self, file: DataType, known: DataType, name: str, path: FieldPath) -> DataType:
         if isinstance(file, StructType) and isinstance(known, StructType):
             return self._structs(file, known, name, path)
         if isinstance(file, ArrayType) and isinstance(known, ArrayType):
-            return ArrayType(self.types(file.elementType, known.elementType, name, f"{path}[*]"))
+            below = (*path, Every.ELEMENT)
+            return ArrayType(self.types(file.elementType, known.elementType, name, below))
         if isinstance(file, MapType) and isinstance(known, MapType):
             self.types(file.keyType, known.keyType, name, path)
-            value = self.types(file.valueType, known.valueType, name, f"{path}.*")
+            value = self.types(file.valueType, known.valueType, name, (*path, Every.VALUE))
             return MapType(known.keyType, value)
         if not self.can_read(file, known):
             self.clashes.append(path)
+        elif isinstance(file, StructType) and isinstance(known, MapType):
+            return self._values(file, known, name, path)
         return known
 
-    def _structs(self, file: StructType, known: StructType, name: str, path: str) -> DataType:
+    def _values(self, file: StructType, known: MapType, name: str, path: FieldPath) -> DataType:
+        """Merge an object that is read as a map: all its fields are of one type."""
+        value = known.valueType
+        for each in file:
+            value = self.types(each.dataType, value, name, (*path, Every.VALUE))
+        self.clashes = list(dict.fromkeys(self.clashes))
+        return MapType(known.keyType, value)
+
+    def _structs(self, file: StructType, known: StructType, name: str, path: FieldPath) -> DataType:
         fields = list(known.fields)
         for each in file:
             index = _index(fields, each.name)
@@ -138,17 +165,13 @@ class _Merge:
                 self.new.append(f"{name}.{each.name}")
                 continue
             own = fields[index]
-            below = _step(path, each.name)
+            below = (*path, each.name)
             if self.case_sensitive and own.name != each.name:
                 self.clashes.append(below)
                 continue
             merged = self.types(each.dataType, own.dataType, f"{name}.{own.name}", below)
             fields[index] = StructField(own.name, merged)
         return StructType(fields)
-
-
-def _step(path: str, name: str) -> str:
-    return f"{path}['{name}']"
 
 
 def _index(fields: Sequence[StructField], name: str) -> int | None:
@@ -257,7 +280,7 @@ def parse_ddl(text: str) -> StructType:
     return cast(StructType, StructType.fromDDL(text))
 
 
-def split_hints(text: str) -> list[tuple[tuple[str, ...], str]]:
+def split_hints(text: str) -> list[Hint]:
     """Split `schemaHints` into pairs of a column's path and its type.
 
     Raises:
