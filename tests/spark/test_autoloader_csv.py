@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -253,3 +254,33 @@ def test_times_without_a_zone_have_a_format_of_their_own(loader: Loader) -> None
         assert loader.rescued() == [None, {"at": "soon"}]
     finally:
         loader.spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def test_a_column_called_like_the_corrupt_record_is_rescued(loader: Loader) -> None:
+    loader.land("a.csv", "_corrupt_record,id\nx,1\n,2,z\n")
+    loader.run()
+    assert loader.rows("id", "_corrupt_record") == [("1", None), ("2", ",2,z")]
+    assert loader.rescued() == [{"_corrupt_record": "x"}, {"_c2": "z"}]
+
+
+def test_endings_of_packed_files_are_known_in_any_case(loader: Loader) -> None:
+    loader.land("a.csv.GZ", gzip.compress(b"id\n1\n"))
+    loader.run()
+    assert loader.rows("id") == [("1",)]
+
+
+def test_only_the_header_must_be_text(loader: Loader) -> None:
+    loader.land("a.csv", b"id,name\n1,\xff\n")
+    loader.run()
+    assert loader.rows("id") == [("1",)]
+
+
+def test_a_schema_with_a_column_twice_is_refused(loader: Loader) -> None:
+    loader.schema = "id INT, ID STRING"
+    loader.land("a.csv", "1,2\n")
+    with pytest.raises(DefinitionError) as raised:
+        loader.define()
+    assert (raised.value.code, raised.value.parameters) == (
+        "AUTOLOADER_SCHEMA_INVALID",
+        {"column": "id"},
+    )

@@ -191,6 +191,7 @@ class _Layout:
         for each in self.plan.schema.data:
             if each.name == self.options.corrupt_column:
                 columns.append(malformed.alias(each.name))
+                fragments.append(fragment(each.name, self._text(self._positions(each.name))))
                 continue
             text = self._text(self._positions(each.name))
             value = self._value(text, each)

@@ -33,11 +33,12 @@ def read_header(path: Path, options: Options) -> tuple[str, ...]:
     Raises:
         HeaderError: a wrong encoding, a damaged archive, a compression that is not built.
     """
-    if path.suffix in _CLOSED:
+    if path.suffix.lower() in _CLOSED:
         raise HeaderError(f"the header of a {path.suffix} file can't be read here")
     try:
         with _opened(path, options) as file:
             tokens = next(_records(file, options), [])
+            "".join(tokens).encode()  # what could not be decoded can't be encoded
     except (OSError, UnicodeError, EOFError, LookupError, csv.Error) as error:
         if isinstance(error, FileNotFoundError):
             return ()
@@ -53,13 +54,15 @@ def _opened(path: Path, options: Options) -> IO[str]:
         with _binary(path) as file:
             if not file.read(4).startswith(_BYTE_ORDER_MARKS[encoding.lower()]):
                 encoding += "-be"  # Java's default; Python takes the machine's
-    return io.TextIOWrapper(_binary(path), encoding=encoding, newline="")
+    # only the first record counts: Spark takes what is no text in the others
+    binary = _binary(path)
+    return io.TextIOWrapper(binary, encoding=encoding, errors="surrogateescape", newline="")
 
 
 def _binary(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         return cast("IO[bytes]", gzip.open(path, "rb"))
-    if path.suffix == ".bz2":
+    if path.suffix.lower() == ".bz2":
         return bz2.open(path, "rb")
     return path.open("rb")
 

@@ -86,7 +86,7 @@ class JsonTexts:
         copied = F.when(parsed.isNotNull(), array).otherwise(self._marked(document, clashing))
         if self.charset:
             copied = F.encode(copied, self.charset).cast("string")
-        codec = next((c for s, c in _SUFFIXES.items() if target.name.endswith(s)), "none")
+        codec = next((c for s, c in _SUFFIXES.items() if target.name.lower().endswith(s)), "none")
         with spark_paths([file]) as paths:
             writer = self._texts(paths).select(copied.alias("value")).coalesce(1).write
             line = self.line_separator()

@@ -6,6 +6,7 @@ live here: how a format is inspected and read (`parquet_files`, `json_files`, `c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -147,6 +148,11 @@ class _Source:
             schema = given if isinstance(given, StructType) else parse_ddl(str(given))
         except ParseException:
             raise self._fault("AUTOLOADER_SCHEMA_INVALID", "The schema is not valid DDL") from None
+        names = Counter(each.name.lower() for each in schema)
+        twice = next((name for name, count in names.items() if count > 1), None)
+        if twice is not None:
+            message = f"The schema has the column '{twice}' twice"
+            raise self._fault("AUTOLOADER_SCHEMA_INVALID", message, column=twice)
         named = self.options.partition_columns is not None
         sample = [] if named else [file.path for file in self._sample()]
         found = find_partitions(sample, base_folder(self.request, self.storage), self.options)
