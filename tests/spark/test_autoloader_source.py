@@ -385,3 +385,13 @@ def test_hints_name_columns_of_any_characters(loader: Loader) -> None:
     assert loader.rows("`order, no`", "`x>y`", "`tick``t`", "n.`in, side`", order="n") == [
         (1, 2, 3, 4)
     ]
+
+
+def test_state_below_a_folder_that_reads_as_a_pattern_is_refused(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    loader = Loader(spark, tmp_path / "copy [1]", "json")
+    loader.land_json("a.json", {"id": 1})
+    with pytest.raises(DefinitionError) as raised:
+        loader.run_once()
+    assert raised.value.code == "AUTOLOADER_STATE_PATH"

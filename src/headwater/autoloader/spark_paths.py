@@ -30,10 +30,15 @@ def spark_paths(files: Sequence[SourceFile]) -> Iterator[dict[str, SourceFile]]:
         found = {}
         for number, file in enumerate(files):
             path = file.path
-            if _SPECIAL.search(path):
+            if is_special(path):
                 path = link_to(path, Path(folder, str(number), _SPECIAL.sub("_", _name(path))))
             found[path] = file
         yield found
+
+
+def is_special(path: str) -> bool:
+    """Whether Spark takes a path for a pattern, or trips over it."""
+    return _SPECIAL.search(path) is not None
 
 
 def needs_link(path: str) -> bool:

@@ -27,7 +27,7 @@ from headwater.autoloader.partitions import find_partitions
 from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.autoloader.schema_log import SchemaLog, SourceSchema
-from headwater.autoloader.spark_paths import link_to, needs_link
+from headwater.autoloader.spark_paths import is_special, link_to, needs_link
 from headwater.autoloader.storage import SourceFile, Storage, storage_of
 from headwater.autoloader.types import apply_hint, nullable, parse_ddl
 from headwater.errors import DefinitionError, SchemaChange, SourceFileError, UpdateError
@@ -108,6 +108,19 @@ class _Source:
         self.manifest = Manifest(place.folder)
         self.skipped = SkippedFiles(place.folder)
         self.log = SchemaLog(self.options.schema_location or place.folder)
+
+        self._check_place()
+
+    def _check_place(self) -> None:
+        """Spark would take such a path for a pattern, and read nothing without a word."""
+        if is_special(str(self.place.folder)):
+            raise self._fault(
+                "AUTOLOADER_STATE_PATH",
+                f"Auto Loader can't keep its state in {self.place.folder}: "
+                "the path holds one of \\ * ? [ ] { } :",
+                "Move the project, or give --state a folder without them.",
+                path=str(self.place.folder),
+            )
 
     def open(self) -> DataFrame:
         listing = self._find()
