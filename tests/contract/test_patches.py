@@ -1,11 +1,22 @@
 """What a run changes in PySpark: every row of the table exists there, acts and is undone."""
 
+from __future__ import annotations
+
+from typing import cast
+
 import pyspark.pipelines as upstream
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 
-from headwater.engine.patches import ACTIONS, PATCHES, patched_pyspark
+from headwater.engine.patches import (
+    ACTIONS,
+    PATCHES,
+    Interceptor,
+    ReaderRecord,
+    intercepted,
+    patched_pyspark,
+)
 from headwater.graph.modules import FUNCTIONS, NOT_BUILT
 
 RUNS_NO_JOB = {"writeStream", "write", "writeTo"}
@@ -49,3 +60,27 @@ def test_patched_methods_work_outside_an_evaluation(spark: SparkSession) -> None
 def test_every_action_is_a_method_or_property(name: str) -> None:
     found = ClassicDataFrame.__dict__[name]
     assert callable(found) or isinstance(found, property)
+
+
+class Recorder:
+    """Takes down what user code told an Auto Loader reader."""
+
+    def __init__(self, frame: DataFrame) -> None:
+        self.frame = frame
+
+    def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
+        self.told = (recorded.schema, recorded.options, path)
+        return self.frame
+
+
+def test_load_tells_format_schema_and_options_like_the_methods(spark: SparkSession) -> None:
+    frame = spark.range(0)
+    seen = Recorder(frame)
+    with patched_pyspark(), intercepted(cast(Interceptor, seen)):
+        spark.readStream.load("/in", format="cloudFiles", schema="a INT", header=True)
+        by_name = seen.told
+        spark.readStream.load("/in", "cloudFiles", "a INT", header=True)
+        by_place = seen.told
+        reader = spark.readStream.format("cloudFiles").schema("a INT").option("header", True)
+        reader.load("/in")
+    assert by_name == by_place == seen.told == ("a INT", {"header": "true"}, "/in")

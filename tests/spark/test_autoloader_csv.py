@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,63 @@ def test_nested_type_is_refused(loader: Loader) -> None:
     with pytest.raises(DefinitionError) as raised:
         loader.define()
     assert raised.value.code == "AUTOLOADER_TYPE_NOT_BUILT"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec", "mark"),
+    [("UTF-16", "utf-16", ""), ("UTF-16", "utf-16-be", ""), ("UTF-16LE", "utf-16-le", "\ufeff")],
+)
+def test_wide_encodings_are_read_with_multi_line(
+    loader: Loader, encoding: str, codec: str, mark: str
+) -> None:
+    loader.options |= {"encoding": encoding, "multiLine": "true"}
+    loader.land("a.csv", f'{mark}"id",name\n1,é\n2,"b\nc"\n'.encode(codec))
+    loader.run()
+    assert loader.rows("id", "name") == [("1", "é"), ("2", "b\nc")]
+
+
+def test_times_without_a_zone_have_a_format_of_their_own(loader: Loader) -> None:
+    loader.spark.conf.set("spark.sql.session.timeZone", "Europe/Berlin")
+    try:
+        loader.schema = "id INT, at TIMESTAMP_NTZ"
+        loader.options |= {
+            "header": "true",
+            "timestampNTZFormat": "dd.MM.yyyy HH:mm",
+            "rescuedDataColumn": "_rescued_data",
+        }
+        loader.land("a.csv", "id,at\n1,31.03.2024 02:30\n2,soon\n")
+        loader.run()
+        assert loader.rows("id", "string(at)") == [(1, "2024-03-31 02:30:00"), (2, None)]
+        assert loader.rescued() == [None, {"at": "soon"}]
+    finally:
+        loader.spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def test_a_column_called_like_the_corrupt_record_is_rescued(loader: Loader) -> None:
+    loader.land("a.csv", "_corrupt_record,id\nx,1\n,2,z\n")
+    loader.run()
+    assert loader.rows("id", "_corrupt_record") == [("1", None), ("2", ",2,z")]
+    assert loader.rescued() == [{"_corrupt_record": "x"}, {"_c2": "z"}]
+
+
+def test_endings_of_packed_files_are_known_in_any_case(loader: Loader) -> None:
+    loader.land("a.csv.GZ", gzip.compress(b"id\n1\n"))
+    loader.run()
+    assert loader.rows("id") == [("1",)]
+
+
+def test_only_the_header_must_be_text(loader: Loader) -> None:
+    loader.land("a.csv", b"id,name\n1,\xff\n")
+    loader.run()
+    assert loader.rows("id") == [("1",)]
+
+
+def test_a_schema_with_a_column_twice_is_refused(loader: Loader) -> None:
+    loader.schema = "id INT, ID STRING"
+    loader.land("a.csv", "1,2\n")
+    with pytest.raises(DefinitionError) as raised:
+        loader.define()
+    assert (raised.value.code, raised.value.parameters) == (
+        "AUTOLOADER_SCHEMA_INVALID",
+        {"column": "id"},
+    )

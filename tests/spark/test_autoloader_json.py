@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from headwater.errors import SchemaChange, SourceFileError, UpdateError
+from headwater.errors import DefinitionError, SchemaChange, SourceFileError, UpdateError
 from spark.test_autoloader_support import Loader
 
 
@@ -257,3 +257,108 @@ def test_damaged_archive_names_the_file(loader: Loader) -> None:
     with pytest.raises(SourceFileError) as raised:
         loader.run_once()
     assert raised.value.parameters["path"] == str(bad)
+
+
+@pytest.mark.parametrize("multi_line", ["false", "true"])
+def test_another_encoding_reaches_rescued_data_and_copies(loader: Loader, multi_line: str) -> None:
+    loader.schema = "id INT, name STRING"
+    loader.options |= {
+        "encoding": "ISO-8859-1",
+        "multiLine": multi_line,
+        "rescuedDataColumn": "_rescued_data",
+    }
+    records = ['{"id":1,"name":"é"}', '{"id":"ü","name":"ö","NAME":"ä"}', "rübe"]
+    for number, text in enumerate(records):
+        loader.land(f"{number}.json", text.encode("iso-8859-1"))
+    loader.run()
+    assert loader.rows("id", "name", order="name") == [(None, None), (1, "é"), (None, "ö")]
+    assert loader.rescued("name") == [
+        {"_corrupt_record": "rübe"},
+        None,
+        {"id": "ü", "NAME": "ä"},
+    ]
+
+
+@pytest.mark.parametrize("multi_line", ["false", "true"])
+def test_hinted_numbers_may_stand_in_quotes(loader: Loader, multi_line: str) -> None:
+    loader.options |= {"cloudFiles.schemaHints": "n INT, b BOOLEAN", "multiLine": multi_line}
+    loader.land("a.json", '{"id":1,"n":"7","b":"true"}')
+    loader.land("b.json", '{"id":2,"n":"7.5","b":1}')
+    loader.land("c.json", '{"id":3,"n":7.5,"b":false}')
+    loader.run()
+    assert loader.rows("id", "n", "b") == [("1", 7, True), ("2", None, None), ("3", None, False)]
+    assert loader.rescued() == [None, {"n": "7.5", "b": 1}, {"n": 7.5}]
+
+
+def test_fields_of_another_case_are_found_wherever_they_are(loader: Loader) -> None:
+    loader.schema = (
+        "id BIGINT, `it's` STRING, ll ARRAY<ARRAY<STRUCT<a: BIGINT>>>, "
+        "m MAP<STRING, STRUCT<a: BIGINT>>"
+    )
+    loader.options["rescuedDataColumn"] = "_rescued_data"
+    loader.land_json(
+        "a.json",
+        {"id": 1, "IT'S": "x"},
+        {"id": 2, "ll": [[{"a": 1}], [{"A": 2}]]},
+        {"id": 3, "m": {"k": {"A": 1}}},
+        {"id": 4, "it's": "y", "ll": [[{"a": 1}]], "m": {"k": {"a": 1}}},
+    )
+    loader.land("b.json", '[{"id":5},{"id":6,"ID":7}]')
+    loader.run()
+    assert loader.rescued() == [
+        {"IT'S": "x"},
+        {"ll": [[{"a": 1}], [{"A": 2}]]},
+        {"m": {"k": {"A": 1}}},
+        None,
+        None,
+        {"ID": 7},
+    ]
+
+
+def test_a_line_that_is_no_utf8_is_rescued_whole(loader: Loader) -> None:
+    loader.land("a.json", b'{"id":1}\n{"id":"\xff"}\n')
+    loader.run()
+    assert loader.rescued("id") == [{"_corrupt_record": '{"id":"\ufffd"}'}, None]
+
+
+def test_a_field_may_be_called_metadata(loader: Loader) -> None:
+    loader.land_json("a.json", {"id": 1, "_metadata": {"v": 1}})
+    loader.run()
+    loader.land_json("b.json", {"id": 2, "ID": 3})
+    loader.run()
+    assert loader.rows("id", "_metadata") == [("1", '{"v": 1}'), ("2", None)]
+    assert loader.rescued() == [None, {"ID": 3}]
+
+
+def test_files_that_inference_fails_on_are_named(loader: Loader) -> None:
+    loader.land_json("a.json", {"id": 1})
+    bad = loader.land("b.json", '{"id":1}\n{"id":2,"x":1,"x":2}')
+    loader.land_json("c.json", {"id": 3})
+    with pytest.raises(SourceFileError) as raised:
+        loader.define()
+    assert raised.value.code == "SOURCE_FIELD_REPEATED"
+    assert raised.value.parameters == {"path": str(bad), "field": "x"}
+    bad.unlink()
+    bad = loader.land("d.json.gz", gzip.compress(b'{"id":4}\n' * 5000)[:60])
+    with pytest.raises(SourceFileError) as raised:
+        loader.define()
+    assert raised.value.code == "SOURCE_FILE_CORRUPT"
+    assert raised.value.parameters["path"] == str(bad)
+    loader.options["ignoreCorruptFiles"] = "true"
+    loader.define()
+
+
+def test_names_of_our_own_columns_are_refused(loader: Loader) -> None:
+    loader.land_json("a.json", {"id": 1, "__headwater_absent": 2})
+    with pytest.raises(DefinitionError) as raised:
+        loader.define()
+    assert raised.value.code == "AUTOLOADER_COLUMN_RESERVED"
+
+
+def test_a_nested_hint_leaves_the_rest_of_its_column(loader: Loader) -> None:
+    loader.options["cloudFiles.schemaHints"] = "l.element.q INT, s.x DATE"
+    loader.land_json("a.json", {"id": 1, "l": [{"q": 1, "r": 2}], "s": {"x": "2026-01-31", "y": 2}})
+    assert loader.run() == 0
+    assert loader.rows("typeof(l)", "typeof(s)", "s.y") == [
+        ("array<struct<q:int,r:bigint>>", "struct<x:date,y:bigint>", 2)
+    ]

@@ -216,3 +216,36 @@ def test_file_without_columns_is_refused(loader: Loader) -> None:
     with pytest.raises(SourceFileError) as raised:
         loader.define()
     assert raised.value.parameters["reason"] == "it has no columns"
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), "'a' twice"),
+        (pa.table({"s": [{"a": 1, "A": 2}]}), "differ by case only"),
+        (pa.table({"l": [[{"a": 1, "A": 2}]]}), "differ by case only"),
+    ],
+)
+def test_columns_that_spark_can_not_tell_apart_are_refused(
+    loader: Loader, table: pa.Table, reason: str
+) -> None:
+    pq.write_table(table, loader.landing / "a.parquet")
+    with pytest.raises(SourceFileError) as raised:
+        loader.define()
+    assert reason in str(raised.value)
+
+
+def test_brotli_is_refused_by_name(loader: Loader) -> None:
+    pq.write_table(pa.table({"id": [1]}), loader.landing / "a.parquet", compression="brotli")
+    with pytest.raises(SourceFileError) as raised:
+        loader.define()
+    assert "Brotli" in str(raised.value)
+
+
+def test_columns_may_have_names_like_those_of_copies(loader: Loader) -> None:
+    loader.land_parquet("a.parquet", id=[1], _metadata=["m"])
+    loader.run()
+    loader.land_parquet("b.parquet", id=[2], ID=[3], __rescued_x=[4])
+    loader.run()
+    assert loader.rows("id", "_metadata", "__rescued_x") == [(1, "m", None), (2, None, 4)]
+    assert loader.rescued() == [None, {"ID": 3}]

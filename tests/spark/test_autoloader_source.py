@@ -6,6 +6,8 @@ import random
 import threading
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -315,3 +317,81 @@ def test_errors_of_others_are_not_explained(loader: Loader) -> None:
     request = CloudFiles("/in", {"cloudFiles.format": "json"}, Location("p.py", 1))
     for text in ("x", "[FAILED_READ_FILE.X]"):
         assert autoloader.explain_failure(text, request, loader.place) is None
+
+
+ODD_NAMES = (
+    "report [1]",
+    "a{b,c}?*",
+    "ev-10:30:00Z",
+    "back\\slash",
+    "x:y/[d]/50%, #+ä",
+    "new\nline",
+)
+
+
+@pytest.mark.parametrize("file_format", ["json", "csv", "parquet"])
+def test_files_are_read_whatever_their_names_hold(
+    spark: SparkSession, tmp_path: Path, file_format: str
+) -> None:
+    loader = Loader(spark, tmp_path, file_format)
+    loader.options["cloudFiles.inferColumnTypes"] = "true"
+    wanted = set()
+    for number, name in enumerate(ODD_NAMES):
+        odd = number % 2  # such a file is copied, or has a header of its own
+        if file_format == "json":
+            content: str | bytes = f'{{"id":{number},"{"TWIN" if odd else "twin"}":7}}'
+        elif file_format == "csv":
+            content = f"TWIN,id\n7,{number}\n" if odd else f"id,twin\n{number},7\n"
+        else:
+            columns = pa.table({"id": [number], "TWIN" if odd else "twin": [7]})
+            pq.write_table(columns, file := pa.BufferOutputStream())
+            content = file.getvalue().to_pybytes()
+        wanted.add((str(loader.land(f"{name}.{file_format}", content)), "COMMITTED"))
+    loader.options["cloudFiles.schemaHints"] = "twin BIGINT"
+    loader.run()
+    assert loader.rows("id", "twin") == [(n, None if n % 2 else 7) for n in range(6)]
+    assert loader.rescued() == [
+        {"TWIN": 7 if file_format != "csv" else "7"} if n % 2 else None for n in range(6)
+    ]
+    assert {(each["path"], each["state"]) for each in loader.states()} == wanted
+    staged = loader.place.folder / "headwater-staged"
+    loader.run()
+    assert [each for each in staged.rglob("*") if not each.is_dir()] == []
+
+
+def test_a_vanished_file_with_a_colon_is_named_as_it_was(loader: Loader) -> None:
+    loader.schema = "id INT"
+    gone = loader.land_parquet("10:30.parquet", id=pa.array([1], pa.int32()))
+    loader.open()
+    gone.unlink()
+    with pytest.raises(SourceFileError) as raised:
+        loader.run_once()
+    assert raised.value.code == "SOURCE_FILE_MISSING"
+    assert raised.value.parameters["path"] == str(gone)
+
+
+def test_hints_name_columns_of_any_characters(loader: Loader) -> None:
+    loader.format = "json"
+    loader.options["cloudFiles.schemaHints"] = (
+        "`order, no` INT, `x>y` INT COMMENT 'a, b', `tick``t` INT, n.`in, side` INT"
+    )
+    loader.land_json("a.json", {"order, no": 1, "x>y": "2", "tick`t": 3, "n": {"in, side": 4}})
+    frame = loader.define()
+    assert frame.schema.simpleString().startswith(
+        "struct<n:struct<in, side:int>,order, no:int,tick`t:int,x>y:int"
+    )
+    loader.sink = "parquet"
+    loader.run()
+    assert loader.rows("`order, no`", "`x>y`", "`tick``t`", "n.`in, side`", order="n") == [
+        (1, 2, 3, 4)
+    ]
+
+
+def test_state_below_a_folder_that_reads_as_a_pattern_is_refused(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    loader = Loader(spark, tmp_path / "copy [1]", "json")
+    loader.land_json("a.json", {"id": 1})
+    with pytest.raises(DefinitionError) as raised:
+        loader.run_once()
+    assert raised.value.code == "AUTOLOADER_STATE_PATH"

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from headwater.autoloader.commits import committed_files
-from headwater.autoloader.manifest import COMPACT_INTERVAL, Entry, Manifest, SkippedFiles
+from headwater.autoloader.manifest import (
+    COMPACT_INTERVAL,
+    Entry,
+    Manifest,
+    SkippedFiles,
+    write_atomic,
+)
 from headwater.autoloader.schema_log import SchemaLog, SourceSchema
 from headwater.autoloader.storage import SourceFile
 
@@ -70,6 +77,19 @@ def test_schema_log_keeps_versions_and_skips_equal_ones(tmp_path: Path) -> None:
         log.save(schema)
     assert log.latest() == wider
     assert sorted(each.name for each in log.folder.iterdir()) == ["0", "1"]
+
+
+def test_threads_with_one_schema_log_or_file_do_not_meet(tmp_path: Path) -> None:
+    def save(number: int) -> None:
+        column = StructField(f"c{number}", LongType())
+        SchemaLog(tmp_path).save(SourceSchema(StructType([column]), StructType([])))
+        write_atomic(tmp_path / "one", "whole")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(save, range(40)))
+    versions = [each.name for each in SchemaLog(tmp_path).folder.iterdir()]
+    assert sorted(versions, key=int) == [str(number) for number in range(40)]
+    assert (tmp_path / "one").read_text() == "whole"
 
 
 def write(path: Path, *lines: object) -> None:

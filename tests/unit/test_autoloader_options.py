@@ -104,6 +104,54 @@ def test_json_in_two_byte_encodings_is_refused() -> None:
     assert options(encoding="ISO-8859-1").get("encoding") == "ISO-8859-1"
 
 
+@pytest.mark.parametrize("encoding", ["UTF-16", "utf-32"])
+def test_csv_in_wide_encodings_needs_multi_line(encoding: str) -> None:
+    csv = {"cloudFiles__format": "csv", "charset": encoding}
+    error = refusal(**csv)
+    assert (error.code, error.parameters["option"]) == ("AUTOLOADER_OPTION_NOT_BUILT", "charset")
+    assert options(**csv, multiLine="true").get("charset") == encoding
+
+
+@pytest.mark.parametrize("file_format", ["csv", "json"])
+def test_encodings_that_spark_does_not_take_are_refused_with_those_it_does(
+    file_format: str,
+) -> None:
+    error = refusal(cloudFiles__format=file_format, encoding="windows-1252")
+    assert error.code == "AUTOLOADER_OPTION_INVALID"
+    assert "ISO-8859-1" in str(error.hint)
+    assert "spark.sql.legacy.javaCharsets" in str(error.hint)
+    options(cloudFiles__format="parquet", encoding="windows-1252")
+    given = {"cloudFiles.format": file_format, "encoding": "windows-1252"}
+    read_options(CloudFiles("/in", given, WHERE), java_charsets=True)
+
+
+def test_options_of_readers_are_taken_with_the_prefix_too() -> None:
+    found = options(
+        "id INT",
+        cloudFiles__rescuedDataColumn="r",
+        CLOUDFILES__header="true",
+        cloudFiles__format="csv",
+        cloudFiles__sep="|",
+        cloudFiles__inferSchema="true",
+        cloudFiles__mergeSchema="true",
+    )
+    assert (found.rescued_column, found.header, found.get("sep")) == ("r", True, "|")
+    assert refusal(cloudFiles__badRecordsPath="/b").parameters["option"] == "badRecordsPath"
+
+
+def test_an_option_without_the_prefix_goes_before_one_with_it() -> None:
+    assert options(rescuedDataColumn="a", cloudFiles__rescuedDataColumn="b").rescued_column == "a"
+
+
+@pytest.mark.parametrize(
+    ("mode", "column", "rescued"),
+    [("none", "", False), ("none", "r", True), ("rescue", "", True), ("addNewColumns", "r", False)],
+)
+def test_new_fields_are_rescued_by_mode_and_column(mode: str, column: str, rescued: bool) -> None:
+    found = options(cloudFiles__schemaEvolutionMode=mode, rescuedDataColumn=column)
+    assert found.rescues_new is rescued
+
+
 def test_format_is_required() -> None:
     with pytest.raises(DefinitionError) as raised:
         check_options(CloudFiles("/in", {}, WHERE))

@@ -9,7 +9,8 @@ import pytest
 from headwater.autoloader.commits import committed_files
 from headwater.autoloader.manifest import Manifest, SkippedFiles
 from headwater.autoloader.relocation import follow_move
-from headwater.autoloader.storage import STAGED, SourceFile
+from headwater.autoloader.spark_paths import link_to
+from headwater.autoloader.storage import STAGED, SourceFile, staged_name
 
 FLOW = ("t", "f", "0")
 
@@ -32,9 +33,13 @@ class State:
         staged = self.source / STAGED / str(self.project / "in" / "c.json").lstrip("/")
         staged.parent.mkdir(parents=True)
         staged.write_text("copy")
+        odd = self.project / "in" / "10:30.json"
+        odd.parent.mkdir()
+        odd.write_text("odd")
+        link = link_to(str(odd), self.source / STAGED / staged_name(str(odd)))
         manifest = Manifest(self.source)
         manifest.start()
-        manifest.append([(str(read), 1), (str(staged), 1), ("/elsewhere/d.json", 1)])
+        manifest.append([(str(read), 1), (str(staged), 1), (link, 1), ("/elsewhere/d.json", 1)])
         SkippedFiles(self.source).add([SourceFile(str(self.project / "e.json"), 1, 1)], "CORRUPT")
         log = self.checkpoint / "sources" / "0"
         log.mkdir(parents=True)
@@ -55,10 +60,11 @@ class State:
         assert origins == [
             f"{self.project}/in/a b.json",
             f"{self.project}/in/c.json",
+            f"{self.project}/in/10:30.json",
             "/elsewhere/d.json",
         ]
-        (staged,) = [e.path for e in Manifest(self.source).entries() if e.path != e.origin]
-        assert Path(staged).read_text() == "copy"
+        staged = [e.path for e in Manifest(self.source).entries() if e.path != e.origin]
+        assert [Path(each).read_text() for each in staged] == ["copy", "odd"]
         assert [each.file.path for each in SkippedFiles(self.source).read()] == [
             f"{self.project}/e.json"
         ]
@@ -117,13 +123,13 @@ def killed(state: State, at: int) -> bool:
 def test_kill_at_any_moment_is_gone_on_with(state: State, tmp_path: Path, name: str) -> None:
     there = state.moved(tmp_path / "aside").moved(tmp_path / name)
     before = tmp_path / "before"
-    shutil.copytree(there.root, before)
+    shutil.copytree(there.root, before, symlinks=True)
     at = 0
     while killed(there, at):
         follow_move(there.root, {"bundle": there.project})
         there.check()
         shutil.rmtree(there.root)
-        shutil.copytree(before, there.root)
+        shutil.copytree(before, there.root, symlinks=True)
         at += 1
     there.check()
     assert at == 8  # three logs twice over, and the two notes

@@ -1,9 +1,13 @@
 """Paths of files, local and in Azure storage, as Spark's logs and rewritten copies show them."""
 
+from pathlib import Path
+
 import pytest
 
+from headwater.autoloader.spark_paths import spark_paths
 from headwater.autoloader.storage import (
     STAGED,
+    SourceFile,
     Storage,
     address_of,
     is_remote,
@@ -31,6 +35,28 @@ def test_address_gives_its_path_back(path: str) -> None:
 def test_copy_tells_its_original(path: str) -> None:
     assert origin(f"/state/{STAGED}/{staged_name(path)}") == path
     assert origin(path) == path
+
+
+@pytest.mark.parametrize("path", ["/in/ev-10:30:00Z.json", "abfs://c@a.dfs.net/in/10:30.parquet"])
+def test_name_of_a_copy_has_no_colon(path: str) -> None:
+    assert ":" not in staged_name(path)
+    assert origin(f"/state/{STAGED}/{staged_name(path)}") == path
+
+
+@pytest.mark.parametrize("name", ["10:30.json", "a [1].json", "x:y/{b}?*.json"])
+def test_a_file_with_a_pattern_or_colon_in_its_path_is_lent_a_link(
+    tmp_path: Path, name: str
+) -> None:
+    odd = tmp_path / name
+    odd.parent.mkdir(exist_ok=True)
+    odd.write_text("{}")
+    files = [SourceFile("/in/a.json", 1, 1), SourceFile(str(odd), 2, 1)]
+    with spark_paths(files) as paths:
+        plain, link = paths
+        assert (plain, list(paths.values())) == ("/in/a.json", files)
+        assert not set(link) & set("[]{}?*:")
+        assert (Path(link).suffix, Path(link).read_text()) == (".json", "{}")
+    assert not Path(link).parent.exists()
 
 
 def test_remote_paths_are_those_of_azure_storage() -> None:

@@ -25,6 +25,8 @@ from pyspark.sql.types import (
 )
 
 from headwater.autoloader.types import (
+    Every,
+    FieldPath,
     apply_hint,
     compare,
     nullable,
@@ -62,14 +64,16 @@ def test_new_nested_columns_are_named_by_their_path() -> None:
 @pytest.mark.parametrize(
     ("file", "clashing"),
     [
-        (struct(A=LONG), {"A": ["$['A']"]}),
-        (struct(a=TEXT), {"a": ["$['a']"]}),
-        (struct(s=struct(X=LONG)), {"s": ["$['s']['X']"]}),
-        (struct(l=ArrayType(struct(p=TEXT))), {"l": ["$['l'][*]['p']"]}),
-        (struct(s=LONG), {"s": ["$['s']"]}),
+        (struct(A=LONG), {"A": [("A",)]}),
+        (struct(a=TEXT), {"a": [("a",)]}),
+        (struct(s=struct(X=LONG)), {"s": [("s", "X")]}),
+        (struct(l=ArrayType(struct(p=TEXT))), {"l": [("l", Every.ELEMENT, "p")]}),
+        (struct(s=LONG), {"s": [("s",)]}),
     ],
 )
-def test_another_type_or_case_clashes(file: StructType, clashing: dict[str, list[str]]) -> None:
+def test_another_type_or_case_clashes(
+    file: StructType, clashing: dict[str, list[FieldPath]]
+) -> None:
     known = struct(a=LONG, s=struct(x=LONG), l=ArrayType(struct(p=LONG)))
     found = compare(file, known, widens, case_sensitive=True)
     assert (found.clashing, found.new) == (clashing, [])
@@ -78,6 +82,15 @@ def test_another_type_or_case_clashes(file: StructType, clashing: dict[str, list
 def test_case_is_one_column_unless_it_counts() -> None:
     found = compare(struct(A=LONG), struct(a=LONG), widens, case_sensitive=False)
     assert (found.new, found.clashing) == ([], {})
+
+
+def test_an_object_that_is_read_as_a_map_is_compared_value_by_value() -> None:
+    schema = struct(m=MapType(TEXT, struct(a=LONG)))
+    file = struct(m=struct(k=struct(a=LONG, b=TEXT), l=struct(A=LONG)))
+    found = compare(file, schema, reads_any, case_sensitive=True)
+    assert found.clashing == {"m": [("m", Every.VALUE, "A")]}
+    wider = compare(struct(m=struct(k=struct(b=TEXT))), schema, reads_any, case_sensitive=True)
+    assert (wider.new, wider.schema) == (["m.b"], struct(m=MapType(TEXT, struct(a=LONG, b=TEXT))))
 
 
 def test_a_repeated_name_clashes() -> None:
@@ -166,3 +179,23 @@ def test_what_was_added_is_never_new_again(file: StructType, schema: StructType)
     again = compare(nullable(file), first.schema, reads_any, case_sensitive=False)
     assert again.new == []
     assert first.schema.fieldNames()[: len(schema)] == schema.fieldNames()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("`order, no` INT", [(("order, no",), "INT")]),
+        ("`x>y` INT, b INT", [(("x>y",), "INT"), (("b",), "INT")]),
+        ("`a.b` INT", [(("a.b",), "INT")]),
+        ("`tick``t` INT", [(("tick`t",), "INT")]),
+        ("nested.`in, side`:INT", [(("nested", "in, side"), "INT")]),
+        ("a STRUCT<`b>,c`: INT>, d INT", [(("a",), "STRUCT<`b>,c`: INT>"), (("d",), "INT")]),
+        ("a INT COMMENT 'b, (c', d INT", [(("a",), "INT COMMENT 'b, (c'"), (("d",), "INT")]),
+        ("a INT COMMENT 'it\\'s, x'", [(("a",), "INT COMMENT 'it\\'s, x'")]),
+        ("a\n  INT,\n b DECIMAL(3,1)", [(("a",), "INT"), (("b",), "DECIMAL(3,1)")]),
+    ],
+)
+def test_quoted_names_and_comments_are_left_whole(
+    text: str, wanted: list[tuple[tuple[str, ...], str]]
+) -> None:
+    assert split_hints(text) == wanted

@@ -23,22 +23,33 @@ from pyspark.sql.types import (
     StringType,
     StructField,
     StructType,
+    TimestampNTZType,
     TimestampType,
     VariantType,
 )
 
 from headwater.autoloader.csv_headers import HeaderError, read_header
 from headwater.autoloader.findings import Context, Findings
+from headwater.autoloader.inference import infer_columns
 from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.rescue import fragment
-from headwater.autoloader.storage import SourceFile
-from headwater.autoloader.types import Difference, compare, reads_any, text_widest, widest
+from headwater.autoloader.storage import LOCAL, SourceFile
+from headwater.autoloader.types import (
+    Difference,
+    FieldPath,
+    compare,
+    reads_any,
+    text_widest,
+    widest,
+)
 from headwater.errors import DefinitionError
 
 _CORRUPT = "__headwater_corrupt"
 _GROUP = "__headwater_group"
 _OVERFLOW = 64
 """Fields beyond the columns that are told apart in the rescued data; more are kept as text."""
+
+_LOCAL = StructType([StructField("v", TimestampNTZType())])
 
 Header = tuple[str, ...]
 
@@ -86,7 +97,7 @@ class CsvFiles:
     def _compare(self, columns: StructType, schema: StructType) -> Difference:
         return compare(columns, schema, reads_any, case_sensitive=self.options.case_sensitive)
 
-    def stage(self, file: SourceFile, clashing: Mapping[str, list[str]]) -> Path:
+    def stage(self, file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> Path:
         """CSV files are never copied."""
         raise NotImplementedError
 
@@ -95,17 +106,13 @@ class CsvFiles:
         return _Layout(self, plan).frame()
 
     def headers(self, plan: StreamPlan) -> dict[str, Header]:
-        """Give the header of each file that is going to be read, by path."""
+        """Give the header of each file that is going to be read, by the file's own path."""
         if self._by_position():
             corrupt = self.options.corrupt_column
             names = tuple(each.name for each in plan.schema.data if each.name != corrupt)
-            return {entry.path: names for entry in plan.pending}
-        files = []
-        for entry in plan.pending:
-            if Path(entry.path).exists():
-                stat = Path(entry.path).stat()
-                files.append(SourceFile(entry.path, stat.st_size, stat.st_mtime_ns))
-        found = self._headers(files)
+            return {entry.origin: names for entry in plan.pending}
+        files = [LOCAL.stat(entry.origin) for entry in plan.pending]
+        found = self._headers([file for file in files if file])
         return {file.path: told for file, told in found.items() if isinstance(told, tuple)}
 
     def _by_position(self) -> bool:
@@ -132,7 +139,8 @@ class CsvFiles:
         if not self.options.infer_types or not header:
             return StructType([StructField(name, StringType()) for name in names])
         reader = self.context.spark.read.options(**self.reader()).option("inferSchema", "true")
-        schema = reader.csv([file.path for file in files]).schema
+        reader = reader.option("ignoreCorruptFiles", self.options.ignore_corrupt)
+        schema = infer_columns(files, lambda paths: reader.csv(paths).schema)
         kinds = dict(zip(header, (each.dataType for each in schema), strict=False))
         return StructType([StructField(n, kinds.get(n, StringType())) for n in names])
 
@@ -183,6 +191,7 @@ class _Layout:
         for each in self.plan.schema.data:
             if each.name == self.options.corrupt_column:
                 columns.append(malformed.alias(each.name))
+                fragments.append(fragment(each.name, self._text(self._positions(each.name))))
                 continue
             text = self._text(self._positions(each.name))
             value = self._value(text, each)
@@ -209,7 +218,7 @@ class _Layout:
         return frame.select(
             *[f"_c{i}" for i in range(self.width)],
             text.alias(_CORRUPT),
-            self._group().alias(_GROUP),
+            self._group(frame).alias(_GROUP),
         )
 
     def _again(self, width: int) -> Column:
@@ -220,10 +229,10 @@ class _Layout:
         parser["columnNameOfCorruptRecord"] = _CORRUPT
         return F.from_csv(F.col(_CORRUPT), f"{columns}, {_CORRUPT} STRING", parser)
 
-    def _group(self) -> Column:
+    def _group(self, frame: DataFrame) -> Column:
         group = F.lit(0)
         for number, paths in self.odd.items():
-            group = F.when(self.plan.real_path().isin(paths), F.lit(number)).otherwise(group)
+            group = F.when(self.plan.real_path(frame).isin(paths), F.lit(number)).otherwise(group)
         return group
 
     def _positions(self, name: str) -> dict[int, int]:
@@ -266,7 +275,7 @@ class _Layout:
         for group, header in enumerate(self.groups):
             for position, name in enumerate(header):
                 other_case = self.options.case_sensitive and name.lower() in lowered
-                wanted = other_case or self.options.evolution == "rescue"
+                wanted = other_case or self.options.rescues_new
                 same = not self.options.case_sensitive and name.lower() in lowered
                 taken = name.lower() in self.files.context.taken
                 if name not in known and wanted and not same and not taken:
@@ -316,5 +325,13 @@ def _typed_text(text: Column, kind: DataType, option: Callable[[str], str]) -> C
     if isinstance(kind, DateType) and option("dateformat"):
         return F.try_to_date(text, option("dateformat"))
     if isinstance(kind, TimestampType) and option("timestampformat"):
-        return F.try_to_timestamp(text, F.lit(option("timestampformat")))
+        return F.try_to_timestamp(text, F.lit(option("timestampformat"))).cast(kind)
+    if isinstance(kind, TimestampNTZType) and option("timestampntzformat"):
+        return _local_time(text, option("timestampntzformat"))
     return text.try_cast(kind)
+
+
+def _local_time(text: Column, form: str) -> Column:
+    """Parse times of no zone; by way of TIMESTAMP, those that a zone skips would be moved."""
+    read = F.from_json(F.to_json(F.struct(text.alias("v"))), _LOCAL, {"timestampNTZFormat": form})
+    return read.getField("v")

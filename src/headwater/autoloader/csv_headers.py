@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import csv
 import gzip
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from headwater.autoloader.options import Options
 
 _HEADER_CHARACTERS = 1_000_000
+_BYTE_ORDER_MARKS = {
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
 _CLOSED = (".zst", ".snappy", ".lz4", ".deflate")
 
 
@@ -27,11 +33,12 @@ def read_header(path: Path, options: Options) -> tuple[str, ...]:
     Raises:
         HeaderError: a wrong encoding, a damaged archive, a compression that is not built.
     """
-    if path.suffix in _CLOSED:
+    if path.suffix.lower() in _CLOSED:
         raise HeaderError(f"the header of a {path.suffix} file can't be read here")
     try:
         with _opened(path, options) as file:
             tokens = next(_records(file, options), [])
+            "".join(tokens).encode()  # what could not be decoded can't be encoded
     except (OSError, UnicodeError, EOFError, LookupError, csv.Error) as error:
         if isinstance(error, FileNotFoundError):
             return ()
@@ -43,13 +50,21 @@ def read_header(path: Path, options: Options) -> tuple[str, ...]:
 
 def _opened(path: Path, options: Options) -> IO[str]:
     encoding = options.get("encoding") or options.get("charset") or "utf-8"
-    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-        encoding = "utf-8-sig"
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding=encoding, newline="")
-    if path.suffix == ".bz2":
-        return bz2.open(path, "rt", encoding=encoding, newline="")
-    return path.open("r", encoding=encoding, newline="")
+    if encoding.lower() in _BYTE_ORDER_MARKS:
+        with _binary(path) as file:
+            if not file.read(4).startswith(_BYTE_ORDER_MARKS[encoding.lower()]):
+                encoding += "-be"  # Java's default; Python takes the machine's
+    # only the first record counts: Spark takes what is no text in the others
+    binary = _binary(path)
+    return io.TextIOWrapper(binary, encoding=encoding, errors="surrogateescape", newline="")
+
+
+def _binary(path: Path) -> IO[bytes]:
+    if path.suffix.lower() == ".gz":
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    if path.suffix.lower() == ".bz2":
+        return bz2.open(path, "rb")
+    return path.open("rb")
 
 
 def _records(file: IO[str], options: Options) -> Iterator[list[str]]:
@@ -60,7 +75,7 @@ def _records(file: IO[str], options: Options) -> Iterator[list[str]]:
     comment = options.get("comment")
     lines = (
         line.replace(separator, "\x1f") if len(separator) > 1 else line
-        for line in _lines(file, options.get("linesep"))
+        for line in _without_mark(_lines(file, options.get("linesep")))
         if line.strip() and not (comment and line.startswith(comment))
     )
     return csv.reader(
@@ -77,6 +92,12 @@ def _lines(file: IO[str], separator: str) -> Iterable[str]:
     if separator in ("", "\n", "\r", "\r\n"):
         return file
     return file.read(_HEADER_CHARACTERS).split(separator)
+
+
+def _without_mark(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out the byte order mark: it is no part of the first name, and hides its quotes."""
+    for number, line in enumerate(lines):
+        yield line if number else line.removeprefix("\ufeff")
 
 
 def _safe_names(tokens: list[str], options: Options) -> tuple[str, ...]:

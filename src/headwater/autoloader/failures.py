@@ -8,11 +8,12 @@ from typing import NamedTuple
 from headwater.autoloader.manifest import Manifest
 from headwater.autoloader.plan import MALFORMED
 from headwater.autoloader.request import CloudFiles, SourceState
-from headwater.autoloader.storage import path_of
+from headwater.autoloader.storage import origin, path_of
 from headwater.errors import HeadwaterError, SourceFileError
 
-_MALFORMED = re.compile(rf"\[{MALFORMED}\] (file:\S+)")
-_UNREADABLE = re.compile(r"\[FAILED_READ_FILE\.([A-Z_]+)\][^\n]*?(file:/\S+?)[.,:]?\s")
+_MALFORMED = re.compile(rf"\[{MALFORMED}\] ([a-z]+:/\S+)")
+_UNREADABLE = re.compile(r"\[FAILED_READ_FILE\.([A-Z_]+)\][^\n]*?\b([a-z]+:/\S+?)[.,:]?(?:\s|$)")
+"""What Spark says of a file; it writes addresses, so a name has no blanks in it."""
 
 _FAILFAST = "MALFORMED_RECORD_IN_PARSING"
 
@@ -59,12 +60,17 @@ def explain_failure(text: str, request: CloudFiles, place: SourceState) -> Headw
     return _blame(place, request, unreadable[2], _RECORD if _FAILFAST in text else _CORRUPT)
 
 
+def unreadable_address(text: str) -> str | None:
+    """Find the address of the file that Spark says it could not read."""
+    found = _UNREADABLE.search(text)
+    return found[2] if found else None
+
+
 def _blame(
     place: SourceState, request: CloudFiles, address: str, fault: _Fault
 ) -> HeadwaterError | None:
-    path = path_of(address)
-    entered = {name for e in Manifest(place.folder).entries() for name in (e.path, e.origin)}
-    if path not in entered:
+    path = origin(path_of(address))
+    if path not in {entry.origin for entry in Manifest(place.folder).entries()}:
         return None
     message = f"{path} {fault.what}"
     return SourceFileError(fault.code, message, where=request.where, hint=fault.hint, path=path)

@@ -14,7 +14,7 @@ from headwater.autoloader.options import Options
 from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.request import SourceState
 from headwater.autoloader.storage import STAGED, SourceFile, Storage, staged_name, storage_of
-from headwater.autoloader.types import Difference
+from headwater.autoloader.types import Difference, FieldPath
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Findings:
 
     wide: StructType
     new: dict[str, str] = field(default_factory=dict)
-    clashing: dict[SourceFile, Mapping[str, list[str]]] = field(default_factory=dict)
+    clashing: dict[SourceFile, Mapping[str, Sequence[FieldPath]]] = field(default_factory=dict)
 
     def add(self, file: SourceFile, difference: Difference) -> None:
         """Add what one file brings."""
@@ -85,7 +85,7 @@ class FileFormat(Protocol):
     def inspect(self, files: Sequence[SourceFile], schema: StructType) -> Findings:
         """Compare the columns of files with the schema."""
 
-    def stage(self, file: SourceFile, clashing: Mapping[str, list[str]]) -> Path:
+    def stage(self, file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> Path:
         """Write a copy that can be read under the schema, with what clashes set aside in it."""
 
     def frame(self, plan: StreamPlan) -> DataFrame:

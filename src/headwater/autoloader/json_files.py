@@ -7,16 +7,17 @@ which such fields are repeated under a reserved name, for Spark's reader can't t
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
+    BooleanType,
     DataType,
     MapType,
+    NumericType,
     StringType,
     StructField,
     StructType,
@@ -24,26 +25,28 @@ from pyspark.sql.types import (
 )
 
 from headwater.autoloader.findings import Context, Findings
+from headwater.autoloader.inference import infer_columns
+from headwater.autoloader.json_texts import RESCUED, Clashing, JsonTexts
 from headwater.autoloader.plan import StreamPlan, named
 from headwater.autoloader.rescue import fragment, split, variant_fragment
 from headwater.autoloader.storage import SourceFile
-from headwater.autoloader.types import compare, nullable, reads_any, without_twins
+from headwater.autoloader.types import (
+    FieldPath,
+    compare,
+    nullable,
+    reads_any,
+    without_twins,
+)
 
-_RESCUED = "__headwater_rescued"
 _CORRUPT = "__headwater_corrupt"
 _ABSENT = "__headwater_absent"
 _RECORD = "__headwater_record"
 _MALFORMED = "__headwater_malformed"
-_SUFFIXES = {
-    ".gz": "gzip",
-    ".bz2": "bzip2",
-    ".snappy": "snappy",
-    ".lz4": "lz4",
-    ".zst": "zstd",
-    ".deflate": "deflate",
-}
-_INFERENCE_SETTINGS = ("spark.sql.session.timeZone", "spark.sql.timestampType")
-_PARSER_OPTIONS = ("linesep", "compression", "encoding", "charset")
+_INFERENCE_SETTINGS = (
+    "spark.sql.session.timeZone",
+    "spark.sql.timestampType",
+    "spark.sql.legacy.javaCharsets",
+)
 
 
 class JsonFiles:
@@ -52,6 +55,7 @@ class JsonFiles:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.options = context.options
+        self.texts = JsonTexts(context)
 
     def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
         """JSON has no file-wide form: records are judged one by one when they are read."""
@@ -81,27 +85,13 @@ class JsonFiles:
             findings.add(self._first_with(files, difference.new[0]), difference)
             findings.new = dict.fromkeys(difference.new, next(iter(findings.new.values())))
         if clashing and self.options.rescued_column:
-            findings.clashing = dict.fromkeys(self._holding(files, clashing), clashing)
+            findings.clashing = dict.fromkeys(self.texts.holding(files, clashing), clashing)
         return findings
 
-    def stage(self, file: SourceFile, clashing: Mapping[str, list[str]]) -> Path:
+    def stage(self, file: SourceFile, clashing: Clashing) -> Path:
         """Copy a file with its fields of another case repeated under a reserved name."""
         target = self.context.staged_path(file)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = target.with_name(f".{target.name}.parts")
-        document = F.col("value")
-        copied = self._marked(document, clashing)
-        if self.options.multi_line:
-            parsed = F.from_json(document, "array<variant>", self._parser())
-            marked = F.transform(parsed, lambda each: self._marked(F.to_json(each), clashing))
-            array = F.concat(F.lit("["), F.array_join(marked, ","), F.lit("]"))
-            copied = F.when(parsed.isNotNull(), array).otherwise(copied)
-        codec = next((c for s, c in _SUFFIXES.items() if target.name.endswith(s)), "none")
-        writer = self._texts([file]).select(copied.alias("value")).coalesce(1).write
-        line = self._line_separator()
-        writer.mode("overwrite").options(compression=codec, **line).text(str(scratch))
-        next(scratch.glob("part-*")).replace(target)
-        shutil.rmtree(scratch)
+        self.texts.copy(file, target, clashing)
         return target
 
     def frame(self, plan: StreamPlan) -> DataFrame:
@@ -109,18 +99,20 @@ class JsonFiles:
         if self.options.rescued_column is None:
             return self._plain_frame(plan)
         data = [f for f in plan.schema.data if f.name != self.options.corrupt_column]
-        wide = plan.wide if self.options.evolution == "rescue" else plan.schema.data
+        wide = plan.wide if self.options.rescues_new else plan.schema.data
         read = _read_types(StructType(data), wide)
         frame = self._records(plan, read)
         frame = plan.refuse_malformed(frame, F.col(_MALFORMED))
+        hinted = {path[0].lower() for path, _ in self.options.hinted}
         columns, fragments = [], []
         for each in plan.schema.data:
             if each.name == self.options.corrupt_column:
                 columns.append(F.col(_MALFORMED).alias(each.name))
                 continue
-            part = split(named(each.name), read[each.name].dataType, each.dataType)
+            value = _unquoted(each) if each.name.lower() in hinted else named(each.name)
+            part = split(value, read[each.name].dataType, each.dataType)
             columns.append(part.kept.alias(each.name))
-            fault = self._fault(each)
+            fault = self._fault(each, value)
             if fault is not None:
                 fragments.append(variant_fragment(each.name, F.when(fault, _original(each.name))))
             if part.rescued is not None and part.present is not None and fault is not None:
@@ -129,10 +121,17 @@ class JsonFiles:
         known = {each.name for each in data}
         extra = [each.name for each in read if each.name not in known]
         fragments += [variant_fragment(name, named(name)) for name in extra]
-        fragments.append(_inside(F.col(_RESCUED)))
+        fragments.append(_inside(F.col(RESCUED)))
         if len(data) == len(plan.schema.data):
             fragments.append(fragment(self.options.corrupt_column, F.col(_MALFORMED)))
-        return plan.finish(frame, columns, fragments)
+        return plan.finish(frame, columns, fragments, self._unreadable())
+
+    def _unreadable(self) -> Column | None:
+        """A line that is no UTF-8, which is malformed to Spark's reader only."""
+        if self.options.multi_line:
+            return None
+        text = F.when(~F.is_valid_utf8(_CORRUPT), F.col(_CORRUPT))
+        return fragment(self.options.corrupt_column, text)
 
     def _plain_frame(self, plan: StreamPlan) -> DataFrame:
         options = {
@@ -151,7 +150,7 @@ class JsonFiles:
             for each in read
         ]
         helpers = [
-            StructField(_RESCUED, VariantType()),
+            StructField(RESCUED, VariantType()),
             StructField(_ABSENT, StringType()),
             StructField(_CORRUPT, StringType()),
         ]
@@ -162,11 +161,12 @@ class JsonFiles:
         )
         # Spark refuses a query that needs nothing but the corrupt column
         text = F.coalesce(F.col(_CORRUPT), F.concat(F.col(_CORRUPT), F.col(_ABSENT)))
+        text = self.texts.decoded(text)
         if self.options.multi_line:
             return self._typed_documents(frame, read, text)
-        record = F.from_json(text, "map<string,variant>", self._parser())
+        record = F.from_json(text, "map<string,variant>", self.texts.parser())
         names = [named(each.name) for each in read]
-        frame = frame.select(*names, _RESCUED, text.alias(_CORRUPT), record.alias(_RECORD))
+        frame = frame.select(*names, RESCUED, text.alias(_CORRUPT), record.alias(_RECORD))
         malformed = F.when(F.col(_RECORD).isNull(), F.col(_CORRUPT))
         return frame.withColumn(_MALFORMED, malformed)
 
@@ -177,7 +177,7 @@ class JsonFiles:
             none = F.lit(None).cast("map<string,variant>")
             return frame.withColumn(_MALFORMED, text).withColumn(_RECORD, none)
         again = StructType([*typed, StructField(_CORRUPT, StringType())])
-        options = {**self._parser(), "columnNameOfCorruptRecord": _CORRUPT}
+        options = {**self.texts.parser(), "columnNameOfCorruptRecord": _CORRUPT}
         one = F.to_json(F.struct(*[named(each.name) for each in typed]))
         frame = frame.withColumn("__headwater_typed", F.from_json(one, again, options))
         parsed = F.col("__headwater_typed")
@@ -188,21 +188,21 @@ class JsonFiles:
             for each in read
         ]
         record = F.from_json(parsed.getField(_CORRUPT), "map<string,variant>")
-        return frame.select(*names, _RESCUED, text.alias(_MALFORMED), record.alias(_RECORD))
+        return frame.select(*names, RESCUED, text.alias(_MALFORMED), record.alias(_RECORD))
 
-    def _fault(self, column: StructField) -> Column | None:
+    def _fault(self, column: StructField, value: Column) -> Column | None:
         """Whether a value does not fit its column's type; None where any value does."""
         if isinstance(column.dataType, (StringType, VariantType)):
             return None
         original = _original(column.name)
         given = original.isNotNull() & ~F.is_variant_null(original)
         if not isinstance(column.dataType, (StructType, ArrayType, MapType)):
-            return given & named(column.name).isNull()
+            return given & value.isNull()
         schema = StructType(
             [StructField("v", column.dataType), StructField(_CORRUPT, StringType())]
         )
         one = F.concat(F.lit('{"v":'), F.to_json(original), F.lit("}"))
-        options = {**self._parser(), "columnNameOfCorruptRecord": _CORRUPT}
+        options = {**self.texts.parser(), "columnNameOfCorruptRecord": _CORRUPT}
         checked = F.from_json(one, schema, options)
         return given & checked.getField(_CORRUPT).isNotNull()
 
@@ -213,6 +213,7 @@ class JsonFiles:
             for each in schema
             if isinstance(each.dataType, (StructType, ArrayType, MapType))
         }
+        nested |= {path[0].lower() for path, _ in self.options.hinted if len(path) > 1}
         if self.options.infer_types:
             return columns
         return StructType(
@@ -242,61 +243,21 @@ class JsonFiles:
             session.conf.set(setting, str(spark.conf.get(setting)))
         reader = session.read.options(**self._reader(), recursiveFileLookup="true")
         reader = reader.option("columnNameOfCorruptRecord", _CORRUPT)
-        schema = reader.json([file.path for file in files]).schema
-        helpers = (_CORRUPT, _RESCUED)
+        reader = reader.option("ignoreCorruptFiles", self.options.ignore_corrupt)
+        schema = infer_columns(files, lambda paths: reader.json(paths).schema)
+        helpers = (_CORRUPT, RESCUED)
         return nullable(StructType([each for each in schema if each.name not in helpers]))
-
-    def _texts(self, files: Sequence[SourceFile]) -> DataFrame:
-        reader = self.context.spark.read.options(**self._line_separator())
-        paths = [file.path for file in files]
-        return reader.text(paths, wholetext=self.options.multi_line, recursiveFileLookup=True)
-
-    def _holding(
-        self, files: Sequence[SourceFile], clashing: Mapping[str, list[str]]
-    ) -> list[SourceFile]:
-        """Find the files that have a field at one of the paths."""
-        held = F.lit(False)
-        for path in _below_arrays(clashing):
-            held = held | F.get_json_object("value", path).isNotNull()
-        address = F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B"))
-        real = F.regexp_replace(F.url_decode(address), "^file:/+", "/")
-        found = self._texts(files).filter(held).select(real.alias("path")).distinct().collect()
-        paths = {row["path"] for row in found}
-        return [file for file in files if file.path in paths]
 
     def _first_with(self, files: Sequence[SourceFile], name: str) -> SourceFile:
         """Find a file that has a field, for the message."""
         if self.options.evolution != "failOnNewColumns":
             return files[0]
-        path = "$" + "".join(f"['{part}']" for part in name.split("."))
-        return next(iter(self._holding(files, {name: [path]})), files[0])
-
-    def _marked(self, record: Column, clashing: Mapping[str, list[str]]) -> Column:
-        """Put the clashing fields of a record before its others, under the reserved name."""
-        found = [
-            F.when(F.get_json_object(record, path).isNotNull(), F.lit(name))
-            for name, paths in clashing.items()
-            for path in paths
-        ]
-        names = F.array_compact(F.array(*found))
-        fields = F.from_json(record, "map<string,variant>", self._parser())
-        kept = F.map_filter(fields, lambda key, _: F.array_contains(names, key))
-        rest = F.substring(F.ltrim(record), F.lit(2), F.length(record))
-        marked = F.concat(F.lit(f'{{"{_RESCUED}":'), F.to_json(kept), F.lit(","), rest)
-        return F.when((F.size(names) > 0) & fields.isNotNull(), marked).otherwise(record)
+        paths: list[FieldPath] = [(name,), tuple(name.split("."))]
+        return next(iter(self.texts.holding(files, {name: paths})), files[0])
 
     def _reader(self) -> dict[str, str]:
         multi_line = str(self.options.multi_line).lower()
-        return {**self.options.reader, "multiLine": multi_line}
-
-    def _parser(self) -> dict[str, str]:
-        """Options for parsing a text that was read already."""
-        given = self.options.reader.items()
-        return {key: value for key, value in given if key.lower() not in _PARSER_OPTIONS}
-
-    def _line_separator(self) -> dict[str, str]:
-        given = self.options.get("linesep")
-        return {"lineSep": given} if given and not self.options.multi_line else {}
+        return {**self.options.reader, **self.texts.line_separator(), "multiLine": multi_line}
 
 
 def _read_types(schema: StructType, wide: StructType) -> StructType:
@@ -327,13 +288,18 @@ def _original(name: str) -> Column:
     return F.col(_RECORD).getItem(name)
 
 
+def _unquoted(column: StructField) -> Column:
+    """A number or truth value of a hinted column, also one in quotes: a text without the hint."""
+    value = named(column.name)
+    if not isinstance(column.dataType, (NumericType, BooleanType)):
+        return value
+    original = _original(column.name)
+    text = F.try_variant_get(original, "$", "string")
+    quoted = F.when(F.schema_of_variant(original) == "STRING", text)
+    return F.coalesce(value, quoted.try_cast(column.dataType))
+
+
 def _inside(value: Column) -> Column:
     """The fields of an object, as a fragment."""
     text = F.to_json(value)
     return F.when(value.isNotNull(), F.substring(text, F.lit(2), F.length(text) - 2))
-
-
-def _below_arrays(clashing: Mapping[str, list[str]]) -> list[str]:
-    """All paths, for a document that is a record and for one that is an array of records."""
-    paths = [path for each in clashing.values() for path in each]
-    return paths + [path.replace("$", "$[*]", 1) for path in paths]

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from headwater.autoloader.storage import SourceFile, address_of, origin, path_of
 
@@ -181,7 +182,7 @@ class SkippedFiles:
 def write_atomic(path: Path, text: str) -> None:
     """Write a file so that it is whole or not there; durable when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    scratch = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     with scratch.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

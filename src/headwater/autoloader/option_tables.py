@@ -66,6 +66,8 @@ NO_EFFECT = frozenset(
         "enforceschema",
         "inferschema",
         "basepath",
+        "samplingratio",
+        "compression",
     }
 )
 """Options that are accepted; what they steer does not exist here, or is always so."""
@@ -131,8 +133,6 @@ JSON_READER = frozenset(
         "allowunquotedfieldnames",
         "allowunquotedcontrolchars",
         "allowbackslashescapinganycharacter",
-        "samplingratio",
-        "compression",
     }
 )
 
@@ -153,8 +153,6 @@ CSV_READER = frozenset(
         "maxcharspercolumn",
         "preferdate",
         "unescapedquotehandling",
-        "samplingratio",
-        "compression",
     }
 )
 
@@ -164,6 +162,12 @@ READER = {"parquet": PARQUET_READER, "json": JSON_READER, "csv": CSV_READER}
 KNOWN = (
     BUILT | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE) | PARQUET_READER | JSON_READER | CSV_READER
 )
+
+WITHOUT_PREFIX = frozenset(name for name in KNOWN if "." not in name)
+"""Options that are documented without `cloudFiles.`; they are taken with it, too."""
+
+ENCODINGS = ("UTF-8", "UTF-16", "UTF-16BE", "UTF-16LE", "UTF-32", "ISO-8859-1", "US-ASCII")
+"""What Spark takes; more with `spark.sql.legacy.javaCharsets`."""
 
 SPELLINGS = (
     "cloudFiles.format",

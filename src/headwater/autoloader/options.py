@@ -15,6 +15,7 @@ from pathlib import Path
 from headwater.autoloader import option_tables as tables
 from headwater.autoloader.request import CloudFiles
 from headwater.autoloader.storage import is_remote
+from headwater.autoloader.types import Hint, split_hints
 from headwater.errors import DefinitionError, nearest
 
 _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
@@ -29,9 +30,12 @@ class Options:
         format: `parquet`, `json` or `csv`.
         evolution: one of `EVOLUTION_MODES`.
         inferred: no schema was given.
+        hinted: path and type, as text, of each column of `schemaHints`.
         partition_columns: keys to take from the path; None to find them, () to ignore them.
         max_bytes: soft limit of bytes per micro-batch, None for no limit.
         rescued_column: name of the rescued data column, None to have none.
+        rescues_new: a field that the schema lacks is rescued: in mode `rescue`, and in mode
+            `none` when `rescuedDataColumn` is set.
         case_sensitive: a column whose name differs by case only is rescued.
         header: whether CSV files start with column names.
         corrupt_column: column that takes malformed records, when the schema has it.
@@ -42,7 +46,7 @@ class Options:
     evolution: str
     inferred: bool
     infer_types: bool
-    hints: str
+    hinted: tuple[Hint, ...]
     schema_location: Path | None
     partition_columns: tuple[str, ...] | None
     include_existing: bool
@@ -50,6 +54,7 @@ class Options:
     max_bytes: int | None
     name_filter: str
     rescued_column: str | None
+    rescues_new: bool
     case_sensitive: bool
     ignore_corrupt: bool
     ignore_missing: bool
@@ -75,23 +80,45 @@ def check_options(request: CloudFiles) -> None:
     read_options(request)
 
 
-def read_options(request: CloudFiles) -> Options:
+def read_options(request: CloudFiles, *, java_charsets: bool = False) -> Options:
     """Read the options of a request.
+
+    Args:
+        java_charsets: Spark takes every encoding that Java knows, as the setting
+            `spark.sql.legacy.javaCharsets` says.
 
     Raises:
         DefinitionError: AUTOLOADER_OPTION_UNKNOWN, AUTOLOADER_OPTION_NOT_BUILT,
             AUTOLOADER_OPTION_INVALID, AUTOLOADER_FORMAT_MISSING, AUTOLOADER_FORMAT_NOT_BUILT,
             AUTOLOADER_EVOLUTION_NEEDS_INFERENCE.
     """
-    return _Reading(request).options()
+    return _Reading(request, java_charsets).options()
+
+
+def _without_prefix(options: Mapping[str, str]) -> dict[str, str]:
+    """Return options of a reader by their own names: `cloudFiles.header` is `header`.
+
+    Documented without the prefix, but public pipelines write it.
+    """
+    found = {}
+    plain = {}
+    for written, value in options.items():
+        head, _, name = written.partition(".")
+        if head.lower() == "cloudfiles" and name.lower() in tables.WITHOUT_PREFIX:
+            found[name] = str(value)
+        else:
+            plain[written] = str(value)
+    return found | plain
 
 
 class _Reading:
     """One pass over the options of one request."""
 
-    def __init__(self, request: CloudFiles) -> None:
+    def __init__(self, request: CloudFiles, java_charsets: bool) -> None:
         self.request = request
-        self.given = {key.lower(): str(value) for key, value in request.options.items()}
+        self.java_charsets = java_charsets
+        self.written = _without_prefix(request.options)
+        self.given = {key.lower(): value for key, value in self.written.items()}
 
     def options(self) -> Options:
         file_format = self._format()
@@ -105,21 +132,20 @@ class _Reading:
         inferred = self.request.schema is None
         evolution = self._evolution(inferred)
         columns = self._text("rescuedDataColumn")
+        rescues_new = evolution == "rescue" or (evolution == "none" and bool(columns))
         if not columns and (inferred or evolution == "rescue"):
             columns = "_rescued_data"
         location = self._text("cloudFiles.schemaLocation")
         case_sensitive = self._flag("readerCaseSensitive", True)
         if not case_sensitive and file_format == "json":
             raise self._not_built("readerCaseSensitive", "false with JSON")
-        encoding = self._text("encoding") or self._text("charset")
-        if file_format == "json" and encoding.lower().startswith(("utf-16", "utf-32")):
-            raise self._not_built("encoding", f"{encoding} with JSON")
+        self._check_encoding(file_format)
         return Options(
             format=file_format,
             evolution=evolution,
             inferred=inferred,
             infer_types=self._flag("cloudFiles.inferColumnTypes", False),
-            hints=self._text("cloudFiles.schemaHints"),
+            hinted=self._hints() if inferred else (),
             schema_location=Path(local_path(location, self.request)) if location else None,
             partition_columns=self._partition_columns(),
             include_existing=self._flag("cloudFiles.includeExistingFiles", True),
@@ -127,6 +153,7 @@ class _Reading:
             max_bytes=self._size("cloudFiles.maxBytesPerTrigger"),
             name_filter=self._text("pathGlobFilter"),
             rescued_column=columns or None,
+            rescues_new=rescues_new,
             case_sensitive=case_sensitive and bool(columns),
             ignore_corrupt=self._flag("ignoreCorruptFiles", False),
             ignore_missing=self._flag("ignoreMissingFiles", False),
@@ -169,15 +196,41 @@ class _Reading:
             )
         return mode
 
+    def _check_encoding(self, file_format: str) -> None:
+        """Spark reads some encodings wrong without a word, and others it fails on while running."""
+        name = "encoding" if self._text("encoding") else "charset"
+        encoding = self._text(name)
+        if file_format == "parquet" or not encoding:
+            return
+        if encoding.lower() not in map(str.lower, tables.ENCODINGS) and not self.java_charsets:
+            raise self._fault(
+                "AUTOLOADER_OPTION_INVALID",
+                f"Option {name} can't be '{encoding}'",
+                f"Give {', '.join(tables.ENCODINGS)}, or set spark.sql.legacy.javaCharsets to "
+                "true in the pipeline's configuration.",
+                option=name,
+            )
+        if not encoding.lower().startswith(("utf-16", "utf-32")):
+            return
+        if file_format == "json":
+            raise self._not_built(name, f"{encoding} with JSON")
+        if not self._flag("multiLine", False):
+            raise self._fault(
+                "AUTOLOADER_OPTION_NOT_BUILT",
+                f"Auto Loader reads CSV files in {encoding} with multiLine only",
+                "Set the option multiLine to true: Spark cuts lines at single bytes without it.",
+                option=name,
+            )
+
     def _check_names(self) -> None:
         strict = self._flag("cloudFiles.validateOptions", True)
-        for written, value in self.request.options.items():
+        for written, value in self.written.items():
             name = written.lower()
             if name in tables.REFUSED:
                 raise self._not_built(written)
             only = tables.ONLY_VALUE.get(name)
-            if only is not None and str(value).lower() != only.lower():
-                raise self._not_built(written, str(value))
+            if only is not None and value.lower() != only.lower():
+                raise self._not_built(written, value)
             if name.startswith("cloudfiles.resourcetag.") or name in tables.KNOWN or not strict:
                 continue
             raise self._fault(
@@ -196,8 +249,18 @@ class _Reading:
             "encoding",
             "charset",
         }
-        given = self.request.options.items()
-        return {key: str(value) for key, value in given if key.lower() in native}
+        return {key: value for key, value in self.written.items() if key.lower() in native}
+
+    def _hints(self) -> tuple[Hint, ...]:
+        try:
+            return tuple(split_hints(self._text("cloudFiles.schemaHints")))
+        except ValueError:
+            raise self._fault(
+                "AUTOLOADER_OPTION_INVALID",
+                "schemaHints is not a list of columns and types",
+                "Write them as in CREATE TABLE: id BIGINT, address.zip STRING.",
+                option="cloudFiles.schemaHints",
+            ) from None
 
     def _partition_columns(self) -> tuple[str, ...] | None:
         value = self.given.get("cloudfiles.partitioncolumns")

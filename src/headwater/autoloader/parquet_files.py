@@ -6,7 +6,9 @@ copy in which that column has a reserved name, and the copy is read instead.
 
 from __future__ import annotations
 
+import re
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,9 +24,10 @@ from headwater.autoloader.findings import Context, Findings
 from headwater.autoloader.plan import StreamPlan, named
 from headwater.autoloader.rescue import fragment, split
 from headwater.autoloader.storage import SourceFile, Storage
-from headwater.autoloader.types import Difference, compare, widens, widest
+from headwater.autoloader.types import Difference, FieldPath, compare, widens, widest
 
 _RESERVED = "__rescued_"
+_IS_RESERVED = re.compile(rf"{_RESERVED}[0-9a-f]{{8}}__")
 _THREADS = 4
 
 
@@ -57,12 +60,12 @@ class ParquetFiles:
                 own = [
                     each
                     for each in columns
-                    if not each.name.startswith(_RESERVED)
+                    if not _IS_RESERVED.match(each.name)
                     and each.name.lower() not in self.context.taken
                 ]
                 told = compare(
                     StructType(own),
-                    findings.wide if options.evolution != "none" else schema,
+                    findings.wide if options.rescues_new or options.evolution != "none" else schema,
                     widens,
                     case_sensitive=options.case_sensitive,
                 )
@@ -71,7 +74,7 @@ class ParquetFiles:
             findings.add(file, told)
         return findings
 
-    def stage(self, file: SourceFile, clashing: Mapping[str, list[str]]) -> Path:
+    def stage(self, file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> Path:
         """Copy a file with reserved names for its clashing columns; give the copy's path."""
         target = self.context.staged_path(file)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +87,7 @@ class ParquetFiles:
     def frame(self, plan: StreamPlan) -> DataFrame:
         """Build the stream."""
         reserved = self._reserved_columns(plan)
-        wide = plan.wide if plan.options.evolution == "rescue" else plan.schema.data
+        wide = plan.wide if plan.options.rescues_new else plan.schema.data
         read = StructType([*wide.fields, *reserved])
         frame = plan.read("parquet", read, plan.options.reader)
         columns, fragments = [], []
@@ -105,7 +108,7 @@ class ParquetFiles:
         for entry in plan.pending:
             if entry.path != entry.origin and Path(entry.path).exists():
                 for each in footer_schema(pq.read_metadata(entry.path)):
-                    if each.name.startswith(_RESERVED):
+                    if _IS_RESERVED.match(each.name):
                         found[each.name] = each
         return list(found.values())
 
@@ -126,7 +129,7 @@ def _footer(storage: Storage, file: SourceFile) -> StructType | str:
     try:
         with storage.open(file.path) as opened:
             metadata = pq.read_metadata(opened)
-        return footer_schema(metadata) if metadata.num_columns else "it has no columns"
+        return _unreadable(metadata) or footer_schema(metadata)
     except UnreadableType as error:
         return str(error)
     except (pa.ArrowException, OSError) as error:
@@ -135,7 +138,32 @@ def _footer(storage: Storage, file: SourceFile) -> StructType | str:
         return f"it is no complete Parquet file ({type(error).__name__})"
 
 
-def _copy(source: pq.ParquetFile, target: Path, clashing: Mapping[str, list[str]]) -> None:
+def _unreadable(metadata: pq.FileMetaData) -> str:
+    """Say why Spark can't read a file whose footer is whole; empty when it can."""
+    if not metadata.num_columns:
+        return "it has no columns"
+    schema = metadata.schema.to_arrow_schema()
+    twice = next((name for name, count in Counter(schema.names).items() if count > 1), None)
+    if twice is not None:
+        return f"it has the column '{twice}' twice"
+    twins = next((each.name for each in schema if _has_twins(each.type)), None)
+    if twins is not None:
+        return f"column '{twins}' has fields whose names differ by case only"
+    if metadata.num_row_groups and metadata.row_group(0).column(0).compression == "BROTLI":
+        return "it is compressed with Brotli, which Spark can't read"
+    return ""
+
+
+def _has_twins(kind: pa.DataType) -> bool:
+    fields = [kind.field(number) for number in range(kind.num_fields)]
+    if pa.types.is_struct(kind) and len({each.name.lower() for each in fields}) < len(fields):
+        return True
+    return any(_has_twins(each.type) for each in fields)
+
+
+def _copy(
+    source: pq.ParquetFile, target: Path, clashing: Mapping[str, Sequence[FieldPath]]
+) -> None:
     kinds = {each.name: each.dataType.json() for each in footer_schema(source.metadata)}
     names = [
         _reserved(name, kinds[name]) if name in clashing else name

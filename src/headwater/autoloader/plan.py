@@ -15,7 +15,7 @@ from headwater.autoloader.options import Options
 from headwater.autoloader.partitions import partition_value
 from headwater.autoloader.rescue import rescued_object
 from headwater.autoloader.schema_log import SourceSchema
-from headwater.autoloader.storage import STAGED
+from headwater.autoloader.storage import COLON, STAGED
 from headwater.names import quote
 
 MALFORMED = "HEADWATER_MALFORMED_RECORD"
@@ -32,7 +32,7 @@ class StreamPlan:
     Attributes:
         manifest: folder Spark reads the list of files from.
         schema: columns the frame has.
-        wide: columns of the files; in mode `rescue` wider than the schema.
+        wide: columns of the files; wider than the schema where new fields are rescued.
         pending: entries that are not committed yet.
     """
 
@@ -57,23 +57,33 @@ class StreamPlan:
         return reader.load(str(self.manifest))
 
     def finish(
-        self, frame: DataFrame, columns: Sequence[Column], fragments: Sequence[Column] = ()
+        self,
+        frame: DataFrame,
+        columns: Sequence[Column],
+        fragments: Sequence[Column] = (),
+        otherwise: Column | None = None,
     ) -> DataFrame:
-        """Select the columns of the schema, the partitions and the rescued data."""
+        """Select the columns of the schema, the partitions and the rescued data.
+
+        Args:
+            otherwise: a fragment for records of which nothing else is rescued.
+        """
+        path = self.real_path(frame)
         partitions = [
-            as_type(partition_value(self.real_path(), each.name), each.dataType).alias(each.name)
+            as_type(partition_value(path, each.name), each.dataType).alias(each.name)
             for each in self.schema.partitions
         ]
         rescued = self.options.rescued_column
         if rescued is None:
             return frame.select(*columns, *partitions)
         shown = self.spark.conf.get(_SHOW_PATH, "true") != "false"
-        told = rescued_object(fragments, self.file_address() if shown else None)
+        address = self.file_address(frame) if shown else None
+        told = rescued_object(fragments, address, otherwise)
         return frame.select(*columns, *partitions, told.alias(rescued))
 
-    def file_address(self) -> Column:
+    def file_address(self, frame: DataFrame) -> Column:
         """The file's address as `_metadata.file_path` gives it; a copy gives its original."""
-        address = F.col("_metadata.file_path")
+        address = frame.metadataColumn("_metadata").getField("file_path")  # files may have a column
         if not any(entry.path != entry.origin for entry in self.pending):
             return address
         marker = f"/{STAGED}/"
@@ -81,11 +91,12 @@ class StreamPlan:
         remote = F.regexp_replace(name, "^~(abfss?)/([^/]+)/([^/]+)/", "$1://$2@$3/")
         local = F.concat(F.lit("file:/"), name)
         original = F.when(name.rlike("^~abfss?/"), remote).otherwise(local)
+        original = F.replace(original, F.lit(COLON), F.lit(":"))
         return F.when(F.contains(address, F.lit(marker)), original).otherwise(address)
 
-    def real_path(self) -> Column:
+    def real_path(self, frame: DataFrame) -> Column:
         """The file's path, without the escapes of an address."""
-        escaped = F.replace(self.file_address(), F.lit("+"), F.lit("%2B"))
+        escaped = F.replace(self.file_address(frame), F.lit("+"), F.lit("%2B"))
         return F.regexp_replace(F.url_decode(escaped), "^file:/+", "/")
 
     def refuse_malformed(self, frame: DataFrame, malformed: Column) -> DataFrame:
@@ -93,7 +104,7 @@ class StreamPlan:
         if self.options.parse_mode == "DROPMALFORMED":
             return frame.filter(malformed.isNull())
         if self.options.parse_mode == "FAILFAST":
-            text = F.concat(F.lit(f"[{MALFORMED}] "), self.file_address())
+            text = F.concat(F.lit(f"[{MALFORMED}] "), self.file_address(frame))
             broken = F.when(malformed.isNotNull(), F.raise_error(text).cast("boolean"))
             return frame.filter(broken.otherwise(F.lit(True)))
         return frame

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from headwater.autoloader.manifest import write_atomic
+from headwater.autoloader.spark_paths import link_to
 from headwater.autoloader.storage import STAGED, is_remote, path_of
 
 _COPY = ".relocated"
@@ -123,11 +124,13 @@ def _address(path: str) -> str:
 def _move_staged(root: Path, move: Callable[[str], str]) -> None:
     """Give rewritten copies the names that tell their originals' new paths."""
     for folder in root.glob(f"autoloader/**/{STAGED}"):
-        for file in [each for each in folder.rglob("*") if each.is_file()]:
+        for file in [each for each in folder.rglob("*") if each.is_symlink() or each.is_file()]:
             inner = file.relative_to(folder).as_posix()
-            if inner.startswith("~"):
-                continue
             target = folder / move(f"/{inner}").lstrip("/")
-            if target != file and not target.exists():
+            if inner.startswith("~") or target == file or target.is_symlink() or target.exists():
+                continue
+            if file.is_symlink():  # to the original, which has moved
+                link_to(move(str(file.readlink())), target)
+            else:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.hardlink_to(file)  # the old name goes with the next sweep

@@ -28,17 +28,23 @@ def variant_fragment(name: str, value: Column) -> Column:
     return fragment(name, value, value.isNotNull() & ~F.is_variant_null(value))
 
 
-def rescued_object(fragments: Sequence[Column], path: Column | None) -> Column:
+def rescued_object(
+    fragments: Sequence[Column], path: Column | None, otherwise: Column | None = None
+) -> Column:
     """Put fragments together; NULL in rows that have none.
 
     Args:
         path: the file's path for the key `_file_path`, None to leave it out.
+        otherwise: the fragment of rows that have no other.
     """
     if not fragments:
         return F.lit(None).cast("string")
     joined = F.concat_ws(",", *fragments)
     tail = [] if path is None else [F.lit(","), fragment("_file_path", path)]
-    return F.when(joined != "", F.concat(F.lit("{"), joined, *tail, F.lit("}")))
+    told = F.when(joined != "", F.concat(F.lit("{"), joined, *tail, F.lit("}")))
+    if otherwise is None:
+        return told
+    return told.when(otherwise.isNotNull(), F.concat(F.lit("{"), otherwise, *tail, F.lit("}")))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from pyspark.sql.types import StructType
 
@@ -53,7 +54,7 @@ class SchemaLog:
                 "partitionSchemaJson": schema.partitions.json(),
             }
         )
-        scratch = self.folder / f".{os.getpid()}"
+        scratch = self.folder / f".{uuid4().hex}"
         write_atomic(scratch, f"{_HEADER}\n{text}")
         number = max(self._numbers(), default=-1) + 1
         while True:

@@ -24,6 +24,9 @@ from headwater.errors import SettingError
 STAGED = "headwater-staged"
 """Folder name above a rewritten copy; what follows it tells the path of the original."""
 
+COLON = "\uf03a"
+"""Stands for a colon in the name of a copy: no one uses it in a name."""
+
 _REMOTE = re.compile(r"(abfss?)://([^/@]+)@([^/]+)(?:/(.*))?$")
 _STAGED_REMOTE = re.compile(r"~(abfss?)/([^/]+)/([^/]+)/(.*)$")
 
@@ -141,9 +144,14 @@ def path_of(address: str) -> str:
 def staged_name(path: str) -> str:
     """Name a rewritten copy below its folder, so that `origin` can tell the original."""
     if not is_remote(path):
-        return path.lstrip("/")
+        return without_colon(path.lstrip("/"))
     scheme, container, host, name = _parts(path)
-    return f"~{scheme}/{container}/{host}/{name}"
+    return without_colon(f"~{scheme}/{container}/{host}/{name}")
+
+
+def without_colon(name: str) -> str:
+    """Put another character for colons, for Hadoop's local file system can't open such files."""
+    return name.replace(":", COLON)
 
 
 def origin(path: str) -> str:
@@ -151,6 +159,7 @@ def origin(path: str) -> str:
     head, marker, tail = path.partition(f"/{STAGED}/")
     if not marker:
         return head
+    tail = tail.replace(COLON, ":")
     return _STAGED_REMOTE.sub(r"\1://\2@\3/\4", tail) if _STAGED_REMOTE.match(tail) else "/" + tail
 
 

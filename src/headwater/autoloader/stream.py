@@ -6,6 +6,7 @@ live here: how a format is inspected and read (`parquet_files`, `json_files`, `c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -26,13 +27,17 @@ from headwater.autoloader.partitions import find_partitions
 from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.autoloader.schema_log import SchemaLog, SourceSchema
+from headwater.autoloader.spark_paths import is_special, link_to, needs_link
 from headwater.autoloader.storage import SourceFile, Storage, storage_of
-from headwater.autoloader.types import apply_hint, nullable, parse_ddl, split_hints
+from headwater.autoloader.types import apply_hint, nullable, parse_ddl
 from headwater.errors import DefinitionError, SchemaChange, SourceFileError, UpdateError
 
 _FORMATS = {"parquet": ParquetFiles, "json": JsonFiles, "csv": CsvFiles}
 _NOWHERE = "*.nowhere"
 """A glob that matches nothing: Spark does not look for it before a stream starts."""
+
+_HELPER = "__headwater_"
+"""What the names of columns begin with that a plan has beside those of the files."""
 
 _SAMPLE = "spark.databricks.cloudFiles.schemaInference.sampleSize"
 _SAMPLE_FILES = 1000
@@ -97,11 +102,25 @@ class _Source:
         self.spark = spark
         self.request = request
         self.place = place
-        self.options: Options = read_options(request)
+        charsets = spark.conf.get("spark.sql.legacy.javaCharsets", "false")
+        self.options: Options = read_options(request, java_charsets=charsets == "true")
         self.storage = storage_of(spark)
         self.manifest = Manifest(place.folder)
         self.skipped = SkippedFiles(place.folder)
         self.log = SchemaLog(self.options.schema_location or place.schemas or place.folder)
+
+        self._check_place()
+
+    def _check_place(self) -> None:
+        """Spark would take such a path for a pattern, and read nothing without a word."""
+        if is_special(str(self.place.folder)):
+            raise self._fault(
+                "AUTOLOADER_STATE_PATH",
+                f"Auto Loader can't keep its state in {self.place.folder}: "
+                "the path holds one of \\ * ? [ ] { } :",
+                "Move the project, or give --state a folder without them.",
+                path=str(self.place.folder),
+            )
 
     def open(self) -> DataFrame:
         listing = self._find()
@@ -142,6 +161,11 @@ class _Source:
             schema = given if isinstance(given, StructType) else parse_ddl(str(given))
         except ParseException:
             raise self._fault("AUTOLOADER_SCHEMA_INVALID", "The schema is not valid DDL") from None
+        names = Counter(each.name.lower() for each in schema)
+        twice = next((name for name, count in names.items() if count > 1), None)
+        if twice is not None:
+            message = f"The schema has the column '{twice}' twice"
+            raise self._fault("AUTOLOADER_SCHEMA_INVALID", message, column=twice)
         named = self.options.partition_columns is not None
         sample = [] if named else [file.path for file in self._sample()]
         found = find_partitions(sample, base_folder(self.request, self.storage), self.options)
@@ -174,7 +198,7 @@ class _Source:
         if broken and not self.options.ignore_corrupt:
             raise _corrupt(*next(iter(broken.items())))
         whole = [file for file in files if file not in broken]
-        if not whole and not self.options.hints:
+        if not whole and not self.options.hinted:
             raise self._fault(
                 "AUTOLOADER_SCHEMA_REQUIRED",
                 f"There is no file to infer a schema from below {self.request.path}",
@@ -188,6 +212,14 @@ class _Source:
         return SourceSchema(nullable(data), partitions)
 
     def _check_reserved(self, data: StructType) -> None:
+        own = next((f.name for f in data if f.name.lower().startswith(_HELPER)), None)
+        if own:
+            raise self._fault(
+                "AUTOLOADER_COLUMN_RESERVED",
+                f"The files have a column '{own}', a name that Headwater itself uses",
+                f"Give it another name in the files: one that does not begin with {_HELPER}.",
+                column=own,
+            )
         rescued = (self.options.rescued_column or "").lower()
         if any(each.name.lower() == rescued for each in data):
             raise self._fault(
@@ -198,13 +230,14 @@ class _Source:
             )
 
     def _hinted(self, schema: SourceSchema) -> SourceSchema:
-        if not self.options.hints:
+        if not self.options.hinted:
             return schema
         data, partitions = schema.data, schema.partitions
         try:
-            hints = split_hints(self.options.hints)
-            ddl = ", ".join(f"h{i} {kind}" for i, (_, kind) in enumerate(hints))
+            ddl = ", ".join(f"h{i} {kind}" for i, (_, kind) in enumerate(self.options.hinted))
             kinds = [each.dataType for each in parse_ddl(ddl)]
+            if len(kinds) != len(self.options.hinted):
+                raise ValueError("a type with further columns in it")
         except (ValueError, ParseException):
             raise self._fault(
                 "AUTOLOADER_OPTION_INVALID",
@@ -213,7 +246,7 @@ class _Source:
                 option="cloudFiles.schemaHints",
             ) from None
         names = {each.name.lower() for each in partitions}
-        for (path, _), kind in zip(hints, kinds, strict=True):
+        for (path, _), kind in zip(self.options.hinted, kinds, strict=True):
             if path[0].lower() in names:
                 partitions = apply_hint(partitions, path, kind)
             else:
@@ -263,10 +296,10 @@ class _Source:
                 if self.storage.stat(entry.path) is None:
                     raise SourceFileError(
                         "SOURCE_FILE_MISSING",
-                        f"A file vanished before it was read: {entry.path}",
+                        f"A file vanished before it was read: {entry.origin}",
                         where=self.request.where,
                         hint="Put it back, or set the option ignoreMissingFiles to true.",
-                        path=entry.path,
+                        path=entry.origin,
                     )
         return pending
 
@@ -280,6 +313,7 @@ class _Source:
 
     def _evolve(self, findings: Findings, schema: SourceSchema) -> None:
         if not findings.new or self.options.evolution in ("none", "rescue"):
+            self._check_reserved(StructType([f for f in findings.wide if f not in schema.data]))
             return
         names = ", ".join(findings.new)
         if self.options.evolution == "failOnNewColumns":
@@ -306,6 +340,7 @@ class _Source:
     def _enter(self, file_format: FileFormat, listing: _Listing, findings: Findings) -> None:
         floor = -(-(self.options.max_bytes or 0) // self.options.max_files)
         entered = []
+        context = Context(self.spark, self.options, self.place)
         for file in listing.new:
             if self.storage.stat(file.path) != file:  # one that grows is left to the next call
                 continue
@@ -313,6 +348,8 @@ class _Source:
             if file in findings.clashing:
                 self._check_can_rescue(file, findings)
                 path = str(file_format.stage(file, findings.clashing[file]))
+            elif needs_link(path):
+                path = link_to(path, context.staged_path(file))
             entered.append((path, max(file.size, floor)))
         self.manifest.append(entered)
 
@@ -334,7 +371,7 @@ class _Source:
         wanted = {entry.path for entry in pending}
         staged = Context(self.spark, self.options, self.place).staged
         for file in staged.rglob("*") if staged.is_dir() else ():
-            if file.is_file() and str(file) not in wanted:
+            if (file.is_file() or file.is_symlink()) and str(file) not in wanted:
                 file.unlink()
 
     def _fault(self, code: str, message: str, hint: str = "", **facts: object) -> DefinitionError:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from enum import Enum
+from typing import Union, cast
 
 from pyspark.sql.types import (
     ArrayType,
@@ -30,6 +31,10 @@ from pyspark.sql.types import (
     TimestampNTZType,
     TimestampType,
 )
+
+_NAME = r"(?:`(?:[^`]|``)+`|[^\s.`:]+)"
+_PIECE = r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|."
+"""A quoted name, a text such as a comment's, or any other character."""
 
 CanRead = Callable[[DataType, DataType], bool]
 """Whether values of the first type can be read as the second."""
@@ -52,6 +57,21 @@ _WIDER: dict[type[DataType], tuple[type[DataType], ...]] = {
 }
 
 
+class Every(Enum):
+    """Steps of a path that have no name."""
+
+    ELEMENT = "of an array"
+    VALUE = "of a map"
+
+
+FieldPath = tuple[Union[str, Every], ...]  # noqa: UP007 - Python 3.10
+"""Where a field is: names from the top down, and steps into arrays and maps."""
+
+
+Hint = tuple[tuple[str, ...], str]
+"""A column's path and its type, as `schemaHints` has it."""
+
+
 @dataclass
 class Difference:
     """What the columns of a file are against a schema.
@@ -60,12 +80,12 @@ class Difference:
         schema: the schema with the new columns appended at the end.
         new: dotted names of the new columns.
         clashing: top-level columns, as the file spells them, that can't be read under the
-            schema for another type or another case, with the JSON paths of what is to blame.
+            schema for another type or another case, with the paths of what is to blame.
     """
 
     schema: StructType
     new: list[str] = field(default_factory=list)
-    clashing: dict[str, list[str]] = field(default_factory=dict)
+    clashing: dict[str, list[FieldPath]] = field(default_factory=dict)
 
 
 def compare(
@@ -84,7 +104,7 @@ def compare(
         if column.name.lower() in seen or (
             index is not None and case_sensitive and fields[index].name != column.name
         ):
-            found.clashing[column.name] = [_step("$", column.name)]
+            found.clashing[column.name] = [(column.name,)]
             continue
         seen.add(column.name.lower())
         if index is None:
@@ -93,7 +113,7 @@ def compare(
             continue
         merged = _Merge(can_read, case_sensitive)
         known = fields[index].dataType
-        wider = merged.types(column.dataType, known, fields[index].name, _step("$", column.name))
+        wider = merged.types(column.dataType, known, fields[index].name, (column.name,))
         if merged.clashes:
             found.clashing[column.name] = merged.clashes
         elif merged.new:
@@ -110,22 +130,33 @@ class _Merge:
     can_read: CanRead
     case_sensitive: bool
     new: list[str] = field(default_factory=list)
-    clashes: list[str] = field(default_factory=list)
+    clashes: list[FieldPath] = field(default_factory=list)
 
-    def types(self, file: DataType, known: DataType, name: str, path: str) -> DataType:
+    def types(self, file: DataType, known: DataType, name: str, path: FieldPath) -> DataType:
         if isinstance(file, StructType) and isinstance(known, StructType):
             return self._structs(file, known, name, path)
         if isinstance(file, ArrayType) and isinstance(known, ArrayType):
-            return ArrayType(self.types(file.elementType, known.elementType, name, f"{path}[*]"))
+            below = (*path, Every.ELEMENT)
+            return ArrayType(self.types(file.elementType, known.elementType, name, below))
         if isinstance(file, MapType) and isinstance(known, MapType):
             self.types(file.keyType, known.keyType, name, path)
-            value = self.types(file.valueType, known.valueType, name, f"{path}.*")
+            value = self.types(file.valueType, known.valueType, name, (*path, Every.VALUE))
             return MapType(known.keyType, value)
         if not self.can_read(file, known):
             self.clashes.append(path)
+        elif isinstance(file, StructType) and isinstance(known, MapType):
+            return self._values(file, known, name, path)
         return known
 
-    def _structs(self, file: StructType, known: StructType, name: str, path: str) -> DataType:
+    def _values(self, file: StructType, known: MapType, name: str, path: FieldPath) -> DataType:
+        """Merge an object that is read as a map: all its fields are of one type."""
+        value = known.valueType
+        for each in file:
+            value = self.types(each.dataType, value, name, (*path, Every.VALUE))
+        self.clashes = list(dict.fromkeys(self.clashes))
+        return MapType(known.keyType, value)
+
+    def _structs(self, file: StructType, known: StructType, name: str, path: FieldPath) -> DataType:
         fields = list(known.fields)
         for each in file:
             index = _index(fields, each.name)
@@ -134,17 +165,13 @@ class _Merge:
                 self.new.append(f"{name}.{each.name}")
                 continue
             own = fields[index]
-            below = _step(path, each.name)
+            below = (*path, each.name)
             if self.case_sensitive and own.name != each.name:
                 self.clashes.append(below)
                 continue
             merged = self.types(each.dataType, own.dataType, f"{name}.{own.name}", below)
             fields[index] = StructField(own.name, merged)
         return StructType(fields)
-
-
-def _step(path: str, name: str) -> str:
-    return f"{path}['{name}']"
 
 
 def _index(fields: Sequence[StructField], name: str) -> int | None:
@@ -253,7 +280,7 @@ def parse_ddl(text: str) -> StructType:
     return cast(StructType, StructType.fromDDL(text))
 
 
-def split_hints(text: str) -> list[tuple[tuple[str, ...], str]]:
+def split_hints(text: str) -> list[Hint]:
     """Split `schemaHints` into pairs of a column's path and its type.
 
     Raises:
@@ -265,25 +292,28 @@ def split_hints(text: str) -> list[tuple[tuple[str, ...], str]]:
     """
     found = []
     for part in _split_commas(text):
-        match = re.fullmatch(
-            r"\s*((?:`[^`]+`|[^\s.`:]+)(?:\.(?:`[^`]+`|[^\s.`:]+))*)[\s:]+(.+?)\s*", part
-        )
+        match = re.fullmatch(rf"\s*({_NAME}(?:\.{_NAME})*)[\s:]+(.+?)\s*", part, re.DOTALL)
         if not match:
             raise ValueError(part.strip())
-        names = re.findall(r"`([^`]+)`|([^.`]+)", match[1])
-        found.append((tuple(a or b for a, b in names), match[2]))
+        names = re.findall(_NAME, match[1])
+        found.append((tuple(map(_unquoted, names)), match[2]))
     return found
 
 
 def _split_commas(text: str) -> list[str]:
-    parts, depth, start = [], 0, 0
-    for position, char in enumerate(text):
-        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(char, 0)
-        if char == "," and depth == 0:
-            parts.append(text[start:position])
-            start = position + 1
-    parts.append(text[start:])
+    """Split at the commas outside of names, types and comments."""
+    parts, depth = [""], 0
+    for piece in re.findall(_PIECE, text, re.DOTALL):
+        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(piece, 0)
+        if piece == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += piece
     return [part for part in parts if part.strip()]
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
 
 
 def apply_hint(schema: StructType, path: Sequence[str], kind: DataType) -> StructType:

@@ -192,10 +192,9 @@ def _reads_path(name: str, original: Original) -> Original:
         if current is None:
             return original(self, path, *args, **kwargs)  # type: ignore[no-any-return]
         recorded = record_of(self)
-        if name == "load" and kwargs.get("format"):
-            recorded.format = str(kwargs["format"])
+        if name == "load":
+            _note_load(recorded, args, kwargs)
         if recorded.format.lower() == "cloudfiles" and name == "load":
-            recorded.options = {**(recorded.options or {}), **_texts(kwargs)}
             return current.read_cloud_files(recorded, path)
         with intercepted(None):
             paths = _local(current, path)
@@ -211,6 +210,16 @@ def _local(current: Interceptor, path: Any) -> Any:
     if isinstance(path, (list, tuple)):
         return [_local(current, each) for each in path]
     return path
+
+
+def _note_load(recorded: ReaderRecord, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    """Record what `load(path, format, schema, **options)` says beside the path."""
+    given = dict(zip(("format", "schema"), args, strict=False)) | kwargs
+    if given.get("format"):
+        recorded.format = str(given["format"])
+    if given.get("schema") is not None:
+        recorded.schema = given["schema"]
+    recorded.options = {**(recorded.options or {}), **_texts(given)}
 
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:

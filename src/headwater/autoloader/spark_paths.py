@@ -1,0 +1,58 @@
+"""Hand the paths of files to Spark, whatever their names hold.
+
+Spark's readers take a path for a pattern, and Hadoop's local file system trips over colons, such
+as those of a time. A file of such a name is read through a link.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from headwater.autoloader.storage import SourceFile, is_remote
+
+_SPECIAL = re.compile(r"[\\*?\[\]{}:]")
+
+
+@contextmanager
+def spark_paths(files: Sequence[SourceFile]) -> Iterator[dict[str, SourceFile]]:
+    """Give each local file under a path for a batch reader, as long as a `with` block lasts.
+
+    Example:
+        >>> with spark_paths([SourceFile("/in/a.json", 1, 1)]) as paths:
+        ...     list(paths)
+        ['/in/a.json']
+    """
+    with TemporaryDirectory(prefix="headwater-") as folder:
+        found = {}
+        for number, file in enumerate(files):
+            path = file.path
+            if is_special(path):
+                path = link_to(path, Path(folder, str(number), _SPECIAL.sub("_", _name(path))))
+            found[path] = file
+        yield found
+
+
+def is_special(path: str) -> bool:
+    """Whether Spark takes a path for a pattern, or trips over it."""
+    return _SPECIAL.search(path) is not None
+
+
+def needs_link(path: str) -> bool:
+    """Whether a stream can't open a file under its own name; it takes no path for a pattern."""
+    return not is_remote(path) and ":" in _name(path)
+
+
+def link_to(path: str, link: Path) -> str:
+    """Make a link to a file, in place of one that is there; give its path."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(path)
+    return str(link)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
