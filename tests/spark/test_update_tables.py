@@ -51,6 +51,7 @@ def test_declared_schema_of_a_view_stays(project: Project) -> None:
         ("id BIGINT,, x", "SCHEMA_INVALID", "not DDL"),
         ("id ARRAY<INT>", "SCHEMA_MISMATCH", "array<int>"),
         ("other INT", "SCHEMA_MISMATCH", "id"),
+        ("id BIGINT', partition_cols=['idd'], comment='x", "LAYOUT_COLUMN_UNKNOWN", "idd"),
     ],
 )
 def test_schema_that_can_not_be_is_refused_by_what_it_holds(
@@ -59,7 +60,7 @@ def test_schema_that_can_not_be_is_refused_by_what_it_holds(
     project.write(f"""
         import dlt
 
-        @dlt.table(schema="{schema}")
+        @dlt.table(schema='{schema}')
         def out():
             return spark.range(1)
     """)
@@ -181,11 +182,13 @@ def test_settings_are_put_back_after_an_update(spark: SparkSession, tmp_path: Pa
             def out():
                 names = ("spark.sql.session.timeZone", "my.key", "pipelines.catalog")
                 values = [spark.conf.get(name) for name in (*names, "pipelines.schema")]
+                spark.conf.set("my.own", "2")
                 return spark.createDataFrame([(",".join(values),)], "s STRING")
         """)
         project.run()
         assert project.values("SELECT s FROM out") == [f"UTC,1,main,{project.schema}"]
-        assert (spark.conf.get(key), spark.conf.get("my.key", None)) == ("Asia/Tokyo", None)
+        left = [spark.conf.get(name, None) for name in (key, "my.key", "my.own")]
+        assert left == ["Asia/Tokyo", None, None]
     finally:
         spark.conf.set(key, before)
 
@@ -231,7 +234,8 @@ def test_change_flow_keeps_rows_inside_where(project: Project) -> None:
         dlt.create_streaming_table("t", expect_all_or_drop={"named": "v IS NOT NULL"})
         dlt.apply_changes(
             target="t", source="changes", keys=[col("`cust`")], sequence_by="n",
-            where="day >= '2024-01-01'", apply_as_deletes="v IS NULL AND n > 1",
+            where="day >= '2024-01-01'", apply_as_deletes="V IS NULL AND N > 1",
+            column_list=["CUST", "v"],
         )
     """)
     project.run()

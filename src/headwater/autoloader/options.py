@@ -169,7 +169,11 @@ class _Reading:
     def _format(self) -> str:
         value = self._text("cloudFiles.format")
         if not value:
-            raise self._fault("AUTOLOADER_FORMAT_MISSING", "cloudFiles.format is not set")
+            raise self._fault(
+                "AUTOLOADER_FORMAT_MISSING",
+                "cloudFiles.format is not set",
+                f"Set it to one of {', '.join(tables.FORMATS)}.",
+            )
         found = value.lower()
         if found in tables.OTHER_FORMATS:
             raise self._fault(

@@ -7,11 +7,14 @@ a target in `memory`. What does not live here: streams, checkpoints and the crea
 
 from headwater.cdc.batch import ChangeCounts, ChangeTarget, apply_batch
 from headwater.cdc.checks import check_change
+from headwater.cdc.columns import END, START
 from headwater.cdc.drift import check_drift, describe_change
 from headwater.cdc.events import inside_where, narrowed, removes
 from headwater.cdc.plan import target_schema
 
 __all__ = [
+    "END",
+    "START",
     "ChangeCounts",
     "ChangeTarget",
     "apply_batch",

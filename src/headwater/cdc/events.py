@@ -79,8 +79,8 @@ def narrowed(source: DataFrame, change: AutoCdc) -> DataFrame:
     if change.columns_to_update:
         made_of.append(col(change.columns_to_update))
     references = source.select(*made_of)._jdf.queryExecution().analyzed().references()
-    used = {reference.name() for reference in _each(references)}
-    return source.select(*cols(name for name in source.columns if name in used))
+    used = {reference.name().lower() for reference in _each(references)}  # as the user spells it
+    return source.select(*cols(name for name in source.columns if name.lower() in used))
 
 
 def removes(change: AutoCdc) -> Column | None:

@@ -250,7 +250,7 @@ def evaluate(flow: Flow, evaluation: Evaluation) -> DataFrame:
             frame = flow.query()
         except HeadwaterError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if evaluation.refused:
                 raise evaluation.refused from None
             raise _query_fault(flow, error) from error
@@ -269,7 +269,7 @@ def evaluate(flow: Flow, evaluation: Evaluation) -> DataFrame:
     return frame
 
 
-def _query_fault(flow: Flow, error: Exception) -> DefinitionError:
+def _query_fault(flow: Flow, error: BaseException) -> DefinitionError:
     return DefinitionError(
         "QUERY_INVALID",
         f"The query of '{flow.target}' can't be built: {explained(error)}",

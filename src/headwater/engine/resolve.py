@@ -21,10 +21,15 @@ from headwater.autoloader.request import CloudFiles
 from headwater.engine.evaluate import Evaluation, evaluate
 from headwater.engine.failures import explained
 from headwater.engine.patches import record_of
-from headwater.engine.schemas import check_fits, declared_schema, placeholder
+from headwater.engine.schemas import (
+    check_fits,
+    check_intervals,
+    declared_schema,
+    placeholder,
+)
 from headwater.engine.sql_text import without_live
 from headwater.engine.store import Store, check_clashes
-from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError
+from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError, nearest
 from headwater.expectations.rules import check_rules
 from headwater.graph.checks import check_declarations
 from headwater.graph.dag import Graph, ResolvedFlow, ordered
@@ -214,8 +219,10 @@ class _Resolver:
         self, dataset: Dataset, schema: StructType, frames: Sequence[DataFrame]
     ) -> StructType:
         if dataset.schema is None:
+            _check_layout(dataset, schema)
             return schema
         declared = declared_schema(dataset)
+        _check_layout(dataset, declared)
         known = {column.name.lower() for column in declared}
         unknown = [column.name for column in schema if column.name.lower() not in known]
         if unknown:
@@ -229,6 +236,7 @@ class _Resolver:
             )
         for frame in frames:
             check_fits(frame, declared, dataset)
+        check_intervals(schema, declared, dataset)
         return declared
 
     def _check_names(self) -> None:
@@ -328,6 +336,26 @@ def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Data
                 column=column.name,
             )
     return StructType(fields)
+
+
+def _check_layout(dataset: Dataset, schema: StructType) -> None:
+    """Refuse to lay a table out by columns that it doesn't have.
+
+    Raises:
+        DefinitionError: LAYOUT_COLUMN_UNKNOWN.
+    """
+    known = {column.name.lower() for column in schema}
+    for argument in ("partition_cols", "cluster_by"):
+        for name in getattr(dataset, argument):
+            if name.split(".")[0].lower() not in known:
+                raise DefinitionError(
+                    "LAYOUT_COLUMN_UNKNOWN",
+                    f"'{argument}' of '{dataset.name}' names '{name}', which is not a column of it",
+                    where=dataset.location,
+                    hint=nearest(name, schema.names) or f"Columns: {', '.join(schema.names[:20])}.",
+                    column=name,
+                    argument=argument,
+                )
 
 
 def _check_columns(frame: DataFrame, flow: Flow) -> None:

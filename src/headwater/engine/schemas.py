@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import CharType, DataType, StringType, StructField, StructType, VarcharType
 
+from headwater import cdc
 from headwater.engine.failures import explained
 from headwater.engine.patches import intercepted
 from headwater.errors import DefinitionError
@@ -88,6 +89,26 @@ def check_fits(frame: DataFrame, declared: StructType, dataset: Dataset) -> None
                 column=column.name,
                 condition=error.getCondition(),
             ) from None
+
+
+def check_intervals(schema: StructType, declared: StructType, dataset: Dataset) -> None:
+    """Refuse declared types of `__START_AT` and `__END_AT` that are not those of the sequence.
+
+    Raises:
+        DefinitionError: SCHEMA_MISMATCH.
+    """
+    kinds = {column.name: column.dataType for column in declared}
+    for column in schema:
+        if column.name in (cdc.START, cdc.END) and kinds.get(column.name) != column.dataType:
+            raise DefinitionError(
+                "SCHEMA_MISMATCH",
+                f"Column '{column.name}' of '{dataset.name}' is declared as "
+                f"{kinds[column.name].simpleString()}, and the sequence is "
+                f"{column.dataType.simpleString()}",
+                where=dataset.location,
+                hint="Declare both columns of the interval in the type of sequence_by.",
+                column=column.name,
+            )
 
 
 def fitted(frame: DataFrame, dataset: Dataset) -> DataFrame:

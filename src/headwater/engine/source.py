@@ -87,13 +87,13 @@ def _own_settings(spec: PipelineSpec) -> dict[str, str]:
 def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterator[None]:
     """Make `spark.conf.get` see the pipeline's configuration; put back what was there before.
 
-    Settings of a cluster, such as `spark.executor.memory`, can't change in a running session:
-    they have no effect here.
+    What the source itself sets is undone as well: it would reach the next update. Settings of a
+    cluster, such as `spark.executor.memory`, can't change in a running session: they have no
+    effect here.
     """
-    before: dict[str, str | None] = {}
+    before = spark.conf.getAll
     try:
         for key, value in configuration.items():
-            earlier = spark.conf.get(key, None)
             try:
                 spark.conf.set(key, value)
             except PySparkException as error:
@@ -105,11 +105,14 @@ def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterat
                     hint="Correct it under `configuration` of the pipeline.",
                     key=key,
                 ) from None
-            before[key] = earlier
         yield
     finally:
+        after = spark.conf.getAll
+        for key in after.keys() - before.keys():
+            spark.conf.unset(key)
         for key, earlier in before.items():
-            spark.conf.unset(key) if earlier is None else spark.conf.set(key, earlier)
+            if after.get(key) != earlier:
+                spark.conf.set(key, earlier)
 
 
 @contextmanager

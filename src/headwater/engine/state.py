@@ -25,6 +25,7 @@ class TableState:
             remembered because its sources started anew.
         generation: counts full refreshes; checkpoints and helper state live below its number.
         change: how AUTO CDC was set up, to notice a change of it.
+        is_made: the table was there once; one that is not there then was dropped by hand.
         cluster_by: columns that the table was clustered by last.
         once_done: flows with once=True that have run in this generation.
     """
@@ -34,6 +35,7 @@ class TableState:
     change: Mapping[str, str] = field(default_factory=dict)
     once_done: tuple[str, ...] = ()
     cluster_by: tuple[str, ...] = ()
+    is_made: bool = True
 
 
 @dataclass(frozen=True)

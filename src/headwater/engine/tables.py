@@ -32,6 +32,8 @@ from headwater.names import TableName, quote
 NO_EFFECT = frozenset({"delta.targetfilesize", "delta.tunefilesizesforrewrites"})
 """Properties of Databricks that Delta does not know; accepted, they change nothing here."""
 
+_ODD_NAMES = 'Rename the columns, or set table_properties={"delta.columnMapping.mode": "name"}.'
+
 _FEATURES = {'"timestamp_ntz"': "timestampNtz", '"variant"': "variantType"}
 """Types that a table takes only once the feature is on, as they stand in a schema's JSON."""
 
@@ -58,7 +60,8 @@ class Tables:
             each.name
             for each in datasets
             if not each.is_view
-            and self.state.load(each.name) is not None
+            and (state := self._known(each)) is not None
+            and state.is_made
             and not is_delta(self.path(each))
         )
 
@@ -115,14 +118,14 @@ class Tables:
         if state is None:
             kind = dataset.kind.value if dataset.kind else ""
             generation = self.state.generation(dataset.name)  # it may have been a view before
-            state = TableState(kind, generation, change=change)
+            state = TableState(kind, generation, change=change, is_made=False)
             self.state.save(dataset.name, state)
         path = self.path(dataset)
         if not is_delta(path):
             self._create(dataset, schema, path)
         else:
             self._evolve(dataset, schema, path, state)
-        state = replace(state, cluster_by=tuple(dataset.cluster_by))
+        state = replace(state, cluster_by=tuple(dataset.cluster_by), is_made=True)
         if state != self._known(dataset):
             self.state.save(dataset.name, state)
         self._register(dataset, path)
@@ -303,7 +306,9 @@ def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
             code,
             f"Delta can't {verb} '{dataset.name}': {explained(error)}",
             where=dataset.location,
-            hint="Change the columns or table_properties that Delta names.",
+            hint=_ODD_NAMES
+            if "INVALID_CHARACTERS_IN_COLUMN_NAMES" in str(error)
+            else "Change the columns or table_properties that Delta names.",
             dataset=str(dataset.name),
         ) from error
 

@@ -98,7 +98,7 @@ def column_name(value: object, argument: str) -> str:
     name = shown[len("Column<'") : -len("'>")] if shown.startswith("Column<'") else shown
     if _QUOTED.fullmatch(name):  # backticks protect any character
         return name[1:-1].replace("``", "`")
-    if any(char in name for char in "(). `"):
+    if any(char in name for char in "().`"):  # an alias is told by what the source lacks
         raise fault(
             "COLUMN_NOT_PLAIN",
             f"'{argument}' takes plain column names, not the expression {name}",
