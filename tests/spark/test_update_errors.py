@@ -114,15 +114,22 @@ def test_fault_of_a_change_flow_is_placed_at_its_call(project: Project) -> None:
     assert str(caught.value.where).endswith("main.py:9")
 
 
-def test_long_chains_of_reads_are_resolved_backwards(project: Project) -> None:
-    source = "import dlt\n\n" + "".join(
-        f"@dlt.view(name='v{n:03}')\ndef v{n}():\n    return dlt.read('v{n + 1:03}')\n\n"
-        for n in range(120)
+def chain(length: int, end: str) -> str:
+    """Views that read each other one after the other, from the first to the last."""
+    views = "".join(
+        f"@dlt.view(name='v{n}')\ndef v{n}():\n    return dlt.read('v{n + 1}')\n\n"
+        for n in range(length)
     )
-    end = "@dlt.view(name='v120')\ndef last():\n    return "
-    project.write(source + end + "spark.range(1)\n")
-    assert len(project.run(validate_only=True).graph.views) == 121
-    project.write(source + end + "dlt.read('v000')\n")
+    return f"import dlt\n\n{views}@dlt.view(name='v{length}')\ndef last():\n    return {end}\n"
+
+
+def test_long_chain_of_reads_is_resolved_backwards(project: Project) -> None:
+    project.write(chain(100, "spark.range(1)"))
+    assert len(project.run(validate_only=True).graph.views) == 101
+
+
+def test_long_circle_of_reads_is_found(project: Project) -> None:
+    project.write(chain(40, "dlt.read('v0')"))
     with pytest.raises(GraphError) as caught:
         project.run(validate_only=True)
     assert caught.value.code == "GRAPH_CYCLE"

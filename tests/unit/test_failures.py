@@ -1,9 +1,15 @@
 """What an exception means: retried or not, and shown without values of rows."""
 
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pyspark
 import pytest
 from pyspark.errors import SparkRuntimeException
 
-from headwater.engine.failures import describe, is_retryable
+from headwater.engine.failures import NAMES, describe, is_retryable
 from headwater.errors import ExpectationViolation, UpdateError
 
 VIOLATION = (
@@ -44,3 +50,79 @@ def test_only_passing_troubles_are_retried(error: Exception, expected: bool) -> 
 
 def test_full_disk_is_named() -> None:
     assert describe(OSError(28, "No space left on device"), "f").code == "DISK_FULL"
+
+
+def conditions() -> dict[str, list[str]]:
+    """All error conditions of the installed Spark, with the text of each."""
+    (jar,) = Path(pyspark.__file__).parent.glob("jars/spark-common-utils_*.jar")
+    with zipfile.ZipFile(jar) as opened:
+        known = json.loads(opened.read("error/error-conditions.json"))
+    found = {}
+    for name, told in known.items():
+        found[name] = told["message"]
+        for below, more in told.get("subClass", {}).items():
+            found[f"{name}.{below}"] = [*told["message"], *more["message"]]
+    return found
+
+
+class Told(SparkRuntimeException):
+    """An error of a condition, with a value of a row in each of its parameters."""
+
+    def __init__(self, condition: str, template: list[str]) -> None:
+        names = set(re.findall(r"<(\w+)>", " ".join(template)))
+        text = re.sub(r"<\w+>", "123-45-6789", " ".join(template))
+        super().__init__(f"[{condition}] {text}")
+        self._told = (condition, dict.fromkeys(names, "123-45-6789"))
+
+    def getCondition(self) -> str:  # noqa: N802
+        return self._told[0]
+
+    def getMessageParameters(self) -> dict[str, str]:  # noqa: N802
+        return self._told[1]
+
+
+def test_no_condition_of_spark_lets_a_value_through() -> None:
+    leaking = set()
+    for condition, template in conditions().items():
+        error = Told(condition, template)
+        told = describe(error, "f")
+        for name in NAMES:
+            error._told[1].pop(name, None)
+        if "123-45-6789" in str(describe(error, "f")):
+            leaking.add(condition)
+        assert condition in told.message or condition == "USER_RAISED_EXCEPTION"
+    assert leaking == set()
+
+
+def test_names_that_are_shown_are_parameters_of_spark() -> None:
+    text = " ".join(" ".join(each) for each in conditions().values())
+    assert [name for name in NAMES if f"<{name}>" not in text] == []
+
+
+TRACE = """An exception was thrown from the Python worker: Traceback (most recent call last):
+  File "{package}/pyspark/worker.py", line 1, in main
+    process()
+  File "/home/me/src/rules.py", line 12, in boom
+    raise LookupError(value)
+LookupError: no such patient
+Smith: 123-45-6789
+  File "/etc/passwd", line 3, in value
+"""
+
+
+def test_error_of_a_python_function_is_told_by_its_class_and_line() -> None:
+    class FromWorker(SparkRuntimeException):
+        def getCondition(self) -> str:  # noqa: N802
+            return "PYTHON_EXCEPTION"
+
+    package = str(Path(pyspark.__file__).parent.parent)
+    error = describe(FromWorker(TRACE.format(package=package)), "f")
+    assert error.parameters["condition"] == "LookupError"
+    assert str(error.where) == "/home/me/src/rules.py:12"
+    assert not any(word in str(error) for word in ("patient", "Smith", "123-45", "passwd"))
+
+
+def test_error_that_only_quotes_the_plan_is_no_violation() -> None:
+    plan = f"concat({VIOLATION})"
+    error = describe(SparkRuntimeException(f"[CANNOT_PARSE_TIMESTAMP] x {plan}"), "f")
+    assert (error.code, error.parameters["condition"]) == ("FLOW_FAILED", "CANNOT_PARSE_TIMESTAMP")

@@ -51,7 +51,7 @@ def _update(
     spec = target.bundle.pipeline(pipeline)
     quick = request.validate_only
     with (
-        _untouched(target) if quick else nullcontext(target) as place,
+        untouched(target) if quick else nullcontext(target) as place,
         progress(quiet or quick) as listener,
         target_session(place, read_settings(), master=master, quick=quick) as spark,
     ):
@@ -64,7 +64,7 @@ def _update(
 
 
 @contextmanager
-def _untouched(target: Target) -> Iterator[Target]:
+def untouched(target: Target) -> Iterator[Target]:
     """Look at the source without making a state folder: a passing one stands for a missing one.
 
     Others may make and fill the real one meanwhile. What Java says of a failed start stays.

@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.failures import explained
 from headwater.engine.patches import ReaderRecord, intercepted, record_of, refusal
-from headwater.engine.session import activate, add_catalog
+from headwater.engine.session import activate, add_catalog, java_class
 from headwater.engine.sql_text import Relation, Replacement, SqlText
 from headwater.engine.store import Store
 from headwater.errors import DefinitionError, HeadwaterError, UsageError, nearest
@@ -33,6 +33,7 @@ from headwater.graph.locations import (
 from headwater.graph.model import Flow
 from headwater.names import READ_VIEW, TableName, quote, table_name
 
+_CATALYST = "org.apache.spark.sql.catalyst"
 _numbers = itertools.count()
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _FILE_FORMATS = ("delta", "parquet", "json", "csv", "text", "orc", "global_temp")
@@ -228,12 +229,12 @@ def resolved_path(store: Store, path: str) -> str:
 def qualified(frame: DataFrame, name: TableName) -> DataFrame:
     """Let the columns of a table's rows be qualified by its name, in one to three parts."""
     spark = frame.sparkSession
-    jvm: Any = spark._jvm
-    catalyst = jvm.org.apache.spark.sql.catalyst
-    qualifier = jvm.PythonUtils.toSeq([name.catalog, name.schema])
-    alias = catalyst.AliasIdentifier(name.table, qualifier)
-    plan = catalyst.plans.logical.SubqueryAlias(alias, frame._jdf.logicalPlan())
-    dataset = jvm.org.apache.spark.sql.classic.Dataset
+    to_seq = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq
+    make_name = java_class(spark, f"{_CATALYST}.AliasIdentifier")
+    make_alias = java_class(spark, f"{_CATALYST}.plans.logical.SubqueryAlias")
+    alias = make_name(name.table, to_seq([name.catalog, name.schema]))
+    dataset = java_class(spark, "org.apache.spark.sql.classic.Dataset")
+    plan = make_alias(alias, frame._jdf.logicalPlan())
     return DataFrame(dataset.ofRows(spark._jsparkSession, plan), spark)
 
 

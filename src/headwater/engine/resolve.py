@@ -27,6 +27,7 @@ from headwater.engine.schemas import (
     declared_schema,
     placeholder,
 )
+from headwater.engine.session import java_class
 from headwater.engine.sql_text import without_live
 from headwater.engine.store import Store, check_clashes
 from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError, nearest
@@ -39,6 +40,7 @@ from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
 from headwater.graph.registry import Registry
 from headwater.names import TableName
 
+_ANALYSIS = "org.apache.spark.sql.catalyst.analysis"
 MAX_DEPTH = 30
 """How many datasets may be evaluated inside each other."""
 
@@ -95,6 +97,7 @@ class _Resolver:
     resolved: dict[str, ResolvedFlow] = field(default_factory=dict)
     streaming: dict[TableName, bool] = field(default_factory=dict)
     stack: list[TableName] = field(default_factory=list)
+    waiting: list[TableName] = field(default_factory=list)
 
     def run(self) -> Graph:
         self.faults.extend(self.registry.faults)
@@ -111,24 +114,22 @@ class _Resolver:
 
     def _resolve_chain(self, name: TableName) -> None:
         """Resolve a dataset, and before it those at the far ends of what it reads."""
-        waiting = [name]
-        while waiting:
+        self.waiting = [name]
+        while self.waiting:
             try:
-                self.schema_of(waiting[-1])
-            except _Broken:
-                waiting.pop()
+                self.schema_of(self.waiting[-1])
             except _TooDeep as deep:
-                if deep.name in waiting:
-                    self._report_cycle([*waiting, deep.name])
-                    return
-                waiting.append(deep.name)
-            else:
-                waiting.pop()
+                self.waiting.append(deep.name)
+                continue
+            except _Broken:
+                pass
+            self.waiting.pop()
 
     def schema_of(self, name: TableName) -> StructType:
         """Return a dataset's columns, evaluating its flows when that was not done yet."""
-        if name in self.stack:
-            self._report_cycle([*self.stack[self.stack.index(name) :], name])
+        above = [*self.waiting[:-1], *self.stack]  # each of them needs the next
+        if name in above and name not in self.schemas:
+            self._report_cycle([*above[above.index(name) :], name])
             raise _Broken
         if name not in self.schemas and len(self.stack) >= MAX_DEPTH:
             raise _TooDeep(name)
@@ -383,12 +384,11 @@ def check_stream(frame: DataFrame, flow: Flow) -> None:
     Raises:
         DefinitionError: STREAM_UNSUPPORTED, with Spark's reason.
     """
-    jvm: Any = frame.sparkSession._jvm
+    spark = frame.sparkSession
+    checker = java_class(spark, f"{_ANALYSIS}.UnsupportedOperationChecker")
+    mode = java_class(spark, "org.apache.spark.sql.streaming.OutputMode").Append()
     try:
-        jvm.org.apache.spark.sql.catalyst.analysis.UnsupportedOperationChecker.checkForStreaming(
-            frame._jdf.queryExecution().analyzed(),
-            jvm.org.apache.spark.sql.streaming.OutputMode.Append(),
-        )
+        checker.checkForStreaming(frame._jdf.queryExecution().analyzed(), mode)
     except AnalysisException as error:
         raise DefinitionError(
             "STREAM_UNSUPPORTED",

@@ -179,8 +179,13 @@ def catalogs_of(spark: SparkSession) -> list[str]:
 
 def activate(spark: SparkSession) -> None:
     """Make a session the active one of this thread, which Spark knows it by."""
-    jvm: Any = spark._jvm
-    jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(spark._jsparkSession)
+    session_class = java_class(spark, "org.apache.spark.sql.classic.SparkSession")
+    session_class.setActiveSession(spark._jsparkSession)
+
+
+def java_class(spark: SparkSession, name: str) -> Any:
+    """Return a class of the JVM by its full name, in one question instead of one per dot."""
+    return getattr(spark._jvm, name)
 
 
 def _local_threads(master: str) -> int:

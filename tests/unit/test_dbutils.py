@@ -1,0 +1,70 @@
+"""`dbutils` of pipelines: files in volumes and below the bundle, nowhere else."""
+
+from pathlib import Path
+
+import pytest
+
+from headwater.engine.dbutils import DBUtils
+from headwater.engine.store import Store
+from headwater.errors import DefinitionError
+
+VOLUME = "/Volumes/main/s/landing"
+
+
+@pytest.fixture
+def utils(tmp_path: Path) -> DBUtils:
+    project = tmp_path / "project"
+    store = Store(project / ".headwater" / "dev")
+    store.volume_path("main", "s", "landing").mkdir(parents=True)
+    return DBUtils(store, {}, project)
+
+
+def test_files_of_volumes_are_written_copied_moved_and_deleted(utils: DBUtils) -> None:
+    fs = utils.fs
+    fs.mkdirs(f"{VOLUME}/in")
+    fs.put(file=f"{VOLUME}/in/a.txt", contents="ä", overwrite=False)
+    fs.cp(f"dbfs:{VOLUME}/in", f"{VOLUME}/copy", recurse=True)
+    fs.mv(f"{VOLUME}/copy/a.txt", f"{VOLUME}/b.txt")
+    assert fs.head(file=f"{VOLUME}/b.txt") == "ä"
+    assert [(each.name, each.path) for each in fs.ls(VOLUME)] == [
+        ("b.txt", f"{VOLUME}/b.txt"),
+        ("copy/", f"{VOLUME}/copy/"),
+        ("in/", f"{VOLUME}/in/"),
+    ]
+    fs.rm(dir=f"{VOLUME}/in", recurse=True)
+    assert [each.name for each in fs.ls(VOLUME)] == ["b.txt", "copy/"]
+
+
+def test_paths_below_the_bundle_are_reached(utils: DBUtils, tmp_path: Path) -> None:
+    utils.fs.put("data/a.txt", "x")
+    assert utils.fs.head(f"file:{tmp_path}/project/data/a.txt") == "x"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/mnt/checkpoints", "dbfs:/mnt/x", "file:/etc", "../outside", "s3://b/x", "/", "link/x"],
+)
+def test_nothing_else_is_reached(utils: DBUtils, tmp_path: Path, path: str) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "project" / "link").symlink_to(tmp_path / "outside")
+    for act in (utils.fs.ls, utils.fs.mkdirs, utils.fs.rm):
+        with pytest.raises(DefinitionError) as caught:
+            act(path)  # type: ignore[operator]
+        assert caught.value.code == "PATH_OUTSIDE_TARGET"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        (".", "PATH_OUTSIDE_TARGET"),
+        (".headwater", "PATH_OUTSIDE_TARGET"),
+        (".headwater/dev", "PATH_OUTSIDE_TARGET"),
+        (VOLUME, "PATH_NOT_EMPTY"),
+        ("/Volumes/main/s/other", "VOLUME_UNKNOWN"),
+        (f"{VOLUME}/../x", "PATH_OUTSIDE_VOLUME"),
+    ],
+)
+def test_what_others_need_is_not_deleted(utils: DBUtils, path: str, code: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        utils.fs.rm(path, recurse=code != "PATH_NOT_EMPTY")
+    assert caught.value.code == code
