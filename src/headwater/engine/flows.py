@@ -19,13 +19,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from headwater import cdc
+from headwater.engine.overwrite import overwrite
 from headwater.engine.patches import redirected
 from headwater.engine.progress import BatchProgress, ProgressReader
 from headwater.engine.reads import FlowReads
 from headwater.engine.scheduler import Stopping
 from headwater.engine.schemas import fitted
 from headwater.engine.session import session_with
-from headwater.engine.tables import overwrite
 from headwater.expectations.rules import QualityCounts
 from headwater.graph.model import Dataset, Flow, FlowKind
 from headwater.names import TableName

@@ -6,7 +6,6 @@ Nothing is written and no job runs on tables; all faults are reported at once.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.autoloader.request import CloudFiles
@@ -22,15 +21,18 @@ from headwater.engine.evaluate import Evaluation, evaluate
 from headwater.engine.failures import explained
 from headwater.engine.patches import record_of
 from headwater.engine.schemas import (
+    check_columns,
     check_fits,
     check_intervals,
+    check_layout,
     declared_schema,
+    merge_schemas,
     placeholder,
 )
 from headwater.engine.session import java_class
 from headwater.engine.sql_text import without_live
 from headwater.engine.store import Store, check_clashes
-from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError, nearest
+from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError
 from headwater.expectations.rules import check_rules
 from headwater.graph.checks import check_declarations
 from headwater.graph.dag import Graph, ResolvedFlow, ordered
@@ -180,7 +182,7 @@ class _Resolver:
             source, self.spark, self.store, self.registry.catalog, self.registry.schema
         )
         frame = evaluate(flow, evaluation)
-        _check_columns(frame, flow)
+        check_columns(frame, flow)
         return frame, evaluation
 
     def _resolve_flow(
@@ -220,10 +222,10 @@ class _Resolver:
         self, dataset: Dataset, schema: StructType, frames: Sequence[DataFrame]
     ) -> StructType:
         if dataset.schema is None:
-            _check_layout(dataset, schema)
+            check_layout(dataset, schema)
             return schema
         declared = declared_schema(dataset)
-        _check_layout(dataset, declared)
+        check_layout(dataset, declared)
         known = {column.name.lower() for column in declared}
         unknown = [column.name for column in schema if column.name.lower() not in known]
         if unknown:
@@ -313,69 +315,6 @@ class _Placeholders:
         flows = self.resolver.registry.flows.values()
         if any(flow.change for flow in flows if flow.target == name):
             raise _not_streamable(name, "a target of AUTO CDC, whose rows change")
-
-
-def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Dataset) -> StructType:
-    """Join the columns of several flows into one target, by name.
-
-    Raises:
-        DefinitionError: FLOWS_TYPES_DIFFER.
-    """
-    known = {column.name.lower(): column for column in left}
-    fields: list[StructField] = list(left)
-    for column in right:
-        first = known.get(column.name.lower())
-        if first is None:
-            fields.append(StructField(column.name, column.dataType, True, column.metadata))
-        elif first.dataType != column.dataType:
-            raise DefinitionError(
-                "FLOWS_TYPES_DIFFER",
-                f"Flow '{flow.name}' gives '{column.name}' as {column.dataType.simpleString()}, "
-                f"another flow into '{dataset.name}' as {first.dataType.simpleString()}",
-                where=flow.location,
-                hint="Cast one of them.",
-                column=column.name,
-            )
-    return StructType(fields)
-
-
-def _check_layout(dataset: Dataset, schema: StructType) -> None:
-    """Refuse to lay a table out by columns that it doesn't have.
-
-    Raises:
-        DefinitionError: LAYOUT_COLUMN_UNKNOWN.
-    """
-    known = {column.name.lower() for column in schema}
-    for argument in ("partition_cols", "cluster_by"):
-        for name in getattr(dataset, argument):
-            if name.split(".")[0].lower() not in known:
-                raise DefinitionError(
-                    "LAYOUT_COLUMN_UNKNOWN",
-                    f"'{argument}' of '{dataset.name}' names '{name}', which is not a column of it",
-                    where=dataset.location,
-                    hint=nearest(name, schema.names) or f"Columns: {', '.join(schema.names[:20])}.",
-                    column=name,
-                    argument=argument,
-                )
-
-
-def _check_columns(frame: DataFrame, flow: Flow) -> None:
-    """Refuse two columns of one name, which no table can have.
-
-    Raises:
-        DefinitionError: COLUMN_DUPLICATE.
-    """
-    counts = Counter(name.lower() for name in frame.columns)
-    twice = [name for name in dict.fromkeys(frame.columns) if counts[name.lower()] > 1]
-    if twice:
-        raise DefinitionError(
-            "COLUMN_DUPLICATE",
-            f"The query of '{flow.target}' has several columns named '{twice[0].lower()}'",
-            where=flow.location,
-            hint="Rename or drop one of them; names are compared without regard to case.",
-            dataset=str(flow.target),
-            columns=twice,
-        )
 
 
 def check_stream(frame: DataFrame, flow: Flow) -> None:

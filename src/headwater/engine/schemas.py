@@ -1,8 +1,12 @@
-"""Columns of datasets: as declared, as a query has them, and frames of given columns."""
+"""Columns of datasets: as declared, as queries have them, and frames of given columns.
+
+What does not live here: reading and writing tables (`tables`, `overwrite`).
+"""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import cast
 
 from pyspark.errors import AnalysisException, PySparkException
@@ -13,8 +17,8 @@ from pyspark.sql.types import CharType, DataType, StringType, StructField, Struc
 from headwater import cdc
 from headwater.engine.failures import explained
 from headwater.engine.patches import intercepted
-from headwater.errors import DefinitionError
-from headwater.graph.model import Dataset, DatasetKind
+from headwater.errors import DefinitionError, nearest
+from headwater.graph.model import Dataset, DatasetKind, Flow
 from headwater.names import quote
 
 _CLAUSES = re.compile(
@@ -64,6 +68,69 @@ def declared_schema(dataset: Dataset) -> StructType:
             where=dataset.location,
             hint="Write it as in CREATE TABLE: 'id BIGINT, name STRING'.",
         ) from None
+
+
+def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Dataset) -> StructType:
+    """Join the columns of several flows into one target, by name.
+
+    Raises:
+        DefinitionError: FLOWS_TYPES_DIFFER.
+    """
+    known = {column.name.lower(): column for column in left}
+    fields: list[StructField] = list(left)
+    for column in right:
+        first = known.get(column.name.lower())
+        if first is None:
+            fields.append(StructField(column.name, column.dataType, True, column.metadata))
+        elif first.dataType != column.dataType:
+            raise DefinitionError(
+                "FLOWS_TYPES_DIFFER",
+                f"Flow '{flow.name}' gives '{column.name}' as {column.dataType.simpleString()}, "
+                f"another flow into '{dataset.name}' as {first.dataType.simpleString()}",
+                where=flow.location,
+                hint="Cast one of them.",
+                column=column.name,
+            )
+    return StructType(fields)
+
+
+def check_layout(dataset: Dataset, schema: StructType) -> None:
+    """Refuse to lay a table out by columns that it doesn't have.
+
+    Raises:
+        DefinitionError: LAYOUT_COLUMN_UNKNOWN.
+    """
+    known = {column.name.lower() for column in schema}
+    for argument in ("partition_cols", "cluster_by"):
+        for name in getattr(dataset, argument):
+            if name.split(".")[0].lower() not in known:
+                raise DefinitionError(
+                    "LAYOUT_COLUMN_UNKNOWN",
+                    f"'{argument}' of '{dataset.name}' names '{name}', which is not a column of it",
+                    where=dataset.location,
+                    hint=nearest(name, schema.names) or f"Columns: {', '.join(schema.names[:20])}.",
+                    column=name,
+                    argument=argument,
+                )
+
+
+def check_columns(frame: DataFrame, flow: Flow) -> None:
+    """Refuse two columns of one name, which no table can have.
+
+    Raises:
+        DefinitionError: COLUMN_DUPLICATE.
+    """
+    counts = Counter(name.lower() for name in frame.columns)
+    twice = [name for name in dict.fromkeys(frame.columns) if counts[name.lower()] > 1]
+    if twice:
+        raise DefinitionError(
+            "COLUMN_DUPLICATE",
+            f"The query of '{flow.target}' has several columns named '{twice[0].lower()}'",
+            where=flow.location,
+            hint="Rename or drop one of them; names are compared without regard to case.",
+            dataset=str(flow.target),
+            columns=twice,
+        )
 
 
 def check_fits(frame: DataFrame, declared: StructType, dataset: Dataset) -> None:

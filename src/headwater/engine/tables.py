@@ -6,7 +6,6 @@ can't write (clustering, column mapping, ...) by Spark. Every step is safe to re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,15 +15,17 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.engine.failures import explained
+from headwater.engine.faults import all_faults
+from headwater.engine.overwrite import cluster, is_delta, overwrite, table_schema
 from headwater.engine.schemas import placeholder, stored_schema
 from headwater.engine.state import PipelineState, TableState
 from headwater.engine.store import Store, register_table
-from headwater.errors import DefinitionError, GraphError, HeadwaterError
+from headwater.errors import DefinitionError
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.names import TableName, quote
@@ -79,18 +80,18 @@ class Tables:
                 TABLE_NOT_CREATED, TABLE_NOT_CHANGED, or what `cdc.check_drift` raises.
         """
         tables = [(each, graph.schemas[each.name], _change(graph, each)) for each in graph.tables()]
-        with _all_faults() as faults:
+        with all_faults() as faults:
             for dataset, _, change in tables:
                 with faults:
                     self._check(dataset, change, dataset.name in resets)
         states: dict[TableName, TableState] = {}
-        with _all_faults() as faults:
+        with all_faults() as faults:
             for dataset, schema, change in tables:
                 if dataset.name not in resets:
                     with faults:
                         states[dataset.name] = self._keep(dataset, schema, change)
         self.state.begin_resets(resets)
-        with _all_faults() as faults:
+        with all_faults() as faults:
             for dataset, schema, change in reversed(tables):  # readers before what they read
                 if dataset.name in resets:
                     with faults:
@@ -237,7 +238,7 @@ class Tables:
             if dataset.comment and metadata.description != dataset.comment:
                 self.spark.sql(f"COMMENT ON {table} IS {_literal(dataset.comment)}")
             if tuple(dataset.cluster_by) != state.cluster_by:
-                _cluster(self.spark, dataset, path)
+                cluster(self.spark, dataset, path)
             self._enable_features(schema, path)
         if dataset.kind is DatasetKind.STREAMING_TABLE:
             self._widen(dataset, schema, path)
@@ -272,30 +273,6 @@ class Tables:
             ) from error
 
 
-class _Faults:
-    """Collects what is raised in `with` blocks, so that all of it is told at once."""
-
-    def __init__(self) -> None:
-        self.found: list[HeadwaterError] = []
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, HeadwaterError):
-            self.found.append(error)
-            return True
-        return False
-
-
-@contextmanager
-def _all_faults() -> Iterator[_Faults]:
-    faults = _Faults()
-    yield faults
-    if faults.found:
-        raise GraphError(faults.found)
-
-
 @contextmanager
 def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
     """Say which table it was that Delta refused to create or change."""
@@ -311,49 +288,6 @@ def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
             else "Change the columns or table_properties that Delta names.",
             dataset=str(dataset.name),
         ) from error
-
-
-def overwrite(frame: DataFrame, dataset: Dataset, path: Path, *, anew: bool = False) -> None:
-    """Replace a table's rows in one commit; layout as the dataset declares it.
-
-    The columns become the frame's, comments and all. An overwrite makes Delta forget clustering,
-    which is then declared again.
-
-    Args:
-        anew: take over the frame's columns even if the table has the same.
-    """
-    writer = frame.write.format("delta").mode("overwrite")
-    if anew or not _same_columns(frame, dataset, path):
-        writer = writer.option("overwriteSchema", "true")
-    if dataset.partition_cols:
-        writer = writer.partitionBy(*dataset.partition_cols)
-    writer.save(str(path))
-    if dataset.cluster_by:
-        _cluster(frame.sparkSession, dataset, path)
-
-
-def _cluster(spark: SparkSession, dataset: Dataset, path: Path) -> None:
-    columns = ", ".join(map(quote, dataset.cluster_by))
-    layout = f"({columns})" if columns else "NONE"
-    spark.sql(f"ALTER TABLE delta.{quote(str(path))} CLUSTER BY {layout}")
-
-
-def _same_columns(frame: DataFrame, dataset: Dataset, path: Path) -> bool:
-    if DeltaTable(path).metadata().partition_columns != list(dataset.partition_cols):
-        return False
-    return _described(frame.schema) == _described(table_schema(path))
-
-
-def _described(schema: StructType) -> list[object]:
-    """Columns with types and metadata, without what Delta notes about them for itself."""
-    return [
-        (
-            each.name,
-            each.dataType,
-            {key: value for key, value in each.metadata.items() if not key.startswith("delta.")},
-        )
-        for each in stored_schema(schema)
-    ]
 
 
 def _change(graph: Graph, dataset: Dataset) -> dict[str, str]:
@@ -376,16 +310,6 @@ def _check_partitions(dataset: Dataset, present: list[str]) -> None:
             hint=f"Run once with --full-refresh {dataset.name}.",
             dataset=str(dataset.name),
         )
-
-
-def table_schema(path: Path) -> StructType:
-    """Read a Delta table's columns; runs no job."""
-    return StructType.fromJson(json.loads(DeltaTable(path).schema().to_json()))
-
-
-def is_delta(path: Path) -> bool:
-    """Whether a folder holds a Delta table."""
-    return (path / "_delta_log").is_dir() and DeltaTable.is_deltatable(str(path))
 
 
 def _needs_spark(dataset: Dataset, schema: StructType) -> bool:
