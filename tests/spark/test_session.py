@@ -6,6 +6,9 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from headwater.engine.session import activate, default_settings, session_with
+from headwater.settings import Settings
+
 
 def test_session_time_zone_is_utc(spark: SparkSession) -> None:
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
@@ -26,3 +29,24 @@ def test_session_merges_by_three_part_name(spark: SparkSession, tmp_path: Path) 
 def test_python_functions_run_in_the_same_python(spark: SparkSession) -> None:
     prefix = F.udf(lambda _: sys.prefix, useArrow=False)
     assert [row[0] for row in spark.range(1).select(prefix("id")).collect()] == [sys.prefix]
+
+
+def test_shuffles_have_as_many_parts_as_the_session_has_threads(
+    settings: Settings, tmp_path: Path
+) -> None:
+    values = default_settings(tmp_path, "local[3]", [], [])
+    assert values["spark.sql.shuffle.partitions"] == "3"
+
+
+def test_session_with_settings_has_the_tables_and_no_one_elses_settings(
+    spark: SparkSession,
+) -> None:
+    key = "spark.sql.session.timeZone"
+    spark.sql("CREATE OR REPLACE TABLE main.default.shared AS SELECT 1 AS a")
+    own = session_with(spark, {key: "Asia/Tokyo"})
+    try:
+        assert own.sql("SELECT a FROM main.default.shared").first() == (1,)
+        assert (own.conf.get(key), spark.conf.get(key)) == ("Asia/Tokyo", "UTC")
+    finally:
+        activate(spark)
+        spark.sql("DROP TABLE main.default.shared")

@@ -28,6 +28,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.asked = threading.Event()
         self.events = FlowEvents(
             started=lambda f: self.told.append(f"start {f.flow.name}"),
             retried=lambda f, _, n: self.told.append(f"retry {f.flow.name} {n}"),
@@ -41,7 +42,7 @@ class Recorder:
         self, flows: list[ResolvedFlow], work: Callable[[ResolvedFlow], None], retries: int = 2
     ) -> Scheduler:
         graph = Graph({}, {}, tuple(flows), ())
-        scheduler = Scheduler(graph, work, self.events, Stopping(threading.Event()), retries)
+        scheduler = Scheduler(graph, work, self.events, Stopping(self.asked), retries)
         scheduler.run(flows)
         return scheduler
 
@@ -103,3 +104,4 @@ def test_schema_change_stops_what_has_not_started() -> None:
     scheduler = recorder.run([flow("a"), flow("b", "a")], work)
     assert scheduler.schema_change is not None
     assert "start b" not in recorder.told
+    assert not recorder.asked.is_set()  # "stop" is the caller's word, and stays it

@@ -93,7 +93,9 @@ def _open(
 ) -> SparkSession:
     conf = SparkConf(loadDefaults=False, _jvm=jvm.gateway.jvm)
     conf.setMaster(master).setAppName("headwater")
-    for key, value in (_defaults(state, master, jars, catalogs) | dict(configuration)).items():
+    for key, value in (
+        default_settings(state, master, jars, catalogs) | dict(configuration)
+    ).items():
         conf.set(key, value)
     context = SparkContext(conf=conf, gateway=jvm.gateway)
     if master.startswith("local"):
@@ -103,9 +105,10 @@ def _open(
     return spark
 
 
-def _defaults(
+def default_settings(
     state: Path, master: str, jars: Sequence[Path], catalogs: Sequence[str]
 ) -> dict[str, str]:
+    """Return the settings that a session starts with; see `spark_session` for the arguments."""
     cores = _local_threads(master) or os.cpu_count() or 2
     values = {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
