@@ -1,11 +1,14 @@
 """SQL in dataset functions: which table a name means, and what may qualify a column."""
 
+from pathlib import Path
+
 import pytest
 from pyspark.sql import SparkSession
 
 from harness import Project
 from headwater.engine.sql_text import Replacement, SqlText, without_live
-from headwater.errors import GraphError
+from headwater.engine.statements import run_statements
+from headwater.errors import GraphError, UsageError
 from headwater.names import TableName, quote, table_name
 
 OWN = {"orders", "customers", "events", "streaming_events"}
@@ -188,3 +191,44 @@ def test_what_sql_makes_is_found_by_the_next_session(project: Project) -> None:
     """)
     project.run()
     assert project.values("SELECT a FROM out") == [1, 2]
+
+
+def test_tables_elsewhere_are_kept_and_what_is_not_is_told(
+    project: Project, spark: SparkSession, tmp_path: Path
+) -> None:
+    project.create("ext", "SELECT 1 AS id")
+    made, warnings = f"y_{project.schema}", []
+    text = f"""
+        CREATE DATABASE {made} LOCATION '{tmp_path}/far';
+        CREATE TABLE {made}.t AS SELECT 1 AS a;
+        CREATE TABLE other.{project.schema}.u AS SELECT 2 AS a;
+        CREATE VIEW {project.schema}.v AS SELECT * FROM {made}.t;
+        SELECT a FROM {project.schema}.v
+    """
+    frame = run_statements(spark, project.target, text, warnings.append)
+    assert frame is not None
+    assert frame.first() == (1,)
+    assert [warning.parameters["names"] for warning in warnings] == [[f"{project.schema}.v"]]
+    spark.sql(f"DROP VIEW {project.schema}.v")
+    places = {str(name): project.store.table_path(name) for name in project.store.tables()}
+    assert places[f"main.{made}.t"] == tmp_path / "far" / "t"
+    assert f"main.{project.schema}.u" in places
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("CREATE TABLE SCHEMA.`odd-name` AS SELECT 1 AS a", "NAME_INVALID"),
+        ("SELECT CAST(s AS INT) FROM VALUES ('123-45-6789') t(s)", "SQL_FAILED"),
+        ("CREATE TABLE SCHEMA.t AS SELECT CAST('123-45-6789' AS INT) AS a", "SQL_INVALID"),
+        ("SELEC 1", "SQL_INVALID"),
+        ("SELECT * FROM event_log('flow')", "EVENT_LOG_UNKNOWN"),
+    ],
+)
+def test_failing_sql_says_why_and_leaves_nothing(project: Project, text: str, code: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        project.sql(text)
+    assert caught.value.code == code
+    assert "123-45" not in str(caught.value)
+    assert "flow'?" not in caught.value.hint
+    assert list(project.store.tables()) == []

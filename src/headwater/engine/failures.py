@@ -83,6 +83,11 @@ def explained(error: BaseException) -> str:
     return f"{cause.kind}: {lines[0]}" if lines else cause.kind
 
 
+def reason(error: BaseException) -> str:
+    """Say in one line why SQL failed; values of rows are withheld."""
+    return _told(innermost(error))
+
+
 def is_retryable(error: BaseException) -> bool:
     """Whether trying again can help: lost connections and conflicting commits, not bad data."""
     if isinstance(error, (HeadwaterError, AnalysisException, ParseException)):

@@ -23,6 +23,7 @@ _IDENTIFIER = r"(?:`(?:[^`]|``)+`|\w+)"
 _NAME = re.compile(rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*")
 _STREAM = re.compile(r"STREAM\b\s*\(?\s*", re.I)
 _CLAUSE = re.compile(r"IDENTIFIER\s*\(", re.I)
+_NAMED = ("UnresolvedIdentifier",)
 _STARS = ("UnresolvedStar", "UnresolvedStarExceptOrReplace")
 
 Parts = tuple[str, ...]
@@ -98,6 +99,21 @@ class SqlText:
             return None
         parts = tuple(str(part) for part in _items(plan.name().multipartIdentifier()))
         return parts, bool(plan.ifNotExists())
+
+    def new_table(self) -> Parts | None:
+        """Return the name of the table that the statement makes; None if it makes none."""
+        plan = self._plan
+        if _kind(plan) not in ("CreateTable", "CreateTableAsSelect", "ReplaceTableAsSelect"):
+            return None
+        name = plan.name()
+        return tuple(map(str, _items(name.nameParts()))) if _kind(name) in _NAMED else None
+
+    def new_view(self) -> Parts | None:
+        """Return the name of the lasting view that the statement makes; None if it makes none."""
+        plan = self._plan
+        if _kind(plan) != "CreateView" or _kind(plan.child()) not in _NAMED:
+            return None
+        return tuple(map(str, _items(plan.child().nameParts())))
 
     def relations(self) -> list[Relation]:
         """List the tables the statement names, common table expressions excluded."""

@@ -3,52 +3,75 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import sqlparse
+from py4j.protocol import Py4JError
 from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from headwater.engine.causes import innermost
+from headwater.engine.failures import reason
 from headwater.engine.session import add_catalog
 from headwater.engine.sql_text import SqlText
 from headwater.engine.state import PipelineState
-from headwater.engine.store import Store, create_schema, schema_exists
+from headwater.engine.store import Store, create_schema, current_schema, note_table, schema_exists
 from headwater.engine.target import Target
-from headwater.errors import UsageError
+from headwater.errors import HeadwaterError, UsageError
 from headwater.events.query import expand_event_log, no_event_log
 from headwater.names import split_name
 
 
-def run_statements(spark: SparkSession, target: Target, text: str) -> DataFrame | None:
-    """Run all statements in order and give the result of the last.
+def run_statements(
+    spark: SparkSession,
+    target: Target,
+    text: str,
+    warn: Callable[[HeadwaterError], None] | None = None,
+) -> DataFrame | None:
+    """Run all statements in order and return the result of the last.
+
+    Args:
+        warn: is told SQL_NOT_KEPT, of what the next command will not find.
 
     Raises:
         UsageError: SQL_EMPTY; SQL_INVALID with Spark's first line, for the statement that fails.
             Those before it have taken effect.
     """
+    lost: list[str] = []
     result: DataFrame | None = None
     count = 0
     for statement in split_statements(text):
         count += 1
         try:
-            result = _run(spark, target, statement)
-        except PySparkException as error:
+            result = _run(spark, target, statement, lost)
+        except (PySparkException, Py4JError) as error:
             raise UsageError(
                 "SQL_INVALID",
-                f"Statement {count} failed: {str(error).strip().splitlines()[0]}",
+                f"Statement {count} failed: {reason(error)}",
                 hint="Tables: SHOW TABLES; their columns: DESCRIBE <table>.",
                 statement=count,
-                condition=error.getCondition(),
+                condition=innermost(error).condition,
             ) from error
     if not count:
         raise UsageError("SQL_EMPTY", "There is no SQL to run", hint='Try "SHOW TABLES".')
+    if lost and warn:
+        warn(
+            UsageError(
+                "SQL_NOT_KEPT",
+                f"Gone at the end of this command: {', '.join(lost)}",
+                hint="Only Delta tables are kept; define views in a pipeline.",
+                names=lost,
+            )
+        )
     return result
 
 
-def _run(spark: SparkSession, target: Target, statement: str) -> DataFrame:
+def _run(spark: SparkSession, target: Target, statement: str, lost: list[str]) -> DataFrame:
+    """Run one statement; adds to `lost` what it makes and is gone with the session."""
     try:
         text = SqlText(spark, statement)
     except ParseException:
@@ -56,10 +79,33 @@ def _run(spark: SparkSession, target: Target, statement: str) -> DataFrame:
     made = text.new_schema()
     if made is not None:
         return _create_schema(spark, target, *made)
-    for relation in text.relations():  # names that Spark finds need a catalog of that name
-        if len(relation.parts) == 3:
-            add_catalog(spark, relation.parts[0])
-    return spark.sql(_expanded(target, statement, text))
+    table = text.new_table()
+    if table is not None:
+        _check_table(table)
+    # names that Spark finds need a catalog of that name
+    for parts in [table or (), *(relation.parts for relation in text.relations())]:
+        if len(parts) == 3:
+            add_catalog(spark, parts[0].lower())
+    result = spark.sql(_expanded(target, statement, text))
+    made_table = table or text.new_view()
+    if made_table is not None:
+        schema = made_table[-2] if len(made_table) > 1 else current_schema(spark)
+        catalog = made_table[0] if len(made_table) > 2 else target.default_schema()[0]
+        name = (schema.lower(), made_table[-1].lower())
+        if not note_table(spark, target.store, *name, catalog):
+            lost.append(".".join(name))
+    return result
+
+
+def _check_table(parts: tuple[str, ...]) -> None:
+    """Refuse names that Spark takes only once the table's files are written."""
+    if not re.fullmatch(r"\w+", parts[-1], re.ASCII):
+        raise UsageError(
+            "NAME_INVALID",
+            f"CREATE TABLE takes plain names here: {parts[-1]!r}",
+            hint="Use letters, digits and _, or define the table in a pipeline.",
+            name=parts[-1],
+        )
 
 
 def _create_schema(
@@ -103,7 +149,9 @@ def _expanded(target: Target, statement: str, text: SqlText) -> str:
 
 
 def _log_of(target: Target, wanted: str, is_table: bool) -> Path:
-    known = known_logs(target)
+    known = {
+        name: path for name, path in known_logs(target).items() if (path / "_delta_log").is_dir()
+    }
     path = _log_of_table(target.store, wanted) if is_table else known.get(wanted.lower())
     if path is None or not (path / "_delta_log").is_dir():
         raise no_event_log(wanted, sorted(known))
@@ -135,7 +183,11 @@ def _log_of_table(store: Store, table: str) -> Path | None:
 
 
 def rows_of(frame: DataFrame, limit: int | None = None) -> list[dict[str, Any]]:
-    """Collect a result as JSON-ready rows; times are written in the session's time zone."""
+    """Collect a result as JSON-ready rows; times are written in the session's time zone.
+
+    Raises:
+        UsageError: SQL_FAILED, with the cause; values of rows are withheld.
+    """
     if not frame.columns:
         return []
     limited = frame if limit is None else frame.limit(limit)
@@ -143,5 +195,13 @@ def rows_of(frame: DataFrame, limit: int | None = None) -> list[dict[str, Any]]:
     packed = limited.toDF(*names).select(
         F.to_json(F.struct(*names), {"ignoreNullFields": "false"}).alias("row")
     )
-    rows = [json.loads(row["row"]) for row in packed.collect()]
+    try:
+        rows = [json.loads(row["row"]) for row in packed.collect()]
+    except (PySparkException, Py4JError) as error:
+        raise UsageError(
+            "SQL_FAILED",
+            f"The query failed: {reason(error)}",
+            hint="Correct the query, or use try_cast and the like for values that don't fit.",
+            condition=innermost(error).condition,
+        ) from error
     return [dict(zip(frame.columns, row.values(), strict=True)) for row in rows]

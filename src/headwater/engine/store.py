@@ -19,7 +19,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from headwater.errors import UsageError, nearest
-from headwater.names import TableName, quote
+from headwater.names import TableName, quote, split_name
 
 _LOCATION = "_location"
 """File in the folder of a table that was declared with a path; it says where the table is."""
@@ -189,6 +189,11 @@ def schema_exists(spark: SparkSession, schema: str) -> bool:
     return bool(_external_catalog(spark).databaseExists(schema))
 
 
+def current_schema(spark: SparkSession) -> str:
+    """Name the schema that unqualified names of a session mean."""
+    return split_name(spark.catalog.currentDatabase())[-1]
+
+
 def use_schema(spark: SparkSession, schema: str) -> None:
     """Let unqualified names of a session mean tables of a schema."""
     spark.catalog.setCurrentDatabase(quote(schema))
@@ -196,6 +201,30 @@ def use_schema(spark: SparkSession, schema: str) -> None:
 
 def _external_catalog(spark: SparkSession) -> Any:
     return spark._jsparkSession.sessionState().catalog().externalCatalog()
+
+
+def note_table(spark: SparkSession, store: Store, schema: str, table: str, catalog: str) -> bool:
+    """Keep a table that SQL made, also at a place of its own, so that the next session finds it.
+
+    Args:
+        catalog: of a schema that is not on disk yet.
+
+    Returns:
+        Whether it is kept: what isn't a Delta table is gone with the session.
+    """
+    external = _external_catalog(spark)
+    if not external.tableExists(schema, table):
+        return True  # there was nothing to make
+    found = external.getTable(schema, table)
+    provider = found.provider()
+    if provider.isEmpty() or str(provider.get()) != "delta":
+        return False
+    known = {name: catalog for catalog, name in store.schemas()}
+    name = TableName(known.get(schema, catalog.lower()), schema, table)
+    path = Path(found.location().getPath())
+    if path != store.table_path(name).absolute():
+        store.note_location(name, path)
+    return True
 
 
 def register_table(spark: SparkSession, name: TableName, path: Path, store: Store) -> None:
