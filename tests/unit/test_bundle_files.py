@@ -337,6 +337,22 @@ def test_include_reads_yaml_that_was_written_as_json(tmp_path: Path) -> None:
     assert load_bundle(folder).variables == {"a": 1}
 
 
+def test_include_of_json_with_tabs_and_escapes(tmp_path: Path) -> None:
+    text = '{\n\t"variables": {\n\t\t"a": {"default": "a\\/b \\ud83d\\ude00"}}}'
+    folder = write_bundle(tmp_path, "include: [more.json]\n", **{"more.json": text})
+    assert load_bundle(folder).variables == {"a": "a/b \U0001f600"}
+
+
+def test_text_with_half_a_character_is_refused(tmp_path: Path) -> None:
+    assert broken(tmp_path, 'bundle: {name: "\\ud83d"}\n').code == "BUNDLE_YAML_INVALID"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
+def test_include_of_an_empty_file(tmp_path: Path, text: str) -> None:
+    folder = write_bundle(tmp_path, "include: [more.yml]\n", **{"more.yml": text})
+    assert load_bundle(folder).name == "demo"
+
+
 @pytest.mark.parametrize("kind", ["schemas", "jobs"])
 def test_resource_key_that_is_taken_is_refused(tmp_path: Path, kind: str) -> None:
     files = {"resources__a.yml": f"resources:\n  {kind}:\n    flow: {{name: x}}\n"}

@@ -97,14 +97,20 @@ def _pipeline(key: str, raw: Node, node: Node, root: Path) -> PipelineSpec:
     inert = [name for name in raw.entries if name in NO_EFFECT and raw.get(name)]
     if node.get("environment", "environment_version"):
         inert.append("environment.environment_version")
+    if is_set(node.get("continuous")):
+        inert.append("continuous")
     return PipelineSpec(
         key=key,
         name=_required(node, "name", where).text,
-        catalog=catalog.text if catalog else DEFAULT_CATALOG,
+        catalog=(catalog.text if catalog else "") or DEFAULT_CATALOG,
         schema=_schema_name(node, where),
         source_files=expand_libraries(libraries, root),
         root_path=local_path(root_path, root) if root_path else None,
-        configuration={name: value.text for name, value in node.below("configuration").items()},
+        configuration={
+            name: value.text
+            for name, value in node.below("configuration").items()
+            if value.value is not None  # as there: a key without a value is not set
+        },
         dependencies=tuple(item.text for item in (dependencies.items if dependencies else ())),
         continuous=is_set(node.get("continuous")),
         development=is_set(node.get("development")),

@@ -63,7 +63,7 @@ def read_bundle(file: Path) -> tuple[Node, list[BundleError]]:
     _note_resources(tree, seen)
     include = tree.get("include")
     for path in _included_files(include, file) if include else ():
-        part = read_yaml(path)
+        part = read_yaml(path, may_be_empty=True)
         warnings += check(part, INCLUDED_FILE)
         _note_resources(part, seen)
         tree = merge(tree, part)

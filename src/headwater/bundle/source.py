@@ -111,10 +111,10 @@ def as_node(value: object, location: Location) -> Node:
     return Node(scalar, location)
 
 
-def read_yaml(path: Path) -> Node:
+def read_yaml(path: Path, *, may_be_empty: bool = False) -> Node:
     """Read one YAML file as a map with locations; reads only.
 
-    Anchors, aliases and merge keys are followed. An empty file is refused.
+    Anchors, aliases and merge keys are followed. An empty file is an empty map, or refused.
 
     Raises:
         BundleError: BUNDLE_UNREADABLE, BUNDLE_YAML_INVALID, BUNDLE_KEY_DUPLICATE,
@@ -133,6 +133,8 @@ def read_yaml(path: Path) -> Node:
             "nested too deeply" if isinstance(error, RecursionError) else "forbidden character"
         )
         raise _invalid(problem, place, None) from error
+    if may_be_empty and (node is None or node.value is None):
+        return Node({}, place)
     if node is None:
         raise _invalid("the file is empty", place, None)
     if node.kind != "map":
@@ -279,7 +281,12 @@ class _Reader:
         if tag in {_TAG + "int", _TAG + "float"}:
             return _number(text)
         self._check_tag(raw, _TEXT_TAGS, place)
-        return text
+        if text.isascii():
+            return text
+        try:  # JSON escapes a character beyond 16 bits as two halves
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise _invalid("half of a character", place, None) from error
 
     def _check_tag(self, raw: Any, known: set[str], place: Location) -> None:
         if str(raw.tag) not in known:
