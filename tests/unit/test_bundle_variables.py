@@ -80,7 +80,9 @@ def test_variable_of_the_environment_but_not_defined_is_passed_over(tmp_path: Pa
     assert list(bundle.variables) == ["color"]
 
 
-@pytest.mark.parametrize(("content", "line"), [('{"color":\n "x"', 2), ("[1]", 0)])
+@pytest.mark.parametrize(
+    ("content", "line"), [('{"color":\n "x"', 2), ("[1]", 0), ('{"color": "\\ud83d"}', 0)]
+)
 def test_variable_overrides_that_are_no_json_object(
     tmp_path: Path, content: str, line: int
 ) -> None:
