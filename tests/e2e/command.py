@@ -19,6 +19,7 @@ resources:
     flow:
       catalog: main
       schema: s
+      photon: true
       libraries: [{glob: {include: "p/**"}}]
       configuration:  # tiny data: compiling queries takes longer than running them
         spark.sql.codegen.wholeStage: "false"

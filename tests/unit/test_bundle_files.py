@@ -18,6 +18,14 @@ def refused(folder: Path) -> BundleError:
     return caught.value
 
 
+def warned(folder: Path) -> tuple[BundleError, ...]:
+    """Give the warnings of a bundle, or those beside its error."""
+    try:
+        return load_bundle(folder).warnings
+    except BundleError as error:
+        return error.parameters["warnings"]  # type: ignore[return-value]
+
+
 def broken(folder: Path, content: str | bytes) -> BundleError:
     file = folder / "databricks.yml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -170,10 +178,78 @@ def test_file_that_is_no_map_is_refused(tmp_path: Path, content: str, found: str
 def test_key_unknown_names_file_line_and_nearest(
     tmp_path: Path, main: str, key: str, line: int, near: str
 ) -> None:
-    error = refusal(tmp_path, main)
-    assert (error.code, error.parameters["key"]) == ("BUNDLE_KEY_UNKNOWN", key)
-    assert error.where == Location(str(tmp_path / "databricks.yml"), line)
-    assert f"'{near}'" in error.hint
+    (warning,) = warned(write_bundle(tmp_path, main))
+    assert (warning.code, warning.parameters["key"]) == ("BUNDLE_KEY_UNKNOWN", key)
+    assert warning.where == Location(str(tmp_path / "databricks.yml"), line)
+    assert f"'{near}'" in warning.hint
+
+
+def test_key_unknown_is_named_beside_the_error_that_it_causes(tmp_path: Path) -> None:
+    error = refusal(tmp_path, PIPELINE.replace("schema:", "shema:"))
+    warnings = warned(tmp_path)
+    assert error.code == "BUNDLE_KEY_MISSING"
+    assert [warning.parameters["key"] for warning in warnings] == ["resources.pipelines.flow.shema"]
+
+
+def test_key_unknown_holds_anchors_without_a_warning(tmp_path: Path) -> None:
+    main = """
+    x-all: {one: 1}
+    shared: &shared {catalog: lake}
+    custom:
+      two: &two {schema: silver}
+    resources:
+      pipelines:
+        flow:
+          <<: [*shared, *two]
+          libraries: [{file: {path: flow.py}}]
+    """
+    bundle = load(tmp_path, main)
+    spec = bundle.pipeline()
+    assert (spec.catalog, spec.schema) == ("lake", "silver")
+    assert [warning.parameters["key"] for warning in bundle.warnings] == ["custom"]
+
+
+def test_key_unknown_in_a_variable_is_named_once(tmp_path: Path) -> None:
+    main = """
+    variables:
+      libraries:
+        type: complex
+        default: [{file: {path: flow.py, pth: x}}]
+    resources:
+      pipelines:
+        flow: {schema: bronze, libraries: "${var.libraries}"}
+    """
+    keys = [warning.parameters["key"] for warning in load(tmp_path, main).warnings]
+    assert keys == ["resources.pipelines.flow.libraries[0].file.pth"]
+
+
+def test_merge_keys_in_a_list_the_later_wins_as_in_the_databricks_cli(tmp_path: Path) -> None:
+    main = """
+    resources:
+      schemas:
+        a: &a {catalog_name: lake, name: one}
+        b: &b {catalog_name: lake, name: two}
+        c: {<<: [*a, *b]}
+    """
+    assert load(tmp_path, main).schemas["c"].name == "two"
+
+
+def aliases(levels: int) -> str:
+    """Ten times as many values with each level."""
+    lines = [f"  a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 10)}]" for at in range(1, levels)]
+    return "\n".join(["x-all:", "  a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]", *lines]) + "\n"
+
+
+@pytest.mark.parametrize("name", ["more.yml", "more.json"])
+def test_aliases_that_repeat_too_much_are_refused(tmp_path: Path, name: str) -> None:
+    files = {name: aliases(12)}
+    error = refused(write_bundle(tmp_path, f"include: [{name}]\n", **files))
+    assert (error.code, error.parameters["line"]) == ("BUNDLE_ALIASES", 6)
+    assert error.where == Location(str(tmp_path / name), 6)
+
+
+def test_aliases_that_repeat_much_are_read(tmp_path: Path) -> None:
+    assert load(tmp_path, aliases(4)).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -214,8 +290,13 @@ def test_include_reads_files_in_order_of_their_names(tmp_path: Path) -> None:
     assert list(load_bundle(write_bundle(tmp_path, INCLUDE, **files)).schemas) == ["a", "b"]
 
 
-@pytest.mark.parametrize("pattern", ["resources/*.yml", "missing.yml", "*/*/x.yml"])
-def test_include_that_matches_nothing_is_named(tmp_path: Path, pattern: str) -> None:
+def test_include_pattern_may_match_nothing(tmp_path: Path) -> None:
+    main = "include: ['resources/*.yml', '*/*/x.yml', 'a?.yml', 'r[ae]s/a.yml']\n"
+    assert load(tmp_path, main).pipelines == {}
+
+
+@pytest.mark.parametrize("pattern", ["missing.yml", "resources/missing.yml", ""])
+def test_include_of_a_missing_file_is_named(tmp_path: Path, pattern: str) -> None:
     error = refusal(tmp_path, f"include: ['{pattern}']\n")
     assert error.code == "BUNDLE_INCLUDE_EMPTY"
     assert error.parameters == {"pattern": pattern, "line": 3}
@@ -246,14 +327,30 @@ def test_include_in_an_included_file_is_refused(tmp_path: Path) -> None:
 
 def test_include_names_the_file_that_is_wrong(tmp_path: Path) -> None:
     files = {"resources__a.yml": "resources:\n  pipelnes: {}\n"}
-    error = refused(write_bundle(tmp_path, INCLUDE, **files))
-    assert error.where == Location(str(tmp_path / "resources" / "a.yml"), 2)
+    (warning,) = warned(write_bundle(tmp_path, INCLUDE, **files))
+    assert warning.where == Location(str(tmp_path / "resources" / "a.yml"), 2)
 
 
 def test_include_reads_yaml_that_was_written_as_json(tmp_path: Path) -> None:
     files = {"more.json": '{"variables": {"a": {"default": 1}}}\n'}
     folder = write_bundle(tmp_path, "include: [more.json]\n", **files)
     assert load_bundle(folder).variables == {"a": 1}
+
+
+def test_include_of_json_with_tabs_and_escapes(tmp_path: Path) -> None:
+    text = '{\n\t"variables": {\n\t\t"a": {"default": "a\\/b \\ud83d\\ude00"}}}'
+    folder = write_bundle(tmp_path, "include: [more.json]\n", **{"more.json": text})
+    assert load_bundle(folder).variables == {"a": "a/b \U0001f600"}
+
+
+def test_text_with_half_a_character_is_refused(tmp_path: Path) -> None:
+    assert broken(tmp_path, 'bundle: {name: "\\ud83d"}\n').code == "BUNDLE_YAML_INVALID"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
+def test_include_of_an_empty_file(tmp_path: Path, text: str) -> None:
+    folder = write_bundle(tmp_path, "include: [more.yml]\n", **{"more.yml": text})
+    assert load_bundle(folder).name == "demo"
 
 
 @pytest.mark.parametrize("kind", ["schemas", "jobs"])

@@ -77,7 +77,6 @@ def test_pipeline_configuration_shows_values_as_yaml(tmp_path: Path) -> None:
         "d": "text",
         "e": "007",
         "f": "2026-01-02",
-        "g": "",
         "h": "no",
     }
 
@@ -315,3 +314,18 @@ def test_pipeline_of_managed_ingestion_is_refused_when_asked_for(tmp_path: Path)
     with pytest.raises(BundleError) as caught:
         bundle.pipeline("sales")
     assert caught.value.code == "PIPELINE_UNSUPPORTED"
+
+
+def test_pipeline_with_empty_fields_has_the_defaults(tmp_path: Path) -> None:
+    more = "      catalog: ''\n      configuration: {a: , b: '', c: 1.0, d: 1.50, e: yes}\n"
+    spec = load(tmp_path, PIPELINE + more).pipeline()
+    assert spec.catalog == "main"
+    assert spec.configuration == {"b": "", "c": "1", "d": "1.5", "e": "yes"}
+
+
+@pytest.mark.parametrize(("text", "flag"), [("yes", True), ("On", True), ("no", False)])
+def test_pipeline_flag_in_the_spellings_of_the_databricks_cli(
+    tmp_path: Path, text: str, flag: bool
+) -> None:
+    spec = load(tmp_path, PIPELINE + f"      continuous: {text}\n").pipeline()
+    assert (spec.continuous, spec.no_effect) == (flag, ("continuous",) if flag else ())

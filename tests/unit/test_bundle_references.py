@@ -124,7 +124,16 @@ def test_reference_as_whole_value_keeps_the_type(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(5, "5"), (True, "true"), (None, ""), (1.5, "1.5"), ("t", "t")]
+    ("value", "shown"),
+    [
+        (5, "5"),
+        (True, "true"),
+        (None, ""),
+        (1.5, "1.5"),
+        (1.0, "1"),
+        (1e21, "1000000000000000000000"),
+        ("t", "t"),
+    ],
 )
 def test_reference_inside_a_text_is_pasted(value: object, shown: str) -> None:
     assert resolve(variables(a=value), "<${var.a}>${var.a}") == f"<{shown}>{shown}"
@@ -193,12 +202,45 @@ def test_unknown_resource_reference_gives_the_nearest(tmp_path: Path) -> None:
     assert "'bronze'" in error.hint
 
 
-@pytest.mark.parametrize("text", ["${resources.jobs.nightly.id}", "${workspace.host}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${resources.jobs.nightly.id}",
+        "${resources.pipelines.flow.url}",
+        "${workspace.workspace_id}",
+        "${workspace.current_user.groups}",
+    ],
+)
 def test_reference_that_only_a_workspace_knows_is_refused_when_used(
     tmp_path: Path, text: str
 ) -> None:
     main = PIPELINE.replace("bronze", text) + "  jobs: {nightly: {name: n}}\n"
     assert refusal(tmp_path, main).code == "REFERENCE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("said", ["", "workspace: {host: 'https://adb-1.example.net'}\n"])
+def test_reference_to_the_host_has_a_value_without_a_workspace(tmp_path: Path, said: str) -> None:
+    main = said + PIPELINE + "      configuration: {host: '${workspace.host}'}\n"
+    host = load(tmp_path, main).pipeline().configuration["host"]
+    assert host == ("https://adb-1.example.net" if said else "https://local.invalid")
+
+
+def test_reference_to_the_users_id_is_stable(tmp_path: Path) -> None:
+    main = PIPELINE + "      configuration: {id: '${workspace.current_user.id}'}\n"
+    ids = [
+        load(tmp_path, main, user_name=user).pipeline().configuration["id"]
+        for user in ("ada@example.org", "ada@example.org", "bob@example.org")
+    ]
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0].isdecimal()
+
+
+def test_references_that_repeat_too_much_are_refused(tmp_path: Path) -> None:
+    texts = "".join(
+        f"  v{at}: {{default: '{f'${{var.v{at - 1}}}' * 10}'}}\n" for at in range(1, 12)
+    )
+    main = f"variables:\n  v0: {{default: 0123456789}}\n{texts}"
+    assert refusal(tmp_path, main).code == "REFERENCE_TOO_LARGE"
 
 
 def test_reference_in_another_resource_kind_is_left_alone(tmp_path: Path) -> None:

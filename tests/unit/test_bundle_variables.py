@@ -80,7 +80,9 @@ def test_variable_of_the_environment_but_not_defined_is_passed_over(tmp_path: Pa
     assert list(bundle.variables) == ["color"]
 
 
-@pytest.mark.parametrize(("content", "line"), [('{"color":\n "x"', 2), ("[1]", 0)])
+@pytest.mark.parametrize(
+    ("content", "line"), [('{"color":\n "x"', 2), ("[1]", 0), ('{"color": "\\ud83d"}', 0)]
+)
 def test_variable_overrides_that_are_no_json_object(
     tmp_path: Path, content: str, line: int
 ) -> None:
@@ -168,3 +170,8 @@ def test_variable_of_the_wrong_type_is_refused_where_it_is_used(tmp_path: Path) 
 def test_variable_from_text_may_be_a_flag(tmp_path: Path) -> None:
     main = "variables: {c: {default: false}}\n" + PIPELINE + "      continuous: ${var.c}\n"
     assert load(tmp_path, main, variables={"c": "true"}).pipeline().continuous
+
+
+def test_variable_of_a_target_without_a_value_keeps_its_default(tmp_path: Path) -> None:
+    main = "variables: {a: {default: 1}}\ntargets:\n  dev:\n    variables:\n      a:\n"
+    assert load(tmp_path, main).variables == {"a": 1}

@@ -5,9 +5,10 @@ What does not live here: where values come from (`merge`, `variables`, `targets`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from headwater.bundle.keys import NO_EFFECT, PIPELINE, SCHEMA, VOLUME, check
+from headwater.bundle.keys import NO_EFFECT, PIPELINE, SCHEMA, VOLUME, check, is_set
 from headwater.bundle.libraries import expand_libraries, local_path
 from headwater.bundle.references import Resolver
 from headwater.bundle.source import Node
@@ -31,20 +32,26 @@ _READ = {
 _MANAGED_INGESTION = ("ingestion_definition", "gateway_definition")
 
 
-def build_bundle(tree: Node, root: Path) -> Bundle:
-    """Resolve and check everything that runs locally; other resource kinds stay untouched."""
+def build_bundle(tree: Node, root: Path, warnings: Sequence[BundleError] = ()) -> Bundle:
+    """Resolve and check everything that runs locally; other resource kinds stay untouched.
+
+    Args:
+        warnings: what was found so far; what references bring in is added to it.
+    """
     resolver = Resolver(tree)
+    found = list(warnings)
     bundle = resolver.resolve(tree.get("bundle") or Node({}, tree.location))
     mode = bundle.get("mode")
     workspace = resolver.resolve(tree.get("workspace") or Node({}, tree.location))
     pipelines: dict[str, PipelineSpec] = {}
     refused: dict[str, BundleError] = {}
     for key, node in tree.below("resources", "pipelines").items():
-        found = next((field for field in _MANAGED_INGESTION if node.get(field)), None)
-        if found:
-            refused[key] = _unsupported(key, found, node)
+        managed = next((field for field in _MANAGED_INGESTION if node.get(field)), None)
+        if managed:
+            refused[key] = _unsupported(key, managed, node)
         else:
-            pipelines[key] = _pipeline(key, node, resolver, root)
+            resolved = _resolved(resolver, "pipelines", key, node, found)
+            pipelines[key] = _pipeline(key, node, resolved, root)
     return Bundle(
         name=_required(bundle, "name", "bundle").text,
         root=root,
@@ -54,31 +61,33 @@ def build_bundle(tree: Node, root: Path) -> Bundle:
         workspace={key: child.plain() for key, child in workspace.entries.items()},
         pipelines=pipelines,
         schemas={
-            key: _schema(key, _resolved(resolver, "schemas", key, node))
+            key: _schema(key, _resolved(resolver, "schemas", key, node, found))
             for key, node in tree.below("resources", "schemas").items()
         },
         volumes={
-            key: _volume(key, _resolved(resolver, "volumes", key, node))
+            key: _volume(key, _resolved(resolver, "volumes", key, node, found))
             for key, node in tree.below("resources", "volumes").items()
         },
         refused=refused,
+        warnings=tuple({str(warning): warning for warning in found}.values()),
     )
 
 
-def _resolved(resolver: Resolver, kind: str, key: str, node: Node) -> Node:
+def _resolved(
+    resolver: Resolver, kind: str, key: str, node: Node, found: list[BundleError]
+) -> Node:
     """Resolve the fields of a resource that are read here, and check what variables made of them.
 
-    The other fields may rest on what only a workspace knows.
+    The other fields may rest on what only a workspace knows. Warnings are added to `found`.
     """
     shape, names = _READ[kind]
     fields = {name: child for name, child in node.entries.items() if name in names}
     resolved = resolver.resolve(Node(fields, node.location))
-    check(resolved, shape, f"resources.{kind}.{key}", is_resolved=True)
+    found += check(resolved, shape, f"resources.{kind}.{key}", is_resolved=True)
     return resolved
 
 
-def _pipeline(key: str, raw: Node, resolver: Resolver, root: Path) -> PipelineSpec:
-    node = _resolved(resolver, "pipelines", key, raw)
+def _pipeline(key: str, raw: Node, node: Node, root: Path) -> PipelineSpec:
     where = f"resources.pipelines.{key}"
     libraries = _required(node, "libraries", where)
     if not libraries.items:
@@ -88,17 +97,23 @@ def _pipeline(key: str, raw: Node, resolver: Resolver, root: Path) -> PipelineSp
     inert = [name for name in raw.entries if name in NO_EFFECT and raw.get(name)]
     if node.get("environment", "environment_version"):
         inert.append("environment.environment_version")
+    if is_set(node.get("continuous")):
+        inert.append("continuous")
     return PipelineSpec(
         key=key,
         name=_required(node, "name", where).text,
-        catalog=catalog.text if catalog else DEFAULT_CATALOG,
+        catalog=(catalog.text if catalog else "") or DEFAULT_CATALOG,
         schema=_schema_name(node, where),
         source_files=expand_libraries(libraries, root),
         root_path=local_path(root_path, root) if root_path else None,
-        configuration={name: value.text for name, value in node.below("configuration").items()},
+        configuration={
+            name: value.text
+            for name, value in node.below("configuration").items()
+            if value.value is not None  # as there: a key without a value is not set
+        },
         dependencies=tuple(item.text for item in (dependencies.items if dependencies else ())),
-        continuous=_flag(node, "continuous"),
-        development=_flag(node, "development"),
+        continuous=is_set(node.get("continuous")),
+        development=is_set(node.get("development")),
         no_effect=tuple(inert),
         location=raw.location,
     )
@@ -143,11 +158,6 @@ def _volume(key: str, node: Node) -> VolumeSpec:
         volume_type=kind.text if kind else "MANAGED",
         location=node.location,
     )
-
-
-def _flag(node: Node, key: str) -> bool:
-    found = node.get(key)
-    return found is not None and found.text == "true"
 
 
 def _required(node: Node, key: str, where: str) -> Node:

@@ -46,36 +46,42 @@ def find_bundle_file(directory: Path) -> Path:
     )
 
 
-def read_bundle(file: Path) -> Node:
+def read_bundle(file: Path) -> tuple[Node, list[BundleError]]:
     """Read the main file and its includes, check their keys, and merge them in order.
 
+    Returns:
+        The tree, and a warning for each unknown key.
+
     Raises:
-        BundleError: whatever is wrong with a file; BUNDLE_INCLUDE_EMPTY for an entry that
-            matches nothing, BUNDLE_PATH_OUTSIDE, RESOURCE_DUPLICATE for a key that two
-            resources share (of any kind, in any file).
+        BundleError: whatever is wrong with a file; BUNDLE_INCLUDE_EMPTY for a file that does not
+            exist, BUNDLE_PATH_OUTSIDE, RESOURCE_DUPLICATE for a key that two resources share (of
+            any kind, in any file).
     """
     tree = read_yaml(file)
-    check(tree, ROOT_FILE)
+    warnings = check(tree, ROOT_FILE)
     seen: dict[str, Node] = {}
     _note_resources(tree, seen)
     include = tree.get("include")
     for path in _included_files(include, file) if include else ():
-        part = read_yaml(path)
-        check(part, INCLUDED_FILE)
+        part = read_yaml(path, may_be_empty=True)
+        warnings += check(part, INCLUDED_FILE)
         _note_resources(part, seen)
         tree = merge(tree, part)
-    return tree
+    return tree, warnings
 
 
 def _included_files(include: Node, file: Path) -> list[Path]:
-    """Expand the patterns, each sorted; `**` counts as `*`, as the Databricks CLI has it."""
+    """Expand the patterns, each sorted; `**` counts as `*`, as the Databricks CLI has it.
+
+    A pattern may match nothing, as there; a file that is named must exist.
+    """
     found: dict[Path, None] = {}
     for entry in include.items:
         pattern = f"{glob.escape(str(file.parent))}/{entry.text}"
         # Path.glob refuses absolute patterns and reads ** another way.
         matches = [Path(match).resolve() for match in sorted(glob.glob(pattern))]  # noqa: PTH207
         matches = [match for match in matches if match.is_file()]
-        if not matches or not entry.text:
+        if not entry.text or (not matches and not any(sign in entry.text for sign in "*?[")):
             raise _include_error("BUNDLE_INCLUDE_EMPTY", "matches no file", entry)
         for match in matches:
             if not match.is_relative_to(file.parent):

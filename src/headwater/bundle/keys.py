@@ -1,5 +1,7 @@
 """The keys that a bundle may hold, as one table, and the check of a tree against it.
 
+A key that is not in the table is passed over with a warning, as the Databricks CLI does it.
+
 Source: Databricks' configuration and resource reference for bundles, and the JSON schema of
 the CLI (`databricks bundle schema`). The inside of other resource kinds, of compute settings
 and of artifacts is not checked, because nothing here reads it.
@@ -110,7 +112,14 @@ _OTHER_KINDS = _named(
     "postgres_synced_tables quality_monitors registered_models secret_scopes secrets "
     "sql_warehouses synced_database_tables vector_search_endpoints vector_search_indexes",
 )
-_GIT = _map(**_named(TEXT, "branch origin_url"))
+_GIT = _map(**_named(TEXT, "branch commit origin_url"))
+GIT_KEYS = frozenset(
+    {"actual_branch", "branch", "bundle_root_path", "commit", "inferred", "origin_url"}
+)
+USER_KEYS = frozenset(
+    {"emails", "entitlements", "externalId", "groups", "name", "roles", "schemas"}
+)
+"""What a workspace knows of a user and a machine does not."""
 _WORKSPACE = _section(
     _map(
         **_named(
@@ -179,28 +188,58 @@ _KINDS = {
     "text": {"text", "flag", "number"},
     "flag": {"flag"},
 }
+# What the Databricks CLI takes for a flag where YAML reads a text.
+_SPELLINGS = {
+    **dict.fromkeys(("true", "y", "Y", "yes", "Yes", "YES", "on", "On", "ON"), True),
+    **dict.fromkeys(("false", "n", "N", "no", "No", "NO", "off", "Off", "OFF"), False),
+}
 
 
-def check(node: Node, shape: Shape, path: str = "", *, is_resolved: bool = False) -> None:
+def check(
+    node: Node, shape: Shape, path: str = "", *, is_resolved: bool = False
+) -> list[BundleError]:
     """Check a tree against a shape; nulls, and references yet to be resolved, pass.
 
+    Returns:
+        A BUNDLE_KEY_UNKNOWN for each key that the shape does not know, to be shown as a warning;
+        none for `x-...` at the root and for values with an anchor, which are there to be repeated.
+
     Raises:
-        BundleError: BUNDLE_TYPE_WRONG or BUNDLE_KEY_UNKNOWN, with the line and the full key.
+        BundleError: BUNDLE_TYPE_WRONG, with the line and the full key; BUNDLE_KEY_UNKNOWN for
+            `include` in an included file.
     """
     may_refer = not is_resolved and not shape.is_section
     if shape.kind == "any" or node.value is None or (may_refer and _is_reference(node)):
-        return
-    is_spelled_flag = shape.kind == "flag" and node.value in ("true", "false")
-    if node.kind not in _KINDS[shape.kind] and not is_spelled_flag:
+        return []
+    if node.kind not in _KINDS[shape.kind] and not (shape.kind == "flag" and is_flag(node)):
         raise type_wrong(node, path, shape.kind)
+    found: list[BundleError] = []
     for index, item in enumerate(node.items):
-        check(item, shape.inner or ANY, f"{path}[{index}]", is_resolved=is_resolved)
+        found += check(item, shape.inner or ANY, f"{path}[{index}]", is_resolved=is_resolved)
     for key, child in node.entries.items():
         full = f"{path}.{key}" if path else key
         inner = shape.inner or shape.keys.get(key)
-        if inner is None:
+        if inner is not None:
+            found += check(child, inner, full, is_resolved=is_resolved)
+        elif full == "include":
             raise _key_unknown(child, full, key, shape)
-        check(child, inner, full, is_resolved=is_resolved)
+        elif not child.is_anchor and not full.startswith("x-"):
+            found.append(_key_unknown(child, full, key, shape))
+    return found
+
+
+def is_flag(node: Node) -> bool:
+    """Whether a value counts as true or false."""
+    return isinstance(node.value, bool) or (
+        isinstance(node.value, str) and node.value in _SPELLINGS
+    )
+
+
+def is_set(node: Node | None) -> bool:
+    """Whether a value counts as true."""
+    if node is None:
+        return False
+    return node.value is True or (isinstance(node.value, str) and _SPELLINGS.get(node.value, False))
 
 
 def type_wrong(node: Node, path: str, expected: str) -> BundleError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from headwater.bundle.build import build_bundle
 from headwater.bundle.files import find_bundle_file, read_bundle
 from headwater.bundle.merge import apply_target
+from headwater.bundle.source import Node
 from headwater.bundle.spec import Bundle
 from headwater.bundle.targets import add_computed, add_locals, apply_mode, choose_target
 from headwater.bundle.variables import assign_variables, read_overrides
@@ -32,7 +33,8 @@ def load_bundle(
         user_name: who runs; development mode puts its short form into names.
 
     Raises:
-        BundleError: whatever is wrong with the bundle, with a code, file, line and hint.
+        BundleError: whatever is wrong with the bundle, with a code, file, line and hint; unknown
+            keys are in its parameter `warnings`.
 
     Example:
         >>> load_bundle(Path("."), target="dev", user_name="alice@example.org").pipeline().name
@@ -57,12 +59,27 @@ def _load(
     environment: Mapping[str, str],
     user_name: str,
 ) -> Bundle:
-    root = file.parent
-    tree = read_bundle(file)
+    tree, warnings = read_bundle(file)
+    try:
+        tree = _seen_by_a_target(tree, file.parent, wanted, variables, environment, user_name)
+        return build_bundle(tree, file.parent, warnings)
+    except BundleError as error:
+        if warnings:  # a key that is spelled wrong may be the cause
+            error.parameters["warnings"] = tuple(warnings)
+        raise
+
+
+def _seen_by_a_target(
+    tree: Node,
+    root: Path,
+    wanted: str | None,
+    variables: Mapping[str, str],
+    environment: Mapping[str, str],
+    user_name: str,
+) -> Node:
     target = choose_target(tree, wanted)
     tree = apply_target(tree, target)
     tree = add_locals(tree, target=target, root=root, user_name=user_name)
     overrides = read_overrides(root, target)
     tree = assign_variables(tree, given=variables, environment=environment, overrides=overrides)
-    tree = add_computed(apply_mode(tree))
-    return build_bundle(tree, root)
+    return add_computed(apply_mode(tree))

@@ -80,6 +80,8 @@ def _override_variables(tree: Node, target: Node) -> Node:
     for name, value in target.below("variables").items():
         if name not in known:
             raise variable_undefined(name, known, value.location)
+        if value.value is None:
+            continue
         is_full = bool(value.entries) and set(value.entries) <= _VARIABLE_KEYS
         given = value.entries if is_full else {"default": value}
         kept = dict(known[name].entries)

@@ -17,7 +17,12 @@ import re
 from dataclasses import replace
 
 from headwater.bundle.keys import (
+    GIT_KEYS,
+    PIPELINE,
     PURE_REFERENCE,
+    SCHEMA,
+    USER_KEYS,
+    VOLUME,
     WORKSPACE_KEYS,
     type_wrong,
     variable_undefined,
@@ -26,14 +31,17 @@ from headwater.bundle.source import Node
 from headwater.errors import BundleError, Location, nearest
 
 NAMESPACES = ("artifacts", "bundle", "resources", "var", "variables", "workspace")
-# Codes of the errors that say "only a workspace knows".
-WORKSPACE_ONLY = frozenset({"LOOKUP_UNAVAILABLE", "REFERENCE_UNAVAILABLE"})
+# Codes of the errors that say "only a workspace knows", or only a checkout.
+WORKSPACE_ONLY = frozenset({"GIT_UNAVAILABLE", "LOOKUP_UNAVAILABLE", "REFERENCE_UNAVAILABLE"})
 
 _REFERENCE = re.compile(r"\$\{([^${}]*)\}")
 _BROKEN = re.compile(r"\$\{(?:" + "|".join(NAMESPACES) + r")\b[^\s]*")
 _PATH = re.compile(r"[A-Za-z][\w-]*(?:\.[\w-]+|\[\d+\])*")
 _STEP = re.compile(r"[\w-]+")
-_OWN_KINDS = ("pipelines", "schemas", "volumes")
+_OWN_KINDS = {"pipelines": PIPELINE, "schemas": SCHEMA, "volumes": VOLUME}
+
+MAX_SIZE = 1_000_000
+"""How much references may add to a bundle, in values and characters."""
 
 
 class Resolver:
@@ -49,8 +57,9 @@ class Resolver:
 
     def __init__(self, tree: Node) -> None:
         self._tree = tree
-        self._done: dict[str, Node] = {}
+        self._done: dict[str, tuple[Node, int]] = {}
         self._open: list[str] = []
+        self._added = 0
 
     def resolve(self, node: Node) -> Node:
         """Give the node with every reference in it, at any depth, replaced by its value.
@@ -91,10 +100,15 @@ class Resolver:
         if reference not in self._done:
             self._open.append(reference)
             try:
-                self._done[reference] = self.resolve(self._find(reference, place))
+                found = self.resolve(self._find(reference, place))
             finally:
                 self._open.pop()
-        return self._done[reference]
+            self._done[reference] = found, found.size()
+        node, size = self._done[reference]
+        self._added += size
+        if self._added > MAX_SIZE:
+            raise _too_large(reference, place)
+        return node
 
     def _find(self, reference: str, place: Location) -> Node:
         node = self._tree
@@ -151,9 +165,10 @@ def _unknown(reference: str, steps: list[str], node: Node, place: Location) -> B
         return variable_undefined(name, node.entries, place)
     if steps[0] == "variables" and len(steps) == 3 and node.get("lookup"):
         return _unavailable("LOOKUP_UNAVAILABLE", reference, steps[1], place)
-    is_foreign = steps[0] == "resources" and len(steps) == 4 and steps[1] not in _OWN_KINDS
-    is_setting = steps[0] == "workspace" and len(steps) == 2 and name in WORKSPACE_KEYS
-    if is_foreign or is_setting:
+    wanted = _steps(reference)
+    if wanted[:2] == ["bundle", "git"] and wanted[-1] in GIT_KEYS:
+        return _no_git(reference, wanted[-1], place)
+    if _is_of_a_workspace(steps):
         return _unavailable("REFERENCE_UNAVAILABLE", reference, name, place)
     known = sorted(node.entries)
     return BundleError(
@@ -164,6 +179,40 @@ def _unknown(reference: str, steps: list[str], node: Node, place: Location) -> B
         reference=reference,
         name=name,
         known=tuple(known),
+    )
+
+
+def _is_of_a_workspace(steps: list[str]) -> bool:
+    """Whether a workspace might know what these steps lead to."""
+    first, *rest = steps
+    if first == "workspace" and rest[:1] == ["current_user"]:
+        return len(rest) == 2 and rest[1] in USER_KEYS
+    if first == "workspace":
+        return len(rest) == 1 and rest[0] in WORKSPACE_KEYS
+    if first != "resources" or len(rest) != 3:
+        return False
+    kind, _, field = rest
+    return kind not in _OWN_KINDS or field in _OWN_KINDS[kind].keys
+
+
+def _no_git(reference: str, name: str, place: Location) -> BundleError:
+    return BundleError(
+        "GIT_UNAVAILABLE",
+        f"no git checkout tells '${{{reference}}}'",
+        where=place,
+        hint=f"Set 'bundle.git.{name}' in the bundle, or check out a branch with a commit.",
+        reference=reference,
+        name=name,
+    )
+
+
+def _too_large(reference: str, place: Location) -> BundleError:
+    return BundleError(
+        "REFERENCE_TOO_LARGE",
+        f"references such as '${{{reference}}}' add too much to the bundle",
+        where=place,
+        hint="Look for variables that repeat others several times, and repeat less.",
+        reference=reference,
     )
 
 

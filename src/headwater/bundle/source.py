@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +24,9 @@ Scalar: TypeAlias = str | int | float | bool | None
 _TAG = "tag:yaml.org,2002:"
 _TEXT_TAGS = {_TAG + "str", _TAG + "timestamp", "!"}
 
+MAX_REPEATED = 100_000
+"""How much aliases may add to a file, in values."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -31,10 +35,12 @@ class Node:
     Args:
         value: the map (keys in the order of the file), the tuple of items, or the scalar.
         location: the line of the key or the list item that holds the value.
+        is_anchor: whether the YAML gives it a name, to repeat it elsewhere.
     """
 
     value: Scalar | Mapping[str, Node] | tuple[Node, ...]
     location: Location
+    is_anchor: bool = False
 
     @property
     def kind(self) -> str:
@@ -54,9 +60,11 @@ class Node:
 
     @property
     def text(self) -> str:
-        """The scalar as YAML shows it: true, 5, "" for null."""
+        """The scalar as Databricks writes it: true, 5, 1 for 1.0, "" for null."""
         if self.value is None:
             return ""
+        if isinstance(self.value, float):
+            return f"{Decimal(repr(self.value)).normalize():f}"
         return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
 
     def get(self, *path: str) -> Node | None:
@@ -78,6 +86,12 @@ class Node:
         inner = self.get(path[0]) or Node({}, child.location)
         return replace(self, value={**self.entries, path[0]: inner.put(path[1:], child)})
 
+    def size(self) -> int:
+        """Count its values and characters."""
+        if isinstance(self.value, str):
+            return 1 + len(self.value)
+        return 1 + sum(child.size() for child in (*self.items, *self.entries.values()))
+
     def plain(self) -> object:
         """Give the value as dictionaries, lists and scalars."""
         if isinstance(self.value, Mapping):
@@ -97,10 +111,10 @@ def as_node(value: object, location: Location) -> Node:
     return Node(scalar, location)
 
 
-def read_yaml(path: Path) -> Node:
+def read_yaml(path: Path, *, may_be_empty: bool = False) -> Node:
     """Read one YAML file as a map with locations; reads only.
 
-    Anchors, aliases and merge keys are followed. An empty file is refused.
+    Anchors, aliases and merge keys are followed. An empty file is an empty map, or refused.
 
     Raises:
         BundleError: BUNDLE_UNREADABLE, BUNDLE_YAML_INVALID, BUNDLE_KEY_DUPLICATE,
@@ -119,6 +133,8 @@ def read_yaml(path: Path) -> Node:
             "nested too deeply" if isinstance(error, RecursionError) else "forbidden character"
         )
         raise _invalid(problem, place, None) from error
+    if may_be_empty and (node is None or node.value is None):
+        return Node({}, place)
     if node is None:
         raise _invalid("the file is empty", place, None)
     if node.kind != "map":
@@ -178,24 +194,50 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self._file = file
         self._open: set[int] = set()
-        self._done: dict[int, Node] = {}
+        self._done: dict[int, tuple[Node, int]] = {}
+        self._values = 0
+        self._repeated = 0
 
     def convert(self, raw: Any, place: Location) -> Node:
+        self._values += 1
+        is_anchor = raw.anchor is not None
         if isinstance(raw, ScalarNode):
-            return Node(self._scalar(raw, place), place)
+            return Node(self._scalar(raw, place), place, is_anchor)
         if id(raw) in self._open:
             raise _invalid("an anchor contains itself", place, None)
-        if id(raw) not in self._done:
-            self._open.add(id(raw))
-            self._done[id(raw)] = self._collection(raw, place)
-            self._open.discard(id(raw))
-        return replace(self._done[id(raw)], location=place)
+        if id(raw) in self._done:
+            node, size = self._done[id(raw)]
+            self._repeat(size, place)
+            return replace(node, location=place, is_anchor=False)
+        before = self._values
+        self._open.add(id(raw))
+        node = replace(self._collection(raw, place), is_anchor=is_anchor)
+        self._open.discard(id(raw))
+        self._done[id(raw)] = node, self._values - before
+        return node
+
+    def _repeat(self, size: int, place: Location) -> None:
+        """Count what an alias adds: a few lines of aliases to aliases stand for billions."""
+        self._values += size
+        self._repeated += size
+        if self._repeated > MAX_REPEATED:
+            raise BundleError(
+                "BUNDLE_ALIASES",
+                f"aliases add more than {MAX_REPEATED:,} values to the file",
+                where=place,
+                hint="Repeat less, or write a variable of 'type: complex' and refer to it.",
+                line=place.line,
+            )
 
     def _collection(self, raw: Any, place: Location) -> Node:
         self._check_tag(raw, {_TAG + "map", _TAG + "seq"}, place)
         if isinstance(raw, SequenceNode):
-            return Node(tuple(self.convert(item, self._line(item)) for item in raw.value), place)
+            return Node(tuple(self._item(item, place) for item in raw.value), place)
         return Node(self._map(raw), place)
+
+    def _item(self, raw: Any, place: Location) -> Node:
+        # An alias has no line of its own: that of its list is nearer than that of its anchor.
+        return self.convert(raw, place if id(raw) in self._done else self._line(raw))
 
     def _map(self, raw: MappingNode) -> dict[str, Node]:
         entries: dict[str, Node] = {}
@@ -212,14 +254,17 @@ class _Reader:
         return {**inherited, **entries}
 
     def _inherit(self, raw: Any, place: Location) -> dict[str, Node]:
-        """Read the maps behind a `<<`; of several the earlier one wins."""
+        """Read the maps behind a `<<`; of several the later one wins.
+
+        So has it the Databricks CLI; the specification of YAML has it the other way round.
+        """
         sources = raw.value if isinstance(raw, SequenceNode) else [raw]
         merged: dict[str, Node] = {}
         for source in sources:
             node = self.convert(source, place)
             if node.kind != "map":
                 raise _invalid("'<<' needs a map or a list of maps", place, None)
-            merged = {**node.entries, **merged}
+            merged = {**merged, **node.entries}
         return merged
 
     def _key(self, raw: Any, place: Location) -> str:
@@ -236,7 +281,12 @@ class _Reader:
         if tag in {_TAG + "int", _TAG + "float"}:
             return _number(text)
         self._check_tag(raw, _TEXT_TAGS, place)
-        return text
+        if text.isascii():
+            return text
+        try:  # JSON escapes a character beyond 16 bits as two halves
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise _invalid("half of a character", place, None) from error
 
     def _check_tag(self, raw: Any, known: set[str], place: Location) -> None:
         if str(raw.tag) not in known:

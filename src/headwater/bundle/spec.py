@@ -87,6 +87,7 @@ class Bundle:
         schemas: by key.
         volumes: by key.
         refused: pipelines that can't run outside a workspace, with the reason, by key.
+        warnings: keys that nothing knows, in the order of the files; they change nothing.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Bundle:
     schemas: Mapping[str, SchemaSpec]
     volumes: Mapping[str, VolumeSpec]
     refused: Mapping[str, BundleError] = field(default_factory=dict)
+    warnings: tuple[BundleError, ...] = ()
 
     def pipeline(self, key: str | None = None) -> PipelineSpec:
         """Give the pipeline with this key or full name; without a key the only one.

@@ -11,12 +11,15 @@ import re
 import uuid
 from pathlib import Path
 
-from headwater.bundle.keys import type_wrong
+from headwater.bundle.git import find_checkout
+from headwater.bundle.keys import is_set, type_wrong
 from headwater.bundle.references import Resolver
 from headwater.bundle.source import Node, as_node
 from headwater.errors import BundleError, nearest
 
 MODES = ("development", "production")
+LOCAL_HOST = "https://local.invalid"
+"""Stands for the address of the workspace; a name that leads nowhere, on any machine."""
 _PAUSE = ("PAUSED", "UNPAUSED")
 
 
@@ -41,7 +44,7 @@ def choose_target(tree: Node, wanted: str | None) -> str:
             target=wanted,
             known=tuple(known),
         )
-    defaults = [name for name, node in known.items() if _is_set(node.get("default"))]
+    defaults = [name for name, node in known.items() if is_set(node.get("default"))]
     if len(defaults) == 1 or len(known) < 2:
         return next(iter([*defaults, *known, "default"]))
     raise BundleError(
@@ -74,15 +77,46 @@ def add_locals(tree: Node, *, target: str, root: Path, user_name: str) -> Node:
     for key, value in defaults.items():
         if not tree.get("workspace", key):
             tree = tree.put(("workspace", key), Node(value, place))
+    host = tree.get("workspace", "host")
+    if host is None or not host.text:
+        tree = tree.put(("workspace", "host"), Node(LOCAL_HOST, place))
     user = {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, user_name).int % 10**16),
         "userName": user_name,
+        "displayName": user_name,
+        "active": True,
         "short_name": short,
         "domain_friendly_name": short.replace("_", "-"),
     }
     tree = tree.put(("workspace", "current_user"), as_node(user, place))
     tree = tree.put(("workspace", "file_path"), Node(root.as_posix(), place))
+    tree = _add_git(tree, root)
     tree = tree.put(("bundle", "environment"), Node(target, place))
     return tree.put(("bundle", "target"), Node(target, place))
+
+
+def _add_git(tree: Node, root: Path) -> Node:
+    """Fill what the bundle does not say itself in `bundle.git` from the checkout."""
+    checkout = find_checkout(root)
+    if checkout is None:
+        return tree
+    said = tree.get("bundle", "git")
+    is_inferred = not (said and said.get("branch")) and checkout.branch is not None
+    given = {
+        "branch": checkout.branch,
+        "commit": checkout.commit,
+        "origin_url": checkout.origin_url,
+        "bundle_root_path": root.relative_to(checkout.root).as_posix(),
+    }
+    computed = {"actual_branch": checkout.branch, "inferred": is_inferred}
+    for key, value in given.items():
+        known = said.get(key) if said else None
+        if value is not None and not (known and known.text):
+            tree = tree.put(("bundle", "git", key), Node(value, tree.location))
+    for key, fact in computed.items():
+        if fact is not None:
+            tree = tree.put(("bundle", "git", key), Node(fact, tree.location))
+    return tree
 
 
 def apply_mode(tree: Node) -> Node:
@@ -114,7 +148,7 @@ def apply_mode(tree: Node) -> Node:
         path = ("resources", "pipelines", key)
         name = pipeline.get("name") or Node(key, pipeline.location)
         tree = tree.put((*path, "name"), Node(prefix + name.text, name.location))
-        if _is_set(resolver.resolve(wish)) if wish else is_development:
+        if is_set(resolver.resolve(wish)) if wish else is_development:
             tree = tree.put((*path, "development"), Node(True, pipeline.location))
         elif mode == "production":
             _refuse_development(pipeline, resolver, key)
@@ -186,7 +220,7 @@ def _rename_schemas(tree: Node, prefix: str) -> Node:
 
 def _refuse_development(pipeline: Node, resolver: Resolver, key: str) -> None:
     node = pipeline.get("development")
-    if node and _is_set(resolver.resolve(node)):
+    if node and is_set(resolver.resolve(node)):
         raise BundleError(
             "MODE_CONFLICT",
             f"the pipeline '{key}' is in development in a production target",
@@ -220,10 +254,6 @@ def value_wrong(node: Node, name: str, allowed: tuple[str, ...]) -> BundleError:
         value=node.text,
         allowed=allowed,
     )
-
-
-def _is_set(node: Node | None) -> bool:
-    return node is not None and node.text == "true"
 
 
 def _normalize(text: str) -> str:

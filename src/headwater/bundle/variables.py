@@ -62,6 +62,10 @@ def read_overrides(root: Path, target: str) -> Node:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise _overrides_invalid(Location(str(path), error.lineno), error.msg) from error
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise _overrides_invalid(place, "half of a character") from error
     if not isinstance(content, dict):
         raise _overrides_invalid(place, "not an object")
     return as_node(content, place)

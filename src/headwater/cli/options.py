@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from headwater.engine.target import Target, open_target
-from headwater.errors import UsageError
+from headwater.errors import BundleError, UsageError
 from headwater.settings import read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,14 +37,26 @@ def target_options(command: F) -> F:
 def chosen_target(
     bundle: Path, target: str | None, variables: tuple[str, ...], state: Path | None
 ) -> Target:
-    """Open the target that the shared options name."""
-    return open_target(
-        bundle,
-        target=target,
-        variables=_pairs(variables),
-        state=state,
-        settings=read_settings(),
-    )
+    """Open the target that the shared options name; print the bundle's warnings on stderr."""
+    try:
+        opened = open_target(
+            bundle,
+            target=target,
+            variables=_pairs(variables),
+            state=state,
+            settings=read_settings(),
+        )
+    except BundleError as error:
+        warnings = error.parameters.get("warnings")
+        _warn(warnings if isinstance(warnings, tuple) else ())
+        raise
+    _warn(opened.bundle.warnings)
+    return opened
+
+
+def _warn(warnings: Iterable[BundleError]) -> None:
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def _pairs(variables: tuple[str, ...]) -> dict[str, str]:

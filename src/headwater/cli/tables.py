@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from deltalake import DeltaTable
-
+from headwater.cli.delta_rows import first_rows
 from headwater.cli.render import print_json, print_rows
 from headwater.engine.target import Target
 from headwater.errors import UsageError, nearest
@@ -12,14 +11,20 @@ from headwater.names import TableName, split_name, table_name
 
 
 def show_table(target: Target, table: str, rows: int, *, as_json: bool) -> None:
-    """Print the first rows of a table."""
-    name = _find(target, table)
-    dataset = DeltaTable(target.store.table_path(name)).to_pyarrow_dataset()
-    found = dataset.head(rows).to_pylist()
+    """Print the first rows of a table.
+
+    Raises:
+        UsageError: TABLE_NOT_FOUND, TABLE_UNREADABLE, ROWS_INVALID for a negative number.
+    """
+    if rows < 0:
+        raise UsageError(
+            "ROWS_INVALID", f"Can't show {rows} rows", hint="Write -n 0 for the columns alone."
+        )
+    found, columns = first_rows(target.store.table_path(_find(target, table)), rows)
     if as_json:
         print_json(found)
-    else:
-        print_rows(found, dataset.schema.names)
+    elif columns:
+        print_rows(found, columns)
 
 
 def _find(target: Target, table: str) -> TableName:
