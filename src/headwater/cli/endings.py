@@ -64,6 +64,11 @@ def run_program(
     sys.exit(0)
 
 
+def warn(warning: object) -> None:
+    """Print on standard error something that does not stop the program."""
+    click.echo(f"warning: {warning}", err=True)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     del number, frame
     raise KeyboardInterrupt

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from headwater.cli.endings import warn
 from headwater.engine.target import Target, open_target
 from headwater.errors import BundleError, UsageError
 from headwater.settings import read_settings
@@ -56,7 +57,7 @@ def chosen_target(
 
 def _warn(warnings: Iterable[BundleError]) -> None:
     for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
+        warn(warning)
 
 
 def _pairs(variables: tuple[str, ...]) -> dict[str, str]:

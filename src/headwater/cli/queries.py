@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from headwater.cli.render import print_json, print_rows, print_warning
+from headwater.cli.endings import warn
+from headwater.cli.render import print_json, print_rows
 from headwater.engine.statements import rows_of, run_statements
 from headwater.engine.target import Target, target_session
 from headwater.errors import UsageError
@@ -36,7 +37,7 @@ def sql_text(statements: str | None, file: Path | None) -> str:
 def run_sql(target: Target, text: str, *, master: str | None, as_json: bool) -> None:
     """Run statements and print the last result; as a table, at most `MAX_ROWS` rows of it."""
     with target_session(target, read_settings(), master=master, quick=True) as spark:
-        frame = run_statements(spark, target, text, print_warning)
+        frame = run_statements(spark, target, text, warn)
         rows = [] if frame is None else rows_of(frame, None if as_json else MAX_ROWS)
         columns = [] if frame is None else frame.columns
     if as_json:

@@ -59,12 +59,6 @@ def print_error(error: HeadwaterError) -> None:
         click.echo(f"  fix: {fault.hint or 'Run again with --debug to see more.'}", err=True)
 
 
-def print_warning(error: HeadwaterError) -> None:
-    """Print something that does not stop the command, in two lines."""
-    click.echo(f"warning: {error.headline}", err=True)
-    click.echo(f"  fix: {error.hint}", err=True)
-
-
 def print_errors(errors: Sequence[HeadwaterError]) -> None:
     """Print several errors; what several flows failed with is said once, with their names.
 

@@ -55,7 +55,7 @@ def open_target(
 
     Raises:
         BundleError: the bundle is missing or has a fault.
-        UsageError: STATE_NOT_A_FOLDER.
+        UsageError: STATE_NOT_A_FOLDER, TARGET_NAME_INVALID.
     """
     bundle = load_bundle(
         directory,
@@ -64,6 +64,13 @@ def open_target(
         environment=bundle_environment(),
         user_name=settings.user_name,
     )
+    if state is None and (bundle.target in (".", "..") or "/" in bundle.target):
+        raise UsageError(
+            "TARGET_NAME_INVALID",
+            f"A target that runs here can't be named {bundle.target!r}",
+            hint="Its state is in a folder of that name: leave out slashes, or give --state.",
+            target=bundle.target,
+        )
     root = (state or bundle.root / ".headwater" / bundle.target).absolute()
     if root.exists() and not root.is_dir():
         raise UsageError(

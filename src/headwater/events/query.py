@@ -63,7 +63,7 @@ def read_events(path: Path, *, update_id: str | None = None) -> list[dict[str, A
         update_id: only this update; `"latest"` for the last one started.
 
     Raises:
-        UsageError: EVENT_LOG_UNKNOWN, when nothing was ever run.
+        UsageError: EVENT_LOG_UNKNOWN, when nothing was ever run; UPDATE_UNKNOWN.
     """
     if not (path / "_delta_log").is_dir():
         raise no_event_log(path.parent.name, [])
@@ -73,7 +73,15 @@ def read_events(path: Path, *, update_id: str | None = None) -> list[dict[str, A
         created = [row for row in rows if row["event_type"] == "create_update"]
         update_id = created[-1]["origin"]["update_id"] if created else None
     if update_id:
+        known = [row["origin"]["update_id"] for row in rows]
         rows = [row for row in rows if row["origin"]["update_id"] == update_id]
+        if not rows:
+            raise UsageError(
+                "UPDATE_UNKNOWN",
+                f"The event log has no update '{update_id}'",
+                hint=f"The last one is {known[-1]}." if known else "Run the pipeline once.",
+                update_id=update_id,
+            )
     rows.sort(key=_order)
     for row in rows:
         row["details"] = json.loads(row["details"])
