@@ -31,11 +31,11 @@ def run_pipeline(
     """Run an update and show it; give the exit status."""
     validate, full_refresh, refresh = selection
     settings = read_settings()
+    request = UpdateRequest(validate, full_refresh, refresh, settings.user_name)
+    result = _update(target, pipeline, request, master=master, quiet=as_json)
     inert = target.bundle.pipeline(pipeline).no_effect
     if inert and not as_json:
         click.echo(f"note: without effect here: {', '.join(inert)}", err=True)
-    request = UpdateRequest(validate, full_refresh, refresh, settings.user_name)
-    result = _update(target, pipeline, request, master=master, quiet=as_json)
     if as_json:
         print_json(result_json(result))
     elif validate:
