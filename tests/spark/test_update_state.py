@@ -41,6 +41,8 @@ def test_refused_full_refresh_is_not_carried_out_later(project: Project) -> None
     with pytest.raises(GraphError) as caught:
         project.run(full_refresh=("raw",))
     assert caught.value.code == "AUTOLOADER_SCHEMA_REQUIRED"
+    raw = TableName("main", project.schema, "raw")
+    assert not state_of(project).sources(raw, "raw", 1).exists()
     land(project, "b.json", id=2)
     assert project.run().state == "COMPLETED"
     assert project.values("SELECT id FROM raw") == ["1", "2"]

@@ -43,6 +43,9 @@ from headwater.graph.registry import Registry
 from headwater.names import TableName
 
 _ANALYSIS = "org.apache.spark.sql.catalyst.analysis"
+_CHECKED = "spark.sql.streaming.unsupportedOperationCheck"
+"""Setting of Spark: whether it looks at streams before they start."""
+
 MAX_DEPTH = 30
 """How many datasets may be evaluated inside each other."""
 
@@ -324,6 +327,9 @@ def check_stream(frame: DataFrame, flow: Flow) -> None:
         DefinitionError: STREAM_UNSUPPORTED, with Spark's reason.
     """
     spark = frame.sparkSession
+    settings = {_CHECKED: spark.conf.get(_CHECKED, "true"), **flow.spark_conf}
+    if str(settings[_CHECKED]).lower() == "false":
+        return
     checker = java_class(spark, f"{_ANALYSIS}.UnsupportedOperationChecker")
     mode = java_class(spark, "org.apache.spark.sql.streaming.OutputMode").Append()
     try:

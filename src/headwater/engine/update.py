@@ -255,7 +255,9 @@ class Updater:
             if read_files is not None:
                 read_files.add(flow.target)
             place = resolved_source(state, flow, number, self._memory, resets)
-            return autoloader.define_stream(self.spark, request, place, save=save)
+            # of a refresh that may yet be refused nothing stays; its flow saves the schema
+            keep = save and flow.target not in resets
+            return autoloader.define_stream(self.spark, request, place, save=keep)
 
         create_schema(self.spark, self.spec.catalog, self.spec.schema, self.store)
         use_schema(self.spark, self.spec.schema)
