@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -240,3 +241,55 @@ def test_pipeline_runs_through_headwater(bench: Bench, project: Project) -> None
     assert other.message.startswith("[PIPELINE_UNKNOWN]")
     assert "'flow'" in other.message
     assert project.values("SELECT count(*) FROM SCHEMA.numbers") == [3]
+
+
+ENDLESS = "spark.range(0, 10**12, 1, 1).where('id % 7 = 3')"
+
+
+def test_pipeline_that_takes_too_long_is_stopped_and_the_next_one_runs(
+    bench: Bench, project: Project
+) -> None:
+    project.write(f"""
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view
+        def endless():
+            return {ENDLESS}.groupBy().count()
+
+        @dp.materialized_view
+        def after():
+            return spark.read.table("endless")
+    """)
+    bench.folder = project.folder
+    pipeline = {"task_type": "pipeline", "pipeline_id": "flow", "timeout_seconds": 8}
+    loop = {"task_type": "for_each", "inputs": [1], "task": pipeline, "timeout_seconds": 8}
+    for update in (source("update", 1, pipeline), source("loop", 1, loop)):
+        result = one(bench.run(update))
+        assert (result.state, result.attempts) == ("TIMEDOUT", 1)
+        assert result.message == "[TASK_TIMEOUT] The task took more than 8 s"  # and runs no more
+    assert [state_of(each) for each in project.events() if state_of(each)][-1] == "CANCELED"
+    project.write("""
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view
+        def after():
+            return spark.range(3)
+    """)
+    assert one(bench.run(source("update", 1, {**pipeline, "timeout_seconds": 600}))).message == ""
+    assert project.values("SELECT count(*) FROM SCHEMA.after") == [3]
+
+
+def state_of(event: dict[str, Any]) -> str:
+    """What an event says of the state of its update; "" for other events."""
+    return str(event["details"].get("update_progress", {}).get("state", ""))
+
+
+def test_work_in_threads_of_a_notebook_is_stopped(bench: Bench) -> None:
+    bench.write(
+        "n.py",
+        HEADER + "from concurrent.futures import ThreadPoolExecutor\n"
+        f"work = lambda _: {ENDLESS}.count()\n"
+        "with ThreadPoolExecutor(2) as pool:\n    list(pool.map(work, range(2)))\n",
+    )
+    result = one(bench.run(notebook("n", timeout_seconds=2)))
+    assert result.message == "[TASK_TIMEOUT] The task took more than 2 s"

@@ -130,12 +130,12 @@ def run_pipeline(context: TaskContext, pipeline: str, selection: Mapping[str, An
     with _errors_as_ours():
         opened = _open(_bundle_folder(context.run.root), context.run.target)
         spec = _find(opened, pipeline)
-        with _one_at_a_time:
-            context.check()
+        with context.alone(_one_at_a_time):
             updater = Updater(
                 context.session, opened.bundle, spec, opened.store, stopping=context.cancelled
             )
             result = updater.run(request)
+    context.check()
     if result.error is not None:
         raise JobMetaError(result.error.code, f"Pipeline '{spec.key}': {result.error.message}")
     if result.state != "COMPLETED":

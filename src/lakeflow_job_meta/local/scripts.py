@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,14 +17,13 @@ from lakeflow_job_meta.local.notebooks import display, exit_value, print_aside
 from lakeflow_job_meta.local.results import Outcome
 
 _one_at_a_time = threading.Lock()
-_STILL_WAITING_SECONDS = 0.2
 
 
 def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Outcome:
     """Run a Python file under `__main__`, with `parameters` as `sys.argv`.
 
-    Scripts run one at a time, since `sys.argv` and `sys.path` belong to the process; other kinds of
-    tasks go on beside. `spark` and `dbutils` are there; `SparkSession.builder.getOrCreate()` gives
+    Scripts run one at a time, since `sys.argv` belongs to the process; other kinds of tasks go on
+    beside. `spark` and `dbutils` are there; `SparkSession.builder.getOrCreate()` gives
     the program's session, which has the same tables, but whose temporary views all scripts share.
     `sys.exit()` and `sys.exit(0)` are a success.
 
@@ -43,7 +42,7 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
         "display": display,
         "print": print_aside,
     }
-    with _alone(context), _as_program(file, parameters):
+    with context.alone(_one_at_a_time), as_program(file, parameters):
         try:
             exec(code, namespace)  # noqa: S102 - running the user's script is the task
         except SystemExit as ended:
@@ -56,23 +55,32 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
 
 
 @contextmanager
-def _alone(context: TaskContext) -> Iterator[None]:
-    while not _one_at_a_time.acquire(timeout=_STILL_WAITING_SECONDS):
-        context.check()
-    try:
-        context.check()
-        yield
-    finally:
-        _one_at_a_time.release()
+def as_program(file: Path, parameters: Sequence[str]) -> Iterator[None]:
+    """Let this process look like a program's for the length of a `with` block.
 
-
-@contextmanager
-def _as_program(file: Path, parameters: Sequence[str]) -> Iterator[None]:
-    arguments, paths = sys.argv, list(sys.path)
+    Pipelines and notebooks may run beside it: of `sys.path` only the script's folder is added and
+    taken away, whatever else comes and goes meanwhile. Modules found in it are forgotten at the
+    end, for the next script may have its own of the same names. `sys.argv` is the scripts'
+    alone, and they run one at a time.
+    """
+    arguments, known, folder = sys.argv, set(sys.modules), str(file.parent)
     sys.argv = [str(file), *parameters]
-    sys.path.insert(0, str(file.parent))
+    sys.path.insert(0, folder)
     try:
         yield
     finally:
         sys.argv = arguments
-        sys.path[:] = paths
+        with suppress(ValueError):  # the script may have taken it away itself
+            sys.path.remove(folder)
+        for name in set(sys.modules) - known:
+            if _was_found_in(file.parent, name):
+                sys.modules.pop(name, None)
+
+
+def _was_found_in(folder: Path, name: str) -> bool:
+    """Tell whether a module was imported by way of the folder, not of one below it."""
+    path = Path(getattr(sys.modules.get(name), "__file__", None) or "/")
+    if not path.is_relative_to(folder):
+        return False
+    parts = path.relative_to(folder).with_suffix("").parts
+    return parts in (tuple(name.split(".")), (*name.split("."), "__init__"))
