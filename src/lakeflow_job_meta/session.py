@@ -54,9 +54,16 @@ def session_for_commands(
             is tried here reaches the tables of a workspace.
 
     Raises:
-        UsageError: SESSION_MISSING, where there is neither a session nor headwater to start one.
+        UsageError: OPTION_WITHOUT_EFFECT, for a target where none is used; SESSION_MISSING, where
+            there is neither a session nor headwater to start one.
     """
     found = None if is_local else _found_session()
+    if found is not None and target:
+        raise UsageError(
+            "OPTION_WITHOUT_EFFECT",
+            "--target has no effect: there is the session of a workspace",
+            hint="Leave it out; it is about local tables.",
+        )
     if found is not None:
         yield found
         return

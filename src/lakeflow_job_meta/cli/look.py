@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from lakeflow_job_meta.cli.options import Place, json_option, open_session, place_options
+from lakeflow_job_meta.cli.options import (
+    OF_A_TABLE,
+    Place,
+    json_option,
+    open_session,
+    place_options,
+    refuse_given,
+)
 
 
 @click.command()
@@ -25,6 +32,7 @@ def validate(path: Path | None, place: Place, as_json: bool) -> None:
     from lakeflow_job_meta.cli.render import print_faults, print_json
 
     if path:
+        refuse_given(OF_A_TABLE, "beside a path", "Check the path, or the table.")
         faults = path_faults(path)
     else:
         with open_session(place) as spark:
@@ -90,7 +98,10 @@ def graph(module: str | None, path: Path | None, shape: str, place: Place, as_js
     from lakeflow_job_meta.cli.render import print_json
     from lakeflow_job_meta.graph_views import draw, graph_facts, modules_of
 
+    if as_json:
+        refuse_given(("shape",), "with --json", "Leave one of them out.")
     if path:
+        refuse_given(OF_A_TABLE, "with --yaml", "Draw the file, or the table.")
         sources = sources_of_path(path)
     else:
         with open_session(place) as spark:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import SparkSession
 
 from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
-from lakeflow_job_meta.local.context import TaskContext
+from lakeflow_job_meta.local.context import Run, TaskContext
 from lakeflow_job_meta.local.results import Outcome
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from headwater.engine.store import Store
     from headwater.engine.target import Target
 
-_BUNDLE = "databricks.yml"
+_BUNDLES = ("databricks.yml", "databricks.yaml")
 _DELTA = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 _CATALOG = re.compile(r"spark\.sql\.catalog\.([^.]+)")
 _REFERENCE = re.compile(r"\$\{resources\.pipelines\.([^.}]+)\.id\}")
@@ -65,22 +66,31 @@ def local_session(
 ) -> Iterator[SparkSession]:
     """Start a local Spark with Delta, whose tables are kept for the next one.
 
-    In a bundle's folder they are those of its target, as `headwater sql` sees them; elsewhere they
-    are in `.headwater/local`. All catalogs share their schemas.
+    In a bundle they are those of its target, as `headwater sql` sees them; elsewhere they are in
+    `.headwater/local` of the folder. All catalogs share their schemas.
 
     Args:
         target: of the bundle; its default one when not given.
         catalogs: further names that may stand first in three-part names.
 
     Raises:
+        UsageError: OPTION_WITHOUT_EFFECT, for a target where there is no bundle.
         JobMetaError: what headwater says of the bundle, of Java or of a clash of catalogs.
     """
     from headwater.engine.session import QUICK_START, spark_session  # here: may be missing
     from headwater.engine.store import Store, create_schema, register_all
     from headwater.settings import read_settings
 
+    if target and _bundle_above(folder) is None:
+        raise UsageError(
+            "OPTION_WITHOUT_EFFECT",
+            f"--target has no effect: there is no {_BUNDLES[0]}",
+            where=str(folder),
+            hint="Leave it out, or name the folder of the bundle with --bundle.",
+        )
     with _errors_as_ours():
-        opened = _open(folder, target) if (folder / _BUNDLE).is_file() else None
+        bundle = _bundle_above(folder)
+        opened = _open(bundle, target) if bundle else None
         store = opened.store if opened else Store((folder / ".headwater" / "local").absolute())
         names = {*(opened.catalogs() if opened else store.catalogs()), *map(str.lower, catalogs)}
         with spark_session(
@@ -150,16 +160,42 @@ def _open(folder: Path, target: str | None) -> Target:
     return open_target(folder, target=target, settings=read_settings())
 
 
+def volumes_of(run: Run) -> Callable[[str, str, str], Path]:
+    """Return what names the folder of a volume: where pipelines of the bundle have it, too."""
+
+    @functools.cache
+    def store() -> Store | None:
+        folder = _bundle_above(run.root) if has_runtime() else None
+        if folder is None:
+            return None
+        with _errors_as_ours():
+            return _open(folder, run.target).store
+
+    def volume_path(catalog: str, schema: str, volume: str) -> Path:
+        found = store()
+        if found is not None:
+            return found.volume_path(catalog, schema, volume)
+        return run.root.joinpath(".headwater/local/volumes", catalog, schema, volume)
+
+    return volume_path
+
+
 def _bundle_folder(root: Path) -> Path:
-    for folder in (root.resolve(), *root.resolve().parents):
-        if (folder / _BUNDLE).is_file():
-            return folder
+    found = _bundle_above(root)
+    if found is not None:
+        return found
     raise UsageError(
         "BUNDLE_MISSING",
-        f"There is no {_BUNDLE} to find the pipeline in",
+        f"There is no {_BUNDLES[0]} to find the pipeline in",
         where=str(root),
         hint="Run in the folder of a bundle.",
     )
+
+
+def _bundle_above(root: Path) -> Path | None:
+    """Find the folder of the bundle that a folder is in."""
+    folders = (root.resolve(), *root.resolve().parents)
+    return next((each for each in folders if any((each / b).is_file() for b in _BUNDLES)), None)
 
 
 def _find(target: Target, wanted: str) -> PipelineSpec:
