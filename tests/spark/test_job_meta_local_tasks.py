@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from harness import Project
+from headwater.engine.store import Store, create_schema, use_schema
 from job_meta_bench import HEADER, Bench, bench, notebook, one, script, source
+from lakeflow_job_meta.local.pipelines import NEW_SCHEMAS_IN
 
 __all__ = ["bench"]
 
@@ -293,3 +298,46 @@ def test_work_in_threads_of_a_notebook_is_stopped(bench: Bench) -> None:
     )
     result = one(bench.run(notebook("n", timeout_seconds=2)))
     assert result.message == "[TASK_TIMEOUT] The task took more than 2 s"
+
+
+@pytest.fixture
+def catalog(bench: Bench) -> Iterator[str]:
+    """A catalog that a local session makes new schemas in."""
+    bench.spark.conf.set(NEW_SCHEMAS_IN, "main")
+    yield "main"
+    bench.spark.conf.unset(NEW_SCHEMAS_IN)
+
+
+@pytest.mark.usefixtures("catalog")
+def test_schemas_that_tasks_make_are_those_of_the_target(bench: Bench) -> None:
+    made = {"sql": f"`{bench.schema} q`", "notebook": f"`{bench.schema}-n`"}
+    text = "CREATE DATABASE IF NOT EXISTS {0}; CREATE TABLE {0}.t AS SELECT 1 AS x"
+    cells = [f"spark.sql('{each.strip()}')" for each in text.format(made["notebook"]).split(";")]
+    bench.write("n.py", HEADER + "\n".join(cells))
+    result = bench.run(
+        bench.query("q", 1, text.format(made["sql"])),
+        notebook("n"),
+        bench.query("twice", 2, f"CREATE DATABASE {bench.schema}"),
+        bench.query("wrong", 2, "CREATE DATABASE a.b.c"),
+    )
+    messages = {each.source_id: each.message.partition("]")[0] for each in result.results}
+    assert messages.pop("wrong").startswith("[")
+    assert messages == {"q": "", "n": "", "twice": "[SCHEMA_ALREADY_EXISTS"}
+    state = Path(urlsplit(bench.spark.conf.get("spark.sql.warehouse.dir") or "").path).parent
+    found = {str(each) for each in Store(state).tables()}
+    for schema in made.values():
+        assert f"main.{schema.strip('`')}.t" in found
+        bench.spark.sql(f"DROP SCHEMA {schema} CASCADE")
+
+
+def test_schema_of_the_session_may_have_any_name(bench: Bench) -> None:
+    odd = f"{bench.schema}. `x`-1"
+    create_schema(bench.spark, "main", odd, Store(bench.folder))
+    before = bench.spark.catalog.currentDatabase()
+    use_schema(bench.spark, odd)
+    try:
+        result = one(bench.run(bench.query("q", 1, "CREATE TABLE t AS SELECT 1 AS x")))
+        assert result.message == ""
+        assert [tuple(row) for row in bench.spark.sql("SELECT x FROM t").collect()] == [(1,)]
+    finally:
+        use_schema(bench.spark, before)
