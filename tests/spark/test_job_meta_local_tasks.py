@@ -160,9 +160,8 @@ def test_notebook_with_everything_runs_twice(bench: Bench) -> None:
     ],
 )
 def test_error_in_a_cell_names_cell_and_line_but_no_values(
-    bench: Bench, cell: str, message: str, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, cell: str, message: str
 ) -> None:
-    monkeypatch.syspath_prepend(str(bench.folder))
     bench.write("helper.py", "def fail():\n    raise KeyError('Erika')\n")
     bench.write("n.py", f"{HEADER}x = 0\n\n# COMMAND ----------\n{cell}")
     result = one(bench.run(notebook("n")))

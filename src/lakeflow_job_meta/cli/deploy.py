@@ -74,7 +74,7 @@ def apply(
 @click.option(
     "--root",
     default=".",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder that the files of tasks are found in (the current one).",
 )
 @click.option("--skip-unsupported", is_flag=True, help="Pass over tasks that can't run locally.")

@@ -15,6 +15,7 @@ from lakeflow_job_meta.cli.options import (
     place_options,
     refuse_given,
 )
+from lakeflow_job_meta.errors import module_unknown
 
 
 @click.command()
@@ -68,8 +69,11 @@ def export(module: str | None, place: Place, as_json: bool) -> None:
 
     with open_session(place) as spark:
         manager = MetadataManager(place.control_table, spark=spark)
+        sources = manager.get_sources(module)
+        if module and not sources:
+            raise module_unknown(module, manager.get_all_modules(), place.control_table)
         if as_json:
-            print_json([source_row(each) for each in manager.get_sources(module)])
+            print_json([source_row(each) for each in sources])
         else:
             click.echo(manager.export_yaml(module), nl=False)
 
@@ -112,4 +116,5 @@ def graph(module: str | None, path: Path | None, shape: str, place: Place, as_js
     if as_json:
         print_json({name: graph_facts(each) for name, each in modules.items()})
     else:
-        click.echo("\n\n".join(draw(each, shape) for each in modules.values()))
+        drawn = "\n\n".join(draw(each, shape) for each in modules.values())
+        click.echo(drawn or "No sources.", err=not drawn)

@@ -50,7 +50,7 @@ def place_options(
         click.option(
             "--bundle",
             default=".",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
             help="Folder of local tables, without a workspace's session (the current one).",
         ),
         click.option("-t", "--target", help="Target of the bundle in that folder."),

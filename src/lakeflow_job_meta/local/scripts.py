@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from lakeflow_job_meta.errors import JobMetaError
 from lakeflow_job_meta.local.context import TaskContext
 from lakeflow_job_meta.local.dbutils import DBUtils
 from lakeflow_job_meta.local.files import find_file
+from lakeflow_job_meta.local.imports import imports_from
 from lakeflow_job_meta.local.notebooks import display, exit_value, print_aside
 from lakeflow_job_meta.local.results import Outcome
 
@@ -58,29 +59,12 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
 def as_program(file: Path, parameters: Sequence[str]) -> Iterator[None]:
     """Let this process look like a program's for the length of a `with` block.
 
-    Pipelines and notebooks may run beside it: of `sys.path` only the script's folder is added and
-    taken away, whatever else comes and goes meanwhile. Modules found in it are forgotten at the
-    end, for the next script may have its own of the same names. `sys.argv` is the scripts'
-    alone, and they run one at a time.
+    `sys.argv` is the scripts' alone, and they run one at a time.
     """
-    arguments, known, folder = sys.argv, set(sys.modules), str(file.parent)
+    before = sys.argv
     sys.argv = [str(file), *parameters]
-    sys.path.insert(0, folder)
     try:
-        yield
+        with imports_from(file.parent):
+            yield
     finally:
-        sys.argv = arguments
-        with suppress(ValueError):  # the script may have taken it away itself
-            sys.path.remove(folder)
-        for name in set(sys.modules) - known:
-            if _was_found_in(file.parent, name):
-                sys.modules.pop(name, None)
-
-
-def _was_found_in(folder: Path, name: str) -> bool:
-    """Tell whether a module was imported by way of the folder, not of one below it."""
-    path = Path(getattr(sys.modules.get(name), "__file__", None) or "/")
-    if not path.is_relative_to(folder):
-        return False
-    parts = path.relative_to(folder).with_suffix("").parts
-    return parts in (tuple(name.split(".")), (*name.split("."), "__init__"))
+        sys.argv = before
