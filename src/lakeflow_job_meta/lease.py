@@ -11,22 +11,26 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Callable
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
 from lakeflow_job_meta.errors import LeaseLost
+from lakeflow_job_meta.processes import is_gone, this_process
 from lakeflow_job_meta.retries import again_on_conflict
 from lakeflow_job_meta.utils import quoted_table_name
 
 LEASE_SUFFIX = "_lease"
-_FLOOR_SECONDS = 60.0
+_FLOOR_SECONDS = 120.0
+"""Two thirds of it, what is left at least when a call begins, outlast a call without an answer."""
+
 _EPOCH = "TIMESTAMP '1970-01-01 00:00:00'"
 
 
 def lease_seconds_for(retry_seconds: float, interval_seconds: float = 0.0) -> float:
-    """Give a lease's length: it has to outlive a call of the API with all its retries."""
+    """Return a lease's length: what a holder does between two renewals has to fit in."""
     return max(3 * interval_seconds, 4 * retry_seconds, _FLOOR_SECONDS)
 
 
@@ -36,6 +40,7 @@ class Lease:
     Args:
         lease_seconds: how long it lasts without being renewed; after that others may take it.
         holder: who this is; a name of the process when not given.
+        clock: seconds that only go up, for how long ago the lease was renewed.
     """
 
     def __init__(
@@ -45,11 +50,13 @@ class Lease:
         *,
         lease_seconds: float,
         holder: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._table = quoted_table_name(control_table, LEASE_SUFFIX)
         self._spark = spark
         self._seconds = lease_seconds
-        self.holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._clock = clock
+        self.holder = holder or new_holder()
         self._renewed: float | None = None
 
     def ensure_exists(self) -> None:
@@ -66,13 +73,13 @@ class Lease:
     def take(self) -> bool:
         """Take or renew the lease; False while another program holds it.
 
-        A holder that was a process of this machine, and is gone, holds nothing.
+        A holder that was a process beside this one, and has ended, holds nothing.
         """
-        began = time.monotonic()
+        began = self._clock()
         until = F.current_timestamp() + F.make_dt_interval(secs=F.lit(float(self._seconds)))
         free = (F.col("holder") == self.holder) | (F.col("expires_at") < F.current_timestamp())
         before = self._spark.table(self._table).first()
-        if before is not None and _is_dead(before["holder"] or ""):
+        if before is not None and is_gone((before["holder"] or "").rpartition(":")[2]):
             free = free | (F.col("holder") == before["holder"])
         again_on_conflict(lambda: self._update(free, F.lit(self.holder), until))
         row = self._spark.table(self._table).first()
@@ -81,13 +88,15 @@ class Lease:
         return is_ours
 
     def keep(self) -> None:
-        """Make sure that the lease is still ours; costs a commit once in a third of its time.
+        """Make sure that the lease is still ours, and lasts for two thirds of its time.
+
+        Asked before each call that writes; costs a commit once in a third of the time.
 
         Raises:
             LeaseLost: LEASE_LOST. What follows must not be done.
         """
         since = self._renewed
-        if since is not None and time.monotonic() - since < self._seconds / 3:
+        if since is not None and self._clock() - since < self._seconds / 3:
             return
         if since is None or not self.take():
             raise LeaseLost(
@@ -108,15 +117,6 @@ class Lease:
         table.update(condition, {"holder": holder, "expires_at": expires_at})
 
 
-def _is_dead(holder: str) -> bool:
-    host, _, rest = holder.partition(":")
-    pid = rest.partition(":")[0]
-    if os.name != "posix" or host != socket.gethostname() or not pid.isdecimal():
-        return False
-    try:
-        os.kill(int(pid), 0)  # asks, and sends nothing
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return False
+def new_holder() -> str:
+    """Name a holder for people, and its process for programs that look whether it is gone."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}:{this_process()}"

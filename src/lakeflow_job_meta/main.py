@@ -82,10 +82,10 @@ def watch(given: Mapping[str, str], **options: Any) -> None:
             hint="Set it to catalog.schema.table, as a parameter of the task or as a widget.",
         )
     interval = _number(given, "check_interval_seconds", float(CHECK_INTERVAL_SECONDS))
-    limit = _number(given, "max_iterations", 0)
+    limit = _number(given, "max_iterations", 0, least=1)
     monitor = MetadataMonitor(
         given["control_table"],
-        interval or float(CHECK_INTERVAL_SECONDS),
+        interval,
         given.get("volume_path") or None,
         name_prefix=given.get("name_prefix") or "",
         **options,
@@ -139,7 +139,7 @@ def read_widgets(dbutils: Any) -> dict[str, str]:
     return {name: widgets[name] for name in PARAMETERS if widgets.get(name)}
 
 
-def _number(given: Mapping[str, str], name: str, default: float) -> float:
+def _number(given: Mapping[str, str], name: str, default: float, least: int = 0) -> float:
     text = (given.get(name) or "").strip()
     if not text:
         return default
@@ -147,9 +147,10 @@ def _number(given: Mapping[str, str], name: str, default: float) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 <= number < float("inf"):
+    if not least <= number < float("inf") or (least and number % 1):
+        kind = f"whole number from {least}" if least else "number from 0"
         raise UsageError(
-            "PARAMETER_INVALID", f"{name} is no number from 0: {text!r}", hint=f"Correct {name}."
+            "PARAMETER_INVALID", f"{name} is no {kind}: {text!r}", hint=f"Correct {name}."
         )
     return number
 

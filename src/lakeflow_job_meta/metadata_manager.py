@@ -210,7 +210,7 @@ class MetadataManager:
             sources, faults = _split(self.table.read())
             broken = {fault.module_name for fault in faults}
             active = [source for source in sources if source.is_active]
-            return [*faults, *metadata_faults(active, broken)]
+            return list(dict.fromkeys((*faults, *metadata_faults(active, broken))))
         return path_faults(path)
 
     def export_yaml(self, module: str | None = None) -> str:

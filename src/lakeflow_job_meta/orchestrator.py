@@ -26,6 +26,7 @@ from lakeflow_job_meta.errors import (
     DeploymentError,
     Fault,
     JobMetaError,
+    LeaseLost,
     MetadataError,
     module_unknown,
 )
@@ -85,6 +86,7 @@ class JobOrchestrator:
     ) -> None:
         self.control_table = control_table
         self._lease = lease
+        self._held: Lease | None = None
         self._spark = spark or active_session()
         self.metadata = MetadataManager(control_table, spark=self._spark)
         self._jobs = JobTable(control_table, self._spark)
@@ -100,7 +102,10 @@ class JobOrchestrator:
         if self._opened is None:
             client = self._client or WorkspaceClient()
             self._opened = Workspace(
-                client, retry_seconds=self._retry_seconds, stopping=self._stopping
+                client,
+                retry_seconds=self._retry_seconds,
+                stopping=self._stopping,
+                before_write=self._keep_lease,
             )
         return self._opened
 
@@ -161,9 +166,23 @@ class JobOrchestrator:
             said = f"Module '{sources[0].module_name}' can't be made a job: {type(error).__name__}"
             return None, [sources[0].fault("MODULE_UNREADABLE", said, "Report it, please.")]
 
+    def _keep_lease(self) -> None:
+        """Look before each call that writes: one module may take longer than a lease lasts."""
+        if self._held is not None:
+            self._held.keep()
+
     @contextmanager
     def _exclusive(self) -> Iterator[Lease]:
         """Hold the lease of the table while jobs are written, so that no two programs do it."""
+        with self._taken() as lease:
+            self._held = lease
+            try:
+                yield lease
+            finally:
+                self._held = None
+
+    @contextmanager
+    def _taken(self) -> Iterator[Lease]:
         if self._lease is not None:
             yield self._lease
             return
@@ -314,16 +333,21 @@ class JobOrchestrator:
         Raises:
             DeploymentError: ORPHANS_UNCERTAIN, while a row of the table has no module's name;
                 LEASE_HELD.
+            LeaseLost: another program has taken over; what was deleted is recorded.
         """
         if not confirm:
             steps = self._orphans()
             return [ModuleResult(each.module_name, "orphaned", each.job_id) for each in steps]
         with self._exclusive():
             steps = self._orphans()
-            results = [self._deleted(each) for each in steps]
-            gone = {each.job_id for each in results if each.is_fine}
-            records = [each.record for each in steps if each.record and each.job_id in gone]
-            self._jobs.forget([each.module_name for each in records])
+            results: list[ModuleResult] = []
+            try:
+                for step in steps:
+                    results.append(self._deleted(step))
+            finally:
+                gone = {each.job_id for each in results if each.is_fine}
+                records = [each.record for each in steps if each.record and each.job_id in gone]
+                self._jobs.forget([each.module_name for each in records])
         return results
 
     def _orphans(self) -> tuple[Step, ...]:
@@ -341,6 +365,8 @@ class JobOrchestrator:
         try:
             self.workspace.delete_job(step.job_id or 0, step.key)
             drop_queries(self.workspace, step.record.queries if step.record else {}, {})
+        except LeaseLost:
+            raise
         except (JobMetaError, DatabricksError) as error:
             return ModuleResult(step.module_name, "failed", step.job_id, error=described(error))
         return ModuleResult(step.module_name, "deleted", step.job_id)

@@ -10,7 +10,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from lakeflow_job_meta.errors import UsageError
-from lakeflow_job_meta.utils import quoted, split_table_name
+from lakeflow_job_meta.utils import split_table_name
 
 
 def active_session() -> SparkSession:
@@ -54,9 +54,16 @@ def session_for_commands(
             is tried here reaches the tables of a workspace.
 
     Raises:
-        UsageError: SESSION_MISSING, where there is neither a session nor headwater to start one.
+        UsageError: OPTION_WITHOUT_EFFECT, for a target where none is used; SESSION_MISSING, where
+            there is neither a session nor headwater to start one.
     """
     found = None if is_local else _found_session()
+    if found is not None and target:
+        raise UsageError(
+            "OPTION_WITHOUT_EFFECT",
+            "--target has no effect: there is the session of a workspace",
+            hint="Leave it out; it is about local tables.",
+        )
     if found is not None:
         yield found
         return
@@ -68,9 +75,6 @@ def session_for_commands(
         )
     from lakeflow_job_meta.local.pipelines import local_session  # here: needs headwater
 
-    *parents, _ = split_table_name(control_table)
-    catalogs = tuple(parents[:1]) if len(parents) == 2 else ()
-    with local_session(folder, target, catalogs) as session:
-        if parents:
-            session.sql(f"CREATE SCHEMA IF NOT EXISTS {quoted(parents)}")
+    *schema, _ = split_table_name(control_table)
+    with local_session(folder, target, tuple(schema)) as session:
         yield session

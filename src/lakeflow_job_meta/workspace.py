@@ -78,6 +78,8 @@ class Workspace:
         client: says where and who; its own retries are not used.
         retry_seconds: for how long 429, 5xx, timeouts and cut connections are tried again.
         stopping: once it is set, nothing is tried again.
+        before_write: called before each attempt at a call that writes a job or a saved query; it
+            raises to keep it from being made. Starting a run has a token that guards it.
     """
 
     def __init__(
@@ -86,12 +88,14 @@ class Workspace:
         *,
         retry_seconds: float = RETRY_SECONDS,
         stopping: threading.Event | None = None,
+        before_write: Callable[[], None] = lambda: None,
     ) -> None:
         config = client.config.copy()  # type: ignore[no-untyped-call]  # the SDK's own
         config.retry_timeout_seconds = 1  # the least: it sleeps a second and gives up
         self._client = WorkspaceClient(config=config)
         self._retry_seconds = retry_seconds
         self._stopping = stopping or threading.Event()
+        self._before_write = before_write
 
     def list_jobs(self, name: str | None = None) -> list[DeployedJob]:
         """List jobs without their tasks, a hundred per call."""
@@ -118,13 +122,14 @@ class Workspace:
             if made:
                 return made[0].job_id
             given = {field: getattr(settings, field) for field in settings.as_shallow_dict()}
+            self._before_write()
             return self._client.jobs.create(**given).job_id or 0
 
         return self._attempts(create)
 
     def reset_job(self, job_id: int, settings: JobSettings) -> None:
         """Replace all settings of a job; the same call twice changes nothing more."""
-        self._again(lambda: self._client.jobs.reset(job_id, settings))
+        self._write(lambda: self._client.jobs.reset(job_id, settings))
 
     def delete_job(self, job_id: int, key: str) -> bool:
         """Delete a job that still carries our key; tell whether it was there.
@@ -138,7 +143,7 @@ class Workspace:
         if job.key != key:
             raise not_ours(job_id)
         try:
-            self._again(lambda: self._client.jobs.delete(job_id))
+            self._write(lambda: self._client.jobs.delete(job_id))
         except DatabricksError:
             if self.get_job(job_id):  # else an attempt whose answer was lost deleted it
                 raise
@@ -179,7 +184,7 @@ class Workspace:
             tags=[TAG, key],
         )
         try:
-            made = self._again(lambda: self._client.queries.create(query=content))
+            made = self._write(lambda: self._client.queries.create(query=content))
             return made.id or ""
         except (refusals.ResourceAlreadyExists, refusals.AlreadyExists):
             return self._adopt_query(query, key)
@@ -209,16 +214,25 @@ class Workspace:
             parameters=_parameters(query) if has_new_parameters else None,
         )
         mask = "query_text,warehouse_id" + (",parameters" if has_new_parameters else "")
-        self._again(lambda: self._client.queries.update(query_id, mask, query=content))
+        self._write(lambda: self._client.queries.update(query_id, mask, query=content))
 
     def delete_query(self, query_id: str) -> None:
         """Move a saved query to the trash; one that is gone is fine."""
         with suppress(NotFound):
-            self._again(lambda: self._client.queries.delete(query_id))
+            self._write(lambda: self._client.queries.delete(query_id))
 
     def _again(self, call: Callable[[], T]) -> T:
         """Make a call that is safe to repeat."""
         return self._attempts(lambda _: call())
+
+    def _write(self, call: Callable[[], T]) -> T:
+        """Make a call that writes, and is safe to repeat."""
+
+        def attempt(_: int) -> T:
+            self._before_write()
+            return call()
+
+        return self._attempts(attempt)
 
     def _attempts(self, call: Callable[[int], T]) -> T:
         """Make a call until it is answered.

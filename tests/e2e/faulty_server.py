@@ -9,7 +9,7 @@ import http.client
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ class FaultyServer:
         failed: set once a request was made to fail.
         held: set once a request is held back.
         released: set by a test, to let go of what is held.
+        asked: called with each call before anything is done about it.
     """
 
     def __init__(self, endpoint: str, seed: int) -> None:
@@ -42,6 +43,7 @@ class FaultyServer:
         self.failed = threading.Event()
         self.held = threading.Event()
         self.released = threading.Event()
+        self.asked: Callable[[str], None] = lambda _: None
         self.port = 0
         self._named: list[tuple[str, str]] = []
 
@@ -51,6 +53,7 @@ class FaultyServer:
 
     def fault(self, call: str) -> str | None:
         self.calls[call] += 1
+        self.asked(call)
         kind = self._kind(call)
         if kind:
             self.faults[kind] += 1

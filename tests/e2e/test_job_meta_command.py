@@ -16,6 +16,7 @@ from job_meta_support import client_of, needs_minilake, notebook, sql_query, yam
 
 COMMAND = str(Path(sys.executable).with_name("lakeflow-job-meta"))
 TABLE = ("--control-table", "main.ops.control")
+MADE = "CREATE SCHEMA kept; CREATE TABLE kept.t AS SELECT 1 AS x"
 TOKEN = "token-that-nobody-may-see"  # noqa: S105 - of nothing
 
 
@@ -103,7 +104,7 @@ def test_monitor_ends_cleanly_on_sigterm_in_the_middle_of_a_pass(
 def test_module_runs_here_and_its_metadata_is_kept(tmp_path: Path) -> None:
     wheel = {"task_type": "python_wheel", "package_name": "p", "entry_point": "main"}
     sources = [
-        sql_query("q1", "SELECT * FROM range(3)"),
+        sql_query("q1", f"{MADE}; SELECT * FROM range(3)"),
         {**notebook("w1", 2), "transformation_config": wheel},
     ]
     (tmp_path / "m.yaml").write_text(yaml_of(("a", sources)))
@@ -121,6 +122,9 @@ def test_module_runs_here_and_its_metadata_is_kept(tmp_path: Path) -> None:
     (tmp_path / "again.yaml").write_text(exported.stdout)
     assert job_meta("validate", "again.yaml", folder=tmp_path).stdout == "No faults.\n"
     assert "SELECT * FROM range(3)" in exported.stdout
+    tables = tmp_path / ".headwater/local/tables/main"
+    assert (tables / "kept/t/_delta_log").is_dir()
+    assert (tables / "ops/control/_delta_log").is_dir()
 
 
 def test_yaml_is_checked_and_drawn_without_spark(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from pyspark.sql import SparkSession
 
+from lakeflow_job_meta.cli.main import cli
 from lakeflow_job_meta.constants import AUDIT_COLUMNS, MODULE_COLUMN, SOURCE_COLUMNS
 from lakeflow_job_meta.control_table import ControlTable
 from lakeflow_job_meta.errors import MetadataError, UsageError
@@ -272,7 +274,7 @@ def test_rows_by_hand_are_sources_and_faults(manager: MetadataManager, spark: Sp
         "SOURCE_DUPLICATE",
     ]
     assert metadata.version == 1
-    assert sorted({fault.code for fault in manager.validate()}) == [
+    assert sorted(fault.code for fault in manager.validate()) == [
         "FIELD_MISSING",
         "JSON_INVALID",
         "SOURCE_DUPLICATE",
@@ -318,6 +320,14 @@ def test_export_loads_back_without_a_change(manager: MetadataManager, tmp_path: 
     assert manager.validate(export) == []
     assert "module_name: " in manager.export_yaml("m")
     assert manager.export_yaml("nothing") == "modules: []\n"
+    table = ("--control-table", manager.control_table)
+    for arguments, code in (
+        (["export", "nothing", *table], "MODULE_UNKNOWN"),
+        (["export", "m", *table, "--target", "dev"], "OPTION_WITHOUT_EFFECT"),  # it has a session
+    ):
+        error = CliRunner().invoke(cli, arguments).exception
+        assert isinstance(error, UsageError)
+        assert error.code == code
 
 
 def test_deactivation_names_the_user_and_is_idempotent(

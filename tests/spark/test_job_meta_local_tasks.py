@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from harness import Project
+from headwater.engine.store import Store, create_schema, use_schema
 from job_meta_bench import HEADER, Bench, bench, notebook, one, script, source
+from lakeflow_job_meta.local.pipelines import NEW_SCHEMAS_IN
 
 __all__ = ["bench"]
 
@@ -154,9 +160,8 @@ def test_notebook_with_everything_runs_twice(bench: Bench) -> None:
     ],
 )
 def test_error_in_a_cell_names_cell_and_line_but_no_values(
-    bench: Bench, cell: str, message: str, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, cell: str, message: str
 ) -> None:
-    monkeypatch.syspath_prepend(str(bench.folder))
     bench.write("helper.py", "def fail():\n    raise KeyError('Erika')\n")
     bench.write("n.py", f"{HEADER}x = 0\n\n# COMMAND ----------\n{cell}")
     result = one(bench.run(notebook("n")))
@@ -240,3 +245,98 @@ def test_pipeline_runs_through_headwater(bench: Bench, project: Project) -> None
     assert other.message.startswith("[PIPELINE_UNKNOWN]")
     assert "'flow'" in other.message
     assert project.values("SELECT count(*) FROM SCHEMA.numbers") == [3]
+
+
+ENDLESS = "spark.range(0, 10**12, 1, 1).where('id % 7 = 3')"
+
+
+def test_pipeline_that_takes_too_long_is_stopped_and_the_next_one_runs(
+    bench: Bench, project: Project
+) -> None:
+    project.write(f"""
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view
+        def endless():
+            return {ENDLESS}.groupBy().count()
+
+        @dp.materialized_view
+        def after():
+            return spark.read.table("endless")
+    """)
+    bench.folder = project.folder
+    pipeline = {"task_type": "pipeline", "pipeline_id": "flow", "timeout_seconds": 8}
+    loop = {"task_type": "for_each", "inputs": [1], "task": pipeline, "timeout_seconds": 8}
+    for update in (source("update", 1, pipeline), source("loop", 1, loop)):
+        result = one(bench.run(update))
+        assert (result.state, result.attempts) == ("TIMEDOUT", 1)
+        assert result.message == "[TASK_TIMEOUT] The task took more than 8 s"  # and runs no more
+    assert [state_of(each) for each in project.events() if state_of(each)][-1] == "CANCELED"
+    project.write("""
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view
+        def after():
+            return spark.range(3)
+    """)
+    assert one(bench.run(source("update", 1, {**pipeline, "timeout_seconds": 600}))).message == ""
+    assert project.values("SELECT count(*) FROM SCHEMA.after") == [3]
+
+
+def state_of(event: dict[str, Any]) -> str:
+    """What an event says of the state of its update; "" for other events."""
+    return str(event["details"].get("update_progress", {}).get("state", ""))
+
+
+def test_work_in_threads_of_a_notebook_is_stopped(bench: Bench) -> None:
+    bench.write(
+        "n.py",
+        HEADER + "from concurrent.futures import ThreadPoolExecutor\n"
+        f"work = lambda _: {ENDLESS}.count()\n"
+        "with ThreadPoolExecutor(2) as pool:\n    list(pool.map(work, range(2)))\n",
+    )
+    result = one(bench.run(notebook("n", timeout_seconds=2)))
+    assert result.message == "[TASK_TIMEOUT] The task took more than 2 s"
+
+
+@pytest.fixture
+def catalog(bench: Bench) -> Iterator[str]:
+    """A catalog that a local session makes new schemas in."""
+    bench.spark.conf.set(NEW_SCHEMAS_IN, "main")
+    yield "main"
+    bench.spark.conf.unset(NEW_SCHEMAS_IN)
+
+
+@pytest.mark.usefixtures("catalog")
+def test_schemas_that_tasks_make_are_those_of_the_target(bench: Bench) -> None:
+    made = {"sql": f"`{bench.schema} q`", "notebook": f"`{bench.schema}-n`"}
+    text = "CREATE DATABASE IF NOT EXISTS {0}; CREATE TABLE {0}.t AS SELECT 1 AS x"
+    cells = [f"spark.sql('{each.strip()}')" for each in text.format(made["notebook"]).split(";")]
+    bench.write("n.py", HEADER + "\n".join(cells))
+    result = bench.run(
+        bench.query("q", 1, text.format(made["sql"])),
+        notebook("n"),
+        bench.query("twice", 2, f"CREATE DATABASE {bench.schema}"),
+        bench.query("wrong", 2, "CREATE DATABASE a.b.c"),
+    )
+    messages = {each.source_id: each.message.partition("]")[0] for each in result.results}
+    assert messages.pop("wrong").startswith("[")
+    assert messages == {"q": "", "n": "", "twice": "[SCHEMA_ALREADY_EXISTS"}
+    state = Path(urlsplit(bench.spark.conf.get("spark.sql.warehouse.dir") or "").path).parent
+    found = {str(each) for each in Store(state).tables()}
+    for schema in made.values():
+        assert f"main.{schema.strip('`')}.t" in found
+        bench.spark.sql(f"DROP SCHEMA {schema} CASCADE")
+
+
+def test_schema_of_the_session_may_have_any_name(bench: Bench) -> None:
+    odd = f"{bench.schema}. `x`-1"
+    create_schema(bench.spark, "main", odd, Store(bench.folder))
+    before = bench.spark.catalog.currentDatabase()
+    use_schema(bench.spark, odd)
+    try:
+        result = one(bench.run(bench.query("q", 1, "CREATE TABLE t AS SELECT 1 AS x")))
+        assert result.message == ""
+        assert [tuple(row) for row in bench.spark.sql("SELECT x FROM t").collect()] == [(1,)]
+    finally:
+        use_schema(bench.spark, before)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from faulty_server import FaultyServer
-from job_meta_support import client_of, needs_minilake, notebook, yaml_of
+from job_meta_support import client_of, needs_minilake, notebook, sql_query, yaml_of
 from lakeflow_job_meta.errors import LeaseLost, UsageError
 from lakeflow_job_meta.lease import Lease
 from lakeflow_job_meta.main import read_arguments, read_widgets, watch
 from lakeflow_job_meta.monitor import MetadataMonitor, PassResult
+from lakeflow_job_meta.orchestrator import JobOrchestrator
 
 pytestmark = [pytest.mark.servers, needs_minilake]
 
@@ -201,6 +205,88 @@ def test_stale_lease_is_taken_over_and_the_old_holder_notices(site: Site) -> Non
     old.release()  # not ours to give
     new.keep()
     assert not old.take()
+
+
+class Time:
+    """Lets time pass for a lease: for the row of its table, and for who holds it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.seconds = site, 0.0
+
+    def clock(self) -> float:
+        return self.seconds
+
+    def passes(self, seconds: int) -> None:
+        self.seconds += seconds
+        earlier = f"expires_at - INTERVAL {seconds} SECOND"
+        self.site.spark.sql(f"UPDATE {self.site.table}_lease SET expires_at = {earlier}")
+
+
+def slow_module(site: Site, on_write: Callable[[], None]) -> tuple[JobOrchestrator, Time]:
+    """A module of one job and two saved queries, of which each call takes its time."""
+    site.write("a.yaml", ("a", [sql_query(f"q{n}", "SELECT 1") for n in range(2)]))
+    time = Time(site)
+    lease = Lease(site.table, site.spark, lease_seconds=600, holder="first", clock=time.clock)
+    lease.ensure_exists()
+    assert lease.take()
+    client = client_of(site.proxy.endpoint, 60)
+    orchestrator = JobOrchestrator(site.table, client, spark=site.spark, lease=lease)
+    orchestrator.metadata.load_folder(site.folder)
+    site.proxy.asked = lambda call: on_write() if call.startswith("POST") else None
+    return orchestrator, time
+
+
+def test_lease_is_kept_through_a_module_that_takes_longer_than_it_lasts(site: Site) -> None:
+    taken: list[bool] = []
+    second = Lease(site.table, site.spark, lease_seconds=600, holder="second")
+
+    def half_a_lease() -> None:
+        time.passes(300)
+        taken.append(second.take())
+
+    orchestrator, time = slow_module(site, half_a_lease)
+    assert [each.result for each in orchestrator.apply()] == ["created"]
+    assert taken == [False] * 3
+    (site.folder / "a.yaml").unlink()
+    orchestrator.metadata.load_folder(site.folder)
+    time.passes(601)
+    assert second.take()
+    with pytest.raises(LeaseLost):  # deleting orphans asks as well
+        orchestrator.delete_orphans(confirm=True)
+    assert site.jobs() == ["a"]
+
+
+def test_holder_that_was_replaced_within_a_module_writes_nothing_more(site: Site) -> None:
+    second = Lease(site.table, site.spark, lease_seconds=600, holder="second")
+
+    def whole_lease() -> None:
+        if not time.seconds:
+            time.passes(601)
+            assert second.take()
+
+    orchestrator, time = slow_module(site, whole_lease)
+    with pytest.raises(LeaseLost):
+        orchestrator.apply()
+    written = {call: count for call, count in site.proxy.calls.items() if call.startswith("POST")}
+    assert written == {"POST /api/2.0/sql/queries": 1}
+
+
+def test_lease_of_a_program_that_was_killed_is_taken_at_once(site: Site) -> None:
+    tell = "from lakeflow_job_meta.lease import new_holder\nprint(new_holder())"
+    ended = subprocess.run(
+        [sys.executable, "-c", tell], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    name, _, process = ended.rpartition(":")
+    boot, _, *rest = process.split("/")
+    elsewhere = f"{name}:{'/'.join([boot, '1', *rest])}"  # with the same host name
+    new = Lease(site.table, site.spark, lease_seconds=600)
+    new.ensure_exists()
+    for holder, is_taken in ((elsewhere, False), (ended, True)):
+        site.spark.sql(
+            f"UPDATE {site.table}_lease SET holder = '{holder}', "
+            "expires_at = current_timestamp() + INTERVAL 1 HOUR"
+        )
+        assert new.take() is is_taken
 
 
 def test_lease_is_taken_by_one_of_many_at_once(site: Site) -> None:

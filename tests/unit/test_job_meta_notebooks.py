@@ -9,7 +9,7 @@ import pytest
 
 from lakeflow_job_meta.errors import UsageError
 from lakeflow_job_meta.local.cells import Cell, read_cells, run_arguments
-from lakeflow_job_meta.local.files import find_file
+from lakeflow_job_meta.local.files import find_file, read_text
 from lakeflow_job_meta.local.sql import split_statements
 
 SOURCE = """\
@@ -180,3 +180,15 @@ def test_links_do_not_lead_out_of_the_root(root: Path) -> None:
     with pytest.raises(UsageError) as caught:
         find_file(root, "link.sql")
     assert caught.value.code == "PATH_OUTSIDE_ROOT"
+
+
+def test_byte_order_mark_is_no_part_of_a_text(root: Path) -> None:
+    (root / "load.py").write_bytes(b"\xef\xbb\xbfSELECT 1")
+    assert read_text(root, root / "load.py") == "SELECT 1"
+
+
+def test_file_that_is_not_utf8_is_named(root: Path) -> None:
+    (root / "etl/load.py").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError) as caught:
+        read_text(root, root / "etl/load.py")
+    assert (caught.value.code, caught.value.where) == ("FILE_NOT_UTF8", "etl/load.py")

@@ -16,6 +16,7 @@ from lakeflow_job_meta.cli.options import (
     open_session,
     open_workspace,
     place_options,
+    refuse_given,
 )
 
 
@@ -73,7 +74,7 @@ def apply(
 @click.option(
     "--root",
     default=".",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder that the files of tasks are found in (the current one).",
 )
 @click.option("--skip-unsupported", is_flag=True, help="Pass over tasks that can't run locally.")
@@ -92,7 +93,14 @@ def run(module: str, is_local: bool, **options: Any) -> None:
     Example:
       lakeflow-job-meta run sales --local --control-table main.ops.etl_control
     """
-    (_run_here if is_local else _run_there)(module, **options)
+    if is_local:
+        refuse_given(("profile", "name_prefix"), "with --local", "They are about the job.")
+        _run_here(module, **options)
+    else:
+        refuse_given(
+            ("root", "skip_unsupported", "max_parallel"), "without --local", "Add --local."
+        )
+        _run_there(module, **options)
 
 
 def _run_here(

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from lakeflow_job_meta.cli.options import Place, json_option, open_session, place_options
+from lakeflow_job_meta.cli.options import (
+    OF_A_TABLE,
+    Place,
+    json_option,
+    open_session,
+    place_options,
+    refuse_given,
+)
+from lakeflow_job_meta.errors import module_unknown
 
 
 @click.command()
@@ -25,6 +33,7 @@ def validate(path: Path | None, place: Place, as_json: bool) -> None:
     from lakeflow_job_meta.cli.render import print_faults, print_json
 
     if path:
+        refuse_given(OF_A_TABLE, "beside a path", "Check the path, or the table.")
         faults = path_faults(path)
     else:
         with open_session(place) as spark:
@@ -60,8 +69,11 @@ def export(module: str | None, place: Place, as_json: bool) -> None:
 
     with open_session(place) as spark:
         manager = MetadataManager(place.control_table, spark=spark)
+        sources = manager.get_sources(module)
+        if module and not sources:
+            raise module_unknown(module, manager.get_all_modules(), place.control_table)
         if as_json:
-            print_json([source_row(each) for each in manager.get_sources(module)])
+            print_json([source_row(each) for each in sources])
         else:
             click.echo(manager.export_yaml(module), nl=False)
 
@@ -90,7 +102,10 @@ def graph(module: str | None, path: Path | None, shape: str, place: Place, as_js
     from lakeflow_job_meta.cli.render import print_json
     from lakeflow_job_meta.graph_views import draw, graph_facts, modules_of
 
+    if as_json:
+        refuse_given(("shape",), "with --json", "Leave one of them out.")
     if path:
+        refuse_given(OF_A_TABLE, "with --yaml", "Draw the file, or the table.")
         sources = sources_of_path(path)
     else:
         with open_session(place) as spark:
@@ -101,4 +116,5 @@ def graph(module: str | None, path: Path | None, shape: str, place: Place, as_js
     if as_json:
         print_json({name: graph_facts(each) for name, each in modules.items()})
     else:
-        click.echo("\n\n".join(draw(each, shape) for each in modules.values()))
+        drawn = "\n\n".join(draw(each, shape) for each in modules.values())
+        click.echo(drawn or "No sources.", err=not drawn)

@@ -11,7 +11,7 @@ import click
 
 from lakeflow_job_meta.cli.deploy import apply, monitor, plan, run
 from lakeflow_job_meta.cli.look import export, graph, validate
-from lakeflow_job_meta.errors import JobMetaError, MetadataError, UsageError, nearest
+from lakeflow_job_meta.errors import JobMetaError, MetadataError, UsageError, nearest, shown
 
 
 class _Commands(click.Group):
@@ -59,6 +59,9 @@ def main() -> NoReturn:
         sys.exit(ended.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _fail("[INTERRUPTED] Stopped by an interrupt", "Run again: it goes on from here.", 1)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "lakeflow-job-meta"
@@ -91,12 +94,13 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _fail(headline: str, hint: str, status: int, error: JobMetaError | None = None) -> NoReturn:
-    click.echo(f"error: {headline}", err=True)
+    lines = [f"error: {headline}"]
     if isinstance(error, MetadataError) and len(error.faults) > 1:
-        for fault in error.faults:
-            click.echo(f"  {fault}", err=True)
+        lines += [f"  {fault}" for fault in error.faults]
     elif hint:
-        click.echo(f"  fix: {hint}", err=True)
+        lines.append(f"  fix: {hint}")
+    for line in lines:
+        click.echo(shown(line), err=True)  # names of rows and files may hold anything
     sys.exit(status)
 
 

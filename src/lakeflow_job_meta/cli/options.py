@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from lakeflow_job_meta.errors import UsageError
 from lakeflow_job_meta.utils import split_table_name
@@ -49,7 +50,7 @@ def place_options(
         click.option(
             "--bundle",
             default=".",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
             help="Folder of local tables, without a workspace's session (the current one).",
         ),
         click.option("-t", "--target", help="Target of the bundle in that folder."),
@@ -76,6 +77,35 @@ def place_options(
 
     return add
 
+
+def refuse_given(names: Sequence[str], without: str, hint: str) -> None:
+    """Refuse options of the command line that would have no effect; the environment may have them.
+
+    Args:
+        names: of the command's parameters.
+        without: goes on "... has no effect".
+
+    Raises:
+        UsageError: OPTION_WITHOUT_EFFECT, with each option that was given.
+    """
+    context = click.get_current_context()
+    given = [
+        max(each.opts, key=len)
+        for each in context.command.params
+        if each.name in names
+        and context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        verb = "have" if len(given) > 1 else "has"
+        raise UsageError(
+            "OPTION_WITHOUT_EFFECT",
+            f"{', '.join(given)} {verb} no effect {without}",
+            hint=hint,
+        )
+
+
+OF_A_TABLE = ("control_table", "bundle", "target")
+"""Parameters that say where a control table is."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

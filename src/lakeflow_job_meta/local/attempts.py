@@ -124,15 +124,12 @@ def _ends_in_time(thread: threading.Thread, run: Run, timeout_seconds: float | N
 def _cancel(context: TaskContext, thread: threading.Thread) -> None:
     """Cancel Spark work until the attempt ends: code that catches the error starts more of it.
 
-    Python code that doesn't call Spark is not interrupted, nor are Spark jobs of threads that the
-    user's code has started by itself.
+    Python code that doesn't call Spark is not interrupted.
     """
     context.cancelled.set()
     end = time.monotonic() + GRACE_SECONDS
     while thread.is_alive() and time.monotonic() < end:
-        context.session.sparkContext.cancelJobsWithTag(context.tag)
-        for query in context.session.streams.active:
-            query.stop()
+        context.interrupt()
         thread.join(_CANCEL_AGAIN_SECONDS)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
 from lakeflow_job_meta.sources import Source
 from lakeflow_job_meta.utils import task_key
 
+_LOOK_AGAIN_SECONDS = 0.2
 _REFERENCE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 
 
@@ -79,6 +81,7 @@ class TaskContext:
         tag: of the Spark jobs of this attempt.
         cancelled: set when its time is over; looked at between statements and cells.
         input: of an iteration of a loop.
+        sessions: those of the iterations of a loop, beside its own.
     """
 
     run: Run
@@ -88,6 +91,7 @@ class TaskContext:
     tag: str
     cancelled: threading.Event
     input: Any = None
+    sessions: list[SparkSession] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -103,8 +107,35 @@ class TaskContext:
         if self.cancelled.is_set():
             raise JobMetaError("TASK_CANCELLED", "The task was cancelled")
 
+    @contextmanager
+    def alone(self, lock: threading.Lock) -> Iterator[None]:
+        """Hold a lock for the length of a `with` block; waiting for it ends by a cancel.
+
+        Raises:
+            JobMetaError: TASK_CANCELLED.
+        """
+        while not lock.acquire(timeout=_LOOK_AGAIN_SECONDS):
+            self.check()
+        try:
+            self.check()
+            yield
+        finally:
+            lock.release()
+
+    def interrupt(self) -> None:
+        """Break off the Spark work of this attempt, in whichever threads it goes on.
+
+        Work that it starts after that goes on: call it until the attempt has ended.
+        """
+        self.session.sparkContext.cancelJobsWithTag(self.tag)
+        for session in (self.session, *self.sessions):
+            session.interruptAll()
+            for query in session.streams.active:
+                query.stop()
+
     def iteration(self, value: Any, session: SparkSession) -> TaskContext:
-        """Give the context of one iteration of this loop."""
+        """Return the context of one iteration of this loop."""
+        self.sessions.append(session)
         return replace(self, config=self.config["task"], input=value, session=session)
 
     def filled(self, value: Any) -> Any:

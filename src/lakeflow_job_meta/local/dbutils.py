@@ -1,4 +1,4 @@
-"""The part of `dbutils` that tasks use: widgets, notebook, jobs, secrets, fs below one folder."""
+"""The part of `dbutils` that tasks use: widgets, notebook, jobs, secrets, fs of one folder."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from typing import Any, NamedTuple, NoReturn
 
 from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
 from lakeflow_job_meta.local.context import TaskContext
+from lakeflow_job_meta.local.pipelines import volumes_of
 
 _UNSET = object()
+_STATE = ".headwater"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_VOLUME = re.compile(r"^/Volumes/([^/]+)/([^/]+)/([^/]+)(/.*)?$")
 
 
 class NotebookExit(BaseException):
@@ -49,17 +53,13 @@ class DBUtils:
         self.notebook = Notebook(run_notebook)
         self.jobs = Jobs(context)
         self.secrets = Secrets()
-        self.fs = FileSystem(context.run.root)
+        self.fs = FileSystem(context.run.root, volumes_of(context.run))
         self.library = Library()
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise JobMetaError(
-            "DBUTILS_UNSUPPORTED",
-            f"dbutils.{name} does not exist locally",
-            hint="There are widgets, notebook, jobs, secrets, fs and library.",
-        )
+        raise _unsupported(name, "There are widgets, notebook, jobs, secrets, fs and library.")
 
 
 class Widgets:
@@ -178,8 +178,8 @@ class Secrets:
     """Secrets, from environment variables `HEADWATER_SECRET_<SCOPE>_<KEY>`, as in pipelines."""
 
     def get(self, scope: str, key: str) -> str:
-        """Give a secret's value."""
-        variable = re.sub(r"[^A-Z0-9]", "_", f"HEADWATER_SECRET_{scope}_{key}".upper())
+        """Return a secret's value."""
+        variable = secret_variable(scope, key)
         value = os.environ.get(variable)
         if value is None:
             raise JobMetaError(
@@ -188,6 +188,15 @@ class Secrets:
                 hint=f"Set the environment variable {variable}.",
             )
         return value
+
+    def getBytes(self, scope: str, key: str) -> bytes:  # noqa: N802 - Databricks' name
+        """Return a secret's value as bytes."""
+        return self.get(scope, key).encode()
+
+
+def secret_variable(scope: str, key: str) -> str:
+    """Name the environment variable that holds a secret, as `headwater.settings` does."""
+    return re.sub(r"[^A-Z0-9]", "_", f"HEADWATER_SECRET_{scope}_{key}".upper())
 
 
 class Library:
@@ -198,79 +207,135 @@ class Library:
 
 
 class FileSystem:
-    """Files below the run's folder; `/Volumes/...` is `.headwater/local/volumes/...` in it."""
+    """Files below the run's folder, and in volumes; everything else is out of reach.
 
-    def __init__(self, root: Path) -> None:
+    Parameters are named as Databricks names them. What a local run keeps in `.headwater` can be
+    read, and be changed by Spark alone.
+
+    Args:
+        volume_path: names the folder of a volume, by catalog, schema and name.
+    """
+
+    def __init__(self, root: Path, volume_path: Callable[[str, str, str], Path]) -> None:
         self._root = root.resolve()
+        self._volume_path = volume_path
 
-    def _path(self, path: str) -> Path:
-        plain = re.sub(r"^(dbfs|file):/*", "/", path)
-        if plain.startswith("/Volumes/"):
-            found = self._root / ".headwater/local/volumes" / plain.removeprefix("/Volumes/")
-        else:
-            found = self._root / plain
-        if not found.resolve().is_relative_to(self._root):
+    def _place(self, path: str, *, follow: bool = True) -> tuple[Path, Path]:
+        """Find what a path means, and the folder it is confined to: a volume, or the run's.
+
+        Args:
+            follow: where the path is a link, what it leads to is meant.
+        """
+        plain = re.sub(r"^(dbfs|file):/*", "/", str(path))
+        in_volume = _VOLUME.match(plain)
+        base = self._volume_path(*in_volume.groups()[:3]).resolve() if in_volume else self._root
+        found = base / (in_volume[4] or "").lstrip("/") if in_volume else base / plain
+        found = found.resolve() if follow else found.parent.resolve() / found.name
+        if not found.is_relative_to(base) or _SCHEME.match(plain) or found.name == "..":
             raise UsageError(
                 "PATH_OUTSIDE_ROOT",
                 f"{path} is not below the folder that tasks run in",
-                hint="Use a relative path, or one in /Volumes.",
+                hint="Use a relative path, or /Volumes/<catalog>/<schema>/<volume>/...",
             )
-        return found.resolve()
+        return found, base
 
     def _existing(self, path: str) -> Path:
-        found = self._path(path)
+        found, _ = self._place(path)
         if not found.exists():
             raise JobMetaError("FILE_NOT_FOUND", f"There is no {path}", hint="Check the path.")
         return found
 
-    def ls(self, path: str) -> list[FileInfo]:
+    def _writable(self, path: str, *, follow: bool = True) -> Path:
+        found, base = self._place(path, follow=follow)
+        is_state = base == self._root and _STATE in found.relative_to(base).parts
+        if found == base or is_state:
+            raise UsageError(
+                "PATH_PROTECTED",
+                f"{path} can't be written or deleted: tasks, tables or a volume need it",
+                hint="Name something in it, or use another path.",
+            )
+        return found
+
+    def ls(self, dir: str) -> list[FileInfo]:
         """List a folder."""
-        folder = self._existing(path)
+        folder = self._existing(dir)
         entries = sorted(folder.iterdir()) if folder.is_dir() else [folder]
-        return [self._info(path, entry, folder) for entry in entries]
+        return [self._info(dir, entry, folder) for entry in entries]
 
     def _info(self, path: str, entry: Path, folder: Path) -> FileInfo:
-        told = entry.stat()
+        told = entry.stat() if entry.exists() else entry.lstat()  # a link may lead nowhere
         name = entry.name + ("/" if entry.is_dir() else "")
         shown = path if entry == folder else f"{path.rstrip('/')}/{name}"
         return FileInfo(shown, name, told.st_size, int(told.st_mtime * 1000))
 
     def head(self, file: str, maxBytes: int = 65536) -> str:  # noqa: N803
-        """Give the first bytes of a file as text."""
+        """Return the first bytes of a file as text."""
         with self._existing(file).open("rb") as opened:
             return opened.read(maxBytes).decode("utf-8", errors="replace")
 
-    def mkdirs(self, path: str) -> bool:
+    def mkdirs(self, dir: str) -> bool:
         """Make a folder and its parents."""
-        self._path(path).mkdir(parents=True, exist_ok=True)
+        self._target(dir).mkdir(parents=True, exist_ok=True)
         return True
 
     def put(self, file: str, contents: str, overwrite: bool = False) -> bool:
         """Write a text file."""
-        target = self._path(file)
+        target = self._writable(file)
         if target.exists() and not overwrite:
             raise JobMetaError("FILE_EXISTS", f"{file} exists", hint="Pass overwrite=True.")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(contents, encoding="utf-8")
         return True
 
-    def cp(self, source: str, target: str, recurse: bool = False) -> bool:
-        """Copy a file, or a folder with `recurse`."""
-        if recurse:
-            shutil.copytree(self._existing(source), self._path(target), dirs_exist_ok=True)
+    def cp(self, from_: str, to: str, recurse: bool = False) -> bool:
+        """Copy a file, or a folder with `recurse`; links in it stay links."""
+        source, target = self._existing(from_), self._target(to)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if recurse and source.is_dir():
+            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
         else:
-            shutil.copy2(self._existing(source), self._path(target))
+            shutil.copy2(source, target)
         return True
 
-    def rm(self, path: str, recurse: bool = False) -> bool:
-        """Delete a file, or a folder with `recurse`; the run's own folder stays."""
-        target = self._path(path)
-        if target == self._root:
-            raise UsageError("PATH_OUTSIDE_ROOT", "The folder that tasks run in stays", hint="")
-        if recurse and target.is_dir():
+    def mv(self, from_: str, to: str, recurse: bool = False) -> bool:
+        """Move a file, or a folder with `recurse`."""
+        self._existing(from_)
+        source, target = self._writable(from_, follow=False), self._target(to)
+        if source.is_dir() and not recurse:
+            raise _is_a_folder(from_)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(source, target)
+        return True
+
+    def _target(self, path: str) -> Path:
+        found, base = self._place(path)
+        if found != base:
+            return self._writable(path)
+        base.mkdir(parents=True, exist_ok=True)
+        return base
+
+    def rm(self, dir: str, recurse: bool = False) -> bool:
+        """Delete a file, or a folder with `recurse`; of a link, the link."""
+        target = self._writable(dir, follow=False)
+        if target.is_symlink() or target.is_file():
+            target.unlink()
+        elif target.is_dir() and recurse:
             shutil.rmtree(target)
         elif target.is_dir():
+            if any(target.iterdir()):
+                raise _is_a_folder(dir)
             target.rmdir()
-        elif target.exists():
-            target.unlink()
         return True
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise _unsupported(f"fs.{name}", "There are ls, head, mkdirs, put, cp, mv and rm.")
+
+
+def _is_a_folder(path: str) -> JobMetaError:
+    return JobMetaError("PATH_NOT_EMPTY", f"{path} is a folder", hint="Pass recurse=True.")
+
+
+def _unsupported(name: str, hint: str) -> JobMetaError:
+    return JobMetaError("DBUTILS_UNSUPPORTED", f"dbutils.{name} does not exist locally", hint=hint)

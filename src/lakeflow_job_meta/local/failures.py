@@ -6,24 +6,24 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 
 from lakeflow_job_meta.errors import JobMetaError
 
 CELL_PREFIX = "notebook:"
 """Begins the file name that the cells of a notebook are compiled with."""
 
-_NAMES = (
+NAMES = (
     "relationName",
-    "objectName",
     "schemaName",
     "routineName",
     "tableName",
     "columnName",
-    "fieldName",
-    "proposal",
 )
 """Parameters of Spark's messages that hold names of things; all others may hold values."""
+
+NAMES_IN_CODE = ("objectName", "fieldName", "proposal")
+"""Names where Spark looks at a statement. Where it reads rows, a field may be a key of a map."""
 
 _ABOUT_CODE = (NameError, AttributeError, ImportError, SyntaxError)
 """Python's errors whose text comes from the code alone."""
@@ -72,7 +72,8 @@ def described(error: BaseException, root: Path) -> str:
 
 def _names_in(error: PySparkException) -> str:
     given = error.getMessageParameters() or {}
-    return ", ".join(given[name] for name in _NAMES if given.get(name))
+    known = (*NAMES, *NAMES_IN_CODE) if isinstance(error, AnalysisException) else NAMES
+    return ", ".join(given[name] for name in known if given.get(name))
 
 
 def _contexts(error: PySparkException) -> list[Any]:

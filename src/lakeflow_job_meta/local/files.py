@@ -54,6 +54,23 @@ def find_file(root: Path, path: str, suffixes: Sequence[str] = ("",)) -> Path:
     )
 
 
+def read_text(root: Path, file: Path) -> str:
+    """Read a file that `find_file` found; a byte order mark is left out.
+
+    Raises:
+        UsageError: FILE_NOT_UTF8.
+    """
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(
+            "FILE_NOT_UTF8",
+            "The file is not UTF-8",
+            where=file.relative_to(root.resolve()).as_posix(),
+            hint="Save it as UTF-8.",
+        ) from None
+
+
 def _names(folder: Path) -> Iterator[str]:
     """Name the files below a folder, and notebooks also without ending; hidden ones left out."""
     for path in sorted(folder.rglob("*.*")):

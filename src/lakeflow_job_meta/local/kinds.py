@@ -13,7 +13,7 @@ from lakeflow_job_meta.errors import Fault, JobMetaError, MetadataError, UsageEr
 from lakeflow_job_meta.local.attempts import tagged
 from lakeflow_job_meta.local.context import TaskContext
 from lakeflow_job_meta.local.failures import described
-from lakeflow_job_meta.local.files import find_file
+from lakeflow_job_meta.local.files import find_file, read_text
 from lakeflow_job_meta.local.notebooks import run_notebook
 from lakeflow_job_meta.local.pipelines import has_runtime, run_pipeline, task_session
 from lakeflow_job_meta.local.results import Outcome
@@ -46,7 +46,7 @@ def _sql_query(context: TaskContext) -> Outcome:
 
 def _sql_file(context: TaskContext) -> Outcome:
     path = context.config["sql_task"]["sql_file_path"]
-    text = find_file(context.run.root, path).read_text(encoding="utf-8")
+    text = read_text(context.run.root, find_file(context.run.root, path))
     return _run_text(context, text, PurePosixPath(path).name)
 
 

@@ -14,7 +14,8 @@ from lakeflow_job_meta.local.cells import Cell, read_cells, run_arguments
 from lakeflow_job_meta.local.context import TaskContext
 from lakeflow_job_meta.local.dbutils import DBUtils, NotebookExit
 from lakeflow_job_meta.local.failures import CELL_PREFIX
-from lakeflow_job_meta.local.files import find_file
+from lakeflow_job_meta.local.files import find_file, read_text
+from lakeflow_job_meta.local.imports import imports_from
 from lakeflow_job_meta.local.results import Outcome
 from lakeflow_job_meta.local.sql import rows_of, run_sql
 
@@ -64,7 +65,8 @@ class _Notebook:
     def run(self, file: Path) -> str:
         """Run the cells of a file; give what it exits with."""
         try:
-            self._run_cells(file)
+            with imports_from(file.parent):
+                self._run_cells(file)
         except NotebookExit as ended:
             return ended.value
         return ""
@@ -79,7 +81,7 @@ class _Notebook:
                 where=self._name(file),
                 hint="Look for two that run each other.",
             )
-        for cell in read_cells(file.read_text(encoding="utf-8"), self._name(file)):
+        for cell in read_cells(read_text(self._context.run.root, file), self._name(file)):
             self._context.check()
             if cell.is_run:
                 self._kinds[cell.kind](self, cell)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
-from pyspark.sql import SparkSession
+from pyspark.errors import ParseException
+from pyspark.sql import DataFrame, SparkSession
 
 from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
-from lakeflow_job_meta.local.context import TaskContext
+from lakeflow_job_meta.local.context import Run, TaskContext
 from lakeflow_job_meta.local.results import Outcome
 
 if TYPE_CHECKING:
@@ -21,11 +24,16 @@ if TYPE_CHECKING:
     from headwater.engine.store import Store
     from headwater.engine.target import Target
 
-_BUNDLE = "databricks.yml"
+_BUNDLES = ("databricks.yml", "databricks.yaml")
 _DELTA = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 _CATALOG = re.compile(r"spark\.sql\.catalog\.([^.]+)")
 _REFERENCE = re.compile(r"\$\{resources\.pipelines\.([^.}]+)\.id\}")
 _one_at_a_time = threading.Lock()
+
+NEW_SCHEMAS_IN = "lakeflow_job_meta.catalogOfNewSchemas"
+"""Setting of a local session: the catalog of schemas that are made without naming one."""
+
+_CREATE = re.compile(r"\bCREATE\s+(SCHEMA|DATABASE|NAMESPACE)\b", re.I)
 
 BIND_LATE = "spark.sql.legacy.parameterSubstitution.constantsOnly"
 """Let Spark bind parameters after parsing: Delta's parser (4.4) loses those bound while parsing."""
@@ -50,7 +58,11 @@ def task_session(spark: SparkSession) -> SparkSession:
         from headwater.engine.session import share_session_catalog  # here: may be missing
 
         share_session_catalog(session, catalogs)
-    session.catalog.setCurrentDatabase(spark.catalog.currentDatabase())
+    session.catalog.setCurrentDatabase(spark.catalog.currentDatabase())  # it comes quoted
+    catalog = spark.conf.get(NEW_SCHEMAS_IN, None)
+    if catalog:
+        session.conf.set(NEW_SCHEMAS_IN, catalog)
+        _make_schemas_in_state(session)
     return session
 
 
@@ -59,30 +71,82 @@ def activate(session: SparkSession) -> None:
     session.createDataFrame([], "x INT")
 
 
+def _make_schemas_in_state(session: SparkSession) -> None:
+    """Let CREATE SCHEMA put its tables where `headwater` looks for them, not in the warehouse."""
+    plain = session.sql
+
+    def sql(sqlQuery: str, args: Any = None, **more: Any) -> DataFrame:  # noqa: N803 - PySpark's
+        made = _new_schema(session, sqlQuery)
+        return _create_schema(session, made) if made else plain(sqlQuery, args, **more)
+
+    session.sql = sql  # type: ignore[method-assign]
+
+
+def _new_schema(session: SparkSession, text: str) -> tuple[str, ...]:
+    """Read which schema a CREATE SCHEMA is to make; () where Spark has an answer of its own."""
+    from headwater.engine.sql_text import SqlText  # here: may be missing
+    from headwater.engine.store import schema_exists
+
+    if not isinstance(text, str) or not _CREATE.search(text):
+        return ()
+    try:
+        made = SqlText(session, text).new_schema()
+    except ParseException:
+        return ()
+    if made is None or len(made[0]) > len(("catalog", "schema")):
+        return ()
+    parts, may_exist = made
+    return parts if may_exist or not schema_exists(session, parts[-1].lower()) else ()
+
+
+def _create_schema(session: SparkSession, parts: tuple[str, ...]) -> DataFrame:
+    from headwater.engine.session import add_catalog  # here: may be missing
+    from headwater.engine.store import Store, create_schema
+
+    catalog, name = parts if len(parts) > 1 else (session.conf.get(NEW_SCHEMAS_IN) or "", *parts)
+    catalog, name = catalog.lower(), name.lower()
+    warehouse = urlsplit(session.conf.get("spark.sql.warehouse.dir") or "").path
+    store = Store(Path(unquote(warehouse)).parent)  # headwater has it in the state folder
+    add_catalog(session, catalog)
+    create_schema(session, catalog, name, store)
+    store.schema_path(catalog, name).mkdir(parents=True, exist_ok=True)
+    return session.createDataFrame([], "")
+
+
 @contextmanager
 def local_session(
-    folder: Path, target: str | None, catalogs: tuple[str, ...]
+    folder: Path, target: str | None, schema: tuple[str, ...] = ()
 ) -> Iterator[SparkSession]:
     """Start a local Spark with Delta, whose tables are kept for the next one.
 
-    In a bundle's folder they are those of its target, as `headwater sql` sees them; elsewhere they
-    are in `.headwater/local`. All catalogs share their schemas.
+    In a bundle they are those of its target, as `headwater sql` sees them; elsewhere they are in
+    `.headwater/local` of the folder. All catalogs share their schemas.
 
     Args:
         target: of the bundle; its default one when not given.
-        catalogs: further names that may stand first in three-part names.
+        schema: one that is made where it does not exist; a catalog may stand before it.
 
     Raises:
+        UsageError: OPTION_WITHOUT_EFFECT, for a target where there is no bundle.
         JobMetaError: what headwater says of the bundle, of Java or of a clash of catalogs.
     """
     from headwater.engine.session import QUICK_START, spark_session  # here: may be missing
     from headwater.engine.store import Store, create_schema, register_all
     from headwater.settings import read_settings
 
+    if target and _bundle_above(folder) is None:
+        raise UsageError(
+            "OPTION_WITHOUT_EFFECT",
+            f"--target has no effect: there is no {_BUNDLES[0]}",
+            where=str(folder),
+            hint="Leave it out, or name the folder of the bundle with --bundle.",
+        )
     with _errors_as_ours():
-        opened = _open(folder, target) if (folder / _BUNDLE).is_file() else None
+        bundle = _bundle_above(folder)
+        opened = _open(bundle, target) if bundle else None
         store = opened.store if opened else Store((folder / ".headwater" / "local").absolute())
-        names = {*(opened.catalogs() if opened else store.catalogs()), *map(str.lower, catalogs)}
+        catalog = schema[0].lower() if len(schema) > 1 else _default_catalog(opened)
+        names = {*(opened.catalogs() if opened else store.catalogs()), catalog}
         with spark_session(
             read_settings(),
             state=store.root,
@@ -90,19 +154,29 @@ def local_session(
             jvm_options=QUICK_START,
         ) as spark:
             register_all(spark, store)
-            for schema in opened.bundle.schemas.values() if opened else ():
-                create_schema(spark, schema.catalog, schema.name, store)
-            _register_others(spark, store, next(iter(catalogs), "main"))
+            for each in opened.bundle.schemas.values() if opened else ():
+                create_schema(spark, each.catalog, each.name, store)
+            _register_others(spark, store, catalog)
+            spark.conf.set(NEW_SCHEMAS_IN, _default_catalog(opened))
+            _make_schemas_in_state(spark)
+            if schema:
+                _create_schema(spark, schema)
             yield spark
 
 
+def _default_catalog(target: Target | None) -> str:
+    return target.default_schema()[0].lower() if target else "main"
+
+
 def _register_others(spark: SparkSession, store: Store, catalog: str) -> None:
-    """Enter the tables of schemas that SQL has made: Spark puts those below its warehouse."""
+    """Enter the tables of schemas that were made past `_make_schemas_in_state`."""
     from headwater.engine.store import identifier_of, register_table  # here: may be missing
     from headwater.names import TableName
 
-    for log in sorted((store.root / "warehouse").glob("*.db/*/_delta_log")):
-        schema = identifier_of(log.parts[-3].removesuffix(".db"))
+    warehouse = store.root / "warehouse"
+    for log in sorted([*warehouse.glob("*.db/*/_delta_log"), *warehouse.glob("*/_delta_log")]):
+        folder = log.parts[-3] if log.parts[-3].endswith(".db") else "default"
+        schema = identifier_of(folder.removesuffix(".db"))
         name = TableName(catalog, schema, identifier_of(log.parts[-2]))
         register_table(spark, name, log.parent, store)
 
@@ -130,12 +204,12 @@ def run_pipeline(context: TaskContext, pipeline: str, selection: Mapping[str, An
     with _errors_as_ours():
         opened = _open(_bundle_folder(context.run.root), context.run.target)
         spec = _find(opened, pipeline)
-        with _one_at_a_time:
-            context.check()
+        with context.alone(_one_at_a_time):
             updater = Updater(
                 context.session, opened.bundle, spec, opened.store, stopping=context.cancelled
             )
             result = updater.run(request)
+    context.check()
     if result.error is not None:
         raise JobMetaError(result.error.code, f"Pipeline '{spec.key}': {result.error.message}")
     if result.state != "COMPLETED":
@@ -150,16 +224,42 @@ def _open(folder: Path, target: str | None) -> Target:
     return open_target(folder, target=target, settings=read_settings())
 
 
+def volumes_of(run: Run) -> Callable[[str, str, str], Path]:
+    """Return what names the folder of a volume: where pipelines of the bundle have it, too."""
+
+    @functools.cache
+    def store() -> Store | None:
+        folder = _bundle_above(run.root) if has_runtime() else None
+        if folder is None:
+            return None
+        with _errors_as_ours():
+            return _open(folder, run.target).store
+
+    def volume_path(catalog: str, schema: str, volume: str) -> Path:
+        found = store()
+        if found is not None:
+            return found.volume_path(catalog, schema, volume)
+        return run.root.joinpath(".headwater/local/volumes", catalog, schema, volume)
+
+    return volume_path
+
+
 def _bundle_folder(root: Path) -> Path:
-    for folder in (root.resolve(), *root.resolve().parents):
-        if (folder / _BUNDLE).is_file():
-            return folder
+    found = _bundle_above(root)
+    if found is not None:
+        return found
     raise UsageError(
         "BUNDLE_MISSING",
-        f"There is no {_BUNDLE} to find the pipeline in",
+        f"There is no {_BUNDLES[0]} to find the pipeline in",
         where=str(root),
         hint="Run in the folder of a bundle.",
     )
+
+
+def _bundle_above(root: Path) -> Path | None:
+    """Find the folder of the bundle that a folder is in."""
+    folders = (root.resolve(), *root.resolve().parents)
+    return next((each for each in folders if any((each / b).is_file() for b in _BUNDLES)), None)
 
 
 def _find(target: Target, wanted: str) -> PipelineSpec:

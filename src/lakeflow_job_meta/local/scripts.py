@@ -13,18 +13,18 @@ from lakeflow_job_meta.errors import JobMetaError
 from lakeflow_job_meta.local.context import TaskContext
 from lakeflow_job_meta.local.dbutils import DBUtils
 from lakeflow_job_meta.local.files import find_file
+from lakeflow_job_meta.local.imports import imports_from
 from lakeflow_job_meta.local.notebooks import display, exit_value, print_aside
 from lakeflow_job_meta.local.results import Outcome
 
 _one_at_a_time = threading.Lock()
-_STILL_WAITING_SECONDS = 0.2
 
 
 def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Outcome:
     """Run a Python file under `__main__`, with `parameters` as `sys.argv`.
 
-    Scripts run one at a time, since `sys.argv` and `sys.path` belong to the process; other kinds of
-    tasks go on beside. `spark` and `dbutils` are there; `SparkSession.builder.getOrCreate()` gives
+    Scripts run one at a time, since `sys.argv` belongs to the process; other kinds of tasks go on
+    beside. `spark` and `dbutils` are there; `SparkSession.builder.getOrCreate()` gives
     the program's session, which has the same tables, but whose temporary views all scripts share.
     `sys.exit()` and `sys.exit(0)` are a success.
 
@@ -43,7 +43,7 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
         "display": display,
         "print": print_aside,
     }
-    with _alone(context), _as_program(file, parameters):
+    with context.alone(_one_at_a_time), as_program(file, parameters):
         try:
             exec(code, namespace)  # noqa: S102 - running the user's script is the task
         except SystemExit as ended:
@@ -56,23 +56,15 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
 
 
 @contextmanager
-def _alone(context: TaskContext) -> Iterator[None]:
-    while not _one_at_a_time.acquire(timeout=_STILL_WAITING_SECONDS):
-        context.check()
-    try:
-        context.check()
-        yield
-    finally:
-        _one_at_a_time.release()
+def as_program(file: Path, parameters: Sequence[str]) -> Iterator[None]:
+    """Let this process look like a program's for the length of a `with` block.
 
-
-@contextmanager
-def _as_program(file: Path, parameters: Sequence[str]) -> Iterator[None]:
-    arguments, paths = sys.argv, list(sys.path)
+    `sys.argv` is the scripts' alone, and they run one at a time.
+    """
+    before = sys.argv
     sys.argv = [str(file), *parameters]
-    sys.path.insert(0, str(file.parent))
     try:
-        yield
+        with imports_from(file.parent):
+            yield
     finally:
-        sys.argv = arguments
-        sys.path[:] = paths
+        sys.argv = before

@@ -1,0 +1,90 @@
+"""A script and an update share one process: each adds and takes away what is its own."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+
+from headwater.graph.loader import import_paths
+from lakeflow_job_meta.local.scripts import as_program
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """The folder of a script, and the root of a pipeline below it."""
+    for file, text in (
+        ("helper.py", "SAYS = 'script'"),
+        ("kit/__init__.py", ""),
+        ("kit/part.py", ""),
+        ("flow/of_pipeline.py", ""),
+        ("other/helper.py", "SAYS = 'other'"),
+    ):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(text)
+    return tmp_path, tmp_path / "flow"
+
+
+def script(folder: Path) -> AbstractContextManager[None]:
+    return as_program(folder / "job.py", ["--day", "1"])
+
+
+def test_script_leaves_first(folders: tuple[Path, Path]) -> None:
+    folder, root = folders
+    before, arguments = list(sys.path), sys.argv
+    with ExitStack() as script_ends, ExitStack() as update_ends:
+        script_ends.enter_context(script(folder))
+        update_ends.enter_context(import_paths(root, (), ()))
+        module = importlib.import_module("of_pipeline")
+        script_ends.close()
+        assert sys.path == [str(root), *before]
+        assert sys.argv is arguments
+        assert importlib.import_module("of_pipeline") is module
+    assert sys.path == before
+
+
+def test_update_leaves_first(folders: tuple[Path, Path]) -> None:
+    folder, root = folders
+    before = list(sys.path)
+    with ExitStack() as update_ends, ExitStack() as script_ends:
+        update_ends.enter_context(import_paths(root, (), ()))
+        script_ends.enter_context(script(folder))
+        update_ends.close()
+        assert sys.path == [str(folder), *before]
+        assert sys.argv == [str(folder / "job.py"), "--day", "1"]
+    assert sys.path == before
+
+
+def test_update_in_the_folder_of_the_script_keeps_it(folders: tuple[Path, Path]) -> None:
+    folder, _ = folders
+    with import_paths(folder, (), ()):
+        with script(folder):
+            pass
+        assert str(folder) in sys.path
+
+
+def test_next_script_finds_its_own_modules(folders: tuple[Path, Path]) -> None:
+    folder, _ = folders
+    said = []
+    for each in (folder, folder / "other"):
+        with script(each):
+            said.append(importlib.import_module("helper").SAYS)
+    assert said == ["script", "other"]
+
+
+def test_modules_of_packages_beside_the_script_are_forgotten(folders: tuple[Path, Path]) -> None:
+    folder, _ = folders
+    with script(folder):
+        importlib.import_module("kit.part")
+    assert not {"kit", "kit.part"} & set(sys.modules)
+
+
+def test_script_may_take_its_folder_away(folders: tuple[Path, Path]) -> None:
+    folder, _ = folders
+    before = list(sys.path)
+    with script(folder):
+        sys.path.remove(str(folder))
+    assert sys.path == before
