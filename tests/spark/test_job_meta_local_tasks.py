@@ -231,15 +231,23 @@ def test_pipeline_runs_through_headwater(bench: Bench, project: Project) -> None
 
         @dp.materialized_view
         def numbers():
+            return spark.sql("SELECT * FROM before")
+
+        @dp.materialized_view
+        def before():
             return spark.range(3)
     """)
     bench.folder = project.folder
     pipeline = {"task_type": "pipeline", "pipeline_id": "${resources.pipelines.flow.id}"}
-    result = bench.run(
-        source("update", 1, {**pipeline, "full_refresh": True}),
-        bench.query("read", 2, f"SELECT * FROM main.{project.schema}.numbers"),
-        source("other", 1, {**pipeline, "pipeline_id": "flo"}),
-    )
+    project.spark.conf.set(NEW_SCHEMAS_IN, "main")  # as in a session of the local runner
+    try:
+        result = bench.run(
+            source("update", 1, {**pipeline, "full_refresh": True}),
+            bench.query("read", 2, f"SELECT * FROM main.{project.schema}.numbers"),
+            source("other", 1, {**pipeline, "pipeline_id": "flo"}),
+        )
+    finally:
+        project.spark.conf.unset(NEW_SCHEMAS_IN)
     other, update, read = result.results
     assert (update.message, read.state) == ("", "UPSTREAM_FAILED")
     assert other.message.startswith("[PIPELINE_UNKNOWN]")

@@ -20,7 +20,6 @@ from headwater.names import readable
 NAMES = (
     "columnName",
     "dataType",
-    "fieldName",
     "functionName",
     "relationName",
     "routineName",

@@ -134,7 +134,7 @@ class Updater:
         for _ in range(MAX_SCHEMA_RESTARTS):
             ids.append(str(uuid.uuid4()))
             result = self._one(registry, state, request, cause, ids[-1], totals)
-            if not isinstance(result.error, SchemaChange):
+            if not isinstance(result.error, SchemaChange) or self.stopping.is_set():
                 return UpdateResult(
                     result.state, tuple(ids), tuple(totals.values()), result.graph, result.error
                 )

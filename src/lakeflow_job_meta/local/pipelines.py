@@ -73,11 +73,13 @@ def activate(session: SparkSession) -> None:
 
 def _make_schemas_in_state(session: SparkSession) -> None:
     """Let CREATE SCHEMA put its tables where `headwater` looks for them, not in the warehouse."""
-    plain = session.sql
 
     def sql(sqlQuery: str, args: Any = None, **more: Any) -> DataFrame:  # noqa: N803 - PySpark's
         made = _new_schema(session, sqlQuery)
-        return _create_schema(session, made) if made else plain(sqlQuery, args, **more)
+        if made:
+            return _create_schema(session, made)
+        # by the class, where a pipeline's update puts itself between while it runs
+        return SparkSession.sql(session, sqlQuery, args, **more)
 
     session.sql = sql  # type: ignore[method-assign]
 
