@@ -1,5 +1,6 @@
 """Loading source files: globals, notebooks, faults, dependencies."""
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -105,9 +106,13 @@ def test_module_beside_a_source_file_is_importable_below_root_path(tmp_path: Pat
     write(tmp_path / "rules_beside.py", "WHERE = 'root'\n")
     write(tmp_path / "etl" / "rules_beside.py", "WHERE = 'beside'\n")
     write(tmp_path / "etl" / "only_beside.py", "X = 1\n")
+    write(tmp_path / "etl" / "calendar.py", "1 / 0\n")
     file = write(tmp_path / "etl" / "a.py", "import only_beside, rules_beside\n")
-    with import_paths(tmp_path, [file], []):
+    sys.modules.pop("calendar", None)
+    with import_paths(tmp_path, [file], []) as for_workers:
         assert load(file).faults == []
+        assert importlib.import_module("calendar").__name__ == "calendar"  # Python's own
+        assert for_workers == [str(tmp_path)]
         assert sys.modules["rules_beside"].__dict__["WHERE"] == "root"
     assert not {"only_beside", "rules_beside"} & set(sys.modules)
 

@@ -158,20 +158,23 @@ def import_paths(
 ) -> Iterator[list[str]]:
     """Make what the pipeline depends on importable for the length of a `with` block.
 
-    `root_path`, editable requirements and wheels go on `sys.path`, and behind them the folder of
-    each source file; other requirement lines must be installed already. Modules found there are
+    `root_path`, editable requirements and wheels go before all else on `sys.path`, and the folder
+    of each source file behind all else; other requirement lines must be installed already. Gives
+    the folders that Python workers can have before all else. Modules found there are
     forgotten at the end, so that another pipeline's module of the same name is found; those of
     installed packages stay, for many of them can't be loaded twice.
 
     Raises:
         UsageError: DEPENDENCY_MISSING, DEPENDENCY_INVALID.
     """
-    found = [*_search_paths(root_path, dependencies), *(file.parent for file in files)]
-    added = list(dict.fromkeys(str(path) for path in found))
+    first = list(dict.fromkeys(map(str, _search_paths(root_path, dependencies))))
+    beside = [each for each in dict.fromkeys(str(f.parent) for f in files) if each not in first]
+    added = [*first, *beside]
     known = set(sys.modules)
-    sys.path[:0] = added
+    sys.path[:0] = first
+    sys.path.extend(beside)
     try:
-        yield added
+        yield [*first, *(each for each in beside if not _hides_python(each))]
     finally:
         for path in added:
             if path in sys.path:
@@ -180,6 +183,12 @@ def import_paths(
             source = getattr(sys.modules[name], "__file__", None) or ""
             if not _is_installed(source) and any(Path(source).is_relative_to(p) for p in added):
                 del sys.modules[name]
+
+
+def _hides_python(folder: str) -> bool:
+    """Whether a folder has modules of names that Python itself needs, such as `calendar`."""
+    names = {each.stem for each in Path(folder).glob("*.py")}
+    return bool(names & sys.stdlib_module_names)
 
 
 def _is_installed(file: str) -> bool:
