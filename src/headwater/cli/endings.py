@@ -37,6 +37,9 @@ def run_program(
         sys.exit(ended.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _fail("INTERRUPTED", "Stopped by an interrupt", again, 1)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         _fail(
