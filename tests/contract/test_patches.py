@@ -66,7 +66,7 @@ class Recorder:
     """Takes down what user code told an Auto Loader reader."""
 
     def __init__(self, frame: DataFrame) -> None:
-        self.frame = frame
+        self.frame, self.spark = frame, frame.sparkSession
 
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
         self.told = (recorded.schema, recorded.options, path)
