@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from command import bundle, landing, start, until
 
-KILLS = 10
+KILLS = 5
 
 SOURCE = """
 from pyspark import pipelines as dp
