@@ -73,6 +73,23 @@ def test_cause_of_a_failed_flow_is_told_without_values(project: Project) -> None
     assert "Py4J" not in told
 
 
+def test_query_that_meets_rows_while_it_is_built_tells_none_of_them(project: Project) -> None:
+    (project.landing / "a.json").write_text('{"id": 1, "ssn": "123-45-6789"}\n')
+    project.write("""
+        import dlt
+
+        @dlt.table
+        def pivoted():
+            rows = spark.read.schema("id INT, ssn STRING").json("VOLUME")
+            return rows.selectExpr("id", "INT(ssn) AS n").groupBy("id").pivot("n").count()
+    """)
+    with pytest.raises(GraphError) as caught:
+        project.run()
+    assert caught.value.code == "QUERY_INVALID"
+    assert "CAST_INVALID_INPUT" in caught.value.message
+    assert "123-45" not in str(caught.value) + json.dumps(project.events(), default=str)
+
+
 @pytest.mark.parametrize(
     ("body", "code", "line"),
     [

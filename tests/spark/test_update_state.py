@@ -63,6 +63,18 @@ def test_reset_that_was_begun_is_finished_by_the_next_update(project: Project) -
     assert state_of(project).pending_resets() == frozenset()
 
 
+def test_reset_of_a_table_that_the_source_lacks_for_a_while_is_not_forgotten(
+    tmp_path: Path,
+) -> None:
+    state, here, away = PipelineState(tmp_path), *(TableName("c", "s", t) for t in ("a", "b"))
+    state.begin_resets({here, away})
+    state.begin_resets({here})
+    state.end_resets({here})
+    assert state.pending_resets() == {away}
+    state.end_resets({away})
+    assert state.pending_resets() == frozenset()
+
+
 def test_restart_after_new_columns_refreshes_what_was_asked_for_only(project: Project) -> None:
     project.write(INFERRED)
     land(project, "a.json", id=1)

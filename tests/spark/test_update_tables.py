@@ -130,6 +130,53 @@ def test_clustering_of_a_streaming_table_can_change(project: Project) -> None:
         assert detail["clusteringColumns"] == wanted
 
 
+def test_all_rows_of_a_partitioned_view_are_replaced(spark: SparkSession, tmp_path: Path) -> None:
+    project = Project(spark, tmp_path, {"spark.sql.sources.partitionOverwriteMode": "dynamic"})
+    project.create("source", "SELECT * FROM VALUES (1, 'a'), (2, 'b') t(id, day)")
+    project.write("""
+        import dlt
+
+        @dlt.table(partition_cols=["day"])
+        def out():
+            return dlt.read("source")
+
+        @dlt.table(partition_cols=["day"])
+        def stream():
+            return dlt.read_stream("source")
+    """)
+    project.run()
+    project.sql("DELETE FROM source WHERE id = 1")
+    assert project.run(full_refresh=("*",)).state == "COMPLETED"
+    assert project.values("SELECT id FROM out") == [2]
+    assert project.values("SELECT id FROM stream") == [2]
+
+
+def test_full_refresh_that_delta_refuses_is_not_repeated(project: Project) -> None:
+    project.create("source", "SELECT 1 AS id")
+    source = """
+        import dlt
+
+        @dlt.table(LAYOUT)
+        def one():
+            return dlt.read_stream("source")
+
+        @dlt.table
+        def two():
+            return dlt.read_stream("source")
+    """
+    project.write(source.replace("LAYOUT", "cluster_by=['id']"))
+    project.run()
+    project.write(source.replace("LAYOUT", "partition_cols=['id']"))
+    with pytest.raises(GraphError) as caught:
+        project.run(full_refresh=("*",))
+    assert caught.value.code == "TABLE_NOT_CHANGED"
+    assert project.values("SELECT id FROM one") == [1]
+    project.write(source.replace("LAYOUT", "cluster_by=['id']"))
+    flows = {flow.flow: flow.rows_in for flow in project.run().flows}
+    assert flows == {"one": 0, "two": 1}
+    assert project.values("SELECT id FROM one UNION ALL SELECT id FROM two") == [1, 1]
+
+
 def test_full_refresh_that_fails_leaves_a_view_as_it_was(project: Project) -> None:
     project.create("source", "SELECT '1' AS a")
     project.write("""
@@ -167,6 +214,7 @@ def test_names_with_dashes_and_tables_elsewhere_work(spark: SparkSession, tmp_pa
     assert there.run().state == "COMPLETED"
     there.sql("DROP TABLE SCHEMA.placed")
     assert (elsewhere / "_delta_log").is_dir()
+    assert [name.table for name in there.store.tables()] == ["b"]
 
 
 def test_settings_are_put_back_after_an_update(spark: SparkSession, tmp_path: Path) -> None:

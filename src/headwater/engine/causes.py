@@ -75,8 +75,8 @@ def texts(error: BaseException) -> str:
 def _of_python(error: BaseException) -> Cause:
     text = str(error)
     if isinstance(error, PySparkException):
-        named = [each for each in _CONDITION.findall(text) if each not in _WRAPPERS]
-        condition = error.getCondition() or (named[0] if named else "")
+        named = _CONDITION.match(text.strip())  # further on, brackets may hold values
+        condition = error.getCondition() or (named[1] if named else "")
         return Cause(type(error).__name__, condition, error.getMessageParameters() or {}, text)
     if isinstance(error, Py4JJavaError):
         return Cause("JavaException", "STREAM_FAILED", {}, text)  # a wrapper of what follows

@@ -23,8 +23,10 @@ NAMES = (
     "functionName",
     "relationName",
     "routineName",
+    "provider",
     "schemaName",
     "sourceType",
+    "sqlConf",
     "tableName",
     "targetType",
 )
@@ -74,8 +76,15 @@ def describe(error: BaseException, flow: str) -> HeadwaterError:
 
 
 def explained(error: BaseException) -> str:
-    """Say in one line why a query could not be built, or a file not be run: no row was read."""
+    """Say in one line why a query could not be built, or a file not be run.
+
+    Building a query may run a job on rows (`pivot`, inferred schemas), so of what Spark itself
+    raised only errors about code are shown with their text.
+    """
     cause = innermost(error)
+    is_of_spark = isinstance(error, Py4JError) or getattr(error, "_origin", None) is not None
+    if is_of_spark and not cause.is_about_code:
+        return _told(cause)
     lines = readable(cause.text).strip().splitlines()
     if isinstance(error, PySparkException) or cause.condition:
         return lines[0] if lines else cause.condition or cause.kind

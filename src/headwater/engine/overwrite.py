@@ -24,6 +24,7 @@ def overwrite(frame: DataFrame, dataset: Dataset, path: Path, *, anew: bool = Fa
         anew: take over the frame's columns even if the table has the same.
     """
     writer = frame.write.format("delta").mode("overwrite")
+    writer = writer.option("partitionOverwriteMode", "static")  # all rows, whatever is set
     if anew or not _same_columns(frame, dataset, path):
         writer = writer.option("overwriteSchema", "true")
     if dataset.partition_cols:

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.dbutils import DBUtils
 from headwater.engine.evaluate import resolved_path
+from headwater.engine.failures import explained
 from headwater.engine.patches import ReaderRecord, intercepted, patched_pyspark
 from headwater.engine.store import Store
 from headwater.errors import UsageError
@@ -57,7 +58,7 @@ def load_source(
         bound_runtime(namespace),
     ):
         with intercepted(_LoadTime(store, spark)):
-            load_files(spec.source_files, registry, namespace)
+            load_files(spec.source_files, registry, namespace, explained)
         yield registry
 
 

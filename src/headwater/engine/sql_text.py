@@ -108,6 +108,13 @@ class SqlText:
         name = plan.name()
         return tuple(map(str, _items(name.nameParts()))) if _kind(name) in _NAMED else None
 
+    def dropped_table(self) -> Parts | None:
+        """Return the name of the table that the statement drops; None if it drops none."""
+        plan = self._plan
+        if _kind(plan) != "DropTable" or _kind(plan.child()) not in _NAMED:
+            return None
+        return tuple(map(str, _items(plan.child().nameParts())))
+
     def new_view(self) -> Parts | None:
         """Return the name of the lasting view that the statement makes; None if it makes none."""
         plan = self._plan

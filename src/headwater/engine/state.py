@@ -108,12 +108,19 @@ class PipelineState:
     def begin_resets(self, datasets: Collection[TableName]) -> None:
         """Note, all at once, what is going to be reset; a kill after it repeats the whole."""
         if datasets:
-            parts = sorted([each.catalog, each.schema, each.table] for each in datasets)
-            write_whole(self._resets, json.dumps(parts))
+            self._note_resets(self.pending_resets() | set(datasets))
 
-    def end_resets(self) -> None:
-        """Forget what was to be reset, since all of it is."""
-        self._resets.unlink(missing_ok=True)
+    def end_resets(self, datasets: Collection[TableName]) -> None:
+        """Forget what was to be reset, and is; others wait until the source defines them again."""
+        left = self.pending_resets() - set(datasets)
+        if left:
+            self._note_resets(left)
+        else:
+            self._resets.unlink(missing_ok=True)
+
+    def _note_resets(self, datasets: Collection[TableName]) -> None:
+        parts = sorted([each.catalog, each.schema, each.table] for each in datasets)
+        write_whole(self._resets, json.dumps(parts))
 
     @property
     def _resets(self) -> Path:

@@ -23,7 +23,7 @@ from headwater.engine.store import Store, create_schema, current_schema, note_ta
 from headwater.engine.target import Target
 from headwater.errors import HeadwaterError, UsageError
 from headwater.events.query import expand_event_log, no_event_log
-from headwater.names import split_name
+from headwater.names import quote, split_name, table_name
 
 
 def run_statements(
@@ -87,6 +87,10 @@ def _run(spark: SparkSession, target: Target, statement: str, lost: list[str]) -
         if len(parts) == 3:
             add_catalog(spark, parts[0].lower())
     result = spark.sql(_expanded(target, statement, text))
+    dropped = text.dropped_table()
+    if dropped is not None:
+        catalog, default = target.default_schema()[0], current_schema(spark)
+        target.store.forget_location(table_name(".".join(map(quote, dropped)), catalog, default))
     made_table = table or text.new_view()
     if made_table is not None:
         schema = made_table[-2] if len(made_table) > 1 else current_schema(spark)

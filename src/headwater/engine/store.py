@@ -10,6 +10,7 @@ process ever locks another out. What does not live here: writing tables (`tables
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,14 +60,29 @@ class Store:
         """Name the folder of a table: its own one, or where it was declared to be."""
         folder = self._folder(name)
         note = folder / _LOCATION
-        return Path(note.read_text(encoding="utf-8")) if note.is_file() else folder
+        return self._noted(note) if note.is_file() else folder
 
     def note_location(self, name: TableName, path: Path) -> None:
         """Remember where a table is that was declared with a path of its own."""
         note = self._folder(name) / _LOCATION
-        if not note.is_file() or note.read_text(encoding="utf-8") != str(path.absolute()):
+        project = self.root.parent.parent
+        near = path.absolute().is_relative_to(project)  # it moves with the state
+        text = os.path.relpath(path.absolute(), self.root) if near else str(path.absolute())
+        if not note.is_file() or note.read_text(encoding="utf-8") != text:
             note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(str(path.absolute()), encoding="utf-8")
+            scratch = note.with_name(f".{note.name}.{os.getpid()}")
+            scratch.write_text(text, encoding="utf-8")
+            scratch.replace(note)
+
+    def forget_location(self, name: TableName) -> None:
+        """Forget a table with a path of its own that was dropped; its files stay."""
+        note = self._folder(name) / _LOCATION
+        if note.is_file():
+            note.unlink()
+            note.parent.rmdir()
+
+    def _noted(self, note: Path) -> Path:
+        return Path(os.path.normpath(self.root / note.read_text(encoding="utf-8")))
 
     def is_external(self, name: TableName) -> bool:
         """Whether a table was declared with a path of its own, so that DROP leaves its files."""
@@ -90,7 +106,9 @@ class Store:
     def tables(self) -> Iterator[TableName]:
         """List the Delta tables on disk, by their folders; reads no table."""
         folder = self.root / "tables"
-        found = [*folder.glob("*/*/*/_delta_log"), *folder.glob(f"*/*/*/{_LOCATION}")]
+        notes = folder.glob(f"*/*/*/{_LOCATION}")
+        placed = [each for each in notes if (self._noted(each) / "_delta_log").is_dir()]
+        found = [*folder.glob("*/*/*/_delta_log"), *placed]
         for each in sorted(found):
             yield TableName(*map(identifier_of, each.parts[-4:-1]))
 

@@ -96,10 +96,10 @@ class Tables:
                 if dataset.name in resets:
                     with faults:
                         states[dataset.name] = self._reset(dataset, schema, change)
-        for view in (each for each in graph.datasets.values() if each.is_view):
-            if view.name in resets:
-                self._next_generation(view, {})
-        self.state.end_resets()
+            for view in (each for each in graph.datasets.values() if each.is_view):
+                if view.name in resets:
+                    self._next_generation(view, {})
+            self.state.end_resets(resets)  # what Delta refused has its rows, and is not tried again
         return states
 
     def _check(self, dataset: Dataset, change: Mapping[str, str], is_reset: bool) -> None:
@@ -135,21 +135,25 @@ class Tables:
     def _reset(self, dataset: Dataset, schema: StructType, change: Mapping[str, str]) -> TableState:
         """Empty the table and move to the next generation; a kill between repeats the first.
 
+        What is refused is refused before it is emptied, or once it is in the next generation.
+
         A materialized view keeps its rows until its query has the new ones.
         """
         path = self.path(dataset)
         state = self._known(dataset) or TableState("")
-        if not is_delta(path):
+        exists = is_delta(path)
+        if not exists:
             self._create(dataset, schema, path)
-        else:
-            if dataset.kind is not DatasetKind.MATERIALIZED_VIEW:
-                with _refused(dataset, "TABLE_NOT_CHANGED", "change"):
-                    self._enable_features(schema, path)
-                    overwrite(placeholder(self.spark, schema, False), dataset, path, anew=True)
-                state = replace(state, cluster_by=tuple(dataset.cluster_by))
+        elif dataset.kind is not DatasetKind.MATERIALIZED_VIEW:
+            with _refused(dataset, "TABLE_NOT_CHANGED", "change"):
+                self._enable_features(schema, path)
+                overwrite(placeholder(self.spark, schema, False), dataset, path, anew=True)
+            state = replace(state, cluster_by=tuple(dataset.cluster_by))
+        done = self._next_generation(dataset, change)
+        if exists:
             self._evolve(dataset, schema, path, state)
         self._register(dataset, path)
-        return self._next_generation(dataset, change)
+        return done
 
     def _next_generation(self, dataset: Dataset, change: Mapping[str, str]) -> TableState:
         kind = dataset.kind.value if dataset.kind else ""

@@ -205,7 +205,8 @@ class Updater:
         )
         journal.flow_ids = runs.identities()
         journal.state("RUNNING")
-        return self._run_flows(graph, selection.chosen, runs, journal)
+        chosen = selection.chosen | resets  # what was emptied is filled, asked for or not
+        return self._run_flows(graph, chosen, runs, journal)
 
     def _resolved_anew(
         self, registry: Registry, state: PipelineState, resets: frozenset[TableName]

@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType
@@ -25,13 +25,19 @@ from headwater.graph.registry import Registry
 _EDITABLE = re.compile(r"^(?:-e|--editable)[ =]\s*(.+)$")
 
 
-def load_files(files: Sequence[Path], registry: Registry, namespace: Mapping[str, Any]) -> None:
+def load_files(
+    files: Sequence[Path],
+    registry: Registry,
+    namespace: Mapping[str, Any],
+    said: Callable[[BaseException], str] | None = None,
+) -> None:
     """Execute each source file; what goes wrong in one becomes a fault, the others still run.
 
     Args:
         files: `.py` files and `.ipynb` notebooks, in order.
         registry: gets the declarations; `bound_modules` must be active.
         namespace: global names that every file gets.
+        said: says what an exception is about; its first line when not given.
     """
     for file in files:
         try:
@@ -41,7 +47,7 @@ def load_files(files: Sequence[Path], registry: Registry, namespace: Mapping[str
         except HeadwaterError as error:
             registry.faults.append(error)
         except (Exception, SystemExit) as error:
-            registry.faults.append(_import_fault(file, error))
+            registry.faults.append(_import_fault(file, error, said or _class_and_line))
     registry.close()
 
 
@@ -127,7 +133,13 @@ def _read(file: Path) -> str:
         ) from None
 
 
-def _import_fault(file: Path, error: BaseException) -> DefinitionError:
+def _class_and_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def _import_fault(
+    file: Path, error: BaseException, said: Callable[[BaseException], str]
+) -> DefinitionError:
     if isinstance(error, SyntaxError):
         where = Location(error.filename or str(file), error.lineno or 0)
         return DefinitionError("SOURCE_SYNTAX", f"{error.msg}", where=where, hint="Fix the syntax.")
@@ -139,7 +151,7 @@ def _import_fault(file: Path, error: BaseException) -> DefinitionError:
         )
     return DefinitionError(
         "SOURCE_FAILED",
-        f"{type(error).__name__} while the file was loaded: {first_line(error)}",
+        f"The file could not be loaded: {said(error)}",
         where=user_line(error, Location(str(file))),
         hint=hint,
         exception=type(error).__name__,
