@@ -14,10 +14,10 @@ from headwater.autoloader.manifest import (
     Entry,
     Manifest,
     SkippedFiles,
-    write_atomic,
 )
 from headwater.autoloader.schema_log import SchemaLog, SourceSchema
 from headwater.autoloader.storage import SourceFile
+from headwater.files import write_atomic
 
 
 def test_entries_come_back_in_order_over_many_appends(tmp_path: Path) -> None:

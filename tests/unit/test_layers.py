@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2] / "src" / "headwater"
 
 ALLOWED = {
     "errors": set(),
+    "files": set(),
     "names": {"errors"},
     "settings": set(),
     "bundle": {"errors"},
@@ -16,9 +17,10 @@ ALLOWED = {
     "events": {"errors"},
     "expectations": {"errors", "names", "graph"},
     "cdc": {"errors", "names", "graph"},
-    "autoloader": {"errors", "names"},
+    "autoloader": {"errors", "files", "names"},
     "engine": {
         "errors",
+        "files",
         "names",
         "settings",
         "bundle",

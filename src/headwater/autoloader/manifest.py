@@ -10,15 +10,14 @@ Decision 0006; contract test `test_autoloader_manifest_format`.
 from __future__ import annotations
 
 import json
-import os
 import time
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from headwater.autoloader.storage import SourceFile, address_of, origin, path_of
+from headwater.files import write_atomic
 
 COMPACT_INTERVAL = 10
 """Spark's `spark.sql.streaming.fileSink.log.compactInterval`, by which it names files."""
@@ -177,17 +176,6 @@ class SkippedFiles:
             for each in [*self.read(), *new]
         ]
         write_atomic(self.path, "\n".join(lines) + "\n")
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write a file so that it is whole or not there; durable when this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    with scratch.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
 
 
 def _entry(line: str) -> Entry:

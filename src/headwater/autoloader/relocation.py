@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from headwater.autoloader.manifest import write_atomic
 from headwater.autoloader.spark_paths import link_to
 from headwater.autoloader.storage import STAGED, is_remote, path_of
+from headwater.files import write_atomic
 
 _COPY = ".relocated"
 _AS_HADOOP = "/_-!.~'()*,;:$&+=@"

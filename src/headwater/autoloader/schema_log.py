@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from pyspark.sql.types import StructType
 
-from headwater.autoloader.manifest import write_atomic
+from headwater.files import write_atomic
 
 _HEADER = "v1"
 

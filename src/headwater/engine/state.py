@@ -6,13 +6,12 @@ Files are replaced whole, so a kill leaves the old or the new content, never a t
 from __future__ import annotations
 
 import json
-import os
-import threading
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from headwater.engine.store import folder_name, table_folder
+from headwater.files import write_atomic
 from headwater.names import TableName
 
 
@@ -91,7 +90,7 @@ class PipelineState:
 
     def save(self, table: TableName, state: TableState) -> None:
         """Replace what is remembered of a table; durable when this returns."""
-        write_whole(self._file(table), json.dumps(asdict(state)))
+        write_atomic(self._file(table), json.dumps(asdict(state)))
 
     def mark_once_done(self, table: TableName, flow: str) -> None:
         """Remember that a once flow has run."""
@@ -120,7 +119,7 @@ class PipelineState:
 
     def _note_resets(self, datasets: Collection[TableName]) -> None:
         parts = sorted([each.catalog, each.schema, each.table] for each in datasets)
-        write_whole(self._resets, json.dumps(parts))
+        write_atomic(self._resets, json.dumps(parts))
 
     @property
     def _resets(self) -> Path:
@@ -128,14 +127,3 @@ class PipelineState:
 
     def _file(self, table: TableName) -> Path:
         return self.root / "tables" / f"{table_folder(table)}.json"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file's content, whole or not at all; durable when this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    with scratch.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)

@@ -20,6 +20,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from headwater.errors import UsageError, nearest
+from headwater.files import write_atomic
 from headwater.names import TableName, quote, split_name
 
 _LOCATION = "_location"
@@ -69,10 +70,7 @@ class Store:
         near = path.absolute().is_relative_to(project)  # it moves with the state
         text = os.path.relpath(path.absolute(), self.root) if near else str(path.absolute())
         if not note.is_file() or note.read_text(encoding="utf-8") != text:
-            note.parent.mkdir(parents=True, exist_ok=True)
-            scratch = note.with_name(f".{note.name}.{os.getpid()}")
-            scratch.write_text(text, encoding="utf-8")
-            scratch.replace(note)
+            write_atomic(note, text)
 
     def forget_location(self, name: TableName) -> None:
         """Forget a table with a path of its own that was dropped; its files stay."""
