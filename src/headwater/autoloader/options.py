@@ -259,12 +259,7 @@ class _Reading:
         try:
             return tuple(split_hints(self._text("cloudFiles.schemaHints")))
         except ValueError:
-            raise self._fault(
-                "AUTOLOADER_OPTION_INVALID",
-                "schemaHints is not a list of columns and types",
-                "Write them as in CREATE TABLE: id BIGINT, address.zip STRING.",
-                option="cloudFiles.schemaHints",
-            ) from None
+            raise invalid_hints(self.request) from None
 
     def _partition_columns(self) -> tuple[str, ...] | None:
         value = self.given.get("cloudfiles.partitioncolumns")
@@ -335,6 +330,17 @@ class _Reading:
     def _fault(self, code: str, message: str, hint: str = "", **facts: object) -> DefinitionError:
         where = self.request.where
         return DefinitionError(code, message, where=where, hint=hint, **facts)
+
+
+def invalid_hints(request: CloudFiles) -> DefinitionError:
+    """Make the error for `schemaHints` that are no list, or hold a type that is none."""
+    return DefinitionError(
+        "AUTOLOADER_OPTION_INVALID",
+        "schemaHints is not a list of columns and types",
+        where=request.where,
+        hint="Write them as in CREATE TABLE: id BIGINT, address.zip STRING.",
+        option="cloudFiles.schemaHints",
+    )
 
 
 def source_path(path: str, request: CloudFiles) -> str:

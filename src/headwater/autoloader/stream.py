@@ -21,7 +21,7 @@ from headwater.autoloader.discovery import base_folder, check_base, list_files
 from headwater.autoloader.findings import Context, FileFormat, Findings
 from headwater.autoloader.json_files import JsonFiles
 from headwater.autoloader.manifest import Entry, Manifest, SkippedFiles
-from headwater.autoloader.options import Options, read_options
+from headwater.autoloader.options import Options, invalid_hints, read_options
 from headwater.autoloader.parquet_files import ParquetFiles
 from headwater.autoloader.partitions import find_partitions
 from headwater.autoloader.plan import StreamPlan
@@ -239,12 +239,7 @@ class _Source:
             if len(kinds) != len(self.options.hinted):
                 raise ValueError("a type with further columns in it")
         except (ValueError, ParseException):
-            raise self._fault(
-                "AUTOLOADER_OPTION_INVALID",
-                "schemaHints is not a list of columns and types",
-                "Write them as in CREATE TABLE: id BIGINT, address.zip STRING.",
-                option="cloudFiles.schemaHints",
-            ) from None
+            raise invalid_hints(self.request) from None
         names = {each.name.lower() for each in partitions}
         for (path, _), kind in zip(self.options.hinted, kinds, strict=True):
             if path[0].lower() in names:

@@ -23,7 +23,6 @@ _IDENTIFIER = r"(?:`(?:[^`]|``)+`|\w+)"
 _NAME = re.compile(rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*")
 _STREAM = re.compile(r"STREAM\b\s*\(?\s*", re.I)
 _CLAUSE = re.compile(r"IDENTIFIER\s*\(", re.I)
-_NAMED = ("UnresolvedIdentifier",)
 _STARS = ("UnresolvedStar", "UnresolvedStarExceptOrReplace")
 
 Parts = tuple[str, ...]
@@ -102,25 +101,17 @@ class SqlText:
 
     def new_table(self) -> Parts | None:
         """Return the name of the table that the statement makes; None if it makes none."""
-        plan = self._plan
-        if _kind(plan) not in ("CreateTable", "CreateTableAsSelect", "ReplaceTableAsSelect"):
+        if _kind(self._plan) not in ("CreateTable", "CreateTableAsSelect", "ReplaceTableAsSelect"):
             return None
-        name = plan.name()
-        return tuple(map(str, _items(name.nameParts()))) if _kind(name) in _NAMED else None
+        return _identifier(self._plan.name())
 
     def dropped_table(self) -> Parts | None:
         """Return the name of the table that the statement drops; None if it drops none."""
-        plan = self._plan
-        if _kind(plan) != "DropTable" or _kind(plan.child()) not in _NAMED:
-            return None
-        return tuple(map(str, _items(plan.child().nameParts())))
+        return _identifier(self._plan.child()) if _kind(self._plan) == "DropTable" else None
 
     def new_view(self) -> Parts | None:
         """Return the name of the lasting view that the statement makes; None if it makes none."""
-        plan = self._plan
-        if _kind(plan) != "CreateView" or _kind(plan.child()) not in _NAMED:
-            return None
-        return tuple(map(str, _items(plan.child().nameParts())))
+        return _identifier(self._plan.child()) if _kind(self._plan) == "CreateView" else None
 
     def relations(self) -> list[Relation]:
         """List the tables the statement names, common table expressions excluded."""
@@ -258,7 +249,7 @@ class _Walk:
     def _qualified(self, node: Any, parts: Parts, scope: Scope, *, most: int) -> None:
         """Replace the qualifier of a column; the longest that is known counts, as in Spark."""
         for length in range(min(most, 3), 0, -1):
-            view = scope.get(parts[:length], "") if parts[:length] in scope else ""
+            view = scope.get(parts[:length], "")
             if view == "":
                 continue
             if view is not None and node.origin().startIndex().isDefined():
@@ -268,6 +259,13 @@ class _Walk:
                 if found:
                     self.edits.append((start, found.end(), view))
             return
+
+
+def _identifier(node: Any) -> Parts | None:
+    """Return the parts of a name as it is written; None if an expression makes it."""
+    if _kind(node) != "UnresolvedIdentifier":
+        return None
+    return tuple(map(str, _items(node.nameParts())))
 
 
 def _kind(node: Any) -> str:
