@@ -140,11 +140,11 @@ def check_fits(frame: DataFrame, declared: StructType, dataset: Dataset) -> None
         DefinitionError: SCHEMA_MISMATCH.
     """
     for column in declared:
-        name = _own(frame, column.name)
-        if name is None:
+        name, kind = _own(frame, column.name), _stored(column.dataType)
+        if name is None or frame.schema[name].dataType == kind:
             continue
         try:
-            frame.select(F.col(quote(name)).cast(_stored(column.dataType)))
+            frame.select(F.col(quote(name)).cast(kind))
         except AnalysisException as error:
             raise DefinitionError(
                 "SCHEMA_MISMATCH",
