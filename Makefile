@@ -14,7 +14,7 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv, install the pinned packages, fetch the jars, prepare Java
 
-$(READY): requirements-pyspark.txt pyproject.toml src/headwater/engine/jars.py
+$(READY): requirements-pyspark.txt pyproject.toml src/headwater/machine/jars.py
 	@echo "[1/4] Python: $$($(PYTHON) --version 2>&1)"
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "error: Python 3.10 to 3.13 is needed"; echo "  fix: make PYTHON=python3.12 setup"; exit 2; }

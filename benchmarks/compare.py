@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pyspark.sql import functions as F
 
-from headwater.engine.jars import ensure_jars
-from headwater.engine.session import spark_session
+from headwater.machine.jars import ensure_jars
+from headwater.machine.session import spark_session
 from headwater.settings import read_settings
 
 HERE = Path(__file__).parent

@@ -16,7 +16,7 @@ from databricks.sdk.core import Config
 from pyspark.sql import SparkSession
 
 from headwater.dev.minilake import minilake
-from headwater.engine.session import spark_session
+from headwater.machine.session import spark_session
 from headwater.settings import read_settings
 from lakeflow_job_meta.metadata_manager import MetadataManager
 from lakeflow_job_meta.orchestrator import JobOrchestrator

@@ -20,9 +20,10 @@ from headwater.cli.endings import run_program
 from headwater.cli.live import progress
 from headwater.cli.render import print_error, print_result, print_rows
 from headwater.engine.statements import rows_of, run_statements
-from headwater.engine.target import Target, open_target, target_session
 from headwater.engine.update import Updater, UpdateRequest
 from headwater.settings import read_settings
+from headwater.state.catalog import target_session
+from headwater.state.target import Target, open_target
 from patient_analytics.simulator import Anomalies, Event, Simulation, simulate
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -26,10 +26,10 @@ from rich.table import Table
 from headwater.cli.endings import run_program
 from headwater.dev.azurite import Azurite, azurite
 from headwater.dev.kafka import Broker, kafka_broker
-from headwater.engine.target import open_target
 from headwater.errors import UpdateError
 from headwater.names import TableName
 from headwater.settings import read_settings
+from headwater.state.target import open_target
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".headwater" / "e2e"

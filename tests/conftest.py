@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from faulty_server import FaultyServer, faulty_server
 from harness import Project
 from headwater.dev.minilake import Minilake, minilake
-from headwater.engine.session import QUICK_START, spark_session
+from headwater.machine.session import QUICK_START, spark_session
 from headwater.settings import Settings, read_settings
 
 hypothesis.settings.register_profile(

@@ -13,12 +13,13 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from headwater.bundle import load_bundle
-from headwater.engine.state import PipelineState
 from headwater.engine.statements import rows_of, run_statements
-from headwater.engine.store import Store, create_schema, register_all
-from headwater.engine.target import Target
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.events.query import read_events
+from headwater.state.catalog import create_schema, register_all
+from headwater.state.pipeline import PipelineState
+from headwater.state.store import Store
+from headwater.state.target import Target
 
 _numbers = itertools.count(1)
 

@@ -9,7 +9,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 
-from headwater.engine.patches import (
+from headwater.graph.modules import FUNCTIONS, NOT_BUILT
+from headwater.sandbox.patches import (
     ACTIONS,
     PATCHES,
     Interceptor,
@@ -17,7 +18,6 @@ from headwater.engine.patches import (
     intercepted,
     patched_pyspark,
 )
-from headwater.graph.modules import FUNCTIONS, NOT_BUILT
 
 RUNS_NO_JOB = {"writeStream", "write", "writeTo"}
 

@@ -6,9 +6,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from harness import Project
-from headwater.engine.sql_text import SqlText
-from headwater.engine.store import Store, register_table
 from headwater.names import TableName
+from headwater.sandbox.sql_text import SqlText
+from headwater.state.catalog import register_table
+from headwater.state.store import Store
 
 
 def test_registered_table_is_found_by_all_its_names(spark: SparkSession, tmp_path: Path) -> None:

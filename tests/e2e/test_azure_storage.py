@@ -19,8 +19,8 @@ from headwater.autoloader.options import read_options
 from headwater.autoloader.request import CloudFiles
 from headwater.autoloader.storage import Storage
 from headwater.dev.azurite import Azurite, azurite
-from headwater.engine.azure import hadoop_settings
 from headwater.errors import DefinitionError, Location
+from headwater.machine.azure import hadoop_settings
 
 pytestmark = pytest.mark.servers
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from command import bundle, headwater, refused
-from headwater.engine.lock import update_lock
+from headwater.state.lock import update_lock
 
 
 def test_missing_bundle(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headwater import autoloader
 from headwater.autoloader import CloudFiles, SourceState
-from headwater.engine.causes import texts
 from headwater.errors import Location, SchemaChange
+from headwater.sandbox.causes import texts
 
 MAX_RESTARTS = 5
 

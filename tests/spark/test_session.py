@@ -6,7 +6,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headwater.engine.session import activate, default_settings, session_with
+from headwater.machine.session import activate, default_settings, session_with
 from headwater.settings import Settings
 
 

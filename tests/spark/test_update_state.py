@@ -7,9 +7,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from harness import Project
-from headwater.engine.state import PipelineState
 from headwater.errors import GraphError
 from headwater.names import TableName
+from headwater.state.pipeline import PipelineState
 
 INFERRED = """
     import dlt

@@ -2,8 +2,8 @@
 
 import pytest
 
-from headwater.engine.azure import hadoop_settings
 from headwater.errors import SettingError
+from headwater.machine.azure import hadoop_settings
 from headwater.settings import read_settings
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from headwater.engine.dbutils import DBUtils
-from headwater.engine.store import Store
 from headwater.errors import DefinitionError
+from headwater.sandbox.dbutils import DBUtils
+from headwater.state.store import Store
 
 VOLUME = "/Volumes/main/s/landing"
 

@@ -9,8 +9,8 @@ import pyspark
 import pytest
 from pyspark.errors import SparkRuntimeException
 
-from headwater.engine.failures import NAMES, describe, is_retryable
 from headwater.errors import ExpectationViolation, UpdateError
+from headwater.sandbox.failures import NAMES, describe, is_retryable
 
 VIOLATION = (
     "[USER_RAISED_EXCEPTION] [EXPECTATION_VIOLATION.VERBOSITY_ALL] Flow 'f' failed to meet the "

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from headwater.engine import jars
-from headwater.engine.jars import Jar, default_repository, ensure_jars
 from headwater.errors import SettingError
+from headwater.machine import jars
+from headwater.machine.jars import Jar, default_repository, ensure_jars
 from headwater.settings import read_settings
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from headwater.engine.java import find_java, java_version
 from headwater.errors import SettingError
+from headwater.machine.java import find_java, java_version
 from headwater.settings import Settings, read_settings
 
 

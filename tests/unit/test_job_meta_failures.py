@@ -12,7 +12,7 @@ import pyspark
 import pytest
 from pyspark.errors import AnalysisException, SparkRuntimeException
 
-from headwater.engine import failures as of_pipelines
+from headwater.sandbox import failures as of_pipelines
 from lakeflow_job_meta.local.failures import NAMES, NAMES_IN_CODE, described
 
 LIST = "error/error-conditions.json"

@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from headwater.engine.lock import update_lock
 from headwater.errors import UpdateInProgress
+from headwater.state.lock import update_lock
 
 HOLD = """
 import sys, pathlib, time
-from headwater.engine.lock import update_lock
+from headwater.state.lock import update_lock
 with update_lock(pathlib.Path(sys.argv[1]), "flow"):
     print("held", flush=True)
     sys.stdin.read()

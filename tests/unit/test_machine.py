@@ -1,6 +1,6 @@
 """What `headwater doctor` finds without starting anything."""
 
-from headwater.engine.machine import codecs
+from headwater.machine.doctor import codecs
 
 
 def test_codecs_of_compressed_topics_are_there() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from headwater.engine.store import Store, check_clashes, folder_name
 from headwater.errors import UsageError
 from headwater.names import TableName
+from headwater.state.store import Store, check_clashes, folder_name
 
 
 def test_volume_path_becomes_a_local_folder(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from headwater.engine.target import open_target
 from headwater.errors import UsageError
 from headwater.settings import Settings
+from headwater.state.target import open_target
 
 
 def bundle(folder: Path, target: str) -> Path:

@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 
 from headwater.cli.updates import untouched
-from headwater.engine.store import Store
-from headwater.engine.target import Target
 from headwater.errors import SettingError
+from headwater.state.store import Store
+from headwater.state.target import Target
 
 
 def target(folder: Path) -> Target:

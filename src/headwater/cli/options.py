@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from headwater.cli.endings import warn
-from headwater.engine.target import Target, open_target
 from headwater.errors import BundleError, UsageError
 from headwater.settings import read_settings
+from headwater.state.target import Target, open_target
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from headwater.cli.endings import warn
 from headwater.cli.render import print_json, print_rows
 from headwater.engine.statements import rows_of, run_statements
-from headwater.engine.target import Target, target_session
 from headwater.errors import UsageError
 from headwater.settings import read_settings
+from headwater.state.catalog import target_session
+from headwater.state.target import Target
 
 MAX_ROWS = 1000
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from headwater.cli.delta_rows import first_rows
 from headwater.cli.render import print_json, print_rows
-from headwater.engine.target import Target
 from headwater.errors import UsageError, nearest
 from headwater.events.query import read_events
 from headwater.names import TableName, split_name, table_name
+from headwater.state.target import Target
 
 
 def show_table(target: Target, table: str, rows: int, *, as_json: bool) -> None:

@@ -14,13 +14,14 @@ import click
 
 from headwater.cli.live import progress
 from headwater.cli.render import print_errors, print_json, print_result, result_json
-from headwater.engine.jvm import ignore_interrupt
-from headwater.engine.store import Store
-from headwater.engine.target import Target, target_session
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.errors import SettingError
 from headwater.graph.dag import Graph
+from headwater.machine.jvm import ignore_interrupt
 from headwater.settings import read_settings
+from headwater.state.catalog import target_session
+from headwater.state.store import Store
+from headwater.state.target import Target
 
 Selection = tuple[bool, tuple[str, ...], tuple[str, ...]]
 

@@ -31,9 +31,9 @@ from headwater.dev.processes import (
     start,
     wait_until_ready,
 )
-from headwater.engine.jars import Jar, fetch_jars
-from headwater.engine.java import find_java
 from headwater.landing.broker import EVENT_HUBS_USER
+from headwater.machine.jars import Jar, fetch_jars
+from headwater.machine.java import find_java
 from headwater.settings import Settings, read_settings
 
 VERSION = "4.3.1"

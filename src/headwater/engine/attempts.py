@@ -12,19 +12,19 @@ from pyspark.sql import DataFrame, SparkSession
 from headwater import autoloader
 from headwater.autoloader.request import CloudFiles
 from headwater.bundle import PipelineSpec
-from headwater.engine.causes import texts
-from headwater.engine.failures import describe
 from headwater.engine.flows import FlowReport, FlowRun
 from headwater.engine.journal import Journal, flow_identity
 from headwater.engine.reads import FlowReads, Observations
 from headwater.engine.scheduler import FlowEvents, Stopping
-from headwater.engine.sources import FlowSources
-from headwater.engine.state import TableState
 from headwater.engine.tables import Tables
 from headwater.errors import HeadwaterError, SchemaChange
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.graph.model import Flow, FlowKind
 from headwater.names import TableName
+from headwater.sandbox.causes import texts
+from headwater.sandbox.failures import describe
+from headwater.state.pipeline import TableState
+from headwater.state.sources import FlowSources
 
 SHOW_RECORDS = "headwater.expectations.showRecords"
 """Configuration key: put violating records into the errors of fail rules."""

@@ -20,15 +20,15 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from headwater import cdc
 from headwater.engine.overwrite import overwrite
-from headwater.engine.patches import redirected
 from headwater.engine.progress import BatchProgress, ProgressReader
 from headwater.engine.reads import FlowReads
 from headwater.engine.scheduler import Stopping
 from headwater.engine.schemas import fitted
-from headwater.engine.session import session_with
 from headwater.expectations.rules import QualityCounts
 from headwater.graph.model import Dataset, Flow, FlowKind
+from headwater.machine.session import session_with
 from headwater.names import TableName
+from headwater.sandbox.patches import redirected
 
 POLL_SECONDS: Any = 0.1  # PySpark takes parts of a second, its annotation says int
 OBSERVATION_TIMEOUT_SECONDS = 10.0

@@ -9,12 +9,12 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 
 from headwater.autoloader.request import CloudFiles
-from headwater.engine.evaluate import Evaluation, evaluate, reader_with_options
 from headwater.engine.tables import Tables
 from headwater.expectations.rules import QualityCounts, enforce, read_counts
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, Expectation, Flow
 from headwater.names import TableName
+from headwater.sandbox.evaluate import Evaluation, evaluate, reader_with_options
 
 OpenCloudFiles = Callable[[CloudFiles, Flow, int], DataFrame]
 

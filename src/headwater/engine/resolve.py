@@ -17,9 +17,6 @@ from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.autoloader.request import CloudFiles
-from headwater.engine.evaluate import Evaluation, evaluate
-from headwater.engine.failures import explained
-from headwater.engine.patches import record_of
 from headwater.engine.schemas import (
     check_columns,
     check_fits,
@@ -29,9 +26,6 @@ from headwater.engine.schemas import (
     merge_schemas,
     placeholder,
 )
-from headwater.engine.session import java_class
-from headwater.engine.sql_text import without_live
-from headwater.engine.store import Store, check_clashes
 from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError
 from headwater.expectations.rules import check_rules
 from headwater.graph.checks import check_declarations
@@ -40,7 +34,13 @@ from headwater.graph.kinds import dataset_kind, flow_kind
 from headwater.graph.locations import calling_location
 from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
 from headwater.graph.registry import Registry
+from headwater.machine.session import java_class
 from headwater.names import TableName
+from headwater.sandbox.evaluate import Evaluation, evaluate
+from headwater.sandbox.failures import explained
+from headwater.sandbox.patches import record_of
+from headwater.sandbox.sql_text import without_live
+from headwater.state.store import Store, check_clashes
 
 _ANALYSIS = "org.apache.spark.sql.catalyst.analysis"
 _CHECKED = "spark.sql.streaming.unsupportedOperationCheck"

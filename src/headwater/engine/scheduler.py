@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from headwater.engine.failures import is_retryable
 from headwater.errors import SchemaChange
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.names import TableName
+from headwater.sandbox.failures import is_retryable
 
 MAX_RETRIES = 2
 

@@ -15,11 +15,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import CharType, DataType, StringType, StructField, StructType, VarcharType
 
 from headwater import cdc
-from headwater.engine.failures import explained
-from headwater.engine.patches import intercepted
 from headwater.errors import DefinitionError, nearest
 from headwater.graph.model import Dataset, DatasetKind, Flow
 from headwater.names import quote
+from headwater.sandbox.failures import explained
+from headwater.sandbox.patches import intercepted
 
 _CLAUSES = re.compile(
     r"\b(GENERATED|PRIMARY\s+KEY|FOREIGN\s+KEY|CONSTRAINT|DEFAULT|MASK|IDENTITY)\b", re.I

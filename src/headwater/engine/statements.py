@@ -14,16 +14,17 @@ from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headwater.engine.causes import innermost
-from headwater.engine.failures import reason
-from headwater.engine.session import add_catalog
-from headwater.engine.sql_text import SqlText
-from headwater.engine.state import PipelineState
-from headwater.engine.store import Store, create_schema, current_schema, note_table, schema_exists
-from headwater.engine.target import Target
 from headwater.errors import HeadwaterError, UsageError
 from headwater.events.query import expand_event_log, no_event_log
+from headwater.machine.session import add_catalog
 from headwater.names import quote, split_name, table_name
+from headwater.sandbox.causes import innermost
+from headwater.sandbox.failures import reason
+from headwater.sandbox.sql_text import SqlText
+from headwater.state.catalog import create_schema, current_schema, note_table, schema_exists
+from headwater.state.pipeline import PipelineState
+from headwater.state.store import Store
+from headwater.state.target import Target
 
 
 def run_statements(

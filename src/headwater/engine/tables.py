@@ -19,16 +19,17 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from headwater import cdc
-from headwater.engine.failures import explained
 from headwater.engine.faults import all_faults
 from headwater.engine.overwrite import cluster, is_delta, overwrite, table_schema
 from headwater.engine.schemas import placeholder, stored_schema
-from headwater.engine.state import PipelineState, TableState
-from headwater.engine.store import Store, register_table
 from headwater.errors import DefinitionError
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.names import TableName, quote
+from headwater.sandbox.failures import explained
+from headwater.state.catalog import register_table
+from headwater.state.pipeline import PipelineState, TableState
+from headwater.state.store import Store
 
 NO_EFFECT = frozenset({"delta.targetfilesize", "delta.tunefilesizesforrewrites"})
 """Properties of Databricks that Delta does not know; accepted, they change nothing here."""

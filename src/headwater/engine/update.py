@@ -24,14 +24,8 @@ from headwater.autoloader.request import CloudFiles
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
 from headwater.engine.journal import FlowSummary, Journal
-from headwater.engine.lock import update_lock
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
-from headwater.engine.session import driver_pid
-from headwater.engine.source import load_source
-from headwater.engine.sources import resolved_source
-from headwater.engine.state import PipelineState
-from headwater.engine.store import Store, create_schema, use_schema
 from headwater.engine.tables import Tables
 from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
@@ -39,7 +33,14 @@ from headwater.graph.dag import Graph
 from headwater.graph.model import Flow
 from headwater.graph.registry import Registry
 from headwater.graph.selection import ALL, select
+from headwater.machine.session import driver_pid
 from headwater.names import TableName
+from headwater.sandbox.source import load_source
+from headwater.state.catalog import create_schema, use_schema
+from headwater.state.lock import update_lock
+from headwater.state.pipeline import PipelineState
+from headwater.state.sources import resolved_source
+from headwater.state.store import Store
 
 MAX_SCHEMA_RESTARTS = 50
 

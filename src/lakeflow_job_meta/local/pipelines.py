@@ -21,8 +21,8 @@ from lakeflow_job_meta.local.results import Outcome
 
 if TYPE_CHECKING:
     from headwater.bundle import PipelineSpec
-    from headwater.engine.store import Store
-    from headwater.engine.target import Target
+    from headwater.state.store import Store
+    from headwater.state.target import Target
 
 _BUNDLES = ("databricks.yml", "databricks.yaml")
 _DELTA = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
@@ -55,7 +55,7 @@ def task_session(spark: SparkSession) -> SparkSession:
         if (found := _CATALOG.fullmatch(name)) and value == _DELTA and found[1] != "spark_catalog"
     ]
     if catalogs and has_runtime():
-        from headwater.engine.session import share_session_catalog  # here: may be missing
+        from headwater.machine.session import share_session_catalog  # here: may be missing
 
         share_session_catalog(session, catalogs)
     session.catalog.setCurrentDatabase(spark.catalog.currentDatabase())  # it comes quoted
@@ -86,8 +86,8 @@ def _make_schemas_in_state(session: SparkSession) -> None:
 
 def _new_schema(session: SparkSession, text: str) -> tuple[str, ...]:
     """Read which schema a CREATE SCHEMA is to make; () where Spark has an answer of its own."""
-    from headwater.engine.sql_text import SqlText  # here: may be missing
-    from headwater.engine.store import schema_exists
+    from headwater.sandbox.sql_text import SqlText  # here: may be missing
+    from headwater.state.catalog import schema_exists
 
     if not isinstance(text, str) or not _CREATE.search(text):
         return ()
@@ -102,8 +102,9 @@ def _new_schema(session: SparkSession, text: str) -> tuple[str, ...]:
 
 
 def _create_schema(session: SparkSession, parts: tuple[str, ...]) -> DataFrame:
-    from headwater.engine.session import add_catalog  # here: may be missing
-    from headwater.engine.store import Store, create_schema
+    from headwater.machine.session import add_catalog  # here: may be missing
+    from headwater.state.catalog import create_schema
+    from headwater.state.store import Store
 
     catalog, name = parts if len(parts) > 1 else (session.conf.get(NEW_SCHEMAS_IN) or "", *parts)
     catalog, name = catalog.lower(), name.lower()
@@ -132,9 +133,10 @@ def local_session(
         UsageError: OPTION_WITHOUT_EFFECT, for a target where there is no bundle.
         JobMetaError: what headwater says of the bundle, of Java or of a clash of catalogs.
     """
-    from headwater.engine.session import QUICK_START, spark_session  # here: may be missing
-    from headwater.engine.store import Store, create_schema, register_all
+    from headwater.machine.session import QUICK_START, spark_session  # here: may be missing
     from headwater.settings import read_settings
+    from headwater.state.catalog import create_schema, register_all
+    from headwater.state.store import Store
 
     if target and _bundle_above(folder) is None:
         raise UsageError(
@@ -172,8 +174,9 @@ def _default_catalog(target: Target | None) -> str:
 
 def _register_others(spark: SparkSession, store: Store, catalog: str) -> None:
     """Enter the tables of schemas that were made past `_make_schemas_in_state`."""
-    from headwater.engine.store import identifier_of, register_table  # here: may be missing
     from headwater.names import TableName
+    from headwater.state.catalog import register_table  # here: may be missing
+    from headwater.state.store import identifier_of  # here: may be missing
 
     warehouse = store.root / "warehouse"
     for log in sorted([*warehouse.glob("*.db/*/_delta_log"), *warehouse.glob("*/_delta_log")]):
@@ -220,8 +223,8 @@ def run_pipeline(context: TaskContext, pipeline: str, selection: Mapping[str, An
 
 
 def _open(folder: Path, target: str | None) -> Target:
-    from headwater.engine.target import open_target  # here: may be missing
     from headwater.settings import read_settings
+    from headwater.state.target import open_target  # here: may be missing
 
     return open_target(folder, target=target, settings=read_settings())
 

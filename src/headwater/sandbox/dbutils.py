@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from headwater.engine.store import Store
 from headwater.errors import UsageError, nearest
 from headwater.graph.arguments import fault, not_built
 from headwater.graph.locations import calling_location, located
 from headwater.settings import secret, secret_variable
+from headwater.state.store import Store
 
 
 class FileInfo(NamedTuple):

@@ -14,11 +14,11 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headwater.engine.jars import ensure_jars
-from headwater.engine.java import find_java
-from headwater.engine.jvm import archive_path
-from headwater.engine.session import spark_session
 from headwater.errors import SettingError
+from headwater.machine.jars import ensure_jars
+from headwater.machine.java import find_java
+from headwater.machine.jvm import archive_path
+from headwater.machine.session import spark_session
 from headwater.settings import Settings
 
 

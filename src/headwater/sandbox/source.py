@@ -13,16 +13,16 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.bundle import Bundle, PipelineSpec
-from headwater.engine.dbutils import DBUtils
-from headwater.engine.evaluate import resolved_path
-from headwater.engine.failures import explained
-from headwater.engine.patches import ReaderRecord, intercepted, patched_pyspark
-from headwater.engine.store import Store
 from headwater.errors import UsageError
 from headwater.graph.arguments import fault, not_built
 from headwater.graph.loader import import_paths, load_files
 from headwater.graph.modules import bound_modules, bound_runtime
 from headwater.graph.registry import Registry
+from headwater.sandbox.dbutils import DBUtils
+from headwater.sandbox.evaluate import resolved_path
+from headwater.sandbox.failures import explained
+from headwater.sandbox.patches import ReaderRecord, intercepted, patched_pyspark
+from headwater.state.store import Store
 
 _NOT_NOW = ("CANNOT_MODIFY_CONFIG", "CANNOT_MODIFY_STATIC_CONFIG")
 

@@ -11,11 +11,11 @@ import re
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException, ParseException, PySparkException
 
-from headwater.engine.causes import Cause, innermost, texts
 from headwater.errors import ExpectationViolation, HeadwaterError, Location, UpdateError
 from headwater.expectations.rules import VIOLATION
 from headwater.graph.locations import is_internal
 from headwater.names import readable
+from headwater.sandbox.causes import Cause, innermost, texts
 
 NAMES = (
     "columnName",

@@ -16,11 +16,6 @@ from pyspark.errors import ParseException
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.autoloader.request import CloudFiles
-from headwater.engine.failures import explained
-from headwater.engine.patches import ReaderRecord, intercepted, record_of, refusal
-from headwater.engine.session import activate, add_catalog, java_class
-from headwater.engine.sql_text import Relation, Replacement, SqlText
-from headwater.engine.store import Store
 from headwater.errors import DefinitionError, HeadwaterError, UsageError, nearest
 from headwater.graph.arguments import fault, not_built
 from headwater.graph.locations import (
@@ -31,7 +26,12 @@ from headwater.graph.locations import (
     user_line,
 )
 from headwater.graph.model import Flow
+from headwater.machine.session import activate, add_catalog, java_class
 from headwater.names import READ_VIEW, TableName, quote, table_name
+from headwater.sandbox.failures import explained
+from headwater.sandbox.patches import ReaderRecord, intercepted, record_of, refusal
+from headwater.sandbox.sql_text import Relation, Replacement, SqlText
+from headwater.state.store import Store
 
 _CATALYST = "org.apache.spark.sql.catalyst"
 _numbers = itertools.count()

@@ -1,11 +1,11 @@
-"""Where a target keeps its tables, volumes and pipeline state on disk, and the catalog over it.
+"""Where a target keeps its tables, volumes and pipeline state on disk.
 
     <state>/tables/<catalog>/<schema>/<table>/       Delta tables
     <state>/volumes/<catalog>/<schema>/<volume>/     what /Volumes/... paths mean
     <state>/pipelines/<pipeline>/                    checkpoints, event log, lock, helper state
 
-The catalog lives in the memory of each session and is filled from these folders at start, so no
-process ever locks another out. What does not live here: writing tables (`tables`).
+Pure paths: `show`, `events` and the page read it without Spark. What does not live here: the
+catalog over these folders (`catalog`), writing tables (`engine.tables`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pyspark.sql import SparkSession
 
 from headwater.errors import UsageError, nearest
 from headwater.files import write_atomic
-from headwater.names import TableName, quote, split_name
+from headwater.names import TableName
 
 _LOCATION = "_location"
 """File in the folder of a table that was declared with a path; it says where the table is."""
@@ -169,113 +166,3 @@ def check_clashes(names: Sequence[TableName]) -> None:
                 f"{first} and {name} share schema and table name, in two catalogs",
                 hint="Locally all catalogs of a target share their schemas: rename one of them.",
             )
-
-
-def register_all(spark: SparkSession, store: Store) -> None:
-    """Make every table on disk known to the session, without reading any of them.
-
-    Raises:
-        UsageError: CATALOG_CLASH.
-    """
-    names = list(store.tables())
-    check_clashes(names)
-    for catalog, schema in store.schemas():
-        create_schema(spark, catalog, schema, store)
-    for name in names:
-        register_table(spark, name, store.table_path(name), store)
-
-
-def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) -> None:
-    """Create a schema in the session whose new tables land in the target's folder.
-
-    Straight into the catalog in memory, which takes any name; CREATE SCHEMA takes plain ones only.
-    """
-    external = _external_catalog(spark)
-    if external.databaseExists(schema):
-        return
-    jvm: Any = spark._jvm
-    catalogs = jvm.org.apache.spark.sql.catalyst.catalog
-    location = jvm.java.net.URI.create(store.schema_path(catalog, schema).absolute().as_uri())
-    none = catalogs.CatalogStorageFormat.empty().properties()
-    external.createDatabase(catalogs.CatalogDatabase(schema, "", location, none), True)
-
-
-def schema_exists(spark: SparkSession, schema: str) -> bool:
-    """Whether a session knows a schema."""
-    return bool(_external_catalog(spark).databaseExists(schema))
-
-
-def current_schema(spark: SparkSession) -> str:
-    """Name the schema that unqualified names of a session mean."""
-    return split_name(spark.catalog.currentDatabase())[-1]
-
-
-def use_schema(spark: SparkSession, schema: str) -> None:
-    """Let unqualified names of a session mean tables of a schema."""
-    spark.catalog.setCurrentDatabase(quote(schema))
-
-
-def _external_catalog(spark: SparkSession) -> Any:
-    return spark._jsparkSession.sessionState().catalog().externalCatalog()
-
-
-def note_table(spark: SparkSession, store: Store, schema: str, table: str, catalog: str) -> bool:
-    """Keep a table that SQL made, also at a place of its own, so that the next session finds it.
-
-    Args:
-        catalog: of a schema that is not on disk yet.
-
-    Returns:
-        Whether it is kept: what isn't a Delta table is gone with the session.
-    """
-    external = _external_catalog(spark)
-    if not external.tableExists(schema, table):
-        return True  # there was nothing to make
-    found = external.getTable(schema, table)
-    provider = found.provider()
-    if provider.isEmpty() or str(provider.get()) != "delta":
-        return False
-    known = {name: catalog for catalog, name in store.schemas()}
-    name = TableName(known.get(schema, catalog.lower()), schema, table)
-    path = Path(found.location().getPath())
-    if path != store.table_path(name).absolute():
-        store.note_location(name, path)
-    return True
-
-
-def register_table(spark: SparkSession, name: TableName, path: Path, store: Store) -> None:
-    """Enter a Delta table into the session's catalog; safe to call twice.
-
-    Straight into the catalog in memory: `CREATE TABLE ... LOCATION` would read the table's log
-    (0.2 s each) and make it external, so that DROP TABLE would leave it on disk. Decision 0001.
-    """
-    external = _external_catalog(spark)
-    if not external.databaseExists(name.schema):
-        create_schema(spark, name.catalog, name.schema, store)
-    if external.tableExists(name.schema, name.table):
-        return
-    jvm: Any = spark._jvm
-    catalog = jvm.org.apache.spark.sql.catalyst.catalog
-    kinds = catalog.CatalogTableType
-    some, none = jvm.scala.Option.apply, jvm.scala.Option.empty()
-    empty = catalog.CatalogStorageFormat.empty()
-    storage = catalog.CatalogStorageFormat(
-        some(jvm.java.net.URI.create(path.absolute().as_uri())),
-        none,
-        none,
-        none,
-        False,
-        empty.properties(),
-        none,
-    )
-    companion = catalog.CatalogTable
-    defaults = [getattr(companion, f"apply$default${n}")() for n in range(6, 23)]
-    table = companion.apply(
-        jvm.org.apache.spark.sql.catalyst.TableIdentifier(name.table, some(name.schema)),
-        kinds.EXTERNAL() if store.is_external(name) else kinds.MANAGED(),
-        storage,
-        jvm.org.apache.spark.sql.types.StructType(),
-        some("delta"),
-        *defaults,
-    )
-    external.createTable(table, True)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headwater.autoloader.request import CloudFiles, SourceState
-from headwater.engine.state import PipelineState
-from headwater.engine.store import table_folder
 from headwater.graph.model import Flow
 from headwater.names import TableName
+from headwater.state.pipeline import PipelineState
+from headwater.state.store import table_folder
 
 _BY_READER = "by-reader"
 """Marks a folder whose sources are filed by their reader, and not by their number in the flow."""

@@ -18,10 +18,10 @@ from typing import Any
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from headwater.engine.azure import hadoop_settings
-from headwater.engine.jars import azure_jars, ensure_jars
-from headwater.engine.java import find_java
-from headwater.engine.jvm import Jvm, start_jvm
+from headwater.machine.azure import hadoop_settings
+from headwater.machine.jars import azure_jars, ensure_jars
+from headwater.machine.java import find_java
+from headwater.machine.jvm import Jvm, start_jvm
 from headwater.settings import Settings
 
 _CATALOG = re.compile(r"spark\.sql\.catalog\.([^.]+)")

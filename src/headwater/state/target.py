@@ -1,20 +1,16 @@
-"""A target of a bundle on this machine: its state folder, and sessions that know its tables."""
+"""A target of a bundle on this machine, and its state folder; loads no Spark."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspark.sql import SparkSession
-
 from headwater.bundle import Bundle, load_bundle
-from headwater.engine.session import QUICK_START, spark_session
-from headwater.engine.state import PipelineState
-from headwater.engine.store import Store, create_schema, register_all, use_schema
 from headwater.errors import UsageError
 from headwater.settings import Settings, bundle_environment
+from headwater.state.pipeline import PipelineState
+from headwater.state.store import Store
 
 
 @dataclass(frozen=True)
@@ -77,32 +73,3 @@ def open_target(
             "STATE_NOT_A_FOLDER", f"The state path is a file: {root}", hint="Name a folder."
         )
     return Target(bundle, Store(root))
-
-
-@contextmanager
-def target_session(
-    target: Target, settings: Settings, *, master: str | None = None, quick: bool = False
-) -> Iterator[SparkSession]:
-    """Open a session that knows the target's tables under their names.
-
-    Args:
-        quick: for short work: starts sooner, runs slower.
-
-    Raises:
-        SettingError: no usable Java, jars that can't be had.
-        UsageError: CATALOG_CLASH.
-    """
-    with spark_session(
-        settings,
-        state=target.store.root,
-        catalogs=target.catalogs(),
-        master=master,
-        jvm_options=QUICK_START if quick else (),
-    ) as spark:
-        register_all(spark, target.store)
-        for schema in target.bundle.schemas.values():
-            create_schema(spark, schema.catalog, schema.name, target.store)
-        catalog, name = target.default_schema()
-        create_schema(spark, catalog, name, target.store)
-        use_schema(spark, name)
-        yield spark

@@ -22,9 +22,9 @@ from py4j.java_gateway import JavaGateway
 from pyspark.java_gateway import launch_gateway
 from pyspark.serializers import UTF8Deserializer, read_int
 
-from headwater.engine.jars import spark_home, spark_jars
-from headwater.engine.java import Java
 from headwater.errors import SettingError
+from headwater.machine.jars import spark_home, spark_jars
+from headwater.machine.java import Java
 from headwater.settings import Settings, process_environment
 
 START_TIMEOUT_SECONDS = 120

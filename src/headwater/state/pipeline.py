@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from headwater.engine.store import folder_name, table_folder
 from headwater.files import write_atomic
 from headwater.names import TableName
+from headwater.state.store import folder_name, table_folder
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from headwater.engine.jars import PINNED, checksum, jar_paths
-from headwater.engine.java import find_java
 from headwater.errors import SettingError
+from headwater.machine.jars import PINNED, checksum, jar_paths
+from headwater.machine.java import find_java
 from headwater.settings import Settings
 
 _LEAST_MEMORY = 3 * 2**30

@@ -1,0 +1,1 @@
+"""What user code sees: PySpark as patched, evaluated reads, dbutils, SQL text, explained faults."""

@@ -1,0 +1,159 @@
+"""The catalog over a target's folders: sessions that know the tables under their names.
+
+It lives in the memory of each session and is filled from the folders at start, so no process ever
+locks another out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from headwater.machine.session import QUICK_START, spark_session
+from headwater.names import TableName, quote, split_name
+from headwater.settings import Settings
+from headwater.state.store import Store, check_clashes
+from headwater.state.target import Target
+
+
+@contextmanager
+def target_session(
+    target: Target, settings: Settings, *, master: str | None = None, quick: bool = False
+) -> Iterator[SparkSession]:
+    """Open a session that knows the target's tables under their names.
+
+    Args:
+        quick: for short work: starts sooner, runs slower.
+
+    Raises:
+        SettingError: no usable Java, jars that can't be had.
+        UsageError: CATALOG_CLASH.
+    """
+    with spark_session(
+        settings,
+        state=target.store.root,
+        catalogs=target.catalogs(),
+        master=master,
+        jvm_options=QUICK_START if quick else (),
+    ) as spark:
+        register_all(spark, target.store)
+        for schema in target.bundle.schemas.values():
+            create_schema(spark, schema.catalog, schema.name, target.store)
+        catalog, name = target.default_schema()
+        create_schema(spark, catalog, name, target.store)
+        use_schema(spark, name)
+        yield spark
+
+
+def register_all(spark: SparkSession, store: Store) -> None:
+    """Make every table on disk known to the session, without reading any of them.
+
+    Raises:
+        UsageError: CATALOG_CLASH.
+    """
+    names = list(store.tables())
+    check_clashes(names)
+    for catalog, schema in store.schemas():
+        create_schema(spark, catalog, schema, store)
+    for name in names:
+        register_table(spark, name, store.table_path(name), store)
+
+
+def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) -> None:
+    """Create a schema in the session whose new tables land in the target's folder.
+
+    Straight into the catalog in memory, which takes any name; CREATE SCHEMA takes plain ones only.
+    """
+    external = _external_catalog(spark)
+    if external.databaseExists(schema):
+        return
+    jvm: Any = spark._jvm
+    catalogs = jvm.org.apache.spark.sql.catalyst.catalog
+    location = jvm.java.net.URI.create(store.schema_path(catalog, schema).absolute().as_uri())
+    none = catalogs.CatalogStorageFormat.empty().properties()
+    external.createDatabase(catalogs.CatalogDatabase(schema, "", location, none), True)
+
+
+def schema_exists(spark: SparkSession, schema: str) -> bool:
+    """Whether a session knows a schema."""
+    return bool(_external_catalog(spark).databaseExists(schema))
+
+
+def current_schema(spark: SparkSession) -> str:
+    """Name the schema that unqualified names of a session mean."""
+    return split_name(spark.catalog.currentDatabase())[-1]
+
+
+def use_schema(spark: SparkSession, schema: str) -> None:
+    """Let unqualified names of a session mean tables of a schema."""
+    spark.catalog.setCurrentDatabase(quote(schema))
+
+
+def _external_catalog(spark: SparkSession) -> Any:
+    return spark._jsparkSession.sessionState().catalog().externalCatalog()
+
+
+def note_table(spark: SparkSession, store: Store, schema: str, table: str, catalog: str) -> bool:
+    """Keep a table that SQL made, also at a place of its own, so that the next session finds it.
+
+    Args:
+        catalog: of a schema that is not on disk yet.
+
+    Returns:
+        Whether it is kept: what isn't a Delta table is gone with the session.
+    """
+    external = _external_catalog(spark)
+    if not external.tableExists(schema, table):
+        return True  # there was nothing to make
+    found = external.getTable(schema, table)
+    provider = found.provider()
+    if provider.isEmpty() or str(provider.get()) != "delta":
+        return False
+    known = {name: catalog for catalog, name in store.schemas()}
+    name = TableName(known.get(schema, catalog.lower()), schema, table)
+    path = Path(found.location().getPath())
+    if path != store.table_path(name).absolute():
+        store.note_location(name, path)
+    return True
+
+
+def register_table(spark: SparkSession, name: TableName, path: Path, store: Store) -> None:
+    """Enter a Delta table into the session's catalog; safe to call twice.
+
+    Straight into the catalog in memory: `CREATE TABLE ... LOCATION` would read the table's log
+    (0.2 s each) and make it external, so that DROP TABLE would leave it on disk. Decision 0001.
+    """
+    external = _external_catalog(spark)
+    if not external.databaseExists(name.schema):
+        create_schema(spark, name.catalog, name.schema, store)
+    if external.tableExists(name.schema, name.table):
+        return
+    jvm: Any = spark._jvm
+    catalog = jvm.org.apache.spark.sql.catalyst.catalog
+    kinds = catalog.CatalogTableType
+    some, none = jvm.scala.Option.apply, jvm.scala.Option.empty()
+    empty = catalog.CatalogStorageFormat.empty()
+    storage = catalog.CatalogStorageFormat(
+        some(jvm.java.net.URI.create(path.absolute().as_uri())),
+        none,
+        none,
+        none,
+        False,
+        empty.properties(),
+        none,
+    )
+    companion = catalog.CatalogTable
+    defaults = [getattr(companion, f"apply$default${n}")() for n in range(6, 23)]
+    table = companion.apply(
+        jvm.org.apache.spark.sql.catalyst.TableIdentifier(name.table, some(name.schema)),
+        kinds.EXTERNAL() if store.is_external(name) else kinds.MANAGED(),
+        storage,
+        jvm.org.apache.spark.sql.types.StructType(),
+        some("delta"),
+        *defaults,
+    )
+    external.createTable(table, True)
