@@ -44,7 +44,7 @@ def make_events(folder: Path) -> None:
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
-    """Run a command to its end; give the seconds, or stop when it fails."""
+    """Run a command to its end; return the seconds, or stop when it fails."""
     started = time.monotonic()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:

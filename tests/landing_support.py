@@ -120,7 +120,7 @@ class ReplaySource:
         self.paused -= set(partitions)
 
     def rebalance(self, partitions: Collection[Partition]) -> None:
-        """Take partitions away, and give them back."""
+        """Take partitions away, and return them back."""
         assert self._assignee is not None
         self._assignee.revoked(partitions)
         self.paused -= set(partitions)

@@ -168,7 +168,7 @@ class SchemaChange(UpdateError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Give the closest of the `known` names as a sentence, or "" when none is close.
+    """Return the closest of the `known` names as a sentence, or "" when none is close.
 
     Example:
         >>> nearest("pipelnes", ["pipelines", "volumes"])

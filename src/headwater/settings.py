@@ -108,7 +108,7 @@ def _login_name() -> str:
 
 
 def bundle_environment() -> Mapping[str, str]:
-    """Give the `BUNDLE_VAR_*` part of the environment."""
+    """Return the `BUNDLE_VAR_*` part of the environment."""
     return {key: value for key, value in os.environ.items() if key.startswith("BUNDLE_VAR_")}
 
 

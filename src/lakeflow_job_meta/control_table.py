@@ -63,7 +63,7 @@ class ControlTable:
         self._spark = spark
 
     def exists(self) -> bool:
-        """Tell whether the table is there.
+        """Return whether the table is there.
 
         Raises:
             UsageError: CONTROL_TABLE_UNREACHABLE, such as for an unknown catalog.
@@ -104,7 +104,7 @@ class ControlTable:
         return f"ALTER TABLE {self.quoted} ADD COLUMNS ({', '.join(lacking)})"
 
     def _checked(self) -> DataFrame:
-        """Give the table, if it has the columns of a control table."""
+        """Return the table, if it has the columns of a control table."""
         table = self._reached(lambda: self._spark.table(self.quoted))
         fields = self._reached(lambda: table.schema.fields)
         present = {field.name.lower(): field.dataType.simpleString() for field in fields}
@@ -119,7 +119,7 @@ class ControlTable:
         return table
 
     def version(self) -> int:
-        """Give the table's Delta version; it reads the last commit and no data.
+        """Return the table's Delta version; it reads the last commit and no data.
 
         Raises:
             UsageError: CONTROL_TABLE_MISSING, CONTROL_TABLE_INVALID, CONTROL_TABLE_UNREACHABLE.

@@ -51,7 +51,7 @@ class SavedQuery:
         return digest(repr(self.parameters), 8) + digest(canonical_json(rest))
 
     def has_parameters_of(self, other: str) -> bool:
-        """Tell whether what a digest was made of had the same parameters."""
+        """Return whether what a digest was made of had the same parameters."""
         return self.digest[:8] == other[:8]
 
 
@@ -139,7 +139,7 @@ def _unknown_faults(sources: Sequence[Source]) -> list[Fault]:
 
 
 def _position(path: str) -> int:
-    """Tell which task a path such as `tasks[3].health.x` is in; the first one for the whole job."""
+    """Return which task a path such as `tasks[3].health.x` is in; the first for the whole job."""
     found = re.match(r"tasks\[(\d+)\]", path)
     return int(found[1]) if found else 0
 

@@ -99,14 +99,14 @@ def shown(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Give the closest of the `known` names as a sentence, or "" when none is close."""
+    """Return the closest of the `known` names as a sentence, or "" when none is close."""
     names = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     return f"Did you mean '{names[found[0]]}'?" if found else ""
 
 
 def module_unknown(name: str, known: Iterable[str], where: str = "") -> UsageError:
-    """Say that a module has no active source, and which modules do."""
+    """Report that a module has no active source, and which modules do."""
     names = sorted(known)
     return UsageError(
         "MODULE_UNKNOWN",

@@ -20,7 +20,7 @@ class Field:
 
 
 def is_scalar(value: Any) -> bool:
-    """Tell whether a value can be a parameter: a text, a number, a truth value."""
+    """Return whether a value can be a parameter: a text, a number, a truth value."""
     return isinstance(value, str | int | float)
 
 

@@ -24,7 +24,7 @@ class Dependency:
 
 
 def dependencies(sources: Sequence[Source]) -> dict[str, tuple[Dependency, ...]]:
-    """Give what each source of a module waits for, by source id.
+    """Return what each source of a module waits for, by source id.
 
     A source waits for all sources of the next lower `execution_order`, gaps aside, and for what its
     `depends_on` names. A source without an order waits for the latter alone, and nothing waits for

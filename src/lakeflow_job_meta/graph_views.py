@@ -51,7 +51,7 @@ def _kind(source: Source) -> str:
 
 
 def graph_facts(sources: Sequence[Source]) -> list[dict[str, Any]]:
-    """Give the tasks of a module, in their order, with what each waits for."""
+    """Return the tasks of a module, in their order, with what each waits for."""
     waits = dependencies(sources)
     return [
         {

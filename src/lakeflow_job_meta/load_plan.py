@@ -166,7 +166,7 @@ def _is_same(stored: Source | None, source: Source) -> bool:
 
 
 def _unwanted(stored: Iterable[StoredRow], files: Iterable[SourceFile]) -> list[StoredRow]:
-    """Give the active rows that no file holds, one for each key."""
+    """Return the active rows that no file holds, one for each key."""
     wanted = {key_of(source) for file in files for source in file.sources}
     rows = {row.key: row for row in stored if row.is_active and row.key not in wanted}
     return list(rows.values())
@@ -179,7 +179,7 @@ def deactivation(row: StoredRow, owner: str | None) -> Change:
 
 
 def key_of(source: Source) -> Key:
-    """Give what tells a source from all others."""
+    """Return what tells a source from all others."""
     return source.module_name, source.source_id
 
 

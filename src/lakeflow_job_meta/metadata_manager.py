@@ -139,7 +139,7 @@ class MetadataManager:
         return self.load_folder(self.volume_path)
 
     def version(self) -> int:
-        """Give the table's Delta version, without a scan: it moves with every commit."""
+        """Return the table's Delta version, without a scan: it moves with every commit."""
         return self.table.version()
 
     def read_all(self) -> Metadata:

@@ -137,7 +137,7 @@ class JobOrchestrator:
         return Plan(steps, metadata.version, nameless)
 
     def define(self, metadata: Metadata) -> tuple[list[JobDefinition], dict[str, list[Fault]]]:
-        """Give the job of each module that has active sources, and the faults of the others."""
+        """Return the job of each module that has active sources, and the faults of the others."""
         modules: dict[str, list[Source]] = {}
         for source in metadata.sources:
             if source.is_active:
@@ -202,7 +202,7 @@ class JobOrchestrator:
             lease.release()
 
     def create_or_update_job(self, module_name: str) -> int:
-        """Bring the job of one module in step, and give its id.
+        """Bring the job of one module in step, and return its id.
 
         Raises:
             MetadataError: the module has faults; its job stays as it is.

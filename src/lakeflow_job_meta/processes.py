@@ -23,7 +23,7 @@ def this_process() -> str:
 
 
 def is_gone(process: str) -> bool:
-    """Tell whether a process is known to have ended.
+    """Return whether a process is known to have ended.
 
     A process that came later may have its number; it was created at another time.
 

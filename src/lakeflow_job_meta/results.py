@@ -40,7 +40,7 @@ class ModuleResult:
 
 
 def result_of(step: Step, record: TrackedJob | None, error: Exception | None) -> ModuleResult:
-    """Say what became of a step."""
+    """Describe what became of a step."""
     job_id = step.job_id or (record.job_id if record else None)
     if step.action is Action.INVALID:
         said = "; ".join(str(fault) for fault in step.faults)
@@ -62,12 +62,12 @@ def failed(step: Step, record: TrackedJob | None, code: str) -> TrackedJob | Non
 
 
 def code_of(error: Exception) -> str:
-    """Give the code of an error of this library or of the API."""
+    """Return the code of an error of this library or of the API."""
     return str(getattr(error, "code", "") or getattr(error, "error_code", "") or "API_REFUSED")
 
 
 def described(error: Exception) -> str:
-    """Say in one line what the API or this library refused.
+    """Describe in one line what the API or this library refused.
 
     An answer that the SDK could not read is left out: the SDK quotes the request with it.
     """

@@ -39,7 +39,7 @@ _CONFLICTS = (
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Tell whether a commit, or the making of a table or a column, lost against another one.
+    """Return whether a commit, or the making of a table or a column, lost against another one.
 
     Delta's exceptions of this kind share no class; the error class is in the text.
     """

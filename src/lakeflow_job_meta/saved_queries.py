@@ -54,7 +54,7 @@ def drop_queries(workspace: Workspace, before: Queries, now: Queries) -> None:
 
 
 def with_query_ids(definition: JobDefinition, queries: Queries) -> dict[str, Any]:
-    """Give the settings of a job with the ids of its saved queries in their places."""
+    """Return the settings of a job with the ids of its saved queries in their places."""
     ids = {task_key(source_id): query_id for source_id, (query_id, _) in queries.items()}
     tasks = [_with_query_id(task, ids) for task in definition.settings["tasks"]]
     return {**definition.settings, "tasks": tasks}

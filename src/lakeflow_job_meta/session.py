@@ -14,7 +14,7 @@ from lakeflow_job_meta.utils import split_table_name
 
 
 def active_session() -> SparkSession:
-    """Give the session of this program.
+    """Return the session of this program.
 
     In a workspace there is always one; with Databricks Connect one is made.
 
@@ -44,7 +44,7 @@ def _found_session() -> SparkSession | None:
 def session_for_commands(
     folder: Path, target: str | None, control_table: str, *, is_local: bool = False
 ) -> Iterator[SparkSession]:
-    """Give the session of a command: the program's own, or a local one with Delta.
+    """Return the session of a command: the program's own, or a local one with Delta.
 
     Args:
         folder: a bundle's folder, or any other; local tables are kept in its `.headwater`.

@@ -11,7 +11,7 @@ from lakeflow_job_meta.errors import DeploymentError
 
 
 def checked_settings(settings: Mapping[str, Any]) -> JobSettings:
-    """Give settings as the SDK's class.
+    """Return settings as the SDK's class.
 
     Raises:
         DeploymentError: SETTING_UNKNOWN, see `unknown_settings`.

@@ -50,7 +50,7 @@ class Source:
 
 
 def source_row(source: Source) -> dict[str, Any]:
-    """Give a source as a row of the control table, without audit columns."""
+    """Return a source as a row of the control table, without audit columns."""
     row = {name: getattr(source, name) for name in (*SOURCE_COLUMNS, MODULE_COLUMN)}
     row.update({name: canonical_json(row[name]) for name in JSON_COLUMNS})
     if not source.module_config:
@@ -120,7 +120,7 @@ def _finite(text: str) -> float:
 
 
 def _json_fault(name: str, error: Exception) -> str:
-    """Say where the text breaks off being JSON, without showing it: it may hold values."""
+    """Describe where the text breaks off being JSON, without showing it: it may hold values."""
     if isinstance(error, json.JSONDecodeError):
         return f"{name} is not JSON: {error.msg}, line {error.lineno} column {error.colno}"
     return f"{name} is not JSON"

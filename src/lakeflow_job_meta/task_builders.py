@@ -90,7 +90,7 @@ class TaskKind:
 
 
 def build_task(source: Source, control_table: str) -> Task:
-    """Give a source as a task of the Jobs API, without what it waits for.
+    """Return a source as a task of the Jobs API, without what it waits for.
 
     Call it on a source that `source_faults` finds no fault with.
 
@@ -267,7 +267,7 @@ def _condition(config: Config, source_id: str, control_table: str) -> Task:
 
 
 def nested_key(source_id: str) -> str:
-    """Give the key of the task that a `for_each` source repeats."""
+    """Return the key of the task that a `for_each` source repeats."""
     return task_key(f"{source_id}_iteration")
 
 

@@ -32,7 +32,7 @@ def sanitize_task_key(text: str) -> str:
 
 
 def task_key(source_id: str) -> str:
-    """Give the task key of a source: the id itself if it is safe, else a safe form with a digest.
+    """Return the task key of a source: the id itself if it is safe, else a safe form with a digest.
 
     It depends on nothing but the id, so that a key stays the same whatever else a module holds.
     """
@@ -41,7 +41,7 @@ def task_key(source_id: str) -> str:
 
 
 def digest(text: str, length: int = 16) -> str:
-    """Give the first `length` hexadecimal digits of SHA-256."""
+    """Return the first `length` hexadecimal digits of SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 

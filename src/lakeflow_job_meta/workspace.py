@@ -203,7 +203,7 @@ class Workspace:
     def update_query(
         self, query_id: str, query: SavedQuery, *, has_new_parameters: bool = False
     ) -> None:
-        """Give a saved query its text and warehouse, and its parameters where those changed.
+        """Update the text and warehouse of a saved query, and its parameters where those changed.
 
         Raises:
             databricks.sdk.errors.NotFound: it was deleted by hand.
@@ -265,7 +265,7 @@ class Workspace:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether the same call may be answered otherwise later."""
+    """Return whether the same call may be answered otherwise later."""
     root = _root(error)
     if isinstance(root, DatabricksError):
         return isinstance(root, _TRANSIENT) or bool(_BAD_GATEWAY.search(str(root)))

@@ -83,7 +83,7 @@ class SourceFile:
         return OWNER_PREFIX + self.path
 
     def may_name(self, module_name: str) -> bool:
-        """Tell whether a faulty file could be meant to hold sources of a module."""
+        """Return whether a faulty file could be meant to hold sources of a module."""
         return (
             self.text is None
             or module_name in self.modules
@@ -264,7 +264,7 @@ class _FileReader:
         )
 
     def _values(self, node: Node, module: str) -> dict[str, Any]:
-        """Check the fields of a source, and give those that are set."""
+        """Check the fields of a source, and return those that are set."""
         if not isinstance(node.value, dict):
             hint = f"Write its fields: {', '.join(SOURCE_FIELDS)}."
             self.fault("FIELD_TYPE", "a source is not a mapping", node.line, hint, module)
@@ -286,7 +286,7 @@ class _FileReader:
     def _checked(
         self, node: Node, name: str, kind: _Kind, module: str, *, is_required: bool
     ) -> Any:
-        """Give a field's value, of which only the kind is known; None where there is none."""
+        """Return a field's value, of which only the kind is known; None where there is none."""
         accepts, described = kind
         found = node.entries.get(name)
         if found is None or found.value is None:

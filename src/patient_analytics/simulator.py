@@ -83,7 +83,7 @@ _SURGE = 8
 
 
 def simulate(simulation: Simulation) -> Iterator[Event]:
-    """Give events in the order in which they reach the broker, without end when there is none.
+    """Return events in the order in which they reach the broker, without end when there is none.
 
     An event that is to be malformed is given as it was before: only `messages` spoils its text.
     """
@@ -91,7 +91,7 @@ def simulate(simulation: Simulation) -> Iterator[Event]:
 
 
 def messages(simulation: Simulation) -> Iterator[Message]:
-    """Give what to send to a broker, in order; a patient's events all have the same key.
+    """Return what to send to a broker, in order; a patient's events all have the same key.
 
     Example:
         >>> next(messages(Simulation())).kinds
@@ -112,7 +112,7 @@ def _marked(simulation: Simulation) -> Iterator[Marked]:
 
 
 def _history(simulation: Simulation, dice: random.Random) -> Iterator[Event]:
-    """Give what happens in the hospitals, in the order of time."""
+    """Return what happens in the hospitals, in the order of time."""
     now = simulation.start
     order = itertools.count()
     coming: list[tuple[datetime, int, Event]] = []
@@ -152,7 +152,7 @@ def _drawn(count: int, simulation: Simulation, dice: random.Random) -> int:
 def _stay(
     patient: int, admitted: datetime, simulation: Simulation, dice: random.Random
 ) -> Iterator[Event]:
-    """Give the events of one stay: admission, up to two transfers, discharge."""
+    """Return the events of one stay: admission, up to two transfers, discharge."""
     person = random.Random(f"{simulation.seed}/{patient}")  # noqa: S311 - the same each time
     base: Event = {
         "patient_id": f"P{patient:06d}",

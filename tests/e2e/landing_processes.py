@@ -68,7 +68,7 @@ def land(job: Job, assigned: Any) -> None:
 
 
 def start_landing(job: Job) -> tuple[Any, Any]:
-    """Start a consumer process; give it, and an event that it sets when it has partitions."""
+    """Start a consumer process; return it, and an event that it sets when it has partitions."""
     assigned = processes.Event()
     process = processes.Process(target=land, args=(job, assigned), daemon=True)
     process.start()

@@ -65,7 +65,7 @@ def land(folder: Path, wave: int, seed: int) -> None:
 
 
 def finish(folder: Path) -> float:
-    """Run an update to its end; give the seconds its flows took."""
+    """Run an update to its end; return the seconds its flows took."""
     process = start("run", folder=folder)
     until(process, "is RUNNING")
     started = time.monotonic()

@@ -75,7 +75,7 @@ def told(process: subprocess.Popen[str], event: str) -> dict[str, object]:
 
 
 def read(progress: dict[str, object]) -> bool:
-    """Tell whether events were read; a rebalance while a group starts lands them early."""
+    """Return whether events were read; a rebalance while a group starts lands them early."""
     return any(progress[name] for name in ("landed", "rejected", "memory_bytes"))
 
 

@@ -121,7 +121,7 @@ def _compound(code: int, values: list[Any]) -> bytes:
 
 
 def decode(data: bytes, at: int = 0) -> tuple[Any, int]:
-    """Read the value that begins at a place; give it and the place after it."""
+    """Read the value that begins at a place; return it and the place after it."""
     code = data[at]
     if code == 0x00:
         descriptor, at = decode(data, at + 1)

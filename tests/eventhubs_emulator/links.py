@@ -89,7 +89,7 @@ class Link:
             self._sent += 1
 
     def next_message(self) -> bytes | None:
-        """Give the next message to send."""
+        """Return the next message to send."""
         return self._waiting.pop(0) if self._waiting else None
 
     def reply(self, message: bytes) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 def final_table(events, columns, *, scd_type=1, untracked=(), null_keeps=()):
-    """Give the target's rows: {(key, *values)} or, for type 2, {(key, *values, start, end)}."""
+    """Return the target's rows: {(key, *values)} or, for type 2, {(key, *values, start, end)}."""
     until = max((seq for _, seq, op, *_ in events if op == "T"), default=None)
     rows = set()
     for key in {key for key, _, op, *_ in events if op != "T"}:

@@ -112,7 +112,7 @@ def random_events(chance: random.Random, case: Case) -> list[tuple]:
 
 
 def rows_of(part: int, events: list[tuple], chance: random.Random) -> list[tuple]:
-    """Give the events as source rows with a batch number, in one of many orders, some twice."""
+    """Return the events as source rows with a batch number, in one of many orders, some twice."""
     shuffled = events + chance.sample(events, chance.randrange(3))
     chance.shuffle(shuffled)
     rows = []

@@ -65,7 +65,7 @@ def started(spark: SparkSession, folder: Path, spec: AutoCdc) -> Target:
 
 
 def killed_before_target(target: Target, batch: DataFrame, batch_id: int) -> set:
-    """Leave what a kill after the memory's commit leaves; give what the batch should lead to."""
+    """Leave what a kill after the memory's commit leaves; return what the batch should lead to."""
     copy = replace(target, folder=target.folder.with_name("copy"))
     shutil.copytree(target.folder, copy.folder)
     copy.apply(batch, batch_id)

@@ -21,7 +21,7 @@ WHERE = Location("p.py", 1)
 def applied(
     frame: DataFrame, *rules: Expectation
 ) -> tuple[list[tuple[object, ...]], QualityCounts]:
-    """Give the rows that were kept and what was counted, from one pass."""
+    """Return the rows that were kept and what was counted, from one pass."""
     watch = Observation("watch")
     kept = enforce(frame, rules, observation=watch, flow="f")  # type: ignore[arg-type]
     rows = [tuple(row) for row in kept.collect()]

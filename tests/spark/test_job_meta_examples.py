@@ -62,7 +62,7 @@ class Examples:
         return [tuple(row) for row in self.spark.sql(text).collect()]
 
     def check(self, source_id: str) -> tuple[Any, ...]:
-        """Give the one row that a check answers with."""
+        """Return the one row that a check answers with."""
         source = next(each for each in self.sources() if each.source_id == source_id)
         task = source.transformation_config["sql_task"]
         path = task.get("sql_file_path")

@@ -19,7 +19,7 @@ def refused(folder: Path) -> BundleError:
 
 
 def warned(folder: Path) -> tuple[BundleError, ...]:
-    """Give the warnings of a bundle, or those beside its error."""
+    """Return the warnings of a bundle, or those beside its error."""
     try:
         return load_bundle(folder).warnings
     except BundleError as error:

@@ -60,7 +60,7 @@ def write(folder: Path, text: str | bytes, name: str = "metadata.yml") -> Path:
 
 
 def codes(faults: list[Fault] | tuple[Fault, ...]) -> list[tuple[str, int]]:
-    """Give codes and lines."""
+    """Return codes and lines."""
     return [(fault.code, int(fault.where.rpartition(":")[2])) for fault in faults]
 
 

@@ -1,4 +1,4 @@
-"""Say which Spark type Spark's Parquet reader gives a column, from the file's footer."""
+"""Return which Spark type Spark's Parquet reader gives a column, from the file's footer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class UnreadableType(ValueError):
 
 
 def footer_schema(metadata: pq.FileMetaData) -> StructType:
-    """Give the columns of a Parquet file as Spark types.
+    """Return the columns of a Parquet file as Spark types.
 
     Raises:
         UnreadableType: a type that Spark can't read, such as timestamps in nanoseconds.
@@ -79,7 +79,7 @@ def footer_schema(metadata: pq.FileMetaData) -> StructType:
 
 
 def spark_type(kind: pa.DataType, column: str, has_int96: bool = False) -> DataType:
-    """Give the Spark type of an Arrow type that came from a Parquet footer."""
+    """Return the Spark type of an Arrow type that came from a Parquet footer."""
     if kind in _SIMPLE:
         return _SIMPLE[kind]
     if pa.types.is_timestamp(kind):

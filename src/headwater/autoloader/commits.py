@@ -1,4 +1,4 @@
-"""Tell which files a flow has committed, from its streaming checkpoint.
+"""Return which files a flow has committed, from its streaming checkpoint.
 
 Reads only. The checkpoint's layout is Spark's: `commits/<batch>`, `offsets/<batch>` with one
 line per source, `sources/<number>/<offset>` with the files of that offset.
@@ -13,7 +13,7 @@ from headwater.autoloader.storage import path_of
 
 
 def committed_files(checkpoint: Path) -> set[tuple[str, int]]:
-    """Give path and order of every file whose micro-batch is committed."""
+    """Return path and order of every file whose micro-batch is committed."""
     batches = _numbers(checkpoint / "commits")
     if not batches:
         return set()
@@ -31,7 +31,7 @@ def _offsets(path: Path) -> list[int | None]:
 
 
 def _log_offset(line: str) -> int | None:
-    """Give the offset of a file source; None for a source of another kind."""
+    """Return the offset of a file source; None for a source of another kind."""
     try:
         told = json.loads(line)
     except ValueError:

@@ -62,7 +62,7 @@ class CsvFiles:
         self.options = context.options
 
     def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
-        """Say why the first record of files can't be read."""
+        """Describe why the first record of files can't be read."""
         found = self._headers(files)
         return {file: told for file, told in found.items() if isinstance(told, str)}
 
@@ -106,7 +106,7 @@ class CsvFiles:
         return _Layout(self, plan).frame()
 
     def headers(self, plan: StreamPlan) -> dict[str, Header]:
-        """Give the header of each file that is going to be read, by the file's own path."""
+        """Return the header of each file that is going to be read, by the file's own path."""
         if self._by_position():
             corrupt = self.options.corrupt_column
             names = tuple(each.name for each in plan.schema.data if each.name != corrupt)

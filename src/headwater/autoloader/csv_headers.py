@@ -26,7 +26,7 @@ class HeaderError(ValueError):
 
 
 def read_header(path: Path, options: Options) -> tuple[str, ...]:
-    """Give the names of a file's columns: from its header, or `_c0`, `_c1`, ... without one.
+    """Return the names of a file's columns: from its header, or `_c0`, `_c1`, ... without one.
 
     An empty file has none.
 

@@ -20,7 +20,7 @@ _MAGIC = re.compile(r"[?*\[{]")
 
 
 def base_folder(request: CloudFiles, storage: Storage = LOCAL) -> str:
-    """Give the part of a request's path before its first glob."""
+    """Return the part of a request's path before its first glob."""
     path = source_path(request.path, request)
     if not _MAGIC.search(path) or storage.exists(path):
         return path

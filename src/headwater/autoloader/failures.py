@@ -1,4 +1,4 @@
-"""Say whether a failed query failed for a file of a source, and which."""
+"""Return whether a failed query failed for a file of a source, and which."""
 
 from __future__ import annotations
 

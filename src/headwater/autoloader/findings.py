@@ -60,7 +60,7 @@ class Context:
         return storage_of(self.spark)
 
     def remembered(self, what: str) -> Any:
-        """Give this process's memory of the source, a dict that lives as long as the process."""
+        """Return this process's memory of the source, a dict that lives as long as the process."""
         return self.place.memory.setdefault(f"{what} {self.place.folder}", {})
 
     @property
@@ -77,7 +77,7 @@ class FileFormat(Protocol):
     """What a format does with the files of a source."""
 
     def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
-        """Say why files can't be read."""
+        """Describe why files can't be read."""
 
     def infer(self, files: Sequence[SourceFile]) -> StructType:
         """Infer the columns from sampled files."""

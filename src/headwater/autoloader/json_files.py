@@ -207,7 +207,7 @@ class JsonFiles:
         return given & checked.getField(_CORRUPT).isNotNull()
 
     def _stored(self, columns: StructType, schema: StructType) -> StructType:
-        """Give inferred columns the types they are stored with."""
+        """Map inferred columns to the types that they are stored with."""
         nested = {
             each.name.lower()
             for each in schema

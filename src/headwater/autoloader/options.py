@@ -344,7 +344,7 @@ def invalid_hints(request: CloudFiles) -> DefinitionError:
 
 
 def source_path(path: str, request: CloudFiles) -> str:
-    """Give the path to load from: in Azure storage as it is, others as `local_path` does.
+    """Return the path to load from: in Azure storage as it is, others as `local_path` does.
 
     Raises:
         DefinitionError: AUTOLOADER_PATH_NOT_BUILT for another file system.
@@ -353,7 +353,7 @@ def source_path(path: str, request: CloudFiles) -> str:
 
 
 def local_path(path: str, request: CloudFiles) -> str:
-    """Give a path or `file:` address as an absolute local path.
+    """Return a path or `file:` address as an absolute local path.
 
     Raises:
         DefinitionError: AUTOLOADER_PATH_NOT_BUILT for another file system.

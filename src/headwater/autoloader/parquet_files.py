@@ -38,7 +38,7 @@ class ParquetFiles:
         self.context = context
 
     def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
-        """Say why files are no Parquet files that can be read."""
+        """Describe why files are not readable Parquet files."""
         found = self._columns(files)
         return {file: told for file, told in found.items() if isinstance(told, str)}
 
@@ -75,7 +75,7 @@ class ParquetFiles:
         return findings
 
     def stage(self, file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> Path:
-        """Copy a file with reserved names for its clashing columns; give the copy's path."""
+        """Copy a file with reserved names for its clashing columns; return the copy's path."""
         target = self.context.staged_path(file)
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = target.with_name(f".{target.name}.tmp")
@@ -139,7 +139,7 @@ def _footer(storage: Storage, file: SourceFile) -> StructType | str:
 
 
 def _unreadable(metadata: pq.FileMetaData) -> str:
-    """Say why Spark can't read a file whose footer is whole; empty when it can."""
+    """Describe why Spark can't read a file whose footer is whole; empty when it can."""
     if not metadata.num_columns:
         return "it has no columns"
     schema = metadata.schema.to_arrow_schema()

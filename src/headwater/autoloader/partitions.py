@@ -24,7 +24,7 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def find_partitions(paths: Iterable[str], base: str, options: Options) -> StructType:
-    """Give the partition columns of a source.
+    """Return the partition columns of a source.
 
     Those of the option `partitionColumns`; without it, the keys of the folders below `base`,
     or none where files disagree. STRING, unless types are to be inferred.

@@ -122,7 +122,7 @@ def _address(path: str) -> str:
 
 
 def _move_staged(root: Path, move: Callable[[str], str]) -> None:
-    """Give rewritten copies the names that tell their originals' new paths."""
+    """Give rewritten copies names that tell their originals' new paths."""
     for folder in root.glob(f"autoloader/**/{STAGED}"):
         for file in [each for each in folder.rglob("*") if each.is_symlink() or each.is_file()]:
             inner = file.relative_to(folder).as_posix()

@@ -19,7 +19,7 @@ _SPECIAL = re.compile(r"[\\*?\[\]{}:]")
 
 @contextmanager
 def spark_paths(files: Sequence[SourceFile]) -> Iterator[dict[str, SourceFile]]:
-    """Give each local file under a path for a batch reader, as long as a `with` block lasts.
+    """Serve each local file to a batch reader under one path, within a `with` block.
 
     Example:
         >>> with spark_paths([SourceFile("/in/a.json", 1, 1)]) as paths:
@@ -47,7 +47,7 @@ def needs_link(path: str) -> bool:
 
 
 def link_to(path: str, link: Path) -> str:
-    """Make a link to a file, in place of one that is there; give its path."""
+    """Make a link to a file, in place of one that is there; return its path."""
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(path)

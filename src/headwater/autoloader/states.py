@@ -1,4 +1,4 @@
-"""Tell the state of each file a source has seen."""
+"""Return the state of each file a source has seen."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ LOCAL = Storage(_unset)
 
 
 def storage_of(spark: Any) -> Storage:
-    """Give the storage that a Spark session reaches."""
+    """Return the storage that a Spark session reaches."""
     return Storage(spark._jsc.hadoopConfiguration().get)
 
 
@@ -135,7 +135,7 @@ def address_of(path: str) -> str:
 
 
 def path_of(address: str) -> str:
-    """Give the path of an address of one of Spark's logs."""
+    """Return the path of an address of one of Spark's logs."""
     parts = urlsplit(address)
     plain = unquote(parts.path)
     return plain if parts.scheme in ("", "file") else f"{parts.scheme}://{parts.netloc}{plain}"
@@ -155,7 +155,7 @@ def without_colon(name: str) -> str:
 
 
 def origin(path: str) -> str:
-    """Give the path of the original of a rewritten copy, or the path itself."""
+    """Return the path of the original of a rewritten copy, or the path itself."""
     head, marker, tail = path.partition(f"/{STAGED}/")
     if not marker:
         return head

@@ -47,7 +47,7 @@ _SAMPLE_BYTES = 50 * 1024**3
 def define_stream(
     spark: SparkSession, request: CloudFiles, place: SourceState, *, save: bool
 ) -> DataFrame:
-    """Give a streaming DataFrame with the columns of a source; it is never started.
+    """Return a streaming DataFrame with the columns of a source; it is never started.
 
     Infers the schema when none is given and none is saved. Safe to call many times.
 

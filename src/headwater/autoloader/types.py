@@ -255,7 +255,7 @@ def _untwinned(kind: DataType) -> DataType:
 
 
 def nullable(schema: StructType) -> StructType:
-    """Give a schema in which everything may be NULL."""
+    """Return a schema in which everything may be NULL."""
     return StructType(
         [StructField(f.name, _nullable(f.dataType), True, f.metadata) for f in schema]
     )

@@ -120,7 +120,7 @@ def _pipeline(key: str, raw: Node, node: Node, root: Path) -> PipelineSpec:
 
 
 def _schema_name(node: Node, where: str) -> str:
-    """Give `schema`, or its legacy name `target`; Databricks wants exactly one of them."""
+    """Return `schema`, or its legacy name `target`; Databricks wants exactly one of them."""
     both = [found for found in (node.get("schema"), node.get("target")) if found]
     if len(both) == 2:
         raise BundleError(

@@ -17,7 +17,7 @@ FILE_NAMES = ("databricks.yml", "databricks.yaml")
 
 
 def find_bundle_file(directory: Path) -> Path:
-    """Give the absolute path of the bundle's main file: the file itself, or the first one going up.
+    """Return the absolute path of the bundle's main file: the file itself, or the nearest above.
 
     Raises:
         BundleError: BUNDLE_NOT_FOUND; BUNDLE_AMBIGUOUS when a folder has both spellings.

@@ -101,7 +101,7 @@ def _text(path: Path) -> str:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """Give the lines of a file; none of one that is absent or can't be read."""
+    """Return the lines of a file; none of one that is absent or can't be read."""
     try:
         yield from path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

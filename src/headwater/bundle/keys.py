@@ -243,7 +243,7 @@ def is_set(node: Node | None) -> bool:
 
 
 def type_wrong(node: Node, path: str, expected: str) -> BundleError:
-    """Say that a value is of the wrong kind; the value itself is not shown."""
+    """Report that a value is of the wrong kind; the value itself is not shown."""
     wanted = {"flag": "true or false", "text": "one value", "map": "keys", "list": "'- ' items"}
     return BundleError(
         "BUNDLE_TYPE_WRONG",
@@ -257,7 +257,7 @@ def type_wrong(node: Node, path: str, expected: str) -> BundleError:
 
 
 def variable_undefined(name: str, known: Iterable[str], where: Location | str) -> BundleError:
-    """Say that a variable is used or set but defined nowhere."""
+    """Report that a variable is used or set but defined nowhere."""
     names = sorted(known)
     return BundleError(
         "VARIABLE_UNDEFINED",

@@ -17,7 +17,7 @@ SUFFIXES = (".py", ".ipynb", ".sql")
 
 
 def expand_libraries(libraries: Node, root: Path) -> tuple[Path, ...]:
-    """Give the files of all entries in their order, each file once.
+    """Return the files of all entries in their order, each file once.
 
     A glob gives its `.py`, `.ipynb` and `.sql` files sorted by path, without hidden files,
     `__pycache__` and empty `__init__.py`; `folder/**` goes down all levels. A notebook's path
@@ -34,7 +34,7 @@ def expand_libraries(libraries: Node, root: Path) -> tuple[Path, ...]:
 
 
 def local_path(node: Node, root: Path) -> Path:
-    """Give the absolute path of a value that counts from its own file and stays in the bundle."""
+    """Return the absolute path of a value that counts from its own file and stays in the bundle."""
     path = (Path(node.location.file).parent / node.text).resolve()
     if not path.is_relative_to(root):
         raise _library_error("BUNDLE_PATH_OUTSIDE", "leads out of the bundle", node)

@@ -23,7 +23,7 @@ def load_bundle(
     environment: Mapping[str, str] | None = None,
     user_name: str = "local",
 ) -> Bundle:
-    """Give the bundle of a folder as one target sees it; reads files only, writes nothing.
+    """Return the bundle of a folder as one target sees it; reads files only, writes nothing.
 
     Args:
         directory: a folder in a bundle (the first `databricks.yml` going up counts), or the file.

@@ -50,7 +50,7 @@ def merge(base: Node, over: Node, path: str = "") -> Node:
 
 
 def apply_target(tree: Node, name: str) -> Node:
-    """Give the tree as one target sees it: overrides merged, `targets` gone, its mode in `bundle`.
+    """Return the tree as one target sees it: overrides merged, `targets` removed, mode in `bundle`.
 
     Raises:
         BundleError: BUNDLE_MERGE_CONFLICT; VARIABLE_UNDEFINED for an override of a variable that

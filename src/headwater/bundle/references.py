@@ -62,7 +62,7 @@ class Resolver:
         self._added = 0
 
     def resolve(self, node: Node) -> Node:
-        """Give the node with every reference in it, at any depth, replaced by its value.
+        """Return the node with every reference in it, at any depth, replaced by its value.
 
         Raises:
             BundleError: REFERENCE_UNKNOWN, REFERENCE_CYCLE, REFERENCE_INVALID, VARIABLE_UNDEFINED,
@@ -124,7 +124,7 @@ class Resolver:
 
 
 def _is_ours(body: str, place: Location) -> bool:
-    """Tell a reference from text like `${env:HOME}` that only looks like one."""
+    """Distinguish a reference from text like `${env:HOME}` that only looks like one."""
     if not _PATH.fullmatch(body):
         if re.match(rf"(?:{'|'.join(NAMESPACES)})\b", body):
             raise _invalid("${" + body + "}", place)

@@ -68,19 +68,19 @@ class Node:
         return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
 
     def get(self, *path: str) -> Node | None:
-        """Give the node at a path of keys; None where a key is absent or its value is null."""
+        """Return the node at a path of keys; None where a key is absent or its value is null."""
         node: Node | None = self
         for key in path:
             node = node.entries.get(key) if node else None
         return node if node and node.value is not None else None
 
     def below(self, *path: str) -> Mapping[str, Node]:
-        """Give the entries of the map at a path; none where there is no map."""
+        """Return the entries of the map at a path; none where there is no map."""
         found = self.get(*path)
         return found.entries if found else {}
 
     def put(self, path: tuple[str, ...], child: Node) -> Node:
-        """Give a copy of the map with `child` at the path; missing maps on the way are made."""
+        """Return a copy of the map with `child` at the path; missing maps on the way are made."""
         if not path:
             return child
         inner = self.get(path[0]) or Node({}, child.location)
@@ -93,7 +93,7 @@ class Node:
         return 1 + sum(child.size() for child in (*self.items, *self.entries.values()))
 
     def plain(self) -> object:
-        """Give the value as dictionaries, lists and scalars."""
+        """Return the value as dictionaries, lists and scalars."""
         if isinstance(self.value, Mapping):
             return {key: child.plain() for key, child in self.value.items()}
         if isinstance(self.value, tuple):

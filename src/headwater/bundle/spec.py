@@ -103,7 +103,7 @@ class Bundle:
     warnings: tuple[BundleError, ...] = ()
 
     def pipeline(self, key: str | None = None) -> PipelineSpec:
-        """Give the pipeline with this key or full name; without a key the only one.
+        """Return the pipeline with this key or full name; without a key the only one.
 
         Raises:
             BundleError: PIPELINE_UNKNOWN, PIPELINE_MISSING when no key is given and there is

@@ -24,7 +24,7 @@ _PAUSE = ("PAUSED", "UNPAUSED")
 
 
 def choose_target(tree: Node, wanted: str | None) -> str:
-    """Give the target's name: the wanted one, the default, the only one, or "default" of none.
+    """Return the target's name: the wanted one, the default, the only one, or "default" of none.
 
     Raises:
         BundleError: TARGET_UNKNOWN, TARGET_AMBIGUOUS for two defaults, TARGET_MISSING when
@@ -59,7 +59,7 @@ def choose_target(tree: Node, wanted: str | None) -> str:
 
 
 def short_name(user_name: str) -> str:
-    """Give the user's name as bundles put it into names: `Alice.Doe@x.org` is `alice_doe`."""
+    """Return the user's name as bundles put it into names: `Alice.Doe@x.org` is `alice_doe`."""
     return _normalize(user_name.partition("@")[0])
 
 
@@ -244,7 +244,7 @@ def _choice(
 
 
 def value_wrong(node: Node, name: str, allowed: tuple[str, ...]) -> BundleError:
-    """Say that a value is none of the few that are allowed."""
+    """Report that a value is none of the few that are allowed."""
     return BundleError(
         "BUNDLE_VALUE_WRONG",
         f"'{name}' can't be '{node.text}'",

@@ -22,7 +22,7 @@ from headwater.errors import BundleError, Location
 def assign_variables(
     tree: Node, *, given: Mapping[str, str], environment: Mapping[str, str], overrides: Node
 ) -> Node:
-    """Give the tree with a `value` beside each variable's `default`.
+    """Return the tree with a `value` beside each variable's `default`.
 
     Args:
         tree: the bundle with its target applied.
@@ -72,7 +72,7 @@ def read_overrides(root: Path, target: str) -> Node:
 
 
 def resolved_variables(tree: Node, resolver: Resolver) -> dict[str, object]:
-    """Give every variable's value, without those that rest on what only a workspace knows."""
+    """Return every variable's value, without those that rest on what only a workspace knows."""
     values: dict[str, object] = {}
     for name, variable in tree.below("variables").items():
         value = variable.get("value")

@@ -124,7 +124,7 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
 
 
 def _is_first(work: _Work) -> bool:
-    """Tell whether the batch alone decides: nothing is there, and each event stands for itself."""
+    """Return whether the batch alone decides: no earlier rows, and each event stands for itself."""
     plan = work.plan
     if work.batch_id or (plan.has_truncates and plan.memory is not Memory.EVENTS):
         return False
@@ -237,7 +237,7 @@ def _remembered(decided: DataFrame, plan: ChangePlan, truncates: DataFrame | Non
 
 
 def _rows(decided: DataFrame, plan: ChangePlan, *actions: int) -> DataFrame:
-    """Give the rows with some of the actions: the target's columns and ACTION."""
+    """Return the rows with some of the actions: the target's columns and ACTION."""
     rows = decided.filter(col(ACTION).isin(*actions))
     rows = version_rows(rows, plan) if plan.scd_type == 2 else rows
     return rows.select(*cols(plan.target_columns), col(ACTION))

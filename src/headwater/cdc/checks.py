@@ -224,7 +224,7 @@ def _check_condition(
 
 
 def _unresolved(error: AnalysisException | ParseException) -> str:
-    """Give the name of the column that wasn't found, "" when the error is another one."""
+    """Return the name of the column that wasn't found, "" when the error is another one."""
     if not (error.getCondition() or "").startswith("UNRESOLVED_COLUMN"):
         return ""
     return (error.getMessageParameters() or {}).get("objectName", "").replace("`", "")

@@ -45,22 +45,22 @@ KEEP, INSERT, UPDATE, REMOVE = 0, 1, 2, 3
 
 
 def col(name: str, qualifier: str = "") -> Column:
-    """Give the column of exactly this name, whatever characters it holds."""
+    """Return the column of exactly this name, whatever characters it holds."""
     return F.col(f"{qualifier}.{quote(name)}" if qualifier else quote(name))
 
 
 def cols(names: Iterable[str]) -> list[Column]:
-    """Give the columns of these names, in order."""
+    """Return the columns of these names, in order."""
     return [col(name) for name in names]
 
 
 def find(name: str, known: Iterable[str]) -> str | None:
-    """Give the spelling among `known` of a name, without regard to case; None if it is unknown."""
+    """Return the spelling among `known` of a name, without regard to case; None if unknown."""
     return next((each for each in known if each.lower() == name.lower()), None)
 
 
 def is_comparable(dtype: DataType) -> bool:
-    """Tell whether Spark can order, hash and compare values of a type."""
+    """Return whether Spark can order, hash and compare values of a type."""
     if isinstance(dtype, (MapType, VariantType, CalendarIntervalType)):
         return False
     if isinstance(dtype, ArrayType):
@@ -71,14 +71,14 @@ def is_comparable(dtype: DataType) -> bool:
 
 
 def comparable(value: Column, dtype: DataType) -> Column:
-    """Give a value that can be compared: itself, or its JSON text for maps and variants."""
+    """Return a value that can be compared: itself, or its JSON text for maps and variants."""
     if is_comparable(dtype):
         return value
     return F.when(value.isNotNull(), F.to_json(F.struct(value.alias("v"))))
 
 
 def same(left: Column, right: Column, dtype: DataType) -> Column:
-    """Tell whether two values are equal, where NULL equals NULL."""
+    """Return whether two values are equal, where NULL equals NULL."""
     return comparable(left, dtype).eqNullSafe(comparable(right, dtype))
 
 
@@ -91,7 +91,7 @@ def all_true(conditions: Sequence[Column]) -> Column:
 
 
 def fingerprint(types: Mapping[str, DataType], extra: Sequence[Column] = ()) -> Column:
-    """Give a 64-bit hash of columns.
+    """Return a 64-bit hash of columns.
 
     Columns go in by the order of their names, each as its name and value, and a NULL leaves the
     hash as it is: so a column that is added later, or comes at another place, doesn't change the

@@ -24,7 +24,7 @@ It must not cease to: late upserts would bring deleted keys back.
 
 
 def describe_change(source: DataFrame, change: AutoCdc) -> dict[str, str]:
-    """Give the facts of a checked specification that can't change without a full refresh.
+    """Return the facts of a checked specification that can't change without a full refresh.
 
     Names are in lower case and sorted. Runs no job.
     """

@@ -187,7 +187,7 @@ def _operation(change: AutoCdc) -> Column:
 
 
 def condition(given: ColumnOrText) -> Column:
-    """Give a condition as a column; it holds if and only if it IS TRUE."""
+    """Return a condition as a column; it holds if and only if it IS TRUE."""
     return F.expr(given) if isinstance(given, str) else given
 
 
@@ -197,5 +197,5 @@ def _written(columns_to_update: str) -> Column:
 
 
 def keys_of(events: DataFrame, plan: ChangePlan) -> DataFrame:
-    """Give the keys of the events, some of them repeatedly."""
+    """Return the keys of the events, some of them repeatedly."""
     return events.filter(col(OP) != TRUNCATE).select(*cols(plan.keys))

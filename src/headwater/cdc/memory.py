@@ -46,13 +46,13 @@ class EventMemory:
         return event_columns(self.plan, with_values=with_values)
 
     def exists(self) -> bool:
-        """Tell whether anything was ever remembered."""
+        """Return whether anything was ever remembered."""
         return self.plan.memory is not Memory.NOTHING and DeltaTable.isDeltaTable(
             self.spark, self.path
         )
 
     def read(self) -> DataFrame:
-        """Give all that is remembered, truncates included."""
+        """Return all that is remembered, truncates included."""
         stored = self.spark.read.format("delta").load(self.path)
         missing = {
             name: F.lit(None).cast(self.plan.types[name])
@@ -77,7 +77,7 @@ class EventMemory:
             writer.option("delta.columnMapping.mode", "name").save(self.path)
 
     def without_known(self, events: DataFrame) -> DataFrame:
-        """Give each different event that isn't remembered yet, once."""
+        """Return each different event that isn't remembered yet, once."""
         identity = [*self.plan.keys, SEQ, OP, RANK]
         fresh = events.dropDuplicates([f"{name}" for name in identity])
         if not self.exists():
@@ -109,7 +109,7 @@ class EventMemory:
 
 
 def truncates_of(events: DataFrame) -> DataFrame:
-    """Give the sequences of the truncates among events."""
+    """Return the sequences of the truncates among events."""
     return events.filter(col(OP) == TRUNCATE).select(col(SEQ).alias(_UNTIL))
 
 

@@ -119,7 +119,7 @@ def plan_change(
 
 
 def target_schema(source: DataFrame, change: AutoCdc) -> StructType:
-    """Give the target's columns: those selected, in the source's order, all nullable.
+    """Return the target's columns: those selected, in the source's order, all nullable.
 
     SCD type 2 adds `__START_AT` and `__END_AT` of the sequence's type. Runs no job.
     """
@@ -135,7 +135,7 @@ def target_schema(source: DataFrame, change: AutoCdc) -> StructType:
 
 
 def selected(columns: Iterable[str], change: AutoCdc) -> tuple[str, ...]:
-    """Give the source's columns that the target keeps, in the source's order."""
+    """Return the source's columns that the target keeps, in the source's order."""
     names = tuple(columns)
     if change.column_list is not None:
         wanted = _spelled(change.column_list, names)
@@ -145,7 +145,7 @@ def selected(columns: Iterable[str], change: AutoCdc) -> tuple[str, ...]:
 
 
 def sequence_expression(columns: Iterable[str], sequence_by: ColumnOrText) -> Column:
-    """Give the sequence as a column: text is a column's name or an SQL expression."""
+    """Return the sequence as a column: text is a column's name or an SQL expression."""
     if isinstance(sequence_by, Column):
         return sequence_by
     name = find(sequence_by, columns)
@@ -153,13 +153,13 @@ def sequence_expression(columns: Iterable[str], sequence_by: ColumnOrText) -> Co
 
 
 def sequence_type(source: DataFrame, change: AutoCdc) -> DataType:
-    """Give the type of the sequence, all of its fields nullable."""
+    """Return the type of the sequence, all of its fields nullable."""
     expression = sequence_expression(source.columns, change.sequence_by)
     return source.select(expression.alias(START)).schema.toNullable().fields[0].dataType
 
 
 def sequence_columns(source: DataFrame, change: AutoCdc) -> tuple[str, ...]:
-    """Give the source's columns that a plain or STRUCT sequence consists of; () for others.
+    """Return the source's columns that a plain or STRUCT sequence consists of; () for others.
 
     A column is told from an expression of the same name by its text.
     """

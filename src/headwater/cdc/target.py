@@ -56,11 +56,11 @@ class TargetTable:
     path: str
 
     def read(self) -> DataFrame:
-        """Give the table's rows as of now."""
+        """Return the table's rows as of now."""
         return self.spark.read.format("delta").load(self.path)
 
     def is_empty(self) -> bool:
-        """Tell whether the table has no data files; reads its log only."""
+        """Return whether the table has no data files; reads its log only."""
         row = DeltaTable.forPath(self.spark, self.path).detail().select("numFiles").first()
         return row is not None and row[0] == 0
 

@@ -136,7 +136,7 @@ def _versions(events: DataFrame, plan: ChangePlan) -> DataFrame:
 
 
 def _with_shown(events: DataFrame, plan: ChangePlan, order: WindowSpec) -> DataFrame:
-    """Give to an event that opens a run of several the untracked values of the run's last one."""
+    """Fill the first event of a run with the untracked values of the run's last one."""
     is_last = F.coalesce(F.lead(col(_EDGE).isNotNull()).over(order), F.lit(True))
     own = F.struct(*[col(name).alias(f"v{at}") for at, name in enumerate(plan.untracked)])
     marked = events.withColumn(_LAST, F.when((col(OP) == UPSERT) & is_last, own))
@@ -145,12 +145,12 @@ def _with_shown(events: DataFrame, plan: ChangePlan, order: WindowSpec) -> DataF
 
 
 def _next_value(name: str, order: WindowSpec) -> Column:
-    """Give the next row's value that isn't NULL."""
+    """Return the next row's value that isn't NULL."""
     return F.expr(f"lead({name}) IGNORE NULLS").over(order)
 
 
 def _shown(plan: ChangePlan) -> dict[str, Column]:
-    """Give the untracked values that a version shows."""
+    """Return the untracked values that a version shows."""
     if plan.each_opens:
         return {}
     return {
@@ -160,7 +160,7 @@ def _shown(plan: ChangePlan) -> dict[str, Column]:
 
 
 def _shows(plan: ChangePlan) -> Column:
-    """Tell whether the event can be read back from the target's rows."""
+    """Return whether the event can be read back from the target's rows."""
     own = [same(shown, col(name), plan.types[name]) for name, shown in _shown(plan).items()]
     closes = F.coalesce(col(_CLOSES), F.lit(False))
     return F.when(col(OP) == DELETE, closes).otherwise(col(_OPENS) & all_true(own))
@@ -176,6 +176,6 @@ def _action(plan: ChangePlan) -> Column:
 
 
 def version_rows(decided: DataFrame, plan: ChangePlan) -> DataFrame:
-    """Give a decision's rows with the values that their versions show."""
+    """Return a decision's rows with the values that their versions show."""
     shown = _shown(plan)
     return decided.withColumns(shown) if shown else decided

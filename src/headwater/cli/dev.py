@@ -59,7 +59,7 @@ def up(servers: tuple[str, ...], state: Path, as_json: bool) -> None:
 @_state
 @_json
 def status(state: Path, as_json: bool) -> None:
-    """Tell which servers run, and how to reach them.
+    """Show which servers run, and how to reach them.
 
     \b
     Example:

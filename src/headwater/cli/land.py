@@ -30,7 +30,7 @@ _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
 def _size(text: str) -> int:
-    """Read a size such as 128MB; give bytes."""
+    """Read a size such as 128MB; return bytes."""
     found = re.fullmatch(r"(\d+)\s*([KMG]B)?", text.strip(), re.IGNORECASE)
     if not found or not int(found[1]):
         raise click.BadParameter("write a size such as 128MB")
@@ -252,7 +252,7 @@ def _open_event_hub(place: _Place, hub: str, settings: LandingSettings) -> Event
 
 
 def _event_hubs(settings: LandingSettings) -> tuple[str, str]:
-    """Give name and key of the Event Hubs namespace that the settings name."""
+    """Return name and key of the Event Hubs namespace that the settings name."""
     if not settings.namespace or not settings.connection_string:
         raise SettingError(
             "SOURCE_MISSING",
@@ -271,7 +271,7 @@ def _silence_clients() -> None:
 
 @contextmanager
 def _stopping_on_signals(notify: Callable[[str], None]) -> Iterator[threading.Event]:
-    """Give an event that the first SIGTERM or SIGINT sets; a second one interrupts at once.
+    """Provide an event that the first SIGTERM or SIGINT sets; a second one interrupts at once.
 
     A process that has not ended in time is ended, whatever a client library is waiting for.
     """

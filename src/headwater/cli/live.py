@@ -22,7 +22,7 @@ _SHOWN = ("STARTING", "COMPLETED", "FAILED", "SKIPPED", "STOPPED")
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[Listener | None]:
-    """Give a listener that shows events as they come, on standard error."""
+    """Return a listener that shows events as they come, on standard error."""
     if quiet:
         yield None
     elif sys.stderr.isatty():

@@ -29,7 +29,7 @@ Selection = tuple[bool, tuple[str, ...], tuple[str, ...]]
 def run_pipeline(
     target: Target, pipeline: str | None, selection: Selection, *, master: str | None, as_json: bool
 ) -> int:
-    """Run an update and show it; give the exit status."""
+    """Run an update and show it; return the exit status."""
     validate, full_refresh, refresh = selection
     settings = read_settings()
     request = UpdateRequest(validate, full_refresh, refresh, settings.user_name)

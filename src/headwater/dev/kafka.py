@@ -219,7 +219,7 @@ def _java(settings: Settings, main: str) -> list[str]:
 
 
 def _format(setup: KafkaSetup, settings: Settings) -> None:
-    """Give the data folder its cluster id, as Kafka's own tool does."""
+    """Write the cluster id into the data folder, as Kafka's own tool does."""
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     arguments = ["format", f"--cluster-id={cluster}", "-c", str(setup.properties_file)]
     with setup.log.open("ab") as out:

@@ -179,7 +179,7 @@ def _attempt(answers: Callable[[], bool]) -> bool:
 
 
 def last_words(log: Path) -> str:
-    """Give the last line of a log that is not a stack trace's."""
+    """Return the last line of a log that is not a stack trace's."""
     lines = log.read_text(errors="replace").splitlines()
     said = [line for line in lines if line.strip() and not line.startswith("\t")]
     return said[-1] if said else "none"

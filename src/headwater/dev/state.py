@@ -79,12 +79,12 @@ def start_servers(
 
 
 def running_servers(folder: Path) -> list[DevServer]:
-    """Give the remembered servers whose very process still runs; reads only."""
+    """Return the remembered servers whose very process still runs; reads only."""
     return [server for server in _remembered(folder) if server.process.is_running]
 
 
 def stop_servers(folder: Path) -> list[DevServer]:
-    """Stop what was started from `folder`, delete its data; give what was still running."""
+    """Stop what was started from `folder`, delete its data; return what was still running."""
     if not folder.exists():
         return []
     with _held(folder):

@@ -52,7 +52,7 @@ class FlowAttempts:
     locks: dict[TableName, threading.Lock] = field(default_factory=dict)
 
     def identities(self) -> dict[str, str]:
-        """Give the flow id of each flow."""
+        """Return the flow id of each flow."""
         return {each.flow.name: self._identity(self._checkpoint(each)) for each in self.graph.flows}
 
     def run(self, resolved: ResolvedFlow) -> None:
@@ -83,7 +83,7 @@ class FlowAttempts:
             self.tables.state.mark_once_done(flow.target, flow.name)
 
     def events(self) -> FlowEvents:
-        """Give what the scheduler calls, each writing to the journal."""
+        """Return what the scheduler calls, each writing to the journal."""
         journal = self.journal
 
         def failed(flow: ResolvedFlow, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Tell all faults of several things at once, instead of the first."""
+"""Report all faults of several things at once, instead of the first."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class FlowRun:
 
     @contextmanager
     def _own_session(self) -> Iterator[None]:
-        """Give a flow with `spark_conf` a session of its own: other flows run beside it."""
+        """Open a session of its own for a flow with `spark_conf`: other flows run beside it."""
         if not self.flow.spark_conf:
             yield
             return

@@ -1,4 +1,4 @@
-"""Tell what an update does: event log entries, and totals per flow for the summary."""
+"""Record what an update does: event log entries, and totals per flow for the summary."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class ProgressReader:
         self._seen = -1
 
     def new_batches(self) -> Iterator[BatchProgress]:
-        """Give the micro-batches that finished since the last call, in order."""
+        """Return the micro-batches that finished since the last call, in order."""
         reports = self._query._jsq.recentProgress()
         fresh: list[BatchProgress] = []
         for index in range(len(reports) - 1, -1, -1):

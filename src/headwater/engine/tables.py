@@ -280,7 +280,7 @@ class Tables:
 
 @contextmanager
 def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
-    """Say which table it was that Delta refused to create or change."""
+    """Return which table it was that Delta refused to create or change."""
     try:
         yield
     except (PySparkException, Py4JError, DeltaError) as error:

@@ -53,7 +53,7 @@ class QualityCounts:
 
 
 def condition_holds(condition: str) -> Column:
-    """Give a column that is true where `condition` IS TRUE, false where it is false or NULL."""
+    """Return a column that is true where `condition` IS TRUE, false where it is false or NULL."""
     return F.coalesce(F.expr(condition).cast("boolean"), F.lit(False))
 
 

@@ -73,7 +73,7 @@ def _scalar(value: object) -> str:
 
 
 def names(value: object, argument: str) -> tuple[str, ...]:
-    """Take one name or a list of names or columns, and give the names."""
+    """Take one name or a list of names or columns, and return the names."""
     if value is None:
         return ()
     if isinstance(value, (str, Column)):

@@ -48,7 +48,7 @@ class Graph:
     views: tuple[ResolvedFlow, ...]
 
     def flows_into(self, table: TableName) -> tuple[ResolvedFlow, ...]:
-        """Give the flows that write a table."""
+        """Return the flows that write a table."""
         return tuple(each for each in self.flows if each.flow.target == table)
 
     def upstream(self, flow: ResolvedFlow) -> frozenset[TableName]:

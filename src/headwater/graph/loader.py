@@ -159,7 +159,7 @@ def _import_fault(
 
 
 def first_line(error: BaseException) -> str:
-    """Give the first line of what an exception says."""
+    """Return the first line of what an exception says."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else "(no message)"
 

@@ -80,7 +80,7 @@ def calling_location() -> Location:
 
 
 def function_location(function: Callable[..., Any]) -> Location:
-    """Say where a function is defined, its decorators included."""
+    """Return where a function is defined, its decorators included."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None or is_internal(code.co_filename):
         return calling_location()

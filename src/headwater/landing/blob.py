@@ -159,7 +159,7 @@ def _default_credential() -> TokenCredential:
 
 
 def _failure(error: AzureError) -> SinkError:
-    """Say what the storage answered: its status and code, nothing of the request."""
+    """Describe what the storage answered: its status and code, nothing of the request."""
     if isinstance(error, ResourceNotFoundError) and _code(error) == "BlobNotFound":
         return SinkError("SINK_FILE_MISSING", "The sink lacks a file that was listed")
     status = error.status_code if isinstance(error, HttpResponseError) else None

@@ -38,7 +38,7 @@ def event_hubs_server(namespace: str) -> str:
 
 
 def client_settings(address: BrokerAddress) -> dict[str, Any]:
-    """Give what a client of kafka-python needs to connect and to log in."""
+    """Return what a client of kafka-python needs to connect and to log in."""
     settings: dict[str, Any] = {"bootstrap_servers": address.bootstrap_servers.split(",")}
     if address.connection_string is not None:
         settings |= {

@@ -37,7 +37,7 @@ class BulkParser:
         )
 
     def parse(self, values: Sequence[bytes | None]) -> dict[str, pa.Array] | None:
-        """Give the contract's columns by name, TIMESTAMP and DATE as text.
+        """Return the contract's columns by name, TIMESTAMP and DATE as text.
 
         None where an event has no value, does not fit its contract, has a field that the contract
         does not name, or may mean something else when it is read alone.
@@ -66,7 +66,7 @@ class BulkParser:
 
 
 def _is_one_object_each(text: bytes, count: int) -> bool:
-    """Tell whether as many objects as values can only mean one object in each value.
+    """Return whether as many objects as values can only mean one object in each value.
 
     All line ends are between two values, after a closing and before an opening brace. No JSON goes
     on so but outside of all objects, so a value holds whole objects, and at least one.
@@ -84,7 +84,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _is_exact(column: pa.Array) -> bool:
-    """Tell whether doubles are what Python makes of their texts.
+    """Return whether doubles are what Python makes of their texts.
 
     A whole number that is no double is rejected, and -0 is the whole number 0.
     """

@@ -70,12 +70,12 @@ class Claim:
 
 
 def day_of(enqueued_ms: int) -> str:
-    """Give the day of a time as YYYY-MM-DD in UTC."""
+    """Return the day of a time as YYYY-MM-DD in UTC."""
     return datetime.fromtimestamp(enqueued_ms / 1000, timezone.utc).date().isoformat()
 
 
 def make_claim(sink: Sink, wanted: Claim) -> Claim:
-    """Claim offsets; give the claim that holds, which another writer may have made. Idempotent."""
+    """Claim offsets; return the claim that holds, perhaps another writer's. Idempotent."""
     if sink.create(wanted.name, _to_json(wanted)):
         return wanted
     return read_claim(sink, wanted.partition, wanted.name)
@@ -89,7 +89,7 @@ def last_claim(sink: Sink, partition: Partition) -> Claim | None:
 
 
 def is_whole(sink: Sink, claim: Claim) -> bool:
-    """Tell whether all files of a claim are there."""
+    """Return whether all files of a claim are there."""
     return all(sink.exists(each) for each in claim.files)
 
 

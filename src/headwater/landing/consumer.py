@@ -126,12 +126,12 @@ class Consumer:
 
     @property
     def memory(self) -> int:
-        """Give the bytes of decoded events in memory."""
+        """Return the bytes of decoded events in memory."""
         return sum(each.memory for each in self._tracks.values())
 
     @property
     def partitions(self) -> list[Partition]:
-        """Give the partitions this consumer reads now."""
+        """Return the partitions this consumer reads now."""
         return sorted(self._tracks)
 
     def assigned(self, partitions: Collection[Partition]) -> None:

@@ -49,11 +49,11 @@ class Contract:
 
     @property
     def fields(self) -> list[pa.Field]:
-        """Give the columns as Arrow fields; TIMESTAMP is in UTC."""
+        """Return the columns as Arrow fields; TIMESTAMP is in UTC."""
         return [pa.field(each.name, TYPES[each.type], each.nullable) for each in self.columns]
 
     def to_mapping(self) -> dict[str, Any]:
-        """Give what `contract_of` reads back."""
+        """Return what `contract_of` reads back."""
         return {"topic": self.topic, "columns": [asdict(each) for each in self.columns]}
 
 

@@ -280,7 +280,7 @@ def _in_time(ask: Callable[[], Any]) -> Any:
 
 
 def _explained(error: BaseException) -> SourceError:
-    """Say what an error of the client means."""
+    """Describe what an error of the client means."""
     name = type(error).__name__
     if isinstance(error, AuthenticationError):
         code, what = "SOURCE_KEY_REFUSED", "Event Hubs refuses the key, or the event hub"

@@ -48,7 +48,7 @@ class HubReader:
         self._thread.start()
 
     def take(self) -> EventBatch | None:
-        """Give the next events, None when there are none yet."""
+        """Return the next events, None when there are none yet."""
         try:
             events = self._queue.get_nowait()
         except queue.Empty:

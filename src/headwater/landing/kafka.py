@@ -194,7 +194,7 @@ class KafkaSource:
         return held & {_part(each) for each in partitions}
 
     def _tell_rebalances(self) -> set[TopicPartition]:
-        """Tell the assignee; give the partitions whose records of this poll are from before."""
+        """Notify the assignee; return the partitions whose records of this poll are from before."""
         moved: set[TopicPartition] = set()
         heard = self._rebalances.heard
         while heard and self._assignee is not None:

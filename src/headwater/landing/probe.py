@@ -92,7 +92,7 @@ class _Conversation:
         self._deadline = deadline
 
     def ask(self, api: int, version: int, body: bytes) -> bytes:
-        """Send a request; give the answer without its length and number."""
+        """Send a request; return the answer without its length and number."""
         request = struct.pack(">hhih", api, version, 1, -1) + body  # number 1, no client id
         self._wire.settimeout(_left(self._deadline))
         self._wire.sendall(struct.pack(">i", len(request)) + request)
@@ -126,7 +126,7 @@ def _log_in(ask: Callable[[int, int, bytes], bytes], connection_string: str) -> 
 
 
 def _explained(error: Exception, place: str, address: BrokerAddress) -> SourceError:
-    """Say what an error of the network means."""
+    """Describe what an error of the network means."""
     if isinstance(error, socket.gaierror):
         code, what, hint = "SOURCE_HOST_UNKNOWN", "No such host", "Check the name of the host."
     elif isinstance(error, TimeoutError):

@@ -1,4 +1,4 @@
-"""Tell how landing goes: a JSON line per interval, a line on a terminal, Prometheus text, health.
+"""Report how landing goes: a JSON line per interval, a line on a terminal, Prometheus text, health.
 
 Lines hold counts and ids only. What does not live here: counting (`counts`, `consumer`).
 """
@@ -50,15 +50,15 @@ class Watched(Protocol):
 
     @property
     def standing(self) -> Standing:
-        """Give how the consumer stands in its group."""
+        """Return how the consumer stands in its group."""
 
     @property
     def memory(self) -> int:
-        """Give the bytes of decoded events in memory."""
+        """Return the bytes of decoded events in memory."""
 
     @property
     def partitions(self) -> Sequence[object]:
-        """Give the partitions this consumer reads."""
+        """Return the partitions this consumer reads."""
 
     def lag(self) -> int | None:
         """Ask the broker how many events are not landed yet; None while nobody can say."""
@@ -147,7 +147,7 @@ class Reporter:
 
 
 def facts_of(snapshot: Snapshot) -> dict[str, int | float | str | None]:
-    """Give a snapshot as flat facts; an unknown lag is None."""
+    """Return a snapshot as flat facts; an unknown lag is None."""
     gauges = {name: getattr(snapshot, name) for name in _GAUGES}
     return {**asdict(snapshot.counts), **gauges, "standing": snapshot.standing.word}
 
@@ -175,7 +175,7 @@ class Health(Protocol):
 
     @property
     def is_well(self) -> bool:
-        """Tell whether the storage answered lately."""
+        """Return whether the storage answered lately."""
 
 
 @contextmanager

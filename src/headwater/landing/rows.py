@@ -75,7 +75,7 @@ class Rows:
 
     @property
     def size(self) -> int:
-        """Give the bytes in memory."""
+        """Return the bytes in memory."""
         return int(self.landed.nbytes + self.rejected.nbytes)
 
 
@@ -123,7 +123,7 @@ class Decoder:
         return Rows(landed, _reject(batch, origin, reasons), len(extra) - extra.null_count)
 
     def _fitting(self, values: Sequence[bytes | None]) -> list[pa.Array] | None:
-        """Give the columns of events that are read at once; None where that can't be done."""
+        """Return the columns of events that are read at once; None where that can't be done."""
         texts = self._bulk.parse(values)
         if texts is None:
             return None

@@ -28,7 +28,7 @@ class Sink(Protocol):
         """
 
     def exists(self, name: str) -> bool:
-        """Tell whether a file is there, at the moment of asking."""
+        """Return whether a file is there, at the moment of asking."""
 
     def list(self, folder: str) -> list[str]:
         """List the names of files directly in a folder, sorted; none where it does not exist."""

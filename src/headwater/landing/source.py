@@ -59,7 +59,7 @@ class Assignee(Protocol):
         """
 
     def revoked(self, partitions: Collection[Partition]) -> None:
-        """Give partitions up; may still `commit` for them before returning."""
+        """Release partitions; may still `commit` for them before returning."""
 
 
 class EventSource(Protocol):
@@ -76,7 +76,7 @@ class EventSource(Protocol):
         """
 
     def poll(self, timeout_seconds: float) -> Sequence[EventBatch]:
-        """Give what has arrived, or nothing once the time is over; tells the assignee first.
+        """Return what has arrived, or nothing once the time is over; tells the assignee first.
 
         A broker that is away for a while gives nothing and raises nothing; a refusal that no
         waiting mends (key revoked, topic deleted) raises SourceError.
@@ -86,10 +86,10 @@ class EventSource(Protocol):
         """Go on at `offset`, or at the first offset after it that the partition holds."""
 
     def position(self, partition: Partition) -> int:
-        """Give the offset after the last one passed on; also passes offsets without an event."""
+        """Return the offset after the last one passed on; also passes offsets without an event."""
 
     def pause(self, partitions: Collection[Partition]) -> None:
-        """Give nothing of these partitions until `resume`; the group's membership stays.
+        """Pause these partitions until `resume`; the group's membership stays.
 
         A partition that is assigned, for the first time or again, is not paused.
         """

@@ -58,14 +58,14 @@ class SteadySink:
         self._given_up.set()
 
     def with_patience(self, seconds: float) -> SteadySink:
-        """Give the same storage, with the same breaker, tried for another length of time."""
+        """Return the same storage, with the same breaker, tried for another length of time."""
         other = copy.copy(self)
         other._patience = tenacity.stop_after_delay(seconds)
         return other
 
     @property
     def is_well(self) -> bool:
-        """Tell whether the storage answered lately."""
+        """Return whether the storage answered lately."""
         return bool(self._breaker.current_state != pybreaker.STATE_OPEN)
 
     def create(self, name: str, content: bytes) -> bool:

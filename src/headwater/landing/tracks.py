@@ -83,7 +83,7 @@ class Track:
 
     @property
     def memory(self) -> int:
-        """Give the bytes of decoded events, those being written included."""
+        """Return the bytes of decoded events, those being written included."""
         return self.size + (self.writing.cut.size if self.writing else 0)
 
     def landed_up_to(self, position: int) -> int:
@@ -129,7 +129,7 @@ class Track:
         self.size += rows.size
 
     def is_read(self, position: int) -> bool:
-        """Tell whether all is read up to `stop_at`; `position` is the source's."""
+        """Return whether all is read up to `stop_at`; `position` is the source's."""
         return self.stop_at is not None and (
             max(position, self.start) >= self.stop_at and not self._has_readable()
         )
@@ -139,7 +139,7 @@ class Track:
         return bool(self.waiting) and (stop is None or self.waiting[0].offsets[0] < stop)
 
     def is_full(self, limits: Limits) -> bool:
-        """Tell whether the next file is as large as it may be, or waits for nothing more."""
+        """Return whether the next file is as large as it may be, or waits for nothing more."""
         if self.waiting or self.pending:
             return bool(self.waiting)
         return self.count >= limits.max_rows or self._is_large(limits)
@@ -149,7 +149,7 @@ class Track:
         return self.count > 0 and self.size >= limits.max_bytes // 2
 
     def is_due(self, limits: Limits, now: float, position: int) -> bool:
-        """Tell whether the next file should be written now."""
+        """Return whether the next file should be written now."""
         if self.writing or not self.is_open:
             return False
         if self.pending:
@@ -160,7 +160,7 @@ class Track:
         return waited or self.is_full(limits) or self.is_read(position)
 
     def is_complete(self, position: int) -> bool:
-        """Tell whether all events of the pending claim that there are have been read."""
+        """Return whether all events of the pending claim that there are have been read."""
         last = self.pending.last if self.pending else 0
         return (self.count > 0 and self.last >= last) or (
             position > last and (not self.waiting or self.waiting[0].offsets[0] > last)

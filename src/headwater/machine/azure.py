@@ -23,7 +23,7 @@ _EMULATOR = {
 
 
 def hadoop_settings(connection_string: str) -> dict[str, str]:
-    """Give the settings of Hadoop's ABFS driver for a storage account.
+    """Return the settings of Hadoop's ABFS driver for a storage account.
 
     An account whose `BlobEndpoint` is plain http is an emulator such as Azurite: it has no
     hierarchical namespace and is reached by its address instead of the account's host name.

@@ -119,7 +119,7 @@ def jar_paths(settings: Settings) -> tuple[Path, ...]:
 def ensure_jars(
     settings: Settings, on_fetch: Callable[[Jar], None] | None = None
 ) -> tuple[Path, ...]:
-    """Give the paths of all jars, fetching those that the cache lacks.
+    """Return the paths of all jars, fetching those that the cache lacks.
 
     Safe to run twice and from several processes: a jar appears whole, under its final name,
     after its checksum was found right. `on_fetch` is called before each download.
@@ -131,7 +131,7 @@ def ensure_jars(
 
 
 def azure_jars(settings: Settings) -> tuple[Path, ...]:
-    """Give the paths of the jars for Azure storage, fetching those that the cache lacks.
+    """Return the paths of the jars for Azure storage, fetching those that the cache lacks.
 
     Raises:
         SettingError: JAR_DOWNLOAD_FAILED, JAR_CHECKSUM_WRONG.
@@ -145,7 +145,7 @@ def fetch_jars(
     settings: Settings,
     on_fetch: Callable[[Jar], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Give the paths of `jars` in `folder`, fetching those that it lacks, as `ensure_jars` does.
+    """Return the paths of `jars` in `folder`, fetching those that it lacks, as `ensure_jars` does.
 
     Raises:
         SettingError: JAR_DOWNLOAD_FAILED, JAR_CHECKSUM_WRONG.

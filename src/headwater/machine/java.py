@@ -80,7 +80,7 @@ def _packaged() -> Java:
 
 
 def java_version(home: Path) -> int:
-    """Give the feature version of the runtime in `home`; 0 when it can't be told."""
+    """Return the feature version of the runtime in `home`; 0 when it can't be told."""
     release = home / "release"
     if release.is_file():
         found = re.search(r'^JAVA_VERSION="(\d+)', release.read_text(errors="replace"), re.M)

@@ -197,7 +197,7 @@ def _local_threads(master: str) -> int:
 
 
 def driver_pid(spark: SparkSession) -> int:
-    """Give the process id of the session's JVM."""
+    """Return the process id of the session's JVM."""
     jvm: Any = spark._jvm
     return int(jvm.java.lang.ProcessHandle.current().pid())
 

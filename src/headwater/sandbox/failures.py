@@ -76,7 +76,7 @@ def describe(error: BaseException, flow: str) -> HeadwaterError:
 
 
 def explained(error: BaseException) -> str:
-    """Say in one line why a query could not be built, or a file not be run.
+    """Describe in one line why a query could not be built, or a file not be run.
 
     Building a query may run a job on rows (`pivot`, inferred schemas), so of what Spark itself
     raised only errors about code are shown with their text.
@@ -92,7 +92,7 @@ def explained(error: BaseException) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Say in one line why SQL failed; values of rows are withheld."""
+    """Describe in one line why SQL failed; values of rows are withheld."""
     return _told(innermost(error))
 
 

@@ -38,13 +38,13 @@ class Interceptor(Protocol):
         """Whether actions are to be refused."""
 
     def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | None:
-        """Give the DataFrame for a table, or None to let Spark read it."""
+        """Return the DataFrame for a table, or None to let Spark read it."""
 
     def read_sql(self, spark: SparkSession, text: str) -> str:
-        """Give the SQL text to run in place of `text`."""
+        """Return the SQL text to run in place of `text`."""
 
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
-        """Give the DataFrame of an Auto Loader source."""
+        """Return the DataFrame of an Auto Loader source."""
 
     def local_path(self, path: str) -> str:
         """Resolve a path as the target sees it."""
@@ -231,7 +231,7 @@ def _texts(values: dict[str, Any]) -> dict[str, str]:
 
 
 def record_of(reader: Any) -> ReaderRecord:
-    """Give what was recorded of a reader so far."""
+    """Return what was recorded of a reader so far."""
     found = reader.__dict__.get("_headwater_record")
     if found is None:
         found = reader.__dict__["_headwater_record"] = ReaderRecord(options={})

@@ -74,7 +74,7 @@ def main() -> NoReturn:
 
 
 def _end(error: Exception) -> NoReturn:
-    """Say what went wrong in two lines: our own errors, the API's, and any other by its name."""
+    """Describe an error in two lines: our own, the API's, and any other by its name."""
     if isinstance(error, JobMetaError):
         _fail(error.headline, error.hint, error.exit_code, error)
     code, hint = getattr(error, "code", None), getattr(error, "hint", None)

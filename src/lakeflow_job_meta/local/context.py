@@ -35,7 +35,7 @@ class TaskValues:
             self._values[key, name] = value
 
     def get(self, key: str, name: str) -> Any:
-        """Give a value.
+        """Return a value.
 
         Raises:
             JobMetaError: TASK_VALUE_UNKNOWN.

@@ -88,7 +88,7 @@ class Widgets:
     combobox = multiselect = dropdown
 
     def get(self, name: str) -> str:
-        """Give a widget's value."""
+        """Return a widget's value."""
         values = self.getAll()
         if name not in values:
             raise JobMetaError(
@@ -99,11 +99,11 @@ class Widgets:
         return values[name]
 
     def getArgument(self, name: str, defaultValue: str = "") -> str:  # noqa: N802, N803
-        """Give a widget's value, or the default given here."""
+        """Return a widget's value, or the default given here."""
         return self.getAll().get(name, defaultValue)
 
     def getAll(self) -> dict[str, str]:  # noqa: N802 - Databricks' name
-        """Give all values by name."""
+        """Return all values by name."""
         return {**self._defaults, **self._given}
 
     def pass_on(self, values: Mapping[str, str]) -> None:
@@ -157,7 +157,7 @@ class TaskValuesOfJob:
         default: Any = _UNSET,
         debugValue: Any = None,  # noqa: N803
     ) -> Any:
-        """Give a value that another task has set."""
+        """Return a value that another task has set."""
         del debugValue
         try:
             return self._context.run.values.get(taskKey, key)

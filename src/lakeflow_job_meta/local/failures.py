@@ -48,7 +48,7 @@ def said_by_spark(
 
 
 def described(error: BaseException, root: Path) -> str:
-    """Say in one line what ended a task.
+    """Describe in one line what ended a task.
 
     Args:
         root: the user's files are below it; the deepest line in them is named.

@@ -12,7 +12,7 @@ _MOST_NAMES = 5_000
 
 
 def find_file(root: Path, path: str, suffixes: Sequence[str] = ("",)) -> Path:
-    """Give the local file that a path of the metadata means.
+    """Return the local file that a path of the metadata means.
 
     A relative path starts at `root`. Of an absolute one, such as
     `/Workspace/Users/someone/project/etl/load.py`, the longest end is taken that exists below

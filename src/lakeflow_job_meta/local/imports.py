@@ -29,7 +29,7 @@ def imports_from(folder: Path) -> Iterator[None]:
 
 
 def _was_found_in(folder: Path, name: str) -> bool:
-    """Tell whether a module was imported by way of the folder, not of one below it."""
+    """Return whether a module was imported by way of the folder, not of one below it."""
     path = Path(getattr(sys.modules.get(name), "__file__", None) or "/")
     if not path.is_relative_to(folder):
         return False

@@ -152,7 +152,7 @@ LOCAL_KINDS: Mapping[str, Callable[[TaskContext], Outcome]] = {
 
 
 def runs_locally(config: Mapping[str, Any]) -> bool:
-    """Tell whether a task of this kind can run here; a loop, if what it holds can."""
+    """Return whether a task of this kind can run here; a loop, if what it holds can."""
     kind = config["task_type"]
     if kind == "for_each":
         return runs_locally(config["task"])

@@ -63,7 +63,7 @@ class _Notebook:
         }
 
     def run(self, file: Path) -> str:
-        """Run the cells of a file; give what it exits with."""
+        """Run the cells of a file; return what it exits with."""
         try:
             with imports_from(file.parent):
                 self._run_cells(file)

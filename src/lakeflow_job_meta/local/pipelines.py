@@ -40,12 +40,12 @@ BIND_LATE = "spark.sql.legacy.parameterSubstitution.constantsOnly"
 
 
 def has_runtime() -> bool:
-    """Tell whether headwater is installed."""
+    """Return whether headwater is installed."""
     return importlib.util.find_spec("headwater") is not None
 
 
 def task_session(spark: SparkSession) -> SparkSession:
-    """Give a session with the same tables, but settings and temporary views of its own."""
+    """Return a session with the same tables, but settings and temporary views of its own."""
     session = spark.newSession()
     activate(session)  # in another thread a new session does not find its settings by itself
     session.conf.set(BIND_LATE, "true")

@@ -29,7 +29,7 @@ def blocked_state(
     states: Mapping[str, str],
     verdicts: Mapping[str, str | None],
 ) -> str | None:
-    """Give the state that a task ends in without being started, or None when it is to start.
+    """Return the state that a task ends in without being started, or None when it is to start.
 
     An excluded task counts as a success, but when everything a task waits for is excluded, so is
     the task. An outcome that did not come about counts as excluded, and with `ALL_SUCCESS` it

@@ -131,7 +131,7 @@ class _Graph:
     def _start_ready(
         self, waiting: Sequence[Source], waits: dict[str, tuple[Dependency, ...]]
     ) -> list[Source]:
-        """Start or settle what can be; give what still waits."""
+        """Start or settle what can be; return what still waits."""
         left = []
         for source in waiting:
             before = waits[source.source_id]

@@ -109,7 +109,7 @@ class _Piece:
         self._at = end
 
     def finish(self, end: int) -> list[Statement]:
-        """Give the statement, if there is one, and begin the next."""
+        """Return the statement, if there is one, and begin the next."""
         self._at = end
         text = "".join(self._parts).strip()
         found = [] if self._line is None else [self._statement(text)]

@@ -40,7 +40,7 @@ def patient_versions(silver: DataFrame) -> DataFrame:
 
 
 def department_states(silver: DataFrame) -> DataFrame:
-    """Give what each event tells about its department.
+    """Return what each event tells about its department.
 
     Returns:
         `department_sk`, `hospital_id`, `department`, `last_event_time`.
