@@ -14,10 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from headwater.engine.journal import FlowSummary
 from headwater.engine.update import UpdateResult
 from headwater.errors import GraphError, HeadwaterError
-from headwater.expectations.rules import RuleCount
+from headwater.events.report import FlowTotals, RuleTotals
 
 
 def console(*, to_stderr: bool = False) -> Console:
@@ -91,7 +90,7 @@ def result_json(result: UpdateResult) -> dict[str, Any]:
     }
 
 
-def _flow_json(flow: FlowSummary) -> dict[str, Any]:
+def _flow_json(flow: FlowTotals) -> dict[str, Any]:
     return {
         "flow": flow.flow,
         "dataset": flow.dataset,
@@ -138,11 +137,11 @@ def print_result(result: UpdateResult) -> None:
     click.echo(f"Update {result.state}.")
 
 
-def _both(flow: FlowSummary) -> str:
+def _both(flow: FlowTotals) -> str:
     return f"{flow.dataset} <- {flow.flow}"
 
 
-def _print_rules(rules: Sequence[RuleCount]) -> None:
+def _print_rules(rules: Sequence[RuleTotals]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("expectation", "dataset"):
         table.add_column(name, overflow="fold")
