@@ -80,6 +80,11 @@ class HeadwaterError(Exception):
         place = f" ({self.where})" if self.where else ""
         return f"[{self.code}] {self.message}{place}"
 
+    @property
+    def parts(self) -> tuple[HeadwaterError, ...]:
+        """The errors to show: itself, or each fault that it gathers."""
+        return (self,)
+
     def __str__(self) -> str:
         return f"{self.headline} - {self.hint}" if self.hint else self.headline
 
@@ -124,6 +129,11 @@ class GraphError(HeadwaterError, ValueError):
             faults=self.faults,
         )
 
+    @property
+    def parts(self) -> tuple[HeadwaterError, ...]:
+        """Each fault, so that all are shown."""
+        return self.faults if len(self.faults) > 1 else (self,)
+
 
 class LandingError(HeadwaterError, RuntimeError):
     """Landing of events can't go on; what is landed stays, and a new start goes on from there."""
@@ -165,6 +175,16 @@ class SourceFileError(UpdateError):
 
 class SchemaChange(UpdateError):
     """Auto Loader met new columns and saved the wider schema; the update has to start again."""
+
+
+def shown(text: str) -> str:
+    """Write a text so that it stays on its line of a terminal, and changes nothing else there.
+
+    Example:
+        >>> shown("two\\nlines")
+        'two\\\\nlines'
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from lakeflow_job_meta.errors import UsageError
+from headwater.errors import UsageError
 from lakeflow_job_meta.utils import split_table_name
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headwater.errors import UsageError, nearest
 from lakeflow_job_meta.constants import MAX_YAML_BYTES
-from lakeflow_job_meta.errors import Fault, UsageError, nearest
+from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.sources import Source
 from lakeflow_job_meta.yaml_reader import Node, read_nodes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headwater import settings
-from lakeflow_job_meta.errors import JobMetaError
+from headwater.errors import HeadwaterError
 from lakeflow_job_meta.local.dbutils import FileSystem, Secrets, secret_variable
 
 
@@ -63,7 +63,7 @@ def test_other_files_are_out_of_reach(fs: FileSystem, path: str) -> None:
         lambda: fs.rm(path, recurse=True),
     ]
     for call in calls:
-        with pytest.raises(JobMetaError) as caught:
+        with pytest.raises(HeadwaterError) as caught:
             call()
         assert caught.value.code == "PATH_OUTSIDE_ROOT"
 
@@ -73,10 +73,10 @@ def test_other_files_are_out_of_reach(fs: FileSystem, path: str) -> None:
 )
 def test_what_others_need_stays(fs: FileSystem, root: Path, path: str) -> None:
     fs.mkdirs("/Volumes/main/s/v")
-    with pytest.raises(JobMetaError) as caught:
+    with pytest.raises(HeadwaterError) as caught:
         fs.rm(path, recurse=True)
     assert caught.value.code in ("PATH_PROTECTED", "PATH_OUTSIDE_ROOT")
-    with pytest.raises(JobMetaError):
+    with pytest.raises(HeadwaterError):
         fs.mv(path, "elsewhere", recurse=True)
     assert (root / ".headwater/local/tables/t").is_dir()
 
@@ -100,7 +100,7 @@ def test_of_a_link_the_link_is_deleted(fs: FileSystem, root: Path) -> None:
 def test_links_in_a_folder_bring_nothing_in(fs: FileSystem, root: Path) -> None:
     (root / "data/b.txt").symlink_to(root.parent / "outside.txt")
     fs.cp("data", "/Volumes/main/s/v", recurse=True)
-    with pytest.raises(JobMetaError) as caught:
+    with pytest.raises(HeadwaterError) as caught:
         fs.head("/Volumes/main/s/v/b.txt")
     assert caught.value.code == "PATH_OUTSIDE_ROOT"
     assert fs.head("/Volumes/main/s/v/a.txt") == "a"
@@ -108,13 +108,13 @@ def test_links_in_a_folder_bring_nothing_in(fs: FileSystem, root: Path) -> None:
 
 @pytest.mark.parametrize("call", ["rm", "mv"])
 def test_folder_needs_recurse(fs: FileSystem, call: str) -> None:
-    with pytest.raises(JobMetaError) as caught:
+    with pytest.raises(HeadwaterError) as caught:
         fs.rm("data") if call == "rm" else fs.mv("data", "other")
     assert caught.value.code == "PATH_NOT_EMPTY"
 
 
 def test_what_is_not_there_is_named(fs: FileSystem) -> None:
-    with pytest.raises(JobMetaError) as caught:
+    with pytest.raises(HeadwaterError) as caught:
         fs.mount("x", "y")
     assert caught.value.code == "DBUTILS_UNSUPPORTED"
 

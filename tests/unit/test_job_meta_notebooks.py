@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lakeflow_job_meta.errors import UsageError
+from headwater.errors import UsageError
 from lakeflow_job_meta.local.cells import Cell, read_cells, run_arguments
 from lakeflow_job_meta.local.files import find_file, read_text
 from lakeflow_job_meta.local.sql import split_statements

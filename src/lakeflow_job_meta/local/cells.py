@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lakeflow_job_meta.errors import UsageError, nearest
+from headwater.errors import UsageError, nearest
 
 HEADER = "# Databricks notebook source"
 _SEPARATOR = re.compile(r"^# COMMAND -+\s*$")

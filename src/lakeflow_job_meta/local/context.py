@@ -13,7 +13,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
+from headwater.errors import HeadwaterError, UsageError, nearest
 from lakeflow_job_meta.sources import Source
 from lakeflow_job_meta.utils import task_key
 
@@ -38,13 +38,13 @@ class TaskValues:
         """Return a value.
 
         Raises:
-            JobMetaError: TASK_VALUE_UNKNOWN.
+            HeadwaterError: TASK_VALUE_UNKNOWN.
         """
         with self._lock:
             if (key, name) in self._values:
                 return self._values[key, name]
             known = [f"{each}.{name}" for each, name in self._values]
-        raise JobMetaError(
+        raise HeadwaterError(
             "TASK_VALUE_UNKNOWN",
             f"Task '{key}' has set no value '{name}'",
             hint=nearest(f"{key}.{name}", known) or "Set it with dbutils.jobs.taskValues.set.",
@@ -102,17 +102,17 @@ class TaskContext:
         """Stop here when the attempt was cancelled.
 
         Raises:
-            JobMetaError: TASK_CANCELLED.
+            HeadwaterError: TASK_CANCELLED.
         """
         if self.cancelled.is_set():
-            raise JobMetaError("TASK_CANCELLED", "The task was cancelled")
+            raise HeadwaterError("TASK_CANCELLED", "The task was cancelled")
 
     @contextmanager
     def alone(self, lock: threading.Lock) -> Iterator[None]:
         """Hold a lock for the length of a `with` block; waiting for it ends by a cancel.
 
         Raises:
-            JobMetaError: TASK_CANCELLED.
+            HeadwaterError: TASK_CANCELLED.
         """
         while not lock.acquire(timeout=_LOOK_AGAIN_SECONDS):
             self.check()

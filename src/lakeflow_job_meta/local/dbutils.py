@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
+from headwater.errors import HeadwaterError, UsageError, nearest
 from lakeflow_job_meta.local.context import TaskContext
 from lakeflow_job_meta.local.pipelines import volumes_of
 
@@ -91,7 +91,7 @@ class Widgets:
         """Return a widget's value."""
         values = self.getAll()
         if name not in values:
-            raise JobMetaError(
+            raise HeadwaterError(
                 "WIDGET_UNKNOWN",
                 f"No widget '{name}'",
                 hint=nearest(name, values) or "Put it into base_parameters of the task.",
@@ -161,7 +161,7 @@ class TaskValuesOfJob:
         del debugValue
         try:
             return self._context.run.values.get(taskKey, key)
-        except JobMetaError:
+        except HeadwaterError:
             if default is _UNSET:
                 raise
             return default
@@ -182,7 +182,7 @@ class Secrets:
         variable = secret_variable(scope, key)
         value = os.environ.get(variable)
         if value is None:
-            raise JobMetaError(
+            raise HeadwaterError(
                 "SECRET_UNKNOWN",
                 f"No secret '{key}' in scope '{scope}'",
                 hint=f"Set the environment variable {variable}.",
@@ -242,7 +242,7 @@ class FileSystem:
     def _existing(self, path: str) -> Path:
         found, _ = self._place(path)
         if not found.exists():
-            raise JobMetaError("FILE_NOT_FOUND", f"There is no {path}", hint="Check the path.")
+            raise HeadwaterError("FILE_NOT_FOUND", f"There is no {path}", hint="Check the path.")
         return found
 
     def _writable(self, path: str, *, follow: bool = True) -> Path:
@@ -282,7 +282,7 @@ class FileSystem:
         """Write a text file."""
         target = self._writable(file)
         if target.exists() and not overwrite:
-            raise JobMetaError("FILE_EXISTS", f"{file} exists", hint="Pass overwrite=True.")
+            raise HeadwaterError("FILE_EXISTS", f"{file} exists", hint="Pass overwrite=True.")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(contents, encoding="utf-8")
         return True
@@ -333,9 +333,11 @@ class FileSystem:
         raise _unsupported(f"fs.{name}", "There are ls, head, mkdirs, put, cp, mv and rm.")
 
 
-def _is_a_folder(path: str) -> JobMetaError:
-    return JobMetaError("PATH_NOT_EMPTY", f"{path} is a folder", hint="Pass recurse=True.")
+def _is_a_folder(path: str) -> HeadwaterError:
+    return HeadwaterError("PATH_NOT_EMPTY", f"{path} is a folder", hint="Pass recurse=True.")
 
 
-def _unsupported(name: str, hint: str) -> JobMetaError:
-    return JobMetaError("DBUTILS_UNSUPPORTED", f"dbutils.{name} does not exist locally", hint=hint)
+def _unsupported(name: str, hint: str) -> HeadwaterError:
+    return HeadwaterError(
+        "DBUTILS_UNSUPPORTED", f"dbutils.{name} does not exist locally", hint=hint
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyspark.errors import AnalysisException, PySparkException
 
-from lakeflow_job_meta.errors import JobMetaError
+from headwater.errors import HeadwaterError
 
 CELL_PREFIX = "notebook:"
 """Begins the file name that the cells of a notebook are compiled with."""
@@ -31,7 +31,7 @@ _ABOUT_CODE = (NameError, AttributeError, ImportError, SyntaxError)
 
 def said_by_spark(
     error: PySparkException, name: str, first_line: int, text: str = ""
-) -> JobMetaError:
+) -> HeadwaterError:
     """Make an error of what Spark says: its condition, names, and the line.
 
     Args:
@@ -44,7 +44,7 @@ def said_by_spark(
         break
     names = _names_in(error)
     message = "Spark refuses the statement" + (f": {names}" if names else "")
-    return JobMetaError(error.getCondition() or "SQL_FAILED", message, where=f"{name}:{line}")
+    return HeadwaterError(error.getCondition() or "SQL_FAILED", message, where=f"{name}:{line}")
 
 
 def described(error: BaseException, root: Path) -> str:
@@ -53,7 +53,7 @@ def described(error: BaseException, root: Path) -> str:
     Args:
         root: the user's files are below it; the deepest line in them is named.
     """
-    if isinstance(error, JobMetaError):
+    if isinstance(error, HeadwaterError):
         place = "" if error.where else _place(error, root)
         return str(error) + (f" ({place})" if place else "")
     if isinstance(error, PySparkException):

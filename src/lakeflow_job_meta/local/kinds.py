@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Any
 
-from lakeflow_job_meta.errors import Fault, JobMetaError, MetadataError, UsageError
+from headwater.errors import HeadwaterError, UsageError
+from lakeflow_job_meta.errors import Fault, MetadataError
 from lakeflow_job_meta.local.attempts import tagged
 from lakeflow_job_meta.local.context import TaskContext
 from lakeflow_job_meta.local.failures import described
@@ -85,7 +86,7 @@ def _condition(context: TaskContext) -> Outcome:
         try:
             holds = OPERATORS[name](float(left), float(right))
         except ValueError:
-            raise JobMetaError(
+            raise HeadwaterError(
                 "CONDITION_NOT_NUMERIC",
                 f"{name} compares numbers, and one side is none",
                 where=context.source.where,
@@ -114,7 +115,7 @@ def _for_each(context: TaskContext) -> Outcome:
     if failed:
         first = described(failed[0], context.run.root)
         said = f"{len(failed)} of {len(inputs)} iterations failed, the first with {first}"
-        raise JobMetaError("ITERATIONS_FAILED", said, where=context.source.source_id)
+        raise HeadwaterError("ITERATIONS_FAILED", said, where=context.source.source_id)
     counts = [each.rows for each in outcomes if isinstance(each, Outcome) and each.rows is not None]
     return Outcome(sum(counts) if counts else None, f"{len(inputs)} iterations")
 

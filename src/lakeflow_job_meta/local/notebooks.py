@@ -9,7 +9,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from lakeflow_job_meta.errors import JobMetaError
+from headwater.errors import HeadwaterError
 from lakeflow_job_meta.local.cells import Cell, read_cells, run_arguments
 from lakeflow_job_meta.local.context import TaskContext
 from lakeflow_job_meta.local.dbutils import DBUtils, NotebookExit
@@ -75,7 +75,7 @@ class _Notebook:
         self._depth += 1
         before, self._file = self._file, file
         if self._depth > _MOST_NESTED:
-            raise JobMetaError(
+            raise HeadwaterError(
                 "NOTEBOOKS_NESTED",
                 f"Notebooks run each other {_MOST_NESTED} deep",
                 where=self._name(file),

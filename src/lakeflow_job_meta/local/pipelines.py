@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from pyspark.errors import ParseException
 from pyspark.sql import DataFrame, SparkSession
 
-from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
+from headwater.errors import HeadwaterError, UsageError, nearest
 from lakeflow_job_meta.local.context import Run, TaskContext
 from lakeflow_job_meta.local.results import Outcome
 
@@ -131,7 +131,7 @@ def local_session(
 
     Raises:
         UsageError: OPTION_WITHOUT_EFFECT, for a target where there is no bundle.
-        JobMetaError: what headwater says of the bundle, of Java or of a clash of catalogs.
+        HeadwaterError: what headwater says of the bundle, of Java or of a clash of catalogs.
     """
     from headwater.machine.session import QUICK_START, spark_session  # here: may be missing
     from headwater.settings import read_settings
@@ -197,7 +197,7 @@ def run_pipeline(context: TaskContext, pipeline: str, selection: Mapping[str, An
 
     Raises:
         UsageError: BUNDLE_MISSING, PIPELINE_UNKNOWN.
-        JobMetaError: headwater's code, or PIPELINE_FAILED.
+        HeadwaterError: headwater's code, or PIPELINE_FAILED.
     """
     from headwater.engine.update import Updater, UpdateRequest  # here: may be missing
 
@@ -216,9 +216,9 @@ def run_pipeline(context: TaskContext, pipeline: str, selection: Mapping[str, An
             result = updater.run(request)
     context.check()
     if result.error is not None:
-        raise JobMetaError(result.error.code, f"Pipeline '{spec.key}': {result.error.message}")
+        raise HeadwaterError(result.error.code, f"Pipeline '{spec.key}': {result.error.message}")
     if result.state != "COMPLETED":
-        raise JobMetaError("PIPELINE_FAILED", f"Pipeline '{spec.key}' ended {result.state}")
+        raise HeadwaterError("PIPELINE_FAILED", f"Pipeline '{spec.key}' ended {result.state}")
     return Outcome()
 
 
@@ -293,5 +293,5 @@ def _errors_as_ours() -> Iterator[None]:
     try:
         yield
     except HeadwaterError as error:
-        kind = UsageError if isinstance(error, TheirUsageError) else JobMetaError
+        kind = UsageError if isinstance(error, TheirUsageError) else HeadwaterError
         raise kind(error.code, error.message, hint=error.hint) from error

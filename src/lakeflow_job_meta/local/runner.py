@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from headwater.errors import UsageError
 from lakeflow_job_meta.definitions import module_faults
-from lakeflow_job_meta.errors import MetadataError, UsageError
+from lakeflow_job_meta.errors import MetadataError
 from lakeflow_job_meta.graph import Dependency, dependencies
 from lakeflow_job_meta.local.attempts import run_task
 from lakeflow_job_meta.local.context import Run, TaskContext

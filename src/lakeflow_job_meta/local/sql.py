@@ -10,7 +10,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from lakeflow_job_meta.errors import UsageError, nearest
+from headwater.errors import UsageError, nearest
 from lakeflow_job_meta.local.failures import said_by_spark
 
 _TOKEN = re.compile(
@@ -149,7 +149,7 @@ def run_sql(
 
     Raises:
         UsageError: SQL_EMPTY, PARAMETER_MISSING, PARAMETER_IN_STRING; nothing has run then.
-        JobMetaError: Spark's condition as code, with the line; statements before it have taken
+        HeadwaterError: Spark's condition as code, with the line; statements before it have taken
             effect.
     """
     statements = split_statements(text)
