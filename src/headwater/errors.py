@@ -9,6 +9,7 @@ The tree (each leaf also inherits a builtin, so plain `except ValueError` works)
     |   `-- ContractError                 a contract of a topic is missing or broken
     |-- DefinitionError (ValueError)      one fault in pipeline source code
     |-- GraphError (ValueError)           all faults of a pipeline, reported at once
+    |-- JobError (RuntimeError)           a task of a job failed while it ran here
     |-- LandingError (RuntimeError)       landing of events can't go on
     |   |-- SourceError                   the broker refuses, or can't be reached
     |   `-- SinkError                     the storage refuses
@@ -133,6 +134,10 @@ class GraphError(HeadwaterError, ValueError):
     def parts(self) -> tuple[HeadwaterError, ...]:
         """Each fault, so that all are shown."""
         return self.faults if len(self.faults) > 1 else (self,)
+
+
+class JobError(HeadwaterError, RuntimeError):
+    """A task of a job can't run here, or failed while it ran."""
 
 
 class LandingError(HeadwaterError, RuntimeError):

@@ -55,7 +55,7 @@ def session_for_commands(
 
     Raises:
         UsageError: OPTION_WITHOUT_EFFECT, for a target where none is used; SESSION_MISSING, where
-            there is neither a session nor headwater to start one.
+            there is neither a session nor headwater[local] to start one.
     """
     found = None if is_local else _found_session()
     if found is not None and target:
@@ -67,14 +67,26 @@ def session_for_commands(
     if found is not None:
         yield found
         return
-    if not importlib.util.find_spec("headwater"):
+    check_extra()
+    from headwater.jobs.sessions import local_session  # here: needs headwater[local]
+
+    *schema, _ = split_table_name(control_table)
+    with local_session(folder, target, tuple(schema)) as session:
+        yield session
+
+
+def check_extra() -> None:
+    """Refuse what runs here where `headwater[local]` is not installed.
+
+    The package `headwater` is there wherever this one is; of its extra, `deltalake` is a part that
+    no workspace brings.
+
+    Raises:
+        UsageError: SESSION_MISSING.
+    """
+    if importlib.util.find_spec("deltalake") is None:
         raise UsageError(
             "SESSION_MISSING",
             "There is no Spark session to run in",
             hint="Install headwater[local], which starts one here.",
         )
-    from lakeflow_job_meta.local.pipelines import local_session  # here: needs headwater
-
-    *schema, _ = split_table_name(control_table)
-    with local_session(folder, target, tuple(schema)) as session:
-        yield session

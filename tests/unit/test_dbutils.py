@@ -65,6 +65,7 @@ def test_nothing_else_is_reached(utils: DBUtils, tmp_path: Path, path: str) -> N
     ],
 )
 def test_what_others_need_is_not_deleted(utils: DBUtils, path: str, code: str) -> None:
+    utils.fs.put(f"{VOLUME}/a.txt", "a")
     with pytest.raises(DefinitionError) as caught:
         utils.fs.rm(path, recurse=code != "PATH_NOT_EMPTY")
     assert caught.value.code == code

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from headwater import settings
 from headwater.errors import HeadwaterError
-from lakeflow_job_meta.local.dbutils import FileSystem, Secrets, secret_variable
+from headwater.jobs.dbutils import OF_JOBS
+from headwater.sandbox.dbutils import FileSystem, Secrets
 
 
 @pytest.fixture
@@ -26,7 +26,8 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fs(root: Path) -> FileSystem:
-    return FileSystem(root, lambda *names: root.joinpath(".headwater/local/volumes", *names))
+    volumes = root / ".headwater/local/volumes"
+    return FileSystem(root, lambda *names: volumes.joinpath(*names), OF_JOBS)
 
 
 def test_parameters_have_the_names_that_databricks_gives_them(fs: FileSystem, root: Path) -> None:
@@ -119,21 +120,7 @@ def test_what_is_not_there_is_named(fs: FileSystem) -> None:
     assert caught.value.code == "DBUTILS_UNSUPPORTED"
 
 
-@pytest.mark.parametrize(
-    ("scope", "key"),
-    [
-        ("kv", "db-password"),
-        ("a.b c", "straße"),
-        ("\u0131", "\u0149/x"),
-        ("", ""),
-        ("kv_1", "\U0001d504"),
-    ],
-)
-def test_secret_has_the_variable_that_pipelines_read(scope: str, key: str) -> None:
-    assert secret_variable(scope, key) == settings.secret_variable(scope, key)
-
-
 def test_secret_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADWATER_SECRET_KV_DB_PASSWORD", "x")
-    assert Secrets().get("kv", "db-password") == "x"
-    assert Secrets().getBytes("kv", "db-password") == b"x"
+    assert Secrets(OF_JOBS).get("kv", "db-password") == "x"
+    assert Secrets(OF_JOBS).getBytes("kv", "db-password") == b"x"

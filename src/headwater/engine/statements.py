@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import sqlparse
 from py4j.protocol import Py4JError
 from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -20,6 +19,7 @@ from headwater.machine.session import add_catalog
 from headwater.names import quote, split_name, table_name
 from headwater.sandbox.causes import innermost
 from headwater.sandbox.failures import reason
+from headwater.sandbox.sql_split import split_statements
 from headwater.sandbox.sql_text import SqlText
 from headwater.state.catalog import create_schema, current_schema, note_table, schema_exists
 from headwater.state.pipeline import PipelineState
@@ -45,10 +45,9 @@ def run_statements(
     lost: list[str] = []
     result: DataFrame | None = None
     count = 0
-    for statement in split_statements(text):
-        count += 1
+    for count, statement in enumerate(split_statements(text), 1):
         try:
-            result = _run(spark, target, statement, lost)
+            result = _run(spark, target, statement.text, lost)
         except (PySparkException, Py4JError) as error:
             raise UsageError(
                 "SQL_INVALID",
@@ -136,13 +135,6 @@ def _create_schema(
     create_schema(spark, catalog, schema, target.store)
     target.store.schema_path(catalog, schema).mkdir(parents=True, exist_ok=True)
     return spark.createDataFrame([], "")
-
-
-def split_statements(text: str) -> Iterator[str]:
-    """Split a text at its semicolons, those in strings and comments left alone."""
-    for statement in sqlparse.split(text, strip_semicolon=True):
-        if sqlparse.format(statement, strip_comments=True).strip():
-            yield statement
 
 
 def _expanded(target: Target, statement: str, text: SqlText) -> str:

@@ -24,6 +24,7 @@ from lakeflow_job_meta.main import log_to_stderr, stop_on_signals
 from lakeflow_job_meta.metadata_manager import MetadataManager
 from lakeflow_job_meta.monitor import MetadataMonitor
 from lakeflow_job_meta.plan import Action
+from lakeflow_job_meta.session import check_extra
 
 
 @click.command()
@@ -113,7 +114,8 @@ def _run_here(
     place: Place,
     as_json: bool,
 ) -> None:
-    from lakeflow_job_meta.local.runner import run_module
+    check_extra()
+    from lakeflow_job_meta.local_runs import run_module  # here: needs headwater[local]
 
     with open_session(place, is_local=True) as spark:
         manager = MetadataManager(place.control_table, spark=spark)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from headwater.errors import shown
 from lakeflow_job_meta.errors import Fault
-from lakeflow_job_meta.local.results import RunResult, TaskResult
 from lakeflow_job_meta.plan import Action, Plan
 from lakeflow_job_meta.results import ModuleResult
+
+if TYPE_CHECKING:  # what runs here needs headwater[local]
+    from lakeflow_job_meta.local_runs import RunResult, TaskResult
 
 
 def print_faults(faults: Iterable[Fault]) -> None:
