@@ -14,7 +14,9 @@ ALLOWED = {
     "notebooks": {"errors"},
     "names": {"errors"},
     "settings": set(),
-    "bundle": {"errors"},
+    "yaml_nodes": {"errors"},
+    "yaml_reader": {"errors", "yaml_nodes"},
+    "bundle": {"errors", "yaml_nodes", "yaml_reader"},
     "graph": {"errors", "names"},
     "events": {"errors"},
     "expectations": {"errors", "names", "graph"},
@@ -92,8 +94,10 @@ LIGHT = {
     "headwater.errors",
     "headwater.names",
     "headwater.settings",
+    "headwater.yaml_nodes",
+    "headwater.yaml_reader",
 }
-"""What `lakeflow_job_meta` imports at load: the standard library and click, no more."""
+"""What `lakeflow_job_meta` takes of headwater: what needs click and ruamel.yaml at most."""
 
 NEED_THE_EXTRA = {
     "lakeflow_job_meta/local_runs.py": {"headwater.jobs"},
