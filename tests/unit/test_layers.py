@@ -17,7 +17,7 @@ ALLOWED = {
     "yaml_nodes": {"errors"},
     "yaml_reader": {"errors", "yaml_nodes"},
     "bundle": {"errors", "yaml_nodes", "yaml_reader"},
-    "graph": {"errors", "names"},
+    "graph": {"errors", "names", "notebooks"},
     "events": {"errors"},
     "expectations": {"errors", "names", "graph"},
     "cdc": {"errors", "names", "graph"},
