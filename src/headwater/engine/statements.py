@@ -21,7 +21,7 @@ from headwater.sandbox.causes import innermost
 from headwater.sandbox.failures import reason
 from headwater.sandbox.sql_split import split_statements
 from headwater.sandbox.sql_text import SqlText
-from headwater.state.catalog import create_schema, current_schema, note_table, schema_exists
+from headwater.state.catalog import current_schema, keep_schema, note_table, schema_exists
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
 from headwater.state.target import Target
@@ -124,7 +124,6 @@ def _create_schema(
             f"Not a name of a schema: {'.'.join(parts)}",
             hint="Write CREATE SCHEMA schema, or catalog.schema.",
         )
-    add_catalog(spark, catalog)
     if schema_exists(spark, schema) and not may_exist:
         raise UsageError(
             "SCHEMA_EXISTS",
@@ -132,8 +131,7 @@ def _create_schema(
             hint="All catalogs share their schemas here; write CREATE SCHEMA IF NOT EXISTS.",
             schema=schema,
         )
-    create_schema(spark, catalog, schema, target.store)
-    target.store.schema_path(catalog, schema).mkdir(parents=True, exist_ok=True)
+    keep_schema(spark, catalog, schema, target.store)
     return spark.createDataFrame([], "")
 
 

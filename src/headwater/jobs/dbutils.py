@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from headwater.errors import JobError
 from headwater.jobs.bundles import volumes_of
 from headwater.jobs.context import TaskContext
-from headwater.sandbox.dbutils import FileSystem, House, Secrets, Widgets
+from headwater.sandbox.dbutils import Dialect, FileSystem, Secrets, Widgets
 
 _UNSET = object()
 
@@ -26,7 +26,7 @@ def _unsupported(name: str) -> JobError:
     )
 
 
-OF_JOBS = House(
+OF_JOBS = Dialect(
     error=_error,
     unsupported=_unsupported,
     outside="PATH_OUTSIDE_ROOT",

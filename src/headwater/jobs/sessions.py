@@ -17,7 +17,6 @@ from headwater.jobs.bundles import BUNDLE_FILES, bundle_above, open_bundle
 from headwater.machine.session import (
     QUICK_START,
     activate,
-    add_catalog,
     catalogs_of,
     share_session_catalog,
     spark_session,
@@ -25,7 +24,13 @@ from headwater.machine.session import (
 from headwater.names import TableName
 from headwater.sandbox.sql_text import SqlText
 from headwater.settings import read_settings
-from headwater.state.catalog import create_schema, register_all, register_table, schema_exists
+from headwater.state.catalog import (
+    create_schema,
+    keep_schema,
+    register_all,
+    register_table,
+    schema_exists,
+)
 from headwater.state.store import Store, identifier_of
 from headwater.state.target import Target
 
@@ -86,9 +91,7 @@ def _create_schema(session: SparkSession, parts: tuple[str, ...]) -> DataFrame:
     catalog, name = catalog.lower(), name.lower()
     warehouse = urlsplit(session.conf.get("spark.sql.warehouse.dir") or "").path
     store = Store(Path(unquote(warehouse)).parent)  # headwater has it in the state folder
-    add_catalog(session, catalog)
-    create_schema(session, catalog, name, store)
-    store.schema_path(catalog, name).mkdir(parents=True, exist_ok=True)
+    keep_schema(session, catalog, name, store)
     return session.createDataFrame([], "")
 
 

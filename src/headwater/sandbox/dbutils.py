@@ -24,7 +24,7 @@ _VOLUME = re.compile(r"^/Volumes/([^/]+)/([^/]+)/([^/]+)(/.*)?$")
 
 
 @dataclass(frozen=True)
-class House:
+class Dialect:
     """How `dbutils` speaks in one kind of program: its errors, and its codes for them.
 
     Args:
@@ -42,7 +42,7 @@ class House:
     widgets_hint: str
 
 
-OF_PIPELINES = House(
+OF_PIPELINES = Dialect(
     error=fault,
     unsupported=lambda name: not_built(f"dbutils.{name}"),
     outside="PATH_OUTSIDE_TARGET",
@@ -92,10 +92,10 @@ def _known_volumes(store: Store) -> Callable[[str, str, str], Path]:
 class Widgets:
     """Parameters: those that are given, else the default that a file declares."""
 
-    def __init__(self, given: Mapping[str, str], house: House) -> None:
+    def __init__(self, given: Mapping[str, str], dialect: Dialect) -> None:
         self._given = dict(given)
         self._defaults: dict[str, str] = {}
-        self._house = house
+        self._dialect = dialect
 
     def text(self, name: str, defaultValue: str = "", label: str = "") -> None:  # noqa: N803
         """Declare a widget and its default."""
@@ -119,10 +119,10 @@ class Widgets:
         """Return a widget's value."""
         values = self.getAll()
         if name not in values:
-            raise self._house.error(
+            raise self._dialect.error(
                 "WIDGET_UNKNOWN",
                 f"No widget '{name}'",
-                nearest(name, values) or self._house.widgets_hint,
+                nearest(name, values) or self._dialect.widgets_hint,
                 name=name,
             )
         return values[name]
@@ -151,14 +151,14 @@ class Widgets:
 class Secrets:
     """Secrets, from environment variables; never from a file of the bundle."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
 
     def get(self, scope: str, key: str) -> str:
         """Return a secret's value."""
         value = secret(scope, key)
         if value is None:
-            raise self._house.error(
+            raise self._dialect.error(
                 "SECRET_UNKNOWN",
                 f"No secret '{key}' in scope '{scope}'",
                 f"Set the environment variable {secret_variable(scope, key)}.",
@@ -189,13 +189,13 @@ class FileSystem:
         self,
         root: Path,
         volume_path: Callable[[str, str, str], Path],
-        house: House,
+        dialect: Dialect,
         state: Path | None = None,
     ) -> None:
         self._state = state.resolve() if state else None
         self._roots = (root.resolve(), *([self._state] if self._state else []))
         self._volume_path = volume_path
-        self._house = house
+        self._dialect = dialect
 
     def _place(self, path: str, *, follow: bool = True) -> tuple[Path, Path]:
         """Find what a path means, and the folder it is confined to: a volume, or a root.
@@ -212,8 +212,8 @@ class FileSystem:
         found = found.resolve() if follow else found.parent.resolve() / found.name
         base = next((each for each in bases if found.is_relative_to(each)), None)
         if base is None or _SCHEME.match(plain) or found.name == "..":
-            raise self._house.error(
-                self._house.outside_volume if in_volume else self._house.outside,
+            raise self._dialect.error(
+                self._dialect.outside_volume if in_volume else self._dialect.outside,
                 f"dbutils.fs does not reach {path} here",
                 "Use a volume (/Volumes/...) or a path below the project's folder.",
                 path=path,
@@ -223,8 +223,8 @@ class FileSystem:
     def _existing(self, path: str) -> Path:
         found, _ = self._place(path)
         if not found.exists():
-            raise self._house.error(
-                self._house.missing, f"There is no {path}", "Check the volume and folder."
+            raise self._dialect.error(
+                self._dialect.missing, f"There is no {path}", "Check the volume and folder."
             )
         return found
 
@@ -233,8 +233,8 @@ class FileSystem:
         in_volume = base not in self._roots
         holds_other = any(root.is_relative_to(found) for root in (base, *self._roots))
         if holds_other or (not in_volume and self._is_state(found, base)):
-            raise self._house.error(
-                self._house.protected,
+            raise self._dialect.error(
+                self._dialect.protected,
                 f"{path} can't be written or deleted: tasks, tables or a volume need it",
                 "Name something in it, or use another path.",
                 path=path,
@@ -278,7 +278,9 @@ class FileSystem:
         """Write a text file."""
         target = self._writable(file)
         if target.exists() and not overwrite:
-            raise self._house.error(self._house.exists, f"{file} exists", "Pass overwrite=True.")
+            raise self._dialect.error(
+                self._dialect.exists, f"{file} exists", "Pass overwrite=True."
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(contents, encoding="utf-8")
         return True
@@ -323,9 +325,9 @@ class FileSystem:
         return True
 
     def _is_a_folder(self, path: str) -> HeadwaterError:
-        return self._house.error("PATH_NOT_EMPTY", f"{path} is a folder", "Pass recurse=True.")
+        return self._dialect.error("PATH_NOT_EMPTY", f"{path} is a folder", "Pass recurse=True.")
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise self._house.unsupported(f"fs.{name}")
+        raise self._dialect.unsupported(f"fs.{name}")
