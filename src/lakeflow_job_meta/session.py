@@ -68,7 +68,7 @@ def session_for_commands(
         yield found
         return
     check_extra()
-    from headwater.jobs.sessions import local_session  # here: needs headwater[local]
+    from headwater.jobs import local_session  # here: needs headwater[local]
 
     *schema, _ = split_table_name(control_table)
     with local_session(folder, target, tuple(schema)) as session:

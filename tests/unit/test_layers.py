@@ -101,7 +101,7 @@ LIGHT = {
 
 NEED_THE_EXTRA = {
     "lakeflow_job_meta/local_runs.py": {"headwater.jobs"},
-    "lakeflow_job_meta/session.py": {"headwater.jobs.sessions"},
+    "lakeflow_job_meta/session.py": {"headwater.jobs"},
 }
 """What runs locally, and what it takes beyond that; `session` takes it in a function."""
 

@@ -72,7 +72,6 @@ def _make_schemas_in_state(session: SparkSession) -> None:
 
 def _new_schema(session: SparkSession, text: str) -> tuple[str, ...]:
     """Read which schema a CREATE SCHEMA is to make; () where Spark has an answer of its own."""
-
     if not isinstance(text, str) or not _CREATE.search(text):
         return ()
     try:
@@ -86,7 +85,6 @@ def _new_schema(session: SparkSession, text: str) -> tuple[str, ...]:
 
 
 def _create_schema(session: SparkSession, parts: tuple[str, ...]) -> DataFrame:
-
     catalog, name = parts if len(parts) > 1 else (session.conf.get(NEW_SCHEMAS_IN) or "", *parts)
     catalog, name = catalog.lower(), name.lower()
     warehouse = urlsplit(session.conf.get("spark.sql.warehouse.dir") or "").path
@@ -112,7 +110,6 @@ def local_session(
         UsageError: OPTION_WITHOUT_EFFECT, for a target where there is no bundle.
         HeadwaterError: of the bundle, of Java or of a clash of catalogs.
     """
-
     if target and bundle_above(folder) is None:
         raise UsageError(
             "OPTION_WITHOUT_EFFECT",
@@ -148,7 +145,6 @@ def _default_catalog(target: Target | None) -> str:
 
 def _register_others(spark: SparkSession, store: Store, catalog: str) -> None:
     """Enter the tables of schemas that were made past `_make_schemas_in_state`."""
-
     warehouse = store.root / "warehouse"
     for log in sorted([*warehouse.glob("*.db/*/_delta_log"), *warehouse.glob("*/_delta_log")]):
         folder = log.parts[-3] if log.parts[-3].endswith(".db") else "default"

@@ -140,7 +140,6 @@ def open_orchestrator(place: Place) -> Iterator[Any]:
 
 def open_workspace(profile: str | None) -> Any:
     """Open the workspace before Spark: a wrong address is said at once."""
-
     try:
         return WorkspaceClient(profile=profile)
     except ValueError as error:
