@@ -151,7 +151,7 @@ class _Reader:
         after = next(events)
         if not isinstance(after, StreamEndEvent):
             said = "a second document begins; a file holds one"
-            hint = "Keep one document per file: take out the '---' line."
+            hint = "Keep one document per file: remove the '---' line."
             raise _Unreadable(_line(after), said, hint=hint)
         return root
 
@@ -173,7 +173,7 @@ class _Reader:
         tag = "" if event.tag is None else str(event.tag)
         if tag and tag not in self._rules.tags:
             said = f"tag '{tag}': such tags are refused"
-            self._report(Problem(Trouble.TAG, said, line, "Take the tag out."))
+            self._report(Problem(Trouble.TAG, said, line, "Remove the tag."))
             return ""
         return tag
 
@@ -212,7 +212,7 @@ class _Reader:
                 inherited = {**self._inherited(value), **inherited}
             elif name in entries:
                 first = entries[name].line
-                said = f"the key '{name}' stands twice in one map, first in line {first}"
+                said = f"the key '{name}' appears twice in one map, first on line {first}"
                 self._report(
                     Problem(Trouble.KEY_TWICE, said, key.line, "Keep one of them.", name, first)
                 )
@@ -264,7 +264,7 @@ def whole_characters(text: str) -> str:
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
-        raise ValueError("a text with half a character") from None
+        raise ValueError("half of a surrogate pair") from None
 
 
 def _line(event: Any) -> int:

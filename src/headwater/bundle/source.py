@@ -41,7 +41,7 @@ def read_yaml(path: Path, *, may_be_empty: bool = False) -> Node:
     if may_be_empty and (node is None or node.value is None):
         return Node({}, place)
     if node is None:
-        hint = "Fill it, for a start with 'bundle:' and its name, or take it out of 'include:'."
+        hint = "Start with 'bundle:' and its name, or remove the file from 'include:'."
         raise _invalid("the file is empty", place, hint)
     if node.kind != "map":
         raise BundleError(

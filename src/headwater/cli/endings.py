@@ -1,4 +1,4 @@
-"""How a program of this project ends: every error a user can cause ends in two lines.
+"""Exit codes and error output: every error a user can cause ends in two lines.
 
 Both command lines and the scripts in `scratch/` share it.
 """
@@ -22,7 +22,7 @@ def run_program(
     command: click.Command,
     name: str,
     *,
-    again: str = "Run again: it goes on from here.",
+    again: str = "Run again: it continues from here.",
     explained: Callable[[Exception], HeadwaterError | None] = lambda _: None,
 ) -> NoReturn:
     """Run a click command on the process's arguments, and end the process.

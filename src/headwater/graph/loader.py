@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -41,7 +40,7 @@ def load_files(
     """
     for file in files:
         try:
-            code = _compile(file)
+            code = compile(source_text(file), str(file), "exec", dont_inherit=True)
             with Within(Location(str(file))):
                 exec(code, _globals_of(file, namespace))  # noqa: S102 - the user's pipeline
         except HeadwaterError as error:
@@ -55,7 +54,14 @@ def _globals_of(file: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {"__name__": "__main__", "__file__": str(file), **namespace}
 
 
-def _compile(file: Path) -> CodeType:
+def source_text(file: Path) -> str:
+    """Return the Python text of a source file, or of all cells of a notebook.
+
+    One text for a notebook, so that cells share their names as they do there.
+
+    Raises:
+        DefinitionError: the file can't be read, or holds what does not run locally.
+    """
     if file.suffix not in (".py", ".ipynb"):
         raise DefinitionError(
             "SOURCE_LANGUAGE_NOT_BUILT",
@@ -68,7 +74,7 @@ def _compile(file: Path) -> CodeType:
         text, magics = read_python(text, str(file))
         for line, magic in magics:
             raise _magic(file, line, magic)
-    return compile(text, str(file), "exec", dont_inherit=True)
+    return text
 
 
 def _magic(file: Path, line: int, magic: str) -> DefinitionError:

@@ -34,7 +34,7 @@ OF_JOBS = Dialect(
     protected="PATH_PROTECTED",
     missing="FILE_NOT_FOUND",
     exists="FILE_EXISTS",
-    widgets_hint="Put it into base_parameters of the task.",
+    widgets_hint="Add it to base_parameters of the task.",
 )
 
 

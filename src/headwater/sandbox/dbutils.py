@@ -50,7 +50,7 @@ OF_PIPELINES = Dialect(
     protected="PATH_OUTSIDE_TARGET",
     missing="PATH_NOT_FOUND",
     exists="PATH_EXISTS",
-    widgets_hint="Put it into the pipeline's `configuration`.",
+    widgets_hint="Add it to the pipeline's `configuration`.",
 )
 
 
@@ -173,7 +173,7 @@ class Secrets:
 
 
 class FileSystem:
-    """Files in volumes, and below the project's folder; everything else is out of reach.
+    """Files in volumes, and below the project's folder; nothing else is accessible.
 
     In a workspace other paths are in DBFS; here they would be those of the whole machine.
     Parameters are named as Databricks names them. What is kept in the state, tables and
@@ -214,7 +214,7 @@ class FileSystem:
         if base is None or _SCHEME.match(plain) or found.name == "..":
             raise self._dialect.error(
                 self._dialect.outside_volume if in_volume else self._dialect.outside,
-                f"dbutils.fs does not reach {path} here",
+                f"dbutils.fs has no access to {path} here",
                 "Use a volume (/Volumes/...) or a path below the project's folder.",
                 path=path,
             )
@@ -270,7 +270,7 @@ class FileSystem:
             return opened.read(maxBytes).decode("utf-8", errors="replace")
 
     def mkdirs(self, dir: str) -> bool:
-        """Make a folder and its parents."""
+        """Create a folder and its parents."""
         self._target(dir).mkdir(parents=True, exist_ok=True)
         return True
 
