@@ -65,6 +65,8 @@ LOOP = {"inputs": "[1]", "task": {"task_key": "inner"}}
         ((task("a", sql_task={}),), "JOB_INVALID"),
         (({"task_key": "a", "notebook_task": {}},), "JOB_INVALID"),
         (({"task_key": "a", "for_each_task": LOOP},), "JOB_INVALID"),
+        (({"task_key": "a", "sql_task": {"query": {}}},), "JOB_INVALID"),
+        (({"task_key": "a", "sql_task": {"file": "a.sql"}},), "JOB_INVALID"),
         ((task("a", run_if="SOMETIMES"),), "JOB_INVALID"),
         ((task("a"), task("b", depends_on=["a"])), "JOB_INVALID"),
         ((task("a"), task("a")), "TASK_KEY_DUPLICATE"),
@@ -82,6 +84,13 @@ def test_job_with_a_fault_is_refused(tasks: tuple[Any, ...], code: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_job(job(*tasks), {})
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("parameters", [["region"], [{"default": "eu"}]])
+def test_parameter_without_a_name_is_refused(parameters: list[Any]) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_job(job(task("a"), parameters=parameters), {})
+    assert caught.value.code == "JOB_INVALID"
 
 
 def test_unknown_dependency_is_answered_with_the_nearest_key() -> None:

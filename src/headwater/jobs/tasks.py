@@ -33,6 +33,8 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "condition_task": ("op", "left", "right"),
     "for_each_task": ("inputs", "task"),
 }
+_SQL_TEXTS = {"query": "query_id", "file": "path"}
+"""Where a `sql_task` names its text."""
 
 
 @dataclass(frozen=True, order=True)
@@ -114,11 +116,16 @@ def read_job(settings: Mapping[str, Any], places: Mapping[str, str]) -> Job:
     for task in tasks:
         _ = task.nested  # a loop with a fault is refused before anything runs
     _check_graph(tasks)
-    defaults = {
-        str(each["name"]): as_text(each.get("default", ""))
-        for each in settings.get("parameters") or ()
-    }
-    return Job(str(settings.get("name") or "Untitled"), tuple(tasks), defaults)
+    return Job(str(settings.get("name") or "Untitled"), tuple(tasks), _defaults(settings))
+
+
+def _defaults(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Read the parameters of a job: names and default values."""
+    given = settings.get("parameters") or ()
+    if not all(isinstance(each, Mapping) and each.get("name") for each in given):
+        said = "A parameter of the job is not a mapping with a name"
+        raise _invalid(said, f"job {settings.get('name')}")
+    return {str(each["name"]): as_text(each.get("default", "")) for each in given}
 
 
 def read_task(given: Any, where: str = "") -> Task:
@@ -138,7 +145,7 @@ def read_task(given: Any, where: str = "") -> Task:
         said = f"has {' and '.join(kinds)}" if kinds else "has no field such as notebook_task"
         raise _invalid(f"Task '{key}' {said}; it needs exactly one", where)
     config = given[kinds[0]]
-    missing = [name for name in _REQUIRED.get(kinds[0], ()) if config.get(name) is None]
+    missing = _missing(kinds[0], config)
     if missing:
         raise _invalid(f"Task '{key}' has a {kinds[0]} without {', '.join(missing)}", where)
     run_if = given.get("run_if") or "ALL_SUCCESS"
@@ -157,6 +164,18 @@ def read_task(given: Any, where: str = "") -> Task:
         is_disabled=bool(given.get("disabled")),
         where=where,
     )
+
+
+def _missing(kind: str, config: Mapping[str, Any]) -> list[str]:
+    """Name what a task of some kind needs, and lacks."""
+    if kind == "sql_task":
+        parts = [(name, config.get(name), part) for name, part in _SQL_TEXTS.items()]
+        return [
+            f"{name}.{part}"
+            for name, given, part in parts
+            if given is not None and not (isinstance(given, Mapping) and given.get(part))
+        ]
+    return [name for name in _REQUIRED.get(kind, ()) if config.get(name) is None]
 
 
 def as_text(value: Any) -> str:
