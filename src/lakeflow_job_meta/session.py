@@ -6,11 +6,18 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
+from headwater.cli.lazy import LazyModule
 from headwater.errors import UsageError
 from lakeflow_job_meta.utils import split_table_name
+
+if TYPE_CHECKING:
+    from headwater import jobs
+else:  # it needs headwater[local]
+    jobs = LazyModule("headwater.jobs")
 
 
 def active_session() -> SparkSession:
@@ -68,10 +75,8 @@ def session_for_commands(
         yield found
         return
     check_extra()
-    from headwater.jobs import local_session  # here: needs headwater[local]
-
     *schema, _ = split_table_name(control_table)
-    with local_session(folder, target, tuple(schema)) as session:
+    with jobs.local_session(folder, target, tuple(schema)) as session:
         yield session
 
 

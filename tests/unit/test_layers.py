@@ -1,6 +1,8 @@
 """Imports go one way: what a package of headwater may import of the others."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -90,6 +92,7 @@ ALLOWED = {
 LIGHT = {
     "headwater.cli.endings",
     "headwater.cli.groups",
+    "headwater.cli.lazy",
     "headwater.cli.output",
     "headwater.errors",
     "headwater.names",
@@ -101,7 +104,7 @@ LIGHT = {
 
 NEED_THE_EXTRA = {
     "lakeflow_job_meta/local_runs.py": {"headwater.jobs"},
-    "lakeflow_job_meta/session.py": {"headwater.jobs"},
+    "lakeflow_job_meta/session.py": {"headwater"},  # jobs, when it is used
 }
 """What runs locally, and what it takes beyond that; `session` takes it in a function."""
 
@@ -146,6 +149,13 @@ def test_spark_internals_stay_in_four_rooms() -> None:
         and any(word in file.read_text() for word in ("_jsparkSession", "_jvm", "import py4j"))
     ]
     assert outside == []
+
+
+def test_command_line_loads_no_spark_before_a_command_runs() -> None:
+    code = "import sys, headwater.cli.main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"pyspark", "py4j", "delta", "deltalake", "pyarrow", "rich", "cryptography", "kafka"}
+    assert slow & set(done.stdout.split()) == set()
 
 
 def test_only_settings_reads_the_environment() -> None:

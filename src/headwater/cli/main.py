@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -12,8 +12,16 @@ from headwater.cli.dev import dev
 from headwater.cli.endings import run_program
 from headwater.cli.groups import Commands
 from headwater.cli.land import land
+from headwater.cli.lazy import LazyModule
 from headwater.cli.options import chosen_target, names, target_options
 from headwater.settings import read_settings
+
+if TYPE_CHECKING:
+    from headwater.cli import machine, queries, tables, updates
+else:
+    machine, queries, tables, updates = (
+        LazyModule(f"headwater.cli.{name}") for name in ("machine", "queries", "tables", "updates")
+    )
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,11 +71,9 @@ def run(
       headwater run patient_flow --full-refresh=silver.events --json
       headwater run patient_flow --validate
     """
-    from headwater.cli.updates import run_pipeline  # here: PySpark takes half a second to import
-
     chosen = chosen_target(bundle, target, variables, state)
     selection = (validate, names(full_refresh), names(refresh))
-    sys.exit(run_pipeline(chosen, pipeline, selection, master=master, as_json=as_json))
+    sys.exit(updates.run_pipeline(chosen, pipeline, selection, master=master, as_json=as_json))
 
 
 @cli.command()
@@ -93,10 +99,10 @@ def sql(
       headwater sql "SELECT count(*) FROM fact_admissions"
       headwater sql --json "SELECT event_type, count(*) FROM event_log('patient_flow') GROUP BY 1"
     """
-    from headwater.cli.queries import run_sql, sql_text  # here: PySpark is slow to import
-
-    text = sql_text(statements, file)
-    run_sql(chosen_target(bundle, target, variables, state), text, master=master, as_json=as_json)
+    text = queries.sql_text(statements, file)
+    queries.run_sql(
+        chosen_target(bundle, target, variables, state), text, master=master, as_json=as_json
+    )
 
 
 @cli.command()
@@ -119,9 +125,7 @@ def show(
     Example:
       headwater show gold.dim_patient -n 5
     """
-    from headwater.cli.tables import show_table  # here: deltalake is slow to import
-
-    show_table(chosen_target(bundle, target, variables, state), table, rows, as_json=as_json)
+    tables.show_table(chosen_target(bundle, target, variables, state), table, rows, as_json=as_json)
 
 
 @cli.command()
@@ -144,9 +148,9 @@ def events(
     Example:
       headwater events patient_flow --json
     """
-    from headwater.cli.tables import show_events  # here: deltalake is slow to import
-
-    show_events(chosen_target(bundle, target, variables, state), pipeline, update, as_json=as_json)
+    tables.show_events(
+        chosen_target(bundle, target, variables, state), pipeline, update, as_json=as_json
+    )
 
 
 @cli.command()
@@ -176,9 +180,9 @@ def graph(
     Example:
       headwater graph patient_flow --format mermaid
     """
-    from headwater.cli.updates import show_graph  # here: PySpark is slow to import
-
-    show_graph(chosen_target(bundle, target, variables, state), pipeline, shape, as_json=as_json)
+    updates.show_graph(
+        chosen_target(bundle, target, variables, state), pipeline, shape, as_json=as_json
+    )
 
 
 @cli.command()
@@ -190,9 +194,7 @@ def doctor(as_json: bool) -> None:
     Example:
       headwater doctor --json
     """
-    from headwater.cli.machine import show_doctor  # here: checks what else may fail to import
-
-    sys.exit(show_doctor(read_settings(), as_json=as_json))
+    sys.exit(machine.show_doctor(read_settings(), as_json=as_json))
 
 
 @cli.command()
@@ -203,9 +205,7 @@ def setup() -> None:
     Example:
       headwater setup
     """
-    from headwater.cli.machine import prepare_machine  # here: PySpark is slow to import
-
-    prepare_machine(read_settings())
+    machine.prepare_machine(read_settings())
 
 
 cli.add_command(dev)

@@ -14,12 +14,12 @@ import click
 
 from headwater.cli.live import progress
 from headwater.cli.render import print_errors, print_json, print_result, result_json
+from headwater.cli.sessions import command_session
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.errors import SettingError
 from headwater.graph.dag import Graph
 from headwater.machine.jvm import ignore_interrupt
 from headwater.settings import read_settings
-from headwater.state.catalog import target_session
 from headwater.state.store import Store
 from headwater.state.target import Target
 
@@ -57,7 +57,7 @@ def _update(
     with (
         untouched(target) if quick else nullcontext(target) as place,
         progress(quiet or quick) as listener,
-        target_session(place, read_settings(), master=master, quick=quick) as spark,
+        command_session(place, master=master, quick=quick) as spark,
     ):
         updater = Updater(spark, target.bundle, spec, place.store, listener)
         try:

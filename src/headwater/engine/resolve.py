@@ -17,6 +17,7 @@ from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.autoloader.request import CloudFiles
+from headwater.engine.plans import query_plan
 from headwater.engine.schemas import (
     check_columns,
     check_fits,
@@ -207,6 +208,7 @@ class _Resolver:
             frozenset(evaluation.external),
             columns,
             cdc.describe_change(frame, flow.change) if flow.change else {},
+            query_plan(frame, evaluation.read_options),
         )
         return columns
 

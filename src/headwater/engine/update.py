@@ -26,10 +26,12 @@ from headwater.engine.attempts import FlowAttempts
 from headwater.engine.journal import FlowSummary, Journal
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
+from headwater.engine.standings import Sources, Standings
 from headwater.engine.tables import Tables
 from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
 from headwater.graph.dag import Graph
+from headwater.graph.loader import source_digest
 from headwater.graph.model import Flow
 from headwater.graph.registry import Registry
 from headwater.graph.selection import ALL, select
@@ -99,6 +101,7 @@ class Updater:
     listener: Listener | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     _memory: dict[str, object] = field(default_factory=dict)
+    _sources: Sources = field(default_factory=dict)
 
     def run(self, request: UpdateRequest) -> UpdateResult:
         """Run one update, and those that schema changes make necessary.
@@ -157,7 +160,7 @@ class Updater:
         totals: dict[str, FlowSummary],
     ) -> UpdateResult:
         origin = {
-            "pipeline_id": pipeline_id(self.bundle, self.spec),
+            "pipeline_id": self.bundle.pipeline_id(self.spec),
             "pipeline_name": self.spec.name,
             "pipeline_type": "WORKSPACE",
             "update_id": update_id,
@@ -193,16 +196,19 @@ class Updater:
         journal.state("SETTING_UP_TABLES")
         states = tables.set_up(graph, resets)
         stopping = Stopping(self.stopping)
+        digest = source_digest(self.spec.source_files, registry.folders)
+        standings = Standings(self.spark, self.spec, graph, tables, self._sources, digest)
         runs = FlowAttempts(
             self.spark,
             self.spec,
-            pipeline_id(self.bundle, self.spec),
+            self.bundle.pipeline_id(self.spec),
             graph,
             tables,
             states,
             journal,
             stopping,
             self._memory,
+            standings,
         )
         journal.flow_ids = runs.identities()
         journal.state("RUNNING")
@@ -253,7 +259,10 @@ class Updater:
         resets: frozenset[TableName] = frozenset(),
         read_files: set[TableName] | None = None,
     ) -> Graph:
+        asked: dict[str, dict[int, CloudFiles]] = {}
+
         def infer(request: CloudFiles, flow: Flow, number: int) -> DataFrame:
+            asked.setdefault(flow.name, {})[number] = request
             if read_files is not None:
                 read_files.add(flow.target)
             place = resolved_source(state, flow, number, self._memory, resets)
@@ -263,7 +272,9 @@ class Updater:
 
         create_schema(self.spark, self.spec.catalog, self.spec.schema, self.store)
         use_schema(self.spark, self.spec.schema)
-        return resolve(self.spark, registry, self.store, infer)
+        graph = resolve(self.spark, registry, self.store, infer)
+        self._sources = {flow: list(requests.values()) for flow, requests in asked.items()}
+        return graph
 
     def _max_retries(self) -> int:
         told = self.spec.configuration.get("pipelines.maxFlowRetryAttempts", "")
@@ -274,11 +285,6 @@ def _after_restart(request: UpdateRequest) -> UpdateRequest:
     """Ask for the same tables again; what was to be recomputed has been begun anew already."""
     named = () if request.full_refresh_all else request.full_refresh
     return UpdateRequest(refresh=(*request.refresh, *named), run_as=request.run_as)
-
-
-def pipeline_id(bundle: Bundle, spec: PipelineSpec) -> str:
-    """Make a pipeline's id: the same on every machine for a bundle, target and key."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{bundle.name}/{bundle.target}/{spec.key}"))
 
 
 def _config(spec: PipelineSpec, request: UpdateRequest) -> dict[str, Any]:

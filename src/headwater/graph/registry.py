@@ -31,6 +31,9 @@ class Registry:
     Args:
         catalog: default catalog of unqualified names.
         schema: default schema of unqualified names.
+
+    Attributes:
+        folders: folders and wheels that the source's modules come from.
     """
 
     def __init__(self, catalog: str, schema: str) -> None:
@@ -39,6 +42,7 @@ class Registry:
         self.datasets: dict[TableName, Dataset] = {}
         self.flows: dict[str, Flow] = {}
         self.faults: list[HeadwaterError] = []
+        self.folders: list[str] = []
         self._rules: dict[Function, _Rules] = {}
         self._claimed: set[Function] = set()
         self._made: dict[Function, TableName] = {}

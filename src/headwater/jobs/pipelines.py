@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headwater.bundle import PipelineSpec
-from headwater.engine.update import Updater, UpdateRequest, pipeline_id
+from headwater.engine.update import Updater, UpdateRequest
 from headwater.errors import JobError, UsageError, nearest
 from headwater.jobs.bundles import BUNDLE_FILES, bundle_above, open_bundle
 from headwater.jobs.context import TaskContext
@@ -70,7 +70,7 @@ def _find(target: Target, wanted: str) -> PipelineSpec:
     name = reference[1] if reference else wanted
     specs = target.bundle.pipelines.values()
     for spec in specs:
-        if name in (spec.key, spec.name, pipeline_id(target.bundle, spec)):
+        if name in (spec.key, spec.name, target.bundle.pipeline_id(spec)):
             return spec
     raise UsageError(
         "PIPELINE_UNKNOWN",

@@ -57,6 +57,7 @@ def load_source(
         bound_modules(registry, spark),
         bound_runtime(namespace),
     ):
+        registry.folders = paths
         with intercepted(_LoadTime(store, spark)):
             load_files(spec.source_files, registry, namespace, explained)
         yield registry

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from headwater.cli.lazy import LazyModule
 from headwater.cli.output import print_json
 from lakeflow_job_meta.cli.options import (
     Place,
@@ -25,6 +26,11 @@ from lakeflow_job_meta.metadata_manager import MetadataManager
 from lakeflow_job_meta.monitor import MetadataMonitor
 from lakeflow_job_meta.plan import Action
 from lakeflow_job_meta.session import check_extra
+
+if TYPE_CHECKING:
+    from lakeflow_job_meta import local_runs
+else:  # it needs headwater[local]
+    local_runs = LazyModule("lakeflow_job_meta.local_runs")
 
 
 @click.command()
@@ -115,13 +121,12 @@ def _run_here(
     as_json: bool,
 ) -> None:
     check_extra()
-    from lakeflow_job_meta.local_runs import run_module  # here: needs headwater[local]
 
     with open_session(place, is_local=True) as spark:
         manager = MetadataManager(place.control_table, spark=spark)
         if path:
             manager.load_yaml(str(path))
-        done = run_module(
+        done = local_runs.run_module(
             manager.module_sources(module),
             control_table=place.control_table,
             spark=spark,
