@@ -1,4 +1,4 @@
-"""Show results: tables on a terminal or in a file, JSON for programs, errors in two lines."""
+"""Show results: tables on a terminal or in a file, and what `output` prints."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from headwater.cli.output import print_error as print_error
+from headwater.cli.output import print_json as print_json
 from headwater.engine.update import UpdateResult
-from headwater.errors import GraphError, HeadwaterError
+from headwater.errors import HeadwaterError
 from headwater.events.report import FlowTotals, RuleTotals
 
 
@@ -24,11 +26,6 @@ def console(*, to_stderr: bool = False) -> Console:
     stream = sys.stderr if to_stderr else sys.stdout
     width = None if stream.isatty() else 240
     return Console(stderr=to_stderr, width=width, highlight=False, soft_wrap=False)
-
-
-def print_json(value: Any) -> None:
-    """Print a value as JSON, on one stream, nothing else."""
-    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
 
 
 def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> None:
@@ -48,14 +45,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return json.dumps(value, default=str, ensure_ascii=False)
     return str(value)
-
-
-def print_error(error: HeadwaterError) -> None:
-    """Print what happened and what to do, in two lines; a graph's faults each in two."""
-    faults = error.faults if isinstance(error, GraphError) and len(error.faults) > 1 else (error,)
-    for fault in faults:
-        click.echo(f"error: {fault.headline}", err=True)
-        click.echo(f"  fix: {fault.hint or 'Run again with --debug to see more.'}", err=True)
 
 
 def print_errors(errors: Sequence[HeadwaterError]) -> None:

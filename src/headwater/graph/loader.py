@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -22,6 +20,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from headwater.errors import DefinitionError, HeadwaterError, Location, UsageError, nearest
 from headwater.graph.locations import Within, is_internal, user_line
 from headwater.graph.registry import Registry
+from headwater.notebooks import HEADER, read_python
 
 _EDITABLE = re.compile(r"^(?:-e|--editable)[ =]\s*(.+)$")
 
@@ -42,9 +41,9 @@ def load_files(
     """
     for file in files:
         try:
-            for code in _compile(file):
-                with Within(Location(str(file))):
-                    exec(code, _globals_of(file, namespace))  # noqa: S102 - the user's pipeline
+            code = compile(source_text(file), str(file), "exec", dont_inherit=True)
+            with Within(Location(str(file))):
+                exec(code, _globals_of(file, namespace))  # noqa: S102 - the user's pipeline
         except HeadwaterError as error:
             registry.faults.append(error)
         except (Exception, SystemExit) as error:
@@ -56,11 +55,15 @@ def _globals_of(file: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {"__name__": "__main__", "__file__": str(file), **namespace}
 
 
-def _compile(file: Path) -> Iterator[CodeType]:
-    if file.suffix == ".ipynb":
-        yield from _compile_notebook(file)
-        return
-    if file.suffix != ".py":
+def source_text(file: Path) -> str:
+    """Return the Python text of a source file, or of all cells of a notebook.
+
+    One text for a notebook, so that cells share their names as they do there.
+
+    Raises:
+        DefinitionError: the file can't be read, or holds what does not run locally.
+    """
+    if file.suffix not in (".py", ".ipynb"):
         raise DefinitionError(
             "SOURCE_LANGUAGE_NOT_BUILT",
             f"Pipeline source in {file.suffix or 'a file without suffix'} is not built",
@@ -68,48 +71,11 @@ def _compile(file: Path) -> Iterator[CodeType]:
             hint="Python files and notebooks run locally; SQL files run in a workspace only.",
         )
     text = _read(file)
-    if text.startswith("# Databricks notebook source"):
-        _refuse_magics(file, text)
-    yield compile(text, str(file), "exec", dont_inherit=True)
-
-
-def _compile_notebook(file: Path) -> Iterator[CodeType]:
-    try:
-        cells = json.loads(_read(file))["cells"]
-    except (ValueError, KeyError, TypeError):
-        raise DefinitionError(
-            "NOTEBOOK_INVALID",
-            "The file is not a Jupyter notebook",
-            where=Location(str(file)),
-            hint="Export the notebook again, or name a .py file.",
-        ) from None
-    sources = ["".join(cell.get("source", "")) for cell in cells if cell.get("cell_type") == "code"]
-    sources = [_without_magic(each) for each in sources]
-    # one code object, so that cells share their names as they do in a notebook
-    text = "\n\n".join(sources)
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith(("%", "!")):  # an indented % is an operator on a line of its own
-            raise _magic(file, number, line.split()[0])
-    yield compile(text, str(file), "exec", dont_inherit=True)
-
-
-def _without_magic(cell: str) -> str:
-    """Return a cell's Python: nothing of a text cell, and the rest of one that names Python.
-
-    Lines stay where they are, so that faults are found at their places.
-    """
-    first = cell.lstrip().split(None, 1)
-    magic = first[0] if first else ""
-    if magic in ("%md", "%md-sandbox"):
-        return "\n" * cell.count("\n")
-    return cell.replace(magic, "", 1) if magic == "%python" else cell
-
-
-def _refuse_magics(file: Path, text: str) -> None:
-    for number, line in enumerate(text.splitlines(), 1):
-        found = re.match(r"# MAGIC (%\w+)", line)
-        if found and found[1] not in ("%md", "%md-sandbox", "%python"):
-            raise _magic(file, number, found[1])
+    if file.suffix == ".ipynb" or text.startswith(HEADER):
+        text, magics = read_python(text, str(file))
+        for line, magic in magics:
+            raise _magic(file, line, magic)
+    return text
 
 
 def _magic(file: Path, line: int, magic: str) -> DefinitionError:
