@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from faulty_server import FaultyServer, faulty_server
 from harness import Project
 from headwater.dev.minilake import Minilake, minilake
-from headwater.machine.session import QUICK_START, spark_session
+from headwater.machine.session import FOR_LITTLE, QUICK_START, spark_session
 from headwater.settings import Settings, read_settings
 
 hypothesis.settings.register_profile(
@@ -23,14 +23,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("house")
 
-TINY = {
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.shuffle.partitions": "1",
-    "spark.databricks.delta.snapshotPartitions": "1",
-}
-"""For a few rows: compiling and cutting up a query take longer than running it. e2e tests do."""
+TINY = FOR_LITTLE | {"spark.sql.shuffle.partitions": "1"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,5 +1,6 @@
 """Auto Loader: `cloudFiles` sources on Spark's own file streams."""
 
+from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.failures import explain_failure
 from headwater.autoloader.options import check_options
 from headwater.autoloader.relocation import follow_move
@@ -10,6 +11,7 @@ from headwater.autoloader.stream import define_stream, open_stream
 __all__ = [
     "CloudFiles",
     "SourceState",
+    "base_folder",
     "check_options",
     "define_stream",
     "explain_failure",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import click
@@ -15,7 +15,11 @@ from headwater.state.target import Target
 
 @contextmanager
 def command_session(
-    target: Target, *, master: str | None = None, quick: bool = False
+    target: Target,
+    *,
+    master: str | None = None,
+    quick: bool = False,
+    configuration: Mapping[str, str] | None = None,
 ) -> Iterator[SparkSession]:
     """Open a session that knows the target's tables, for the length of a `with` block.
 
@@ -24,6 +28,7 @@ def command_session(
 
     Args:
         quick: for short work: starts sooner, runs slower.
+        configuration: further Spark settings, for a session of its own.
 
     Raises:
         SettingError: no usable Java, jars that can't be had.
@@ -31,7 +36,9 @@ def command_session(
     """
     spark = (click.get_current_context().find_root().obj or {}).get("spark")
     if spark is None:
-        with target_session(target, read_settings(), master=master, quick=quick) as opened:
+        with target_session(
+            target, read_settings(), master=master, quick=quick, configuration=configuration
+        ) as opened:
             yield opened
     else:
         use_target(spark, target)

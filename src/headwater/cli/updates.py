@@ -19,9 +19,15 @@ from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.errors import SettingError
 from headwater.graph.dag import Graph
 from headwater.machine.jvm import ignore_interrupt
+from headwater.machine.session import FOR_LITTLE
 from headwater.settings import read_settings
+from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
 from headwater.state.target import Target
+from headwater.state.waiting import waiting_bytes
+
+LITTLE_BYTES = 8 * 1024**2
+"""Below this an update ends sooner without the JVM's full compiler; see docs/performance.md."""
 
 Selection = tuple[bool, tuple[str, ...], tuple[str, ...]]
 
@@ -53,11 +59,17 @@ def _update(
     target: Target, pipeline: str | None, request: UpdateRequest, *, master: str | None, quiet: bool
 ) -> UpdateResult:
     spec = target.bundle.pipeline(pipeline)
-    quick = request.validate_only
+    looks = request.validate_only
+    little = not looks and _is_little(target.pipeline_state(spec.key), request)
     with (
-        untouched(target) if quick else nullcontext(target) as place,
-        progress(quiet or quick) as listener,
-        command_session(place, master=master, quick=quick) as spark,
+        untouched(target) if looks else nullcontext(target) as place,
+        progress(quiet or looks) as listener,
+        command_session(
+            place,
+            master=master,
+            quick=looks or little,
+            configuration=FOR_LITTLE if little else None,
+        ) as spark,
     ):
         updater = Updater(spark, target.bundle, spec, place.store, listener)
         try:
@@ -65,6 +77,12 @@ def _update(
         except KeyboardInterrupt:
             ignore_interrupt()
             raise
+
+
+def _is_little(state: PipelineState, request: UpdateRequest) -> bool:
+    """Whether less waits than the full compiler is worth; it is chosen when nobody knows."""
+    waiting = waiting_bytes(state, anew=bool(request.full_refresh))
+    return waiting is not None and waiting < LITTLE_BYTES
 
 
 @contextmanager

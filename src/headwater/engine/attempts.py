@@ -82,7 +82,7 @@ class FlowAttempts:
             self.journal.planned(resolved, recomputes=not rests)
         if rests:
             return
-        self.standings.forget(resolved)
+        self.standings.begin(resolved, standing)
         self._run(resolved)
         if standing is not None and not self.stopping.is_set():
             self.standings.note(resolved, standing)

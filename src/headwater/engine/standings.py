@@ -5,16 +5,15 @@ materialized view would have the same rows again. What counts as input is everyt
 rests on: the tables' commits, the listing of Auto Loader's files, the plan, the source's text, the
 configuration and the versions of this package and of Spark. What can't be told is run.
 
-A standing is looked up before the flow reads, and noted after it has ended. A kill between the two
-leaves none, and the flow runs again.
+A standing is looked up before the flow reads, and noted after it has ended. After a kill between
+the two the flow is not done, and runs again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,13 +23,18 @@ from pyspark.sql import SparkSession
 from headwater import autoloader
 from headwater.autoloader.request import CloudFiles
 from headwater.bundle import PipelineSpec
-from headwater.engine.overwrite import last_commit
 from headwater.engine.tables import Tables
 from headwater.errors import HeadwaterError, Location
-from headwater.files import write_atomic
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.graph.model import Dataset, FlowKind
 from headwater.names import TableName
+from headwater.state.waiting import (
+    Standing,
+    bytes_below,
+    last_commit,
+    read_standing,
+    write_standing,
+)
 
 _VERSIONS = f"{importlib.metadata.version('headwater')} {pyspark.__version__}"
 
@@ -53,55 +57,75 @@ class Standings:
     sources: Sources
     source_digest: str
 
-    def now(self, resolved: ResolvedFlow) -> str | None:
-        """Return where the inputs of a flow stand; None when that can't be told.
+    def now(self, resolved: ResolvedFlow) -> Standing | None:
+        """Return where the inputs of a flow stand; None when one can't be looked at.
 
         Lists folders and reads the newest commit of each table; starts no job.
         """
         views = self.graph.views_behind(resolved.inputs)
-        if not all(self._can_rest(each, resolved) for each in (resolved, *views)):
-            return None
+        flows = (resolved, *views)
+        asked = [request for each in flows for request in self.sources.get(each.flow.name, ())]
+        names = {name for each in flows for name in each.tables | each.external}
         try:
-            facts = [_VERSIONS, self.source_digest, *self._facts(resolved, views)]
+            folders = sorted({autoloader.base_folder(each) for each in asked})
+            files = {folder: bytes_below(folder) for folder in folders}
+            tables = {
+                str(self._path(each)): last_commit(self._path(each)) for each in sorted(names)
+            }
+            digest = None
+            if all(self._can_rest(each, resolved) for each in flows):
+                listed = [autoloader.listing_digest(self.spark, each) for each in asked]
+                facts = (*self._facts(flows), *listed, repr(sorted(tables.items())))
+                digest = hashlib.sha256("\0".join(facts).encode()).hexdigest()
         except (OSError, ValueError, HeadwaterError):
             return None  # whatever is wrong with an input, the flow that reads it says best
-        return hashlib.sha256("\0".join(facts).encode()).hexdigest()
+        return Standing(digest, files, tables, self._rereads(resolved, tables))
 
-    def is_done(self, resolved: ResolvedFlow, standing: str) -> bool:
+    def is_done(self, resolved: ResolvedFlow, standing: Standing) -> bool:
         """Whether the flow was done with its inputs as they stand, and its table is as it left it.
 
         Rows of a streaming table may have been changed by hand: a stream never looks at them.
         """
-        try:
-            noted = json.loads(self._file(resolved).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        noted = read_standing(self._file(resolved))
+        if noted is None or standing.digest is None or noted.digest != standing.digest:
             return False
-        return bool(noted == {"inputs": standing, "target": self._target(resolved)})
+        return noted.target == self._target(resolved)
 
-    def note(self, resolved: ResolvedFlow, standing: str) -> None:
+    def note(self, resolved: ResolvedFlow, standing: Standing) -> None:
         """Note that the flow is done with its inputs as they stood; durable when this returns."""
-        noted = {"inputs": standing, "target": self._target(resolved)}
-        write_atomic(self._file(resolved), json.dumps(noted))
+        done = replace(standing, target=self._target(resolved))
+        write_standing(self._file(resolved), done)
 
-    def forget(self, resolved: ResolvedFlow) -> None:
-        """Forget where the inputs stood: the flow is about to run."""
-        self._file(resolved).unlink(missing_ok=True)
+    def begin(self, resolved: ResolvedFlow, standing: Standing | None) -> None:
+        """Note that the flow is about to run, and so is not done; durable when this returns."""
+        file = self._file(resolved)
+        noted = read_standing(file)
+        for each in file.parent.glob("*.json"):  # those of before a full refresh too
+            if each != file or standing is None:
+                each.unlink()
+        if standing is not None:
+            write_standing(file, _begun(standing, noted))
 
     def _can_rest(self, each: ResolvedFlow, of: ResolvedFlow) -> bool:
         is_batch = of.flow.kind is FlowKind.COMPLETE
         return each.plan.is_repeatable if is_batch else each.plan.is_idle_without_rows
 
-    def _facts(self, resolved: ResolvedFlow, views: list[ResolvedFlow]) -> Iterator[str]:
+    def _facts(self, flows: Sequence[ResolvedFlow]) -> Iterator[str]:
+        yield _VERSIONS
+        yield self.source_digest
         yield repr(sorted(self.spec.configuration.items()))
-        yield repr(sorted(resolved.flow.spark_conf.items()))
-        for each in (resolved, *sorted(views, key=lambda view: view.flow.name)):
+        yield repr(sorted(flows[0].flow.spark_conf.items()))
+        for each in flows:
             yield each.flow.name
             yield _described(self.graph.datasets[each.flow.target])
             yield each.plan.digest
-            for request in self.sources.get(each.flow.name, ()):
-                yield autoloader.listing_digest(self.spark, request)
-            for name in sorted(each.tables | each.external):
-                yield f"{name} {last_commit(self._path(name))}"
+
+    def _rereads(self, resolved: ResolvedFlow, tables: Mapping[str, str]) -> tuple[str, ...]:
+        """Name the tables that are read or rewritten whole once there is something new."""
+        if resolved.flow.kind is FlowKind.COMPLETE:
+            return tuple(tables)
+        own = self.tables.path(self.graph.datasets[resolved.flow.target])
+        return (str(own),) if resolved.flow.kind is FlowKind.CHANGE else ()
 
     def _path(self, name: TableName) -> Path:
         dataset = self.graph.datasets.get(name)
@@ -128,3 +152,10 @@ class Standings:
 def _described(dataset: Dataset) -> str:
     """Write out how a dataset is declared, wherever that stands."""
     return repr(replace(dataset, location=Location("")))
+
+
+def _begun(standing: Standing, noted: Standing | None) -> Standing:
+    """Return what a flow had read before it began: all that is new to it still waits."""
+    files = {path: noted.files.get(path, 0) if noted else 0 for path in standing.files}
+    tables = {path: noted.tables.get(path, "") if noted else "" for path in standing.tables}
+    return replace(standing, digest=None, files=files, tables=tables)

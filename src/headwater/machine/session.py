@@ -30,6 +30,14 @@ _DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 QUICK_START = ("-XX:TieredStopAtLevel=1",)
 """JVM options for short work: start sooner, never reach the best speed."""
 
+FOR_LITTLE = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
+"""Settings for little data: compiling and cutting up a query take longer than running it."""
+
 
 @contextmanager
 def spark_session(

@@ -6,7 +6,7 @@ locks another out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,18 @@ from headwater.state.target import Target
 
 @contextmanager
 def target_session(
-    target: Target, settings: Settings, *, master: str | None = None, quick: bool = False
+    target: Target,
+    settings: Settings,
+    *,
+    master: str | None = None,
+    quick: bool = False,
+    configuration: Mapping[str, str] | None = None,
 ) -> Iterator[SparkSession]:
     """Open a session that knows the target's tables under their names.
 
     Args:
         quick: for short work: starts sooner, runs slower.
+        configuration: further Spark settings.
 
     Raises:
         SettingError: no usable Java, jars that can't be had.
@@ -38,6 +44,7 @@ def target_session(
         state=target.store.root,
         catalogs=target.catalogs(),
         master=master,
+        configuration=configuration,
         jvm_options=QUICK_START if quick else (),
     ) as spark:
         use_target(spark, target)

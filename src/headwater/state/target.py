@@ -20,9 +20,13 @@ class Target:
     bundle: Bundle
     store: Store
 
+    def pipeline_state(self, pipeline: str) -> PipelineState:
+        """Return what a pipeline remembers, by its key."""
+        return PipelineState(self.store.pipeline_path(pipeline))
+
     def event_log(self, pipeline: str) -> Path:
         """Name the folder of a pipeline's event log."""
-        return PipelineState(self.store.pipeline_path(pipeline)).event_log
+        return self.pipeline_state(pipeline).event_log
 
     def catalogs(self) -> list[str]:
         """Name all catalogs that the bundle mentions or that have tables."""
