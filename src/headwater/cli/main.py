@@ -46,6 +46,7 @@ def cli(debug: bool) -> None:
 @click.argument("pipeline", required=False)
 @target_options
 @click.option("--validate", is_flag=True, help="Check everything, write nothing.")
+@click.option("--strict", is_flag=True, help="Refuse what would only be a warning (docs/lint.md).")
 @click.option(
     "--full-refresh",
     is_flag=False,
@@ -63,6 +64,7 @@ def run(
     variables: tuple[str, ...],
     state: Path | None,
     validate: bool,
+    strict: bool,
     full_refresh: str | None,
     refresh: str | None,
     master: str | None,
@@ -74,13 +76,15 @@ def run(
     Examples:
       headwater run patient_flow
       headwater run patient_flow --full-refresh=silver.events --json
-      headwater run patient_flow --validate
+      headwater run patient_flow --validate --strict
     """
     from headwater.cli.updates import run_pipeline  # here: PySpark takes half a second to import
+    from headwater.engine.update import UpdateRequest
 
     chosen = chosen_target(bundle, target, variables, state)
-    selection = (validate, names(full_refresh), names(refresh))
-    sys.exit(run_pipeline(chosen, pipeline, selection, master=master, as_json=as_json))
+    user = read_settings().user_name
+    request = UpdateRequest(validate, names(full_refresh), names(refresh), user, strict)
+    sys.exit(run_pipeline(chosen, pipeline, request, master=master, as_json=as_json))
 
 
 @cli.command()

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from headwater.engine.journal import FlowSummary
 from headwater.engine.update import UpdateResult
-from headwater.errors import GraphError, HeadwaterError
+from headwater.errors import GraphError, HeadwaterError, Location
 from headwater.expectations.rules import RuleCount
 
 
@@ -87,7 +87,19 @@ def result_json(result: UpdateResult) -> dict[str, Any]:
         "state": result.state,
         "update_ids": list(result.update_ids),
         "error": None if result.error is None else result.error.headline,
+        "warnings": [_warning_json(each) for each in result.graph.warnings],
         "flows": [_flow_json(flow) for flow in result.flows],
+    }
+
+
+def _warning_json(warning: HeadwaterError) -> dict[str, Any]:
+    where = warning.where if isinstance(warning.where, Location) else Location("")
+    return {
+        "code": warning.code,
+        "message": warning.message,
+        "file": where.file,
+        "line": where.line,
+        "hint": warning.hint,
     }
 
 

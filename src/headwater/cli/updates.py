@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from headwater.cli.endings import warn
 from headwater.cli.live import progress
 from headwater.cli.render import print_errors, print_json, print_result, result_json
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
@@ -23,23 +24,25 @@ from headwater.state.catalog import target_session
 from headwater.state.store import Store
 from headwater.state.target import Target
 
-Selection = tuple[bool, tuple[str, ...], tuple[str, ...]]
-
 
 def run_pipeline(
-    target: Target, pipeline: str | None, selection: Selection, *, master: str | None, as_json: bool
+    target: Target,
+    pipeline: str | None,
+    request: UpdateRequest,
+    *,
+    master: str | None,
+    as_json: bool,
 ) -> int:
     """Run an update and show it; return the exit status."""
-    validate, full_refresh, refresh = selection
-    settings = read_settings()
-    request = UpdateRequest(validate, full_refresh, refresh, settings.user_name)
     result = _update(target, pipeline, request, master=master, quiet=as_json)
     inert = target.bundle.pipeline(pipeline).no_effect
     if inert and not as_json:
         click.echo(f"note: without effect here: {', '.join(inert)}", err=True)
+    if not as_json:
+        print_warnings(result.graph)
     if as_json:
         print_json(result_json(result))
-    elif validate:
+    elif request.validate_only:
         count = len(result.graph.datasets)
         click.echo(f"Valid: {count} datasets, {len(result.graph.flows)} flows. Nothing written.")
     else:
@@ -87,10 +90,17 @@ def untouched(target: Target) -> Iterator[Target]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def print_warnings(graph: Graph) -> None:
+    """Print on standard error what will hurt in a workspace."""
+    for warning in graph.warnings:
+        warn(warning)
+
+
 def show_graph(target: Target, pipeline: str | None, shape: str, *, as_json: bool) -> None:
     """Resolve a pipeline and draw it."""
     request = UpdateRequest(validate_only=True)
     graph = _update(target, pipeline, request, master=None, quiet=True).graph
+    print_warnings(graph)
     if as_json:
         print_json(_edges(graph))
     else:

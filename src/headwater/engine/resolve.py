@@ -17,6 +17,7 @@ from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.autoloader.request import CloudFiles
+from headwater.engine.plans import rule_warnings, state_warnings
 from headwater.engine.schemas import (
     check_columns,
     check_fits,
@@ -70,12 +71,18 @@ class _TooDeep(BaseException):
 
 
 def resolve(
-    spark: SparkSession, registry: Registry, store: Store, cloud_files: InferCloudFiles
+    spark: SparkSession,
+    registry: Registry,
+    store: Store,
+    cloud_files: InferCloudFiles,
+    *,
+    strict: bool = False,
 ) -> Graph:
-    """Evaluate all flows and give the graph.
+    """Evaluate all flows and return the graph.
 
     Args:
         cloud_files: gives the typed, never started DataFrame of an Auto Loader source.
+        strict: warnings are faults, too.
 
     Raises:
         GraphError: with every fault of the pipeline, in the order of files and lines.
@@ -86,7 +93,7 @@ def resolve(
             for rule in dataset.expectations
         ]
         registry.datasets[name] = replace(dataset, expectations=tuple(rules))
-    resolver = _Resolver(spark, registry, store, cloud_files)
+    resolver = _Resolver(spark, registry, store, cloud_files, strict)
     return resolver.run()
 
 
@@ -96,7 +103,9 @@ class _Resolver:
     registry: Registry
     store: Store
     infer: InferCloudFiles
+    strict: bool
     faults: list[HeadwaterError] = field(default_factory=list)
+    warnings: list[HeadwaterError] = field(default_factory=list)
     schemas: dict[TableName, StructType | None] = field(default_factory=dict)
     kinds: dict[TableName, DatasetKind] = field(default_factory=dict)
     resolved: dict[str, ResolvedFlow] = field(default_factory=dict)
@@ -113,6 +122,9 @@ class _Resolver:
             self.faults.append(_empty())
         if not self.faults:
             self._check_names()
+        self.warnings.extend(self.registry.warnings)
+        if self.strict:
+            self.faults.extend(self.warnings)
         if self.faults:
             raise GraphError(sorted(_distinct(self.faults), key=_place))
         return self._graph()
@@ -194,12 +206,13 @@ class _Resolver:
         kind = flow_kind(self.kinds[dataset.name], flow, frame.isStreaming)
         if kind in (FlowKind.APPEND, FlowKind.CHANGE) and frame.isStreaming:
             check_stream(frame, flow)
+        self.warnings.extend(state_warnings(frame, flow))
         columns = _query_columns(frame, flow, dataset)
-        self.faults.extend(
-            check_rules(
-                frame, dataset.expectations, dataset=str(dataset.name), where=dataset.location
-            )
+        faults = check_rules(
+            frame, dataset.expectations, dataset=str(dataset.name), where=dataset.location
         )
+        self.faults.extend(faults)
+        self.warnings.extend([] if faults else rule_warnings(frame, dataset))
         self.resolved[flow.name] = ResolvedFlow(
             replace(flow, kind=kind),
             frozenset(evaluation.inputs),
@@ -279,6 +292,7 @@ class _Resolver:
             schemas,
             tuple(each for each in flows if each.flow.kind is not FlowKind.VIEW),
             tuple(each for each in flows if each.flow.kind is FlowKind.VIEW),
+            tuple(sorted(_distinct(self.warnings), key=_place)),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pyspark.sql.types import StructType
 
+from headwater.errors import HeadwaterError
 from headwater.graph.model import Dataset, Flow
 from headwater.names import TableName
 
@@ -40,12 +41,14 @@ class Graph:
         schemas: columns of each dataset.
         flows: in the order of their targets; flows of views are not among them.
         views: the flows of views, which run as part of others.
+        warnings: what will hurt in a workspace, in the order of files and lines.
     """
 
     datasets: Mapping[TableName, Dataset]
     schemas: Mapping[TableName, StructType]
     flows: tuple[ResolvedFlow, ...]
     views: tuple[ResolvedFlow, ...]
+    warnings: tuple[HeadwaterError, ...] = ()
 
     def flows_into(self, table: TableName) -> tuple[ResolvedFlow, ...]:
         """Return the flows that write a table."""

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -41,9 +40,9 @@ def load_files(
     """
     for file in files:
         try:
-            for code in _compile(file):
-                with Within(Location(str(file))):
-                    exec(code, _globals_of(file, namespace))  # noqa: S102 - the user's pipeline
+            code = compile(source_text(file), str(file), "exec", dont_inherit=True)
+            with Within(Location(str(file))):
+                exec(code, _globals_of(file, namespace))  # noqa: S102 - the user's pipeline
         except HeadwaterError as error:
             registry.faults.append(error)
         except (Exception, SystemExit) as error:
@@ -55,10 +54,16 @@ def _globals_of(file: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {"__name__": "__main__", "__file__": str(file), **namespace}
 
 
-def _compile(file: Path) -> Iterator[CodeType]:
+def source_text(file: Path) -> str:
+    """Return the Python text of a source file, or of all cells of a notebook.
+
+    One text for a notebook, so that cells share their names as they do there.
+
+    Raises:
+        DefinitionError: the file can't be read, or holds what does not run locally.
+    """
     if file.suffix == ".ipynb":
-        yield from _compile_notebook(file)
-        return
+        return _notebook_text(file)
     if file.suffix != ".py":
         raise DefinitionError(
             "SOURCE_LANGUAGE_NOT_BUILT",
@@ -69,10 +74,10 @@ def _compile(file: Path) -> Iterator[CodeType]:
     text = _read(file)
     if text.startswith("# Databricks notebook source"):
         _refuse_magics(file, text)
-    yield compile(text, str(file), "exec", dont_inherit=True)
+    return text
 
 
-def _compile_notebook(file: Path) -> Iterator[CodeType]:
+def _notebook_text(file: Path) -> str:
     try:
         cells = json.loads(_read(file))["cells"]
     except (ValueError, KeyError, TypeError):
@@ -84,12 +89,11 @@ def _compile_notebook(file: Path) -> Iterator[CodeType]:
         ) from None
     sources = ["".join(cell.get("source", "")) for cell in cells if cell.get("cell_type") == "code"]
     sources = [_without_magic(each) for each in sources]
-    # one code object, so that cells share their names as they do in a notebook
     text = "\n\n".join(sources)
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(("%", "!")):  # an indented % is an operator on a line of its own
             raise _magic(file, number, line.split()[0])
-    yield compile(text, str(file), "exec", dont_inherit=True)
+    return text
 
 
 def _without_magic(cell: str) -> str:

@@ -28,6 +28,8 @@ class _Rules:
 class Registry:
     """The datasets and flows that a pipeline's files declared, and what was wrong with them.
 
+    What will hurt elsewhere, and is no fault here, is in `warnings`.
+
     Args:
         catalog: default catalog of unqualified names.
         schema: default schema of unqualified names.
@@ -39,6 +41,7 @@ class Registry:
         self.datasets: dict[TableName, Dataset] = {}
         self.flows: dict[str, Flow] = {}
         self.faults: list[HeadwaterError] = []
+        self.warnings: list[HeadwaterError] = []
         self._rules: dict[Function, _Rules] = {}
         self._claimed: set[Function] = set()
         self._made: dict[Function, TableName] = {}

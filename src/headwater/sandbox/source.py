@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.bundle import Bundle, PipelineSpec
-from headwater.errors import UsageError
+from headwater.errors import DefinitionError, UsageError
 from headwater.graph.arguments import fault, not_built
-from headwater.graph.loader import import_paths, load_files
+from headwater.graph.loader import import_paths, load_files, source_text
 from headwater.graph.modules import bound_modules, bound_runtime
 from headwater.graph.registry import Registry
+from headwater.lint.files import check_files
 from headwater.sandbox.dbutils import DBUtils
 from headwater.sandbox.evaluate import resolved_path
 from headwater.sandbox.failures import explained
@@ -59,7 +60,20 @@ def load_source(
     ):
         with intercepted(_LoadTime(store, spark)):
             load_files(spec.source_files, registry, namespace, explained)
+        registry.warnings.extend(_warnings(spec.source_files, paths))
         yield registry
+
+
+def _warnings(files: Sequence[Path], paths: Sequence[str]) -> list[DefinitionError]:
+    folders = [*map(Path, paths), *(file.parent for file in files)]
+    return [each.as_error() for each in check_files(files, folders, _text)]
+
+
+def _text(file: Path) -> str:
+    try:
+        return source_text(file)
+    except DefinitionError:
+        return ""  # the loader reports it
 
 
 def display(*_: Any, **__: Any) -> None:
