@@ -30,7 +30,7 @@ def find_bundle_file(directory: Path) -> Path:
         if len(found) > 1:
             raise BundleError(
                 "BUNDLE_AMBIGUOUS",
-                "databricks.yml and databricks.yaml stand in one folder",
+                "databricks.yml and databricks.yaml are in the same folder",
                 where=Location(str(folder)),
                 hint="Keep one of them.",
                 folder=str(folder),
@@ -85,7 +85,7 @@ def _included_files(include: Node, file: Path) -> list[Path]:
             raise _include_error("BUNDLE_INCLUDE_EMPTY", "matches no file", entry)
         for match in matches:
             if not match.is_relative_to(file.parent):
-                raise _include_error("BUNDLE_PATH_OUTSIDE", "leads out of the bundle", entry)
+                raise _include_error("BUNDLE_PATH_OUTSIDE", "points outside the bundle", entry)
             if match.suffix not in {".yml", ".yaml", ".json"}:
                 raise _include_error(
                     "BUNDLE_INCLUDE_WRONG", "matches a file that is not YAML", entry
@@ -104,7 +104,7 @@ def _note_resources(tree: Node, seen: dict[str, Node]) -> None:
                     "RESOURCE_DUPLICATE",
                     f"the resource key '{key}' is taken, in {seen[key].location}",
                     where=node.location,
-                    hint="Databricks wants one key per resource over all kinds: rename one.",
+                    hint="Keys are unique across all kinds of resources: rename one.",
                     key=key,
                     line=node.location.line,
                 )
@@ -116,7 +116,7 @@ def _include_error(code: str, problem: str, entry: Node) -> BundleError:
         code,
         f"the include '{entry.text}' {problem}",
         where=entry.location,
-        hint="Patterns count from the folder of databricks.yml; correct it or take it out.",
+        hint="Patterns are relative to the folder of databricks.yml; correct or remove it.",
         pattern=entry.text,
         line=entry.location.line,
     )

@@ -175,9 +175,9 @@ def _invalid(problem: str, place: Location, mark: Any) -> BundleError:
     elif "UTF-8" in problem:
         hint = "Save the file as UTF-8."
     elif "empty" in problem:
-        hint = "Fill it, for a start with 'bundle:' and its name, or take it out of 'include:'."
+        hint = "Start with 'bundle:' and its name, or remove the file from 'include:'."
     elif "another document" in problem:
-        hint = "Keep one document per file: take out the '---' line."
+        hint = "Keep one document per file: remove the '---' line."
     return BundleError(
         "BUNDLE_YAML_INVALID",
         f"not valid YAML: {problem}",
@@ -286,7 +286,7 @@ class _Reader:
         try:  # JSON escapes a character beyond 16 bits as two halves
             return text.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError as error:
-            raise _invalid("half of a character", place, None) from error
+            raise _invalid("half of a surrogate pair", place, None) from error
 
     def _check_tag(self, raw: Any, known: set[str], place: Location) -> None:
         if str(raw.tag) not in known:
@@ -310,7 +310,7 @@ def _number(text: str) -> Scalar:
 def _duplicate(name: str, first: Location, second: Location) -> BundleError:
     return BundleError(
         "BUNDLE_KEY_DUPLICATE",
-        f"the key '{name}' stands twice in one map, first in line {first.line}",
+        f"the key '{name}' appears twice in one map, first on line {first.line}",
         where=second,
         hint="Keep one of them.",
         key=name,

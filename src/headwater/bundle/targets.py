@@ -53,7 +53,9 @@ def choose_target(tree: Node, wanted: str | None) -> str:
         if defaults
         else "no target given",
         where=(targets or tree).location,
-        hint="Keep 'default: true' on one of them." if defaults else f"Give one with -t: {names}.",
+        hint="Keep 'default: true' on one of them."
+        if defaults
+        else f"Choose one with -t: {names}.",
         known=tuple(defaults or known),
     )
 
@@ -225,7 +227,7 @@ def _refuse_development(pipeline: Node, resolver: Resolver, key: str) -> None:
             "MODE_CONFLICT",
             f"the pipeline '{key}' is in development in a production target",
             where=node.location,
-            hint="Take out 'development: true'; Databricks refuses it as well.",
+            hint="Remove 'development: true'; Databricks rejects it as well.",
             key=key,
         )
 
