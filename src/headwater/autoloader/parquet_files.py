@@ -135,7 +135,7 @@ def _footer(storage: Storage, file: SourceFile) -> StructType | str:
     except (pa.ArrowException, OSError) as error:
         if file.size == 0:
             return "it is empty (0 bytes)"
-        return f"it is no complete Parquet file ({type(error).__name__})"
+        return f"it is not a complete Parquet file ({type(error).__name__})"
 
 
 def _unreadable(metadata: pq.FileMetaData) -> str:
@@ -148,7 +148,7 @@ def _unreadable(metadata: pq.FileMetaData) -> str:
         return f"it has the column '{twice}' twice"
     twins = next((each.name for each in schema if _has_twins(each.type)), None)
     if twins is not None:
-        return f"column '{twins}' has fields whose names differ by case only"
+        return f"column '{twins}' has fields whose names differ only by case"
     if metadata.num_row_groups and metadata.row_group(0).column(0).compression == "BROTLI":
         return "it is compressed with Brotli, which Spark can't read"
     return ""

@@ -201,8 +201,8 @@ class _Source:
         if not whole and not self.options.hinted:
             raise self._fault(
                 "AUTOLOADER_SCHEMA_REQUIRED",
-                f"There is no file to infer a schema from below {self.request.path}",
-                "Land a file first, give .schema(...), or name the columns in schemaHints.",
+                f"No file to infer a schema from below {self.request.path}",
+                "Land a file first, set .schema(...), or list the columns in schemaHints.",
                 path=self.request.path,
             )
         found = file_format.infer(whole) if whole else StructType([])
@@ -216,8 +216,8 @@ class _Source:
         if own:
             raise self._fault(
                 "AUTOLOADER_COLUMN_RESERVED",
-                f"The files have a column '{own}', a name that Headwater itself uses",
-                f"Give it another name in the files: one that does not begin with {_HELPER}.",
+                f"The files have a column '{own}', a name that Headwater reserves",
+                f"Rename it in the files to one that does not begin with {_HELPER}.",
                 column=own,
             )
         rescued = (self.options.rescued_column or "").lower()
@@ -291,7 +291,7 @@ class _Source:
                 if self.storage.stat(entry.path) is None:
                     raise SourceFileError(
                         "SOURCE_FILE_MISSING",
-                        f"A file vanished before it was read: {entry.origin}",
+                        f"A file disappeared before it was read: {entry.origin}",
                         where=self.request.where,
                         hint="Put it back, or set the option ignoreMissingFiles to true.",
                         path=entry.origin,
@@ -314,7 +314,7 @@ class _Source:
         if self.options.evolution == "failOnNewColumns":
             raise UpdateError(
                 "UNKNOWN_FIELD",
-                f"Files have columns that the schema lacks: {names}; the first is in "
+                f"Files have columns that are not in the schema: {names}; the first is in "
                 f"{next(iter(findings.new.values()))}",
                 where=self.request.where,
                 hint="Add them to the schema or to schemaHints, or remove the file.",

@@ -236,7 +236,7 @@ def text_widest(first: DataType, second: DataType) -> bool:
 
 
 def without_twins(schema: StructType) -> StructType:
-    """Keep the first of columns whose names differ by case only, at every depth."""
+    """Keep the first of columns whose names differ only by case, at every depth."""
     return cast(StructType, _untwinned(schema))
 
 

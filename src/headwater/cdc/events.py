@@ -156,7 +156,7 @@ def _refused(code: str, what: str, count: int, name: str) -> UpdateError:
         code,
         f"{count} change events have {what}; nothing of the batch was written",
         where=name,
-        hint="Drop such rows before the target, for example by an expectation on the source.",
+        hint="Drop such rows before the target, for example with an expectation on the source.",
         count=count,
     )
 
