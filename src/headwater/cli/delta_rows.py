@@ -69,12 +69,12 @@ def _read(table: DeltaTable, path: Path, rows: int) -> pa.Table:
     if _is_plain(table):
         return _read_plain(table, path, rows)
     if _has_old_timestamps(table):
-        raise _unreadable("timestamps in the INT96 form beside mapped columns or deletion vectors")
+        raise _unreadable("INT96 timestamps beside mapped columns or deletion vectors")
     try:
         query = QueryBuilder().register("t", table)
     except DeltaError as error:
         features = ", ".join(sorted(set(table.protocol().reader_features or ()) - _BY_PYARROW))
-        raise _unreadable(f"one of its Delta features is unknown here: {features}") from error
+        raise _unreadable(f"one of its Delta features is not supported here: {features}") from error
     return pa.table(query.execute(f"SELECT * FROM t LIMIT {rows}").read_all())
 
 

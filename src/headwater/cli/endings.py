@@ -17,7 +17,7 @@ from headwater.errors import HeadwaterError
 
 
 def run_program(
-    command: click.Command, name: str, *, again: str = "Run again: it goes on from here."
+    command: click.Command, name: str, *, again: str = "Run again: it continues from here."
 ) -> NoReturn:
     """Run a click command on the process's arguments, and end the process.
 

@@ -68,25 +68,27 @@ class _Place:
     type=click.Choice(_ISOLATION_LEVELS),
     default=_ISOLATION_LEVELS[0],
     show_default=True,
-    help="Of Kafka transactions: without, or with events of open and aborted ones.",
+    help="Leave out, or include, events of open and aborted Kafka transactions.",
 )
 @click.option("--contract", type=click.Path(path_type=Path), help="Columns of the events (YAML).")
-@click.option("--max-rows", default=50_000, show_default=True, help="Events of a file, at most.")
-@click.option("--max-seconds", default=60.0, show_default=True, help="Longest wait for a file.")
+@click.option("--max-rows", default=50_000, show_default=True, help="Most events in one file.")
+@click.option(
+    "--max-seconds", default=60.0, show_default=True, help="Longest time until a file is written."
+)
 @click.option(
     "--max-bytes",
     type=_size,
     metavar="SIZE",
     default="128MB",
     show_default=True,
-    help="Events in memory.",
+    help="Most events in memory.",
 )
-@click.option("--once", is_flag=True, help="Land what is there now, then end.")
-@click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="A Kafka broker without TLS.")
+@click.option("--once", is_flag=True, help="Land what is there now, then stop.")
+@click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="Kafka broker without TLS.")
 @click.option(
     "--ca-file",
     type=click.Path(True, dir_okay=False, path_type=Path),
-    help="Authority to trust for TLS.",
+    help="Certificate authority to trust for TLS.",
 )
 @click.option(
     "--metrics-port",
@@ -137,7 +139,7 @@ def land(
 def _check_options(place: _Place, sink: str, max_rows: int, max_seconds: float) -> None:
     """Refuse limits that are none, names that are empty, and options that would do nothing."""
     if max_rows < 1 or not max_seconds > 0:  # nan is not above 0 either
-        raise UsageError("LIMIT_INVALID", "A limit is not above 0", hint="Write --max-rows 50000.")
+        raise UsageError("LIMIT_INVALID", "A limit must be above 0", hint="Write --max-rows 50000.")
     names = {"sink": sink, "topic": place.topic, "group": place.group, "member": place.member}
     for name, given in names.items():
         if given is not None and not given.strip():
@@ -146,7 +148,7 @@ def _check_options(place: _Place, sink: str, max_rows: int, max_seconds: float) 
         raise UsageError(
             "OPTION_WITHOUT_EFFECT",
             f"{option} has no effect on this kind of source",
-            hint="Leave it out, or name another source.",
+            hint="Remove it, or choose another source.",
         )
 
 
@@ -180,7 +182,7 @@ def _land(
     if contract is None:
         raise ContractError(
             "CONTRACT_MISSING",
-            "Events are not landed without a contract that names their columns",
+            "Landing needs a contract that names the columns of the events",
             hint="Add --contract FILE; resources/contracts/patient_events.yml is one.",
         )
     _silence_clients()
@@ -216,7 +218,7 @@ def _open_source(place: _Place, settings: LandingSettings) -> EventSource:
     topic = place.topic or settings.event_hub
     if not topic:
         raise SettingError(
-            "TOPIC_MISSING", "No topic is named", hint="Add --topic NAME, or set EVENT_HUB_NAME."
+            "TOPIC_MISSING", "No topic is given", hint="Add --topic NAME, or set EVENT_HUB_NAME."
         )
     if place.protocol == "eventhubs":
         return _open_event_hub(place, topic, settings)
@@ -244,7 +246,7 @@ def _open_event_hub(place: _Place, hub: str, settings: LandingSettings) -> Event
     if not settings.connection_string or not settings.storage:
         raise SettingError(
             "SOURCE_MISSING",
-            "No Event Hubs namespace is named, or no storage account for its checkpoints",
+            "No Event Hubs namespace is given, or no storage account for its checkpoints",
             hint="Set CONNECTION_STRING and AZURE_STORAGE_CONNECTION_STRING.",
         )
     group = place.group or _HUB_GROUP
@@ -256,7 +258,7 @@ def _event_hubs(settings: LandingSettings) -> tuple[str, str]:
     if not settings.namespace or not settings.connection_string:
         raise SettingError(
             "SOURCE_MISSING",
-            "No broker is named",
+            "No broker is given",
             hint="Add --bootstrap-servers, or set EVENTHUBS_NAMESPACE and CONNECTION_STRING.",
         )
     return settings.namespace, settings.connection_string

@@ -37,7 +37,7 @@ def run_pipeline(
     result = _update(target, pipeline, request, master=master, quiet=as_json)
     inert = target.bundle.pipeline(pipeline).no_effect
     if inert and not as_json:
-        click.echo(f"note: without effect here: {', '.join(inert)}", err=True)
+        click.echo(f"note: no effect here: {', '.join(inert)}", err=True)
     if not as_json:
         print_warnings(result.graph)
     if as_json:
