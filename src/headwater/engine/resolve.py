@@ -247,10 +247,10 @@ class _Resolver:
         if unknown:
             raise DefinitionError(
                 "SCHEMA_MISMATCH",
-                f"The query of '{dataset.name}' gives columns that its schema lacks: "
+                f"The query of '{dataset.name}' returns columns that are not in its schema: "
                 + ", ".join(unknown),
                 where=dataset.location,
-                hint="Add them to `schema`, or leave them out of the query.",
+                hint="Add them to `schema`, or remove them from the query.",
                 unknown=unknown,
             )
         for frame in frames:
@@ -269,9 +269,9 @@ class _Resolver:
         self.faults.append(
             DefinitionError(
                 "GRAPH_CYCLE",
-                "Datasets read each other in a circle: " + " -> ".join(map(str, cycle)),
+                "Datasets read each other in a cycle: " + " -> ".join(map(str, cycle)),
                 where=self.registry.datasets[cycle[0]].location,
-                hint="Break the circle: one of them must not read the next.",
+                hint="Break the cycle: one of them must not read the next.",
                 cycle=[str(each) for each in cycle],
             )
         )
@@ -380,7 +380,7 @@ def _empty() -> DefinitionError:
     return DefinitionError(
         "RUN_EMPTY_PIPELINE",
         "The pipeline's source defines no dataset",
-        hint="Check `libraries` in the bundle, and that functions carry @dp.table or the like.",
+        hint="Check `libraries` in the bundle, and that functions have a dataset decorator.",
     )
 
 

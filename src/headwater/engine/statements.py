@@ -63,7 +63,7 @@ def run_statements(
         warn(
             UsageError(
                 "SQL_NOT_KEPT",
-                f"Gone at the end of this command: {', '.join(lost)}",
+                f"Lost at the end of this command: {', '.join(lost)}",
                 hint="Only Delta tables are kept; define views in a pipeline.",
                 names=lost,
             )
@@ -107,7 +107,7 @@ def _check_table(parts: tuple[str, ...]) -> None:
     if not re.fullmatch(r"\w+", parts[-1], re.ASCII):
         raise UsageError(
             "NAME_INVALID",
-            f"CREATE TABLE takes plain names here: {parts[-1]!r}",
+            f"CREATE TABLE supports only plain names here: {parts[-1]!r}",
             hint="Use letters, digits and _, or define the table in a pipeline.",
             name=parts[-1],
         )
@@ -122,14 +122,14 @@ def _create_schema(
     if len(parts) > 2:
         raise UsageError(
             "NAME_INVALID",
-            f"Not a name of a schema: {'.'.join(parts)}",
+            f"Not a schema name: {'.'.join(parts)}",
             hint="Write CREATE SCHEMA schema, or catalog.schema.",
         )
     add_catalog(spark, catalog)
     if schema_exists(spark, schema) and not may_exist:
         raise UsageError(
             "SCHEMA_EXISTS",
-            f"The schema '{schema}' exists",
+            f"The schema '{schema}' already exists",
             hint="All catalogs share their schemas here; write CREATE SCHEMA IF NOT EXISTS.",
             schema=schema,
         )

@@ -179,7 +179,7 @@ class Tables:
         if exists and not dataset.path:
             raise DefinitionError(
                 "TABLE_NOT_OWNED",
-                f"The table '{dataset.name}' exists and was not made by this pipeline",
+                f"The table '{dataset.name}' exists and was not created by this pipeline",
                 where=dataset.location,
                 hint="Rename the dataset, or drop the table with `headwater sql`.",
                 dataset=str(dataset.name),
@@ -309,7 +309,7 @@ def _check_partitions(dataset: Dataset, present: list[str]) -> None:
     if list(dataset.partition_cols) != present:
         raise DefinitionError(
             "PARTITIONS_CHANGED",
-            f"'{dataset.name}' is partitioned by {present or 'nothing'}, the source says "
+            f"'{dataset.name}' is partitioned by {present or 'nothing'}, but the source says "
             f"{list(dataset.partition_cols) or 'nothing'}",
             where=dataset.location,
             hint=f"Run once with --full-refresh {dataset.name}.",

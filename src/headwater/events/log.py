@@ -73,7 +73,7 @@ class EventLog:
                     "EVENT_LOG_NOT_WRITTEN",
                     f"The last events could not be written: {type(failed).__name__}",
                     where=str(self._path),
-                    hint="Check that the disk has room and that the folder may be written to.",
+                    hint="Check that the disk has space and that the folder is writable.",
                 ) from failed
 
     def emit(self, event: Event) -> None:
