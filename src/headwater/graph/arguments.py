@@ -29,8 +29,8 @@ def not_built(what: str, hint: str = "") -> DefinitionError:
     """Make the error for a part of the API that this runtime doesn't have."""
     return fault(
         "API_NOT_BUILT",
-        f"{what} is not built in Headwater",
-        hint or "docs/parity.md lists what runs locally; the rest runs in a workspace only.",
+        f"{what} is not supported in Headwater",
+        hint or "docs/parity.md lists what runs locally; the rest runs only in a workspace.",
         api=what,
     )
 
@@ -54,7 +54,7 @@ def storage_path(value: object, argument: str) -> str | None:
     if scheme and scheme[1].lower() != "file" and not (path or "").startswith("dbfs:/Volumes/"):
         raise not_built(
             f"{argument}='{scheme[1]}:...'",
-            "Leave it out here, or name a volume or a local folder.",
+            "Remove it here, or name a volume or a local folder.",
         )
     return path
 
@@ -187,6 +187,6 @@ def _wrong(argument: str, wanted: str, value: object) -> DefinitionError:
     return fault(
         "ARGUMENT_INVALID",
         f"'{argument}' takes {wanted}, not {type(value).__name__}",
-        "See the signature in docs/parity.md; all arguments but the first go by keyword.",
+        "See the signature in docs/parity.md; all arguments but the first are passed by keyword.",
         argument=argument,
     )

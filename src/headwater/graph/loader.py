@@ -67,9 +67,9 @@ def source_text(file: Path) -> str:
     if file.suffix != ".py":
         raise DefinitionError(
             "SOURCE_LANGUAGE_NOT_BUILT",
-            f"Pipeline source in {file.suffix or 'a file without suffix'} is not built",
+            f"Pipeline source in {file.suffix or 'a file without suffix'} is not supported",
             where=Location(str(file)),
-            hint="Python files and notebooks run locally; SQL files run in a workspace only.",
+            hint="Python files and notebooks run locally; SQL files run only in a workspace.",
         )
     text = _read(file)
     if text.startswith("# Databricks notebook source"):
@@ -150,7 +150,7 @@ def _import_fault(
     hint = "Run the file's imports in a Python prompt to see more, or use --debug."
     if isinstance(error, ModuleNotFoundError):
         hint = (
-            "Put the package into `environment.dependencies` of the pipeline, or its folder "
+            "Add the package to `environment.dependencies` of the pipeline, or put its folder "
             "below `root_path`."
         )
     return DefinitionError(

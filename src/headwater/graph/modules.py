@@ -170,7 +170,7 @@ class _UnknownName(DefinitionError, AttributeError):
         made = fault(
             "API_UNKNOWN",
             f"{module} has no '{name}'",
-            nearest(name, [*FUNCTIONS, *NOT_BUILT]) or "See docs/parity.md for what there is.",
+            nearest(name, [*FUNCTIONS, *NOT_BUILT]) or "See docs/parity.md for what is supported.",
             api=f"{module}.{name}",
         )
         super().__init__(

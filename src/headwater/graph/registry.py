@@ -132,8 +132,8 @@ class Registry:
             self.faults.append(
                 DefinitionError(
                     "EXPECTATION_WITHOUT_DATASET",
-                    f"Expectation '{hanging.rules[0].name}' stands on '{_name(function)}', "
-                    "which defines no dataset",
+                    f"Expectation '{hanging.rules[0].name}' is on '{_name(function)}', "
+                    "which does not define a dataset",
                     where=hanging.where,
                     hint="Apply the dataset decorator (@dp.table, ...) to what the expectation "
                     "returns; rules of an append flow go on its target table.",
@@ -148,7 +148,7 @@ class Registry:
                 f"DUPLICATE_{what.upper()}",
                 f"The {what} '{name}' is defined twice, first at {first}",
                 where=where,
-                hint=f"Give each {what} a name of its own; in loops, build it from the loop value.",
+                hint=f"Give each {what} its own name; in loops, derive it from the loop value.",
                 name=name,
                 first=first,
             )
@@ -170,7 +170,7 @@ def unique_rules(
                 "EXPECTATION_DUPLICATE",
                 f"'{owner}' has two expectations named '{rule.name}'",
                 where=where,
-                hint="Give each expectation of a dataset a name of its own.",
+                hint="Give each expectation of a dataset its own name.",
                 expectation=rule.name,
             )
         seen.add(rule.name)

@@ -48,7 +48,7 @@ def select(
     if everything and refresh:
         raise UsageError(
             "SELECTION_CONFLICT",
-            "--full-refresh of everything and --refresh of some tables exclude each other",
+            "--full-refresh of everything and --refresh of some tables are mutually exclusive",
             hint="Name the tables: --full-refresh a,b --refresh c.",
         )
     if everything:

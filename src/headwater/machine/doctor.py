@@ -122,7 +122,7 @@ def _disk(settings: Settings) -> Finding:
     folder = next(each for each in (settings.cache, *settings.cache.parents) if each.exists())
     free = shutil.disk_usage(folder).free
     fine = free >= _LEAST_DISK
-    hint = f"Make room on the disk of {folder}."
+    hint = f"Free space on the disk of {folder}."
     return Finding("disk", f"{free / 2**30:.1f} GiB free", fine, "" if fine else hint)
 
 

@@ -215,7 +215,7 @@ def default_repository() -> str:
             return address
     raise SettingError(
         "JAR_REPOSITORY_UNKNOWN",
-        "PySpark's Ivy names no Maven repository",
+        "PySpark's Ivy settings have no Maven repository",
         hint="Set HEADWATER_MAVEN_REPOSITORY to the address of a Maven repository.",
     )
 

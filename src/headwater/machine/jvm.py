@@ -155,7 +155,7 @@ def _wait_for_gateway(process: subprocess.Popen[bytes], answer: Path, log: Path)
             raise SettingError(
                 "JVM_START_FAILED",
                 "Java started, but Spark's gateway in it did not",
-                hint=f"What Java said is in {log}; `headwater doctor` checks the machine.",
+                hint=f"The output of Java is in {log}; `headwater doctor` checks the machine.",
                 exit_status=process.poll(),
             )
         time.sleep(0.02)

@@ -70,7 +70,7 @@ class Widgets:
             raise fault(
                 "WIDGET_UNKNOWN",
                 f"No widget '{name}'",
-                nearest(name, values) or "Put it into the pipeline's `configuration`.",
+                nearest(name, values) or "Add it to the pipeline's `configuration`.",
                 name=name,
             )
         return values[name]
@@ -115,7 +115,7 @@ class FileSystem:
         if not inside or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", local):
             raise fault(
                 "PATH_OUTSIDE_TARGET",
-                f"dbutils.fs does not reach {path} here",
+                f"dbutils.fs has no access to {path} here",
                 "Use a volume (/Volumes/...) or a path below the bundle's folder.",
                 path=path,
             )
@@ -178,7 +178,9 @@ class FileSystem:
         target = self._path(dir)
         if any(root.is_relative_to(target) for root in self._roots):
             raise fault(
-                "PATH_OUTSIDE_TARGET", f"{dir} can't be deleted here", "Name what is in it."
+                "PATH_OUTSIDE_TARGET",
+                f"{dir} can't be deleted here",
+                "Delete what is in it instead.",
             )
         if recurse and target.is_dir():
             shutil.rmtree(target)

@@ -103,7 +103,8 @@ class Evaluation:
                 raise not_built(f"{call.name}(...) in SQL", _WORKSPACE_FUNCTIONS[call.name])
         if statement.has_computed_names:
             raise not_built(
-                "IDENTIFIER(...) with an expression", "Write the name as one text: IDENTIFIER('t')."
+                "IDENTIFIER(...) with an expression",
+                "Write the name as one string: IDENTIFIER('t').",
             )
         return statement.replaced(self._view_over)
 
@@ -112,7 +113,7 @@ class Evaluation:
         options = dict(recorded.options or {})
         location = path or options.pop("path", None)
         if not location:
-            raise fault("AUTOLOADER_PATH_MISSING", "load() got no path", "Name a folder or glob.")
+            raise fault("AUTOLOADER_PATH_MISSING", "load() has no path", "Pass a folder or glob.")
         resolved = {
             key: self.local_path(value)
             if value.startswith(("/Volumes", "dbfs:/Volumes"))

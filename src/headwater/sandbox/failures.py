@@ -58,8 +58,8 @@ def describe(error: BaseException, flow: str) -> HeadwaterError:
     if "No space left on device" in said or "errno 28" in said.lower():
         return UpdateError(
             "DISK_FULL",
-            f"The disk is full; flow '{flow}' stopped, nothing half written is visible",
-            hint="Make room, then run again: it goes on where it stopped.",
+            f"The disk is full; flow '{flow}' stopped, no partial data is visible",
+            hint="Free disk space, then run again: it continues where it stopped.",
         )
     name = _python_error(cause) or cause.condition or cause.kind
     described = UpdateError(
@@ -161,4 +161,4 @@ def _hint(cause: Cause) -> str:
         )
     if condition.startswith(("CAST_", "CANNOT_PARSE", "DIVIDE", "ARITHMETIC")):
         return "Use try_cast, try_divide or an expectation, so that bad rows don't stop the flow."
-    return "Correct the cause and run again; the flow goes on where it stopped."
+    return "Correct the cause and run again; the flow continues where it stopped."

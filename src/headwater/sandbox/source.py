@@ -116,7 +116,7 @@ def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterat
                     continue
                 raise UsageError(
                     "CONFIGURATION_INVALID",
-                    f"Spark does not take the configuration's value of '{key}'",
+                    f"Spark rejects the value of '{key}' in the configuration",
                     hint="Correct it under `configuration` of the pipeline.",
                     key=key,
                 ) from None

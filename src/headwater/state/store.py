@@ -136,8 +136,8 @@ class Store:
         if ".." in inner.parts:
             raise UsageError(
                 "PATH_OUTSIDE_VOLUME",
-                f"A volume path must not climb out of its volume: {path}",
-                hint="Leave out '..'.",
+                f"A volume path must not leave its volume: {path}",
+                hint="Remove '..'.",
             )
         return str(folder / inner) if rest and rest != "/" else str(folder)
 
