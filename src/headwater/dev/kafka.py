@@ -234,7 +234,7 @@ def _format(setup: KafkaSetup, settings: Settings) -> None:
             "DEV_SERVER_FAILED",
             "Kafka's data folder could not be formatted",
             where=str(setup.log),
-            hint=f"Its last words: {last_words(setup.log)}",
+            hint=f"The end of its log: {last_words(setup.log)}",
         )
 
 

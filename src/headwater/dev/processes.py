@@ -163,7 +163,7 @@ def wait_until_ready(
                     "DEV_SERVER_FAILED",
                     f"{server.name} did not start",
                     where=str(log),
-                    hint=f"Its last words: {last_words(log)}",
+                    hint=f"The end of its log: {last_words(log)}",
                 )
             time.sleep(0.02)  # between two questions to a server that is starting
     except BaseException:

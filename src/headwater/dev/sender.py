@@ -76,7 +76,7 @@ def broker_address(
         raise UsageError(
             "CONNECTION_STRING_INVALID",
             "CONNECTION_STRING is not a connection string of Event Hubs",
-            hint="Copy all of it: Endpoint=sb://...;SharedAccessKeyName=...;SharedAccessKey=...",
+            hint="Copy the whole string: Endpoint=sb://...;SharedAccessKeyName=...;SharedAccessKey=...",
         )
     return BrokerAddress(event_hubs_server(host), secret, ca_file)
 
@@ -127,8 +127,8 @@ class Sender:
             self._producer.close(timeout=0)
             raise SourceError(
                 "TOPIC_UNAVAILABLE",
-                f"The broker has no topic (event hub) '{self._topic}', or does not show it to us",
-                hint="Check its name (--topic, EVENT_HUB_NAME) and what the key may do.",
+                f"The broker has no topic (event hub) '{self._topic}', or the key can't see it",
+                hint="Check its name (--topic, EVENT_HUB_NAME) and the permissions of the key.",
             )
 
     def send(self, message: Message) -> None:
@@ -185,7 +185,7 @@ def _producer(address: BrokerAddress) -> Any:
     except Exception as error:
         raise SourceError(
             "SOURCE_UNREACHABLE",
-            f"The broker let us in, then did not go on: {type(error).__name__}",
+            f"The broker accepted the login, then stopped responding: {type(error).__name__}",
             where=address.bootstrap_servers,
             hint="Check that its advertised addresses can be reached from here.",
         ) from error

@@ -105,8 +105,8 @@ def read_claim(sink: Sink, partition: Partition, name: str) -> Claim:
     except (ValueError, KeyError, TypeError):
         raise SinkError(
             "CLAIM_INVALID",
-            f"The sink's file {name} can't be understood",
-            hint="Another program wrote it: land into a folder of its own.",
+            f"The sink's file {name} can't be parsed",
+            hint="Another program wrote it: land into a separate folder.",
         ) from None
 
 

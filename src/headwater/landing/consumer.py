@@ -336,7 +336,7 @@ def _made_anew(partition: Partition, landed: int, found: int) -> SinkError:
     return SinkError(
         "SINK_AHEAD",
         f"The sink holds {partition} up to offset {landed - 1}, but the topic is at {found}:"
-        " it was made anew",
+        " it was recreated",
         hint="Land the new topic into another folder.",
     )
 
@@ -346,7 +346,7 @@ def _stalled(standing: Standing, tracks: Iterable[Track]) -> HeadwaterError:
     if standing.word == "waiting":
         return SourceError(
             "SOURCE_NO_PARTITION",
-            "The group has given this consumer no partition",
+            "The group has assigned no partition to this consumer",
             hint="Check whether other members of --group hang, or use another group.",
         )
     for each in tracks:
@@ -354,8 +354,8 @@ def _stalled(standing: Standing, tracks: Iterable[Track]) -> HeadwaterError:
             return each.fault
     return SourceError(
         "SOURCE_STALLED",
-        "The broker does not give the events that it has",
-        hint="Check that it runs; landing goes on from the same place when it is started again.",
+        "The broker does not deliver the events that it has",
+        hint="Check that it runs; landing continues from the same place after a restart.",
     )
 
 

@@ -283,7 +283,7 @@ def _explained(error: BaseException) -> SourceError:
     """Describe what an error of the client means."""
     name = type(error).__name__
     if isinstance(error, AuthenticationError):
-        code, what = "SOURCE_KEY_REFUSED", "Event Hubs refuses the key, or the event hub"
+        code, what = "SOURCE_KEY_REFUSED", "Event Hubs rejects the key, or the event hub"
         hint = "Check CONNECTION_STRING, and EVENT_HUB_NAME."
     elif isinstance(error, NotInTime):
         code, what = "SOURCE_SILENT", "Event Hubs does not answer"
@@ -296,8 +296,8 @@ def _explained(error: BaseException) -> SourceError:
         hint = "Check the namespace and the network."
     elif isinstance(error, EventHubError):
         code, what = "SOURCE_FAILED", f"Event Hubs can't be used ({name})"
-        hint = "Check EVENT_HUB_NAME, and what the key may do."
+        hint = "Check EVENT_HUB_NAME, and the permissions of the key."
     else:
         code, what = "SOURCE_CHECKPOINTS_FAILED", f"The checkpoints can't be read ({name})"
-        hint = "Check the storage account, and that the container of the checkpoints is there."
+        hint = "Check the storage account, and that the container of the checkpoints exists."
     return SourceError(code, what, hint=hint)

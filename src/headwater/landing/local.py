@@ -85,7 +85,7 @@ class LocalSink:
     def _path(self, name: str) -> Path:
         parts = name.split("/")
         if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
-            raise SinkError("SINK_NAME_INVALID", "A file name leads out of the sink")
+            raise SinkError("SINK_NAME_INVALID", "A file name points outside the sink")
         return self.root.joinpath(*parts)
 
     def _make_folder(self, folder: Path) -> None:

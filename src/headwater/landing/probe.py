@@ -134,7 +134,7 @@ def _explained(error: Exception, place: str, address: BrokerAddress) -> SourceEr
         hint = "Check the port and the firewall, and that it speaks the protocol asked for."
     elif isinstance(error, ssl.SSLCertVerificationError):
         code, what = "SOURCE_TLS_FAILED", f"Its certificate is not trusted: {error.verify_message}"
-        hint = "Name the authority that signed it (--ca-file), or check the host."
+        hint = "Pass the authority that signed it (--ca-file), or check the host."
     elif isinstance(error, ssl.SSLError):
         code, what = "SOURCE_TLS_FAILED", "It does not speak TLS"
         hint = "Check the port: a plain listener takes no connection string."
@@ -143,6 +143,6 @@ def _explained(error: Exception, place: str, address: BrokerAddress) -> SourceEr
         spoken = "plain" if address.connection_string is None else "SASL_SSL"
         hint = f"Check the port, and whether its listener is {spoken}."
     else:
-        code, what = "SOURCE_UNREACHABLE", "Nobody listens there"
+        code, what = "SOURCE_UNREACHABLE", "Nothing listens there"
         hint = "Check host and port, and that the broker runs."
     return SourceError(code, what, where=place, hint=hint)

@@ -234,12 +234,12 @@ def serve_metrics(reporter: Reporter, storage: Health, port: int) -> Iterator[in
 def _fault(reporter: Reporter, storage: Health) -> str:
     now, shot = time.monotonic(), reporter.snapshot
     if now - shot.turned_at > _STUCK_SECONDS:
-        return f"the loop stands still: the broker was not polled for {now - shot.turned_at:.0f} s"
+        return f"the loop is stuck: the broker was not polled for {now - shot.turned_at:.0f} s"
     if not storage.is_well:
         return "the storage does not answer"
     silent = now - max(shot.lag_known_at, shot.standing.since)
     if shot.standing.word != "waiting" and silent > _STUCK_SECONDS:
-        return f"the broker has not told the lag for {silent:.0f} s"
+        return f"the broker has not reported the lag for {silent:.0f} s"
     return shot.standing.fault(now)
 
 

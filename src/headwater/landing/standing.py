@@ -36,7 +36,7 @@ class Standing:
         waited = now - self.since
         if self.word != "waiting" or waited <= PATIENCE_SECONDS:
             return ""
-        return f"the group has given no partition for {waited:.0f} s"
+        return f"the group has assigned no partition for {waited:.0f} s"
 
 
 class Movement:

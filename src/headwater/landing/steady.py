@@ -100,7 +100,7 @@ class SteadySink:
             raise SinkError(
                 "SINK_AWAY",
                 "The storage does not answer",
-                hint="Landing goes on from the same place when it is back.",
+                hint="Landing continues from the same place when it is back.",
                 is_transient=True,
             ) from None
 
