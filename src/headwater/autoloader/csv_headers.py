@@ -95,7 +95,7 @@ def _lines(file: IO[str], separator: str) -> Iterable[str]:
 
 
 def _without_mark(lines: Iterable[str]) -> Iterator[str]:
-    """Leave out the byte order mark: it is no part of the first name, and hides its quotes."""
+    """Drop the byte order mark: it is not part of the first name, and hides its quotes."""
     for number, line in enumerate(lines):
         yield line if number else line.removeprefix("\ufeff")
 

@@ -1,4 +1,4 @@
-"""Return whether a failed query failed for a file of a source, and which."""
+"""Find the file that a failed query failed on."""
 
 from __future__ import annotations
 

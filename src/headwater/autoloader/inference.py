@@ -1,4 +1,4 @@
-"""Let Spark infer the columns of files; a file that it fails on is named."""
+"""Let Spark infer the columns of files, and name the file that it fails on."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _corrupt(file: SourceFile) -> SourceFileError:
 
 
 def _culprit(paths: list[str], read: Read) -> str:
-    """Find a file that can't be read by halves: the last one that is left."""
+    """Find a file that can't be read, by bisection."""
     while len(paths) > 1:
         half = paths[: len(paths) // 2]
         try:

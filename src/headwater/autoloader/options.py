@@ -1,7 +1,7 @@
 """Check the options of a request and read them into one frozen value.
 
-Options are case-insensitive. Whatever is not built is refused by name, at the user's line.
-What does not live here: the list of options (`option_tables`).
+Options are case-insensitive. Whatever is not supported is refused by name, at the user's line. What
+does not live here: the list of options (`option_tables`).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Options:
 
 
 def check_options(request: CloudFiles) -> None:
-    """Refuse options that are unknown, not built or wrong; reads and writes nothing.
+    """Refuse options that are unknown, not supported or wrong; reads and writes nothing.
 
     Raises:
         DefinitionError: at `request.where`, see `read_options`.
@@ -201,7 +201,7 @@ class _Reading:
         return mode
 
     def _check_encoding(self, file_format: str) -> None:
-        """Spark reads some encodings wrong without a word, and others it fails on while running."""
+        """Refuse encodings that Spark reads wrongly without an error, or fails on while running."""
         name = "encoding" if self._text("encoding") else "charset"
         encoding = self._text(name)
         if file_format == "parquet" or not encoding:
@@ -333,7 +333,7 @@ class _Reading:
 
 
 def invalid_hints(request: CloudFiles) -> DefinitionError:
-    """Make the error for `schemaHints` that are no list, or hold a type that is none."""
+    """Make the error for `schemaHints` that are not a list, or have an invalid type."""
     return DefinitionError(
         "AUTOLOADER_OPTION_INVALID",
         "schemaHints is not a list of columns and types",

@@ -1,4 +1,4 @@
-"""Parquet: footers tell the columns of a file before it is read.
+"""Parquet: the columns of a file are known from its footer before it is read.
 
 A file with a column of another type or another case can't be read with the others: it gets a
 copy in which that column has a reserved name, and the copy is read instead.
@@ -139,7 +139,7 @@ def _footer(storage: Storage, file: SourceFile) -> StructType | str:
 
 
 def _unreadable(metadata: pq.FileMetaData) -> str:
-    """Describe why Spark can't read a file whose footer is whole; empty when it can."""
+    """Describe why Spark can't read a file whose footer is intact; empty when it can."""
     if not metadata.num_columns:
         return "it has no columns"
     schema = metadata.schema.to_arrow_schema()
@@ -186,7 +186,7 @@ def _original(reserved: str) -> str:
 
 
 def _microseconds(schema: pa.Schema) -> pa.Schema:
-    """Old INT96 timestamps come as nanoseconds, which Spark reads in that old form only."""
+    """Old INT96 timestamps come as nanoseconds, which Spark reads only in that old form."""
     fields = [
         field.with_type(pa.timestamp("us", "UTC"))
         if pa.types.is_timestamp(field.type) and field.type.unit == "ns"

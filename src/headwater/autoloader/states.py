@@ -1,4 +1,4 @@
-"""Return the state of each file a source has seen."""
+"""The state of each file that a source has seen."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _NOWHERE = "*.nowhere"
 """A glob that matches nothing: Spark does not look for it before a stream starts."""
 
 _HELPER = "__headwater_"
-"""What the names of columns begin with that a plan has beside those of the files."""
+"""Prefix of the columns that a plan has besides those of the files."""
 
 _SAMPLE = "spark.databricks.cloudFiles.schemaInference.sampleSize"
 _SAMPLE_FILES = 1000
@@ -67,7 +67,7 @@ def define_stream(
 
 
 def open_stream(spark: SparkSession, request: CloudFiles, place: SourceState) -> DataFrame:
-    """Enter new files and give the stream that reads what is entered and not committed.
+    """Enter new files and return the stream that reads what is entered and not committed.
 
     Start it with the trigger `availableNow` and the checkpoint of `place`. A file is read exactly
     once: a kill at any moment leaves it entered or to be found again. Files that land later are
@@ -84,7 +84,7 @@ def open_stream(spark: SparkSession, request: CloudFiles, place: SourceState) ->
 
 @dataclass
 class _Listing:
-    """Files of a source: those to enter, and those entered and not committed."""
+    """The files of a source: new files, and pending manifest entries."""
 
     new: list[SourceFile]
     pending: list[Entry]
@@ -112,7 +112,7 @@ class _Source:
         self._check_place()
 
     def _check_place(self) -> None:
-        """Spark would take such a path for a pattern, and read nothing without a word."""
+        """Refuse a path that Spark would treat as a pattern: it would silently read nothing."""
         if is_special(str(self.place.folder)):
             raise self._fault(
                 "AUTOLOADER_STATE_PATH",
