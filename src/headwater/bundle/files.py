@@ -71,9 +71,9 @@ def read_bundle(file: Path) -> tuple[Node, list[BundleError]]:
 
 
 def _included_files(include: Node, file: Path) -> list[Path]:
-    """Expand the patterns, each sorted; `**` counts as `*`, as the Databricks CLI has it.
+    """Expand the patterns, each sorted; `**` counts as `*`, as in the Databricks CLI.
 
-    A pattern may match nothing, as there; a file that is named must exist.
+    A pattern may match nothing, as there; a file that is listed by name must exist.
     """
     found: dict[Path, None] = {}
     for entry in include.items:
@@ -96,7 +96,7 @@ def _included_files(include: Node, file: Path) -> list[Path]:
 
 
 def _note_resources(tree: Node, seen: dict[str, Node]) -> None:
-    """Refuse a resource key that is taken: `bundle run KEY` has to know which one is meant."""
+    """Refuse a resource key that is taken: `bundle run KEY` must be unambiguous."""
     for kind in tree.below("resources").values():
         for key, node in kind.entries.items():
             if key in seen:

@@ -34,7 +34,7 @@ def expand_libraries(libraries: Node, root: Path) -> tuple[Path, ...]:
 
 
 def local_path(node: Node, root: Path) -> Path:
-    """Return the absolute path of a value that counts from its own file and stays in the bundle."""
+    """Return the absolute path of a value, relative to its own file and inside the bundle."""
     path = (Path(node.location.file).parent / node.text).resolve()
     if not path.is_relative_to(root):
         raise _library_error("BUNDLE_PATH_OUTSIDE", "points outside the bundle", node)

@@ -159,7 +159,7 @@ def _child(node: Node, step: str) -> Node | None:
 
 
 def _unknown(reference: str, steps: list[str], node: Node, place: Location) -> BundleError:
-    """Choose the error for the first step of a reference that leads nowhere."""
+    """Choose the error for the first step of a reference that can't be resolved."""
     name = steps[-1]
     if steps[0] == "variables" and len(steps) == 2:
         return variable_undefined(name, node.entries, place)
@@ -241,7 +241,7 @@ def _invalid(text: str, place: Location) -> BundleError:
 
 
 def _cycle(path: list[str], place: Location) -> BundleError:
-    """Show the circle from its alphabetically first reference, wherever it was entered."""
+    """Show the cycle from its alphabetically first reference, wherever it was entered."""
     start = path.index(min(path))
     path = [*path[start:-1], *path[: start + 1]]
     return BundleError(

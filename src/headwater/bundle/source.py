@@ -50,12 +50,12 @@ class Node:
 
     @property
     def entries(self) -> Mapping[str, Node]:
-        """The map's entries; of anything else none."""
+        """The map's entries; empty for anything else."""
         return self.value if isinstance(self.value, Mapping) else {}
 
     @property
     def items(self) -> tuple[Node, ...]:
-        """The list's items; of anything else none."""
+        """The list's items; empty for anything else."""
         return self.value if isinstance(self.value, tuple) else ()
 
     @property
@@ -75,12 +75,12 @@ class Node:
         return node if node and node.value is not None else None
 
     def below(self, *path: str) -> Mapping[str, Node]:
-        """Return the entries of the map at a path; none where there is no map."""
+        """Return the entries of the map at a path; empty if there is no map."""
         found = self.get(*path)
         return found.entries if found else {}
 
     def put(self, path: tuple[str, ...], child: Node) -> Node:
-        """Return a copy of the map with `child` at the path; missing maps on the way are made."""
+        """Return a copy of the map with `child` at the path; missing maps are created."""
         if not path:
             return child
         inner = self.get(path[0]) or Node({}, child.location)
@@ -217,7 +217,7 @@ class _Reader:
         return node
 
     def _repeat(self, size: int, place: Location) -> None:
-        """Count what an alias adds: a few lines of aliases to aliases stand for billions."""
+        """Count what an alias adds: a few lines can mean billions of values."""
         self._values += size
         self._repeated += size
         if self._repeated > MAX_REPEATED:
@@ -256,7 +256,7 @@ class _Reader:
     def _inherit(self, raw: Any, place: Location) -> dict[str, Node]:
         """Read the maps behind a `<<`; of several the later one wins.
 
-        So has it the Databricks CLI; the specification of YAML has it the other way round.
+        The Databricks CLI does the same; the YAML specification says the opposite.
         """
         sources = raw.value if isinstance(raw, SequenceNode) else [raw]
         merged: dict[str, Node] = {}

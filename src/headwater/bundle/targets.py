@@ -19,7 +19,7 @@ from headwater.errors import BundleError, nearest
 
 MODES = ("development", "production")
 LOCAL_HOST = "https://local.invalid"
-"""Stands for the address of the workspace; a name that leads nowhere, on any machine."""
+"""Replaces the address of the workspace: a name that never resolves, on any machine."""
 _PAUSE = ("PAUSED", "UNPAUSED")
 
 
@@ -246,7 +246,7 @@ def _choice(
 
 
 def value_wrong(node: Node, name: str, allowed: tuple[str, ...]) -> BundleError:
-    """Report that a value is none of the few that are allowed."""
+    """Report that a value is not one of the allowed ones."""
     return BundleError(
         "BUNDLE_VALUE_WRONG",
         f"'{name}' can't be '{node.text}'",

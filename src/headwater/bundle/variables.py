@@ -1,10 +1,10 @@
 """The values of a bundle's variables for one target.
 
-Source: "Set a variable's value" in Databricks' documentation of bundles. The first that is
-there wins: `--var`, the environment's `BUNDLE_VAR_<name>`,
-`.databricks/bundle/<target>/variable-overrides.json`, the target's default, the default.
-A `lookup` needs a workspace: without a value from `--var` or the environment it is refused, by
-name, when something that runs here uses it.
+Source: "Set a variable's value" in Databricks' documentation of bundles. The first that is set
+wins: `--var`, the environment's `BUNDLE_VAR_<name>`,
+`.databricks/bundle/<target>/variable-overrides.json`, the target's default, the default. A `lookup`
+needs a workspace: without a value from `--var` or the environment it is refused, by name, when
+something that runs here uses it.
 """
 
 from __future__ import annotations

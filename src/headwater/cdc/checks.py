@@ -40,7 +40,7 @@ _EXCLUSIVE = (
 
 @dataclass(frozen=True)
 class _Place:
-    """What is checked, and where the user wrote it."""
+    """What is checked, and the user's line."""
 
     name: str
     where: Location

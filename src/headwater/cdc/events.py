@@ -35,7 +35,7 @@ from headwater.graph.model import AutoCdc, ColumnOrText
 
 @dataclass(frozen=True)
 class BatchFacts:
-    """What has to be known of a batch before it is applied."""
+    """Facts about a batch that are needed before it is applied."""
 
     rows: int
     truncates: int
@@ -197,5 +197,5 @@ def _written(columns_to_update: str) -> Column:
 
 
 def keys_of(events: DataFrame, plan: ChangePlan) -> DataFrame:
-    """Return the keys of the events, some of them repeatedly."""
+    """Return the keys of the events; duplicates are possible."""
     return events.filter(col(OP) != TRUNCATE).select(*cols(plan.keys))
