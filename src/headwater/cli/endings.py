@@ -1,4 +1,4 @@
-"""How a program of this project ends: every error a user can cause ends in two lines.
+"""Exit codes and error output: every error a user can cause ends in two lines.
 
 The command line and the scripts in `scratch/` share it.
 """

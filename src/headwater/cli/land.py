@@ -137,7 +137,7 @@ def land(
 
 
 def _check_options(place: _Place, sink: str, max_rows: int, max_seconds: float) -> None:
-    """Refuse limits that are none, names that are empty, and options that would do nothing."""
+    """Refuse limits of 0, empty names, and options that would have no effect."""
     if max_rows < 1 or not max_seconds > 0:  # nan is not above 0 either
         raise UsageError("LIMIT_INVALID", "A limit must be above 0", hint="Write --max-rows 50000.")
     names = {"sink": sink, "topic": place.topic, "group": place.group, "member": place.member}
@@ -265,7 +265,7 @@ def _event_hubs(settings: LandingSettings) -> tuple[str, str]:
 
 
 def _silence_clients() -> None:
-    """Keep the clients' own words out of the log: they may quote requests."""
+    """Keep the clients' own messages out of the log: they may quote requests."""
     for name in ("kafka", "azure", "uamqp"):
         logging.getLogger(name).addHandler(logging.NullHandler())
         logging.getLogger(name).propagate = False

@@ -1,4 +1,4 @@
-"""Live progress of an update: a table that redraws on a terminal, plain lines elsewhere."""
+"""Live progress of an update: a table that is redrawn on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _print_line(event: Event) -> None:
 
 
 class _Board:
-    """Rows, rows a second and drops of each flow, as far as events told."""
+    """Rows, rows per second and dropped rows of each flow, from the events so far."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,7 +49,7 @@ class _Board:
         self._flows: dict[str, dict[str, Any]] = {}
 
     def take(self, event: Event) -> None:
-        """Take an event in, from any thread."""
+        """Accept an event, from any thread."""
         with self._lock:
             if event.event_type == "update_progress":
                 self._state = event.details["state"]

@@ -60,7 +60,7 @@ def print_error(error: HeadwaterError) -> None:
 
 
 def print_errors(errors: Sequence[HeadwaterError]) -> None:
-    """Print several errors; what several flows failed with is said once, with their names.
+    """Print several errors; one that several flows share is printed once, with their names.
 
     Spark's own text is printed under `--debug` alone, for it may hold values of rows.
     """

@@ -72,9 +72,9 @@ def _update(
 
 @contextmanager
 def untouched(target: Target) -> Iterator[Target]:
-    """Look at the source without making a state folder: a passing one stands for a missing one.
+    """Validate without creating a state folder: a temporary one replaces a missing one.
 
-    Others may make and fill the real one meanwhile. What Java says of a failed start stays.
+    Others may create and fill the real one meanwhile. The log of a failed start of Java is kept.
     """
     if target.store.root.exists():
         yield target
@@ -91,7 +91,7 @@ def untouched(target: Target) -> Iterator[Target]:
 
 
 def print_warnings(graph: Graph) -> None:
-    """Print on standard error what will hurt in a workspace."""
+    """Print the warnings of lint on standard error."""
     for warning in graph.warnings:
         warn(warning)
 

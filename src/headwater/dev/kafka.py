@@ -99,7 +99,7 @@ class KafkaSetup:
         return start("kafka", command, self.log)
 
     def wait(self, server: Server) -> None:
-        """Wait until the broker gives metadata."""
+        """Wait until the broker returns metadata."""
         wait_until_ready(server, lambda: _answers(self.port), self.log)
 
 
