@@ -1,4 +1,4 @@
-"""What lint wants to know of Spark's plans: operators with state, conditions that are constant.
+"""Facts about Spark's plans for lint: operators with state, conditions that are constant.
 
 Only analysed plans are looked at; no job runs, and no query is optimized as a whole.
 """

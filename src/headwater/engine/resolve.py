@@ -45,25 +45,25 @@ from headwater.state.store import Store, check_clashes
 
 _ANALYSIS = "org.apache.spark.sql.catalyst.analysis"
 _CHECKED = "spark.sql.streaming.unsupportedOperationCheck"
-"""Setting of Spark: whether it looks at streams before they start."""
+"""Spark setting: whether streams are checked before they start."""
 
 MAX_DEPTH = 30
-"""How many datasets may be evaluated inside each other."""
+"""How deeply evaluations of datasets may nest."""
 
 InferCloudFiles = Callable[[CloudFiles, Flow, int], DataFrame]
 
 
 class _Broken(BaseException):
-    """A dataset that is needed has a fault, which is reported once, at its own place.
+    """A needed dataset has a fault, which is reported once, at its own place.
 
-    No Exception, so that user code which catches those lets it through.
+    Not an Exception, so that user code that catches those lets it pass.
     """
 
 
 class _TooDeep(BaseException):
-    """A dataset that is read at the end of a long chain of reads; it is resolved first then.
+    """A dataset at the end of a long chain of reads; it is then resolved first.
 
-    Each read of the chain takes some frames of Python's stack, which has an end.
+    Each read of the chain takes some frames of Python's stack, which is limited.
     """
 
     def __init__(self, name: TableName) -> None:
@@ -130,7 +130,7 @@ class _Resolver:
         return self._graph()
 
     def _resolve_chain(self, name: TableName) -> None:
-        """Resolve a dataset, and before it those at the far ends of what it reads."""
+        """Resolve a dataset, after those at the far ends of what it reads."""
         self.waiting = [name]
         while self.waiting:
             try:
@@ -143,7 +143,7 @@ class _Resolver:
             self.waiting.pop()
 
     def schema_of(self, name: TableName) -> StructType:
-        """Return a dataset's columns, evaluating its flows when that was not done yet."""
+        """Return a dataset's columns, evaluating its flows if necessary."""
         above = [*self.waiting[:-1], *self.stack]  # each of them needs the next
         if name in above and name not in self.schemas:
             self._report_cycle([*above[above.index(name) :], name])
@@ -385,7 +385,7 @@ def _empty() -> DefinitionError:
 
 
 def _distinct(faults: list[HeadwaterError]) -> list[HeadwaterError]:
-    """Keep one of the faults that say the same of several datasets at one place."""
+    """Keep one of the faults that say the same about several datasets at one place."""
     found: dict[tuple[str, str, str], HeadwaterError] = {}
     for each in faults:
         said = each.message.replace(f"'{each.parameters.get('dataset')}'", "")

@@ -95,7 +95,7 @@ def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Data
 
 
 def check_layout(dataset: Dataset, schema: StructType) -> None:
-    """Refuse to lay a table out by columns that it doesn't have.
+    """Refuse to partition or cluster a table by columns that it doesn't have.
 
     Raises:
         DefinitionError: LAYOUT_COLUMN_UNKNOWN.
@@ -116,7 +116,7 @@ def check_layout(dataset: Dataset, schema: StructType) -> None:
 
 
 def check_columns(frame: DataFrame, flow: Flow) -> None:
-    """Refuse two columns of one name, which no table can have.
+    """Refuse two columns with the same name, which no table can have.
 
     Raises:
         DefinitionError: COLUMN_DUPLICATE.

@@ -72,7 +72,7 @@ def run_statements(
 
 
 def _run(spark: SparkSession, target: Target, statement: str, lost: list[str]) -> DataFrame:
-    """Run one statement; adds to `lost` what it makes and is gone with the session."""
+    """Run one statement; adds to `lost` what it creates and the session's end deletes."""
     try:
         text = SqlText(spark, statement)
     except ParseException:
@@ -116,7 +116,7 @@ def _check_table(parts: tuple[str, ...]) -> None:
 def _create_schema(
     spark: SparkSession, target: Target, parts: tuple[str, ...], may_exist: bool
 ) -> DataFrame:
-    """Make a schema whose tables are kept with the target's, in the catalog it names."""
+    """Create a schema whose tables are kept with the target's, in the catalog it names."""
     schema = parts[-1].lower()
     catalog = parts[0].lower() if len(parts) > 1 else target.default_schema()[0].lower()
     if len(parts) > 2:

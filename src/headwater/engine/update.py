@@ -54,7 +54,7 @@ class UpdateRequest:
         full_refresh: tables to recompute from all their sources; `("*",)` for all.
         refresh: tables to refresh, the others are EXCLUDED; empty for all.
         run_as: who asked, for the event log.
-        strict: what will hurt in a workspace is a fault, too.
+        strict: warnings of lint are errors.
     """
 
     validate_only: bool = False
@@ -105,7 +105,7 @@ class Updater:
     def run(self, request: UpdateRequest) -> UpdateResult:
         """Run one update, and those that schema changes make necessary.
 
-        Safe to kill at any moment: the next update goes on, no row is lost or doubled.
+        Safe to kill at any moment: the next update continues, and no row is lost or doubled.
 
         Raises:
             UpdateInProgress: another process updates this pipeline.
@@ -214,9 +214,9 @@ class Updater:
     def _resolved_anew(
         self, registry: Registry, state: PipelineState, resets: frozenset[TableName], strict: bool
     ) -> tuple[Graph, frozenset[TableName]]:
-        """Resolve the graph as it is once `resets` start anew, and with them the views they read.
+        """Resolve the graph as it is once `resets`, and the views they read, start over.
 
-        Nothing is written of the resets themselves: a fault leaves everything as it was.
+        The resets themselves are not written: a fault leaves everything as it was.
         """
         read_files: set[TableName] = set()
         graph = self._resolve(
@@ -276,7 +276,7 @@ class Updater:
 
 
 def _after_restart(request: UpdateRequest) -> UpdateRequest:
-    """Ask for the same tables again; what was to be recomputed has been begun anew already."""
+    """Ask for the same tables again; the full refreshes have already begun."""
     named = () if request.full_refresh_all else request.full_refresh
     return UpdateRequest(refresh=(*request.refresh, *named), run_as=request.run_as)
 
