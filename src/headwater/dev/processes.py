@@ -34,7 +34,7 @@ class DevServerError(HeadwaterError, RuntimeError):
 
 @dataclass(frozen=True)
 class Identity:
-    """What distinguishes one process from all others: its id, and its start (seconds since 1970)."""
+    """What distinguishes one process from all others: its id, and start (seconds since 1970)."""
 
     pid: int
     born: float

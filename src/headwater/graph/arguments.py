@@ -26,7 +26,7 @@ def fault(code: str, message: str, hint: str, **parameters: object) -> Definitio
 
 
 def not_built(what: str, hint: str = "") -> DefinitionError:
-    """Make the error for a part of the API that this runtime doesn't have."""
+    """Make the error for a part of the API that is not supported."""
     return fault(
         "API_NOT_BUILT",
         f"{what} is not supported in Headwater",
@@ -48,7 +48,7 @@ def optional_text(value: object, argument: str) -> str | None:
 
 
 def storage_path(value: object, argument: str) -> str | None:
-    """Take a local path, or one in a volume, or None."""
+    """Take a path that is local or in a volume, or None."""
     path = optional_text(value, argument)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", path or "")
     if scheme and scheme[1].lower() != "file" and not (path or "").startswith("dbfs:/Volumes/"):

@@ -14,13 +14,13 @@ from headwater.names import TableName
 
 @dataclass(frozen=True)
 class ResolvedFlow:
-    """A flow whose query was seen: its kind is known, and what it reads.
+    """A flow whose query was evaluated: its kind is known, and what it reads.
 
     Attributes:
         inputs: datasets of the pipeline that the query reads, views included.
         tables: the tables behind them, with views followed to what they read.
         external: other tables that the query reads.
-        schema: columns that the query gives.
+        schema: columns of the query.
         change: how an AUTO CDC flow is set up, as text, to notice a change of it.
     """
 
@@ -34,14 +34,14 @@ class ResolvedFlow:
 
 @dataclass(frozen=True)
 class Graph:
-    """A pipeline that is known to be sound.
+    """A pipeline without faults.
 
     Attributes:
         datasets: in the order in which they can be refreshed.
         schemas: columns of each dataset.
         flows: in the order of their targets; flows of views are not among them.
         views: the flows of views, which run as part of others.
-        warnings: what will hurt in a workspace, in the order of files and lines.
+        warnings: findings of lint, in the order of files and lines.
     """
 
     datasets: Mapping[TableName, Dataset]

@@ -19,7 +19,7 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class _Rules:
-    """Rules that wait for a dataset, and where they were put on its function."""
+    """Rules that wait for a dataset, and the line that applied them."""
 
     rules: tuple[Expectation, ...]
     where: Location
@@ -28,7 +28,7 @@ class _Rules:
 class Registry:
     """The datasets and flows that a pipeline's files declared, and what was wrong with them.
 
-    What will hurt elsewhere, and is no fault here, is in `warnings`.
+    What works here and will hurt in a workspace is in `warnings`.
 
     Args:
         catalog: default catalog of unqualified names.
@@ -47,7 +47,7 @@ class Registry:
         self._made: dict[Function, TableName] = {}
 
     def resolve(self, name: str) -> TableName:
-        """Complete a dataset's name; `LIVE.` in front of it means nothing and goes.
+        """Complete a dataset's name; a leading `LIVE.` is dropped.
 
         Raises:
             UsageError: NAME_INVALID.
@@ -56,7 +56,7 @@ class Registry:
         return table_name(plain, self.catalog, self.schema)
 
     def add_dataset(self, dataset: Dataset) -> None:
-        """Take a dataset in; a second one of the same name is a fault that names both places."""
+        """Add a dataset; a second one of the same name is a fault that names both places."""
         first = self.datasets.get(dataset.name)
         if first is not None:
             self._duplicate("dataset", str(dataset.name), dataset.location, first.location)
@@ -64,7 +64,7 @@ class Registry:
         self.datasets[dataset.name] = dataset
 
     def add_flow(self, flow: Flow) -> None:
-        """Take a flow in; flow names are unique in a pipeline, for they name checkpoints."""
+        """Add a flow; flow names are unique in a pipeline, because they name checkpoints."""
         first = self.flows.get(flow.name)
         if first is not None:
             if first.target == flow.target and first.location == flow.location:
@@ -76,7 +76,8 @@ class Registry:
     def flow_name(self, table: TableName) -> str:
         """Name the flow of a dataset's own query: the dataset, as short as it can be written.
 
-        However the source spells the dataset, the name is the same, for it names the checkpoint.
+        However the source spells the dataset, the name is the same, because it names the
+        checkpoint.
         """
         if table.catalog != self.catalog.lower():
             return str(table)
@@ -109,23 +110,23 @@ class Registry:
         return carrier
 
     def claim_rules(self, function: Function) -> tuple[Expectation, ...]:
-        """Return the rules on `function`, which a dataset takes."""
+        """Return the rules on `function`, for a dataset to take."""
         self._claimed.add(function)
         found = self._rules.get(function)
         return found.rules if found else ()
 
     def has_rules(self, function: Function) -> bool:
-        """Whether rules stand on `function`."""
+        """Whether `function` has rules."""
         return function in self._rules
 
     def made_into(self, dataset: TableName, function: Function) -> Function:
-        """Return what stands for a dataset from now on: rules put on it are the dataset's."""
+        """Return a function that represents a dataset: rules applied to it are the dataset's."""
         made = _passing_on(function)
         self._made[made] = dataset
         return made
 
     def close(self) -> None:
-        """Report what a finished load left hanging: a rule is never silently ignored."""
+        """Report rules that no dataset took: a rule is never silently ignored."""
         for function, hanging in self._rules.items():
             if function in self._claimed:
                 continue
