@@ -29,7 +29,7 @@ _BUSY = (408, 429)
 
 @dataclass(frozen=True)
 class BlobAccess:
-    """How to reach the storage account; without all of these, `DefaultAzureCredential` is asked.
+    """How to reach the storage account; `DefaultAzureCredential` is used when nothing is set.
 
     Attributes:
         connection_string: of the account; names the endpoint too, so it also serves Azurite.
@@ -159,7 +159,7 @@ def _default_credential() -> TokenCredential:
 
 
 def _failure(error: AzureError) -> SinkError:
-    """Describe what the storage answered: its status and code, nothing of the request."""
+    """Describe the storage's answer: its status and code, nothing of the request."""
     if isinstance(error, ResourceNotFoundError) and _code(error) == "BlobNotFound":
         return SinkError("SINK_FILE_MISSING", "A file that was listed is missing from the sink")
     status = error.status_code if isinstance(error, HttpResponseError) else None

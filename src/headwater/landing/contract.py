@@ -1,6 +1,6 @@
 """The contract of a topic: which columns an event has, of which type, and which may be missing.
 
-A contract is a small YAML file. What does not live here: how an event is held against it (`rows`).
+A contract is a small YAML file. What does not live here: checking events against it (`rows`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TYPES: dict[str, pa.DataType] = {
     "TIMESTAMP": pa.timestamp("us", "UTC"),
     "DATE": pa.date32(),
 }
-"""Names of types as in a table, and what they are in a file."""
+"""Names of types as in a table, and their types in a file."""
 
 _KEYS = ("topic", "description", "columns")
 _COLUMN_KEYS = ("name", "type", "nullable", "description")

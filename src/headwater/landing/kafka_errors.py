@@ -1,4 +1,4 @@
-"""What errors of kafka-python mean: which of them no waiting mends, and what to do about those.
+"""What errors of kafka-python mean: which are permanent, and what to do about them.
 
 What does not live here: why a broker can't be reached in the first place (`probe`).
 """
@@ -43,7 +43,7 @@ _FINAL = (
 
 
 def is_final(error: KafkaError) -> bool:
-    """Return whether no waiting mends an error of a poll.
+    """Return whether an error of a poll is permanent.
 
     A fetch that failed so is never to be polled again: kafka-python 3.0.12 would spin in it.
     """
@@ -60,7 +60,7 @@ def topic_missing(topic: str) -> SourceError:
 
 
 def explained(error: KafkaError, topic: str) -> SourceError:
-    """Return what an error of kafka-python means, without its own words."""
+    """Return what an error of kafka-python means, without its text."""
     name = type(error).__name__
     if isinstance(error, InvalidTopicError):
         return topic_missing(topic)

@@ -22,7 +22,7 @@ _LARGEST_ANSWER = 2**20
 
 
 def probe_broker(address: BrokerAddress, timeout_seconds: float = 8) -> None:
-    """Return when one of the bootstrap servers lets us in; sends and changes nothing.
+    """Return when one of the bootstrap servers accepts the login; sends and changes nothing.
 
     Raises:
         SourceError: SOURCE_ADDRESS_INVALID, SOURCE_HOST_UNKNOWN, SOURCE_UNREACHABLE,
@@ -126,7 +126,7 @@ def _log_in(ask: Callable[[int, int, bytes], bytes], connection_string: str) -> 
 
 
 def _explained(error: Exception, place: str, address: BrokerAddress) -> SourceError:
-    """Describe what an error of the network means."""
+    """Describe what a network error means."""
     if isinstance(error, socket.gaierror):
         code, what, hint = "SOURCE_HOST_UNKNOWN", "No such host", "Check the name of the host."
     elif isinstance(error, TimeoutError):
