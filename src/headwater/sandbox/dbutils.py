@@ -94,7 +94,7 @@ class Secrets:
 
 
 class FileSystem:
-    """Files in volumes, and below the bundle's folder; everything else is out of reach.
+    """Files in volumes, and below the bundle's folder; nothing else is accessible.
 
     In a workspace other paths are in DBFS; here they would be those of the whole machine.
     Parameters are named as Databricks names them.
@@ -145,7 +145,7 @@ class FileSystem:
             return opened.read(maxBytes).decode("utf-8", errors="replace")
 
     def mkdirs(self, dir: str) -> bool:
-        """Make a folder and its parents."""
+        """Create a folder and its parents."""
         self._path(dir).mkdir(parents=True, exist_ok=True)
         return True
 

@@ -159,7 +159,7 @@ class Evaluation:
             raise located(error, calling_location()) from None
 
     def _read_external(self, table: TableName, written: str) -> None:
-        """Note the read of a table that others make; all catalogs share their schemas."""
+        """Record the read of a table that others make; all catalogs share their schemas."""
         known = list(self.store.tables())
         if any((each.schema, each.table) == (table.schema, table.table) for each in known):
             add_catalog(self.spark, table.catalog)
@@ -207,7 +207,7 @@ _WORKSPACE_FUNCTIONS = {
 
 
 def resolved_path(store: Store, path: str) -> str:
-    """Resolve a path that user code reads; for the user's line that is being executed.
+    """Resolve a path that user code reads; errors point to the user's line.
 
     Raises:
         DefinitionError: VOLUME_UNKNOWN, PATH_OUTSIDE_VOLUME, PATH_NOT_BUILT.
@@ -228,7 +228,7 @@ def resolved_path(store: Store, path: str) -> str:
 
 
 def qualified(frame: DataFrame, name: TableName) -> DataFrame:
-    """Let the columns of a table's rows be qualified by its name, in one to three parts."""
+    """Allow a table's columns to be qualified by its name, in one to three parts."""
     spark = frame.sparkSession
     to_seq = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq
     make_name = java_class(spark, f"{_CATALYST}.AliasIdentifier")

@@ -90,7 +90,7 @@ def _from_root(line: str, root: Path) -> str:
 
 
 def _own_settings(spec: PipelineSpec) -> dict[str, str]:
-    """Return what a workspace says of a pipeline in its own configuration."""
+    """Return the settings that a workspace adds to a pipeline's configuration."""
     return {
         "pipelines.catalog": spec.catalog,
         "pipelines.schema": spec.schema,
@@ -102,9 +102,9 @@ def _own_settings(spec: PipelineSpec) -> dict[str, str]:
 def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterator[None]:
     """Make `spark.conf.get` see the pipeline's configuration; put back what was there before.
 
-    What the source itself sets is undone as well: it would reach the next update. Settings of a
-    cluster, such as `spark.executor.memory`, can't change in a running session: they have no
-    effect here.
+    What the source itself sets is undone as well, or it would reach the next update. Settings of a
+    cluster, such as `spark.executor.memory`, can't change in a running session: they have no effect
+    here.
     """
     before = spark.conf.getAll
     try:
@@ -147,7 +147,7 @@ def _python_workers(spark: SparkSession, paths: list[str]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _LoadTime:
-    """Decides over reads while a file is loaded: only paths are resolved, jobs may run."""
+    """Answers reads while a file is loaded: only paths are resolved, jobs may run."""
 
     store: Store
     spark: SparkSession

@@ -1,4 +1,4 @@
-"""A target of a bundle on this machine, and its state folder; loads no Spark."""
+"""A target of a bundle on this machine, and its state folder; does not load Spark."""
 
 from __future__ import annotations
 
