@@ -17,7 +17,7 @@ from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.autoloader.request import CloudFiles
-from headwater.engine.plans import rule_warnings, state_warnings
+from headwater.engine.findings import rule_warnings, state_warnings
 from headwater.engine.schemas import (
     check_columns,
     check_fits,
