@@ -51,6 +51,7 @@ format: setup ## rewrite the code in the house format
 
 bench: setup ## updates against the same work written by hand; landing and job plans against their limits
 	@$(BIN)/python benchmarks/compare.py
+	@$(BIN)/python benchmarks/small_updates.py
 	@$(BIN)/python benchmarks/landing.py
 	@$(BIN)/python benchmarks/job_meta.py
 

@@ -1,13 +1,20 @@
-"""The state of each file that a source has seen."""
+"""The state of each file that a source has seen, and whether there may be others."""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
+from pyspark.sql import SparkSession
+
 from headwater.autoloader.commits import committed_files
+from headwater.autoloader.discovery import list_files
 from headwater.autoloader.manifest import Manifest, SkippedFiles
-from headwater.autoloader.request import SourceState
+from headwater.autoloader.options import read_options
+from headwater.autoloader.request import CloudFiles, SourceState
+from headwater.autoloader.storage import storage_of
 
 
 def file_states(place: SourceState) -> list[dict[str, Any]]:
@@ -35,6 +42,19 @@ def file_states(place: SourceState) -> list[dict[str, Any]]:
         for each in SkippedFiles(place.folder).read()
     ]
     return found
+
+
+def listing_digest(spark: SparkSession, request: CloudFiles) -> str:
+    """Hash the paths, sizes and times of all files of a source, as they are now; lists only.
+
+    Raises:
+        DefinitionError: wrong options, SOURCE_PATH_NOT_FOUND.
+    """
+    options = read_options(request, java_charsets=True)  # encodings don't matter here
+    own = [Path(options.schema_location)] if options.schema_location else []
+    found = list_files(request, options, own, storage_of(spark))
+    lines = (f"{each.path}\0{each.size}\0{each.modified_ns}" for each in found)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _row(path: str, size: int, seconds: float, state: str, reason: str = "") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from headwater.engine.flows import FlowReport, FlowRun
 from headwater.engine.journal import Journal, flow_identity
 from headwater.engine.reads import FlowReads, Observations
 from headwater.engine.scheduler import FlowEvents, Stopping
+from headwater.engine.standings import Standings
 from headwater.engine.tables import Tables
 from headwater.errors import HeadwaterError, SchemaChange
 from headwater.graph.dag import Graph, ResolvedFlow
@@ -38,6 +39,7 @@ class FlowAttempts:
         states: what is remembered of each table; gives the generation of checkpoints.
         stopping: when set, running flows stop after what they are doing.
         memory: what Auto Loader has learned in this process, over all updates.
+        standings: tells which flows have nothing to do.
     """
 
     spark: SparkSession
@@ -49,6 +51,7 @@ class FlowAttempts:
     journal: Journal
     stopping: Stopping
     memory: dict[str, object]
+    standings: Standings
     locks: dict[TableName, threading.Lock] = field(default_factory=dict)
 
     def identities(self) -> dict[str, str]:
@@ -57,6 +60,8 @@ class FlowAttempts:
 
     def run(self, resolved: ResolvedFlow) -> None:
         """Run one attempt; a once flow that has run stays idle.
+
+        Nothing is started for a flow whose inputs have not moved since it was done with them.
 
         Raises:
             Exception: what the flow ended with; Auto Loader's own failures in its own words.
@@ -67,6 +72,23 @@ class FlowAttempts:
             self.journal.status(resolved, "IDLE")
             return
         self.journal.status(resolved, "RUNNING")
+        if flow.once:
+            self._run(resolved)
+            self.tables.state.mark_once_done(flow.target, flow.name)
+            return
+        standing = self.standings.now(resolved)
+        rests = standing is not None and self.standings.is_done(resolved, standing)
+        if flow.kind is FlowKind.COMPLETE:
+            self.journal.planned(resolved, recomputes=not rests)
+        if rests:
+            return
+        self.standings.forget(resolved)
+        self._run(resolved)
+        if standing is not None and not self.stopping.is_set():
+            self.standings.note(resolved, standing)
+
+    def _run(self, resolved: ResolvedFlow) -> None:
+        flow = resolved.flow
         sources = FlowSources(self.tables.state, flow, self.memory)
         attempt = self._attempt(resolved, sources)
         try:
@@ -79,8 +101,6 @@ class FlowAttempts:
                 if found is not None:
                     raise found from error
             raise
-        if flow.once:
-            self.tables.state.mark_once_done(flow.target, flow.name)
 
     def events(self) -> FlowEvents:
         """Return what the scheduler calls, each writing to the journal."""

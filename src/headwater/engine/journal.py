@@ -165,6 +165,17 @@ class Journal:
             )
         )
 
+    def planned(self, resolved: ResolvedFlow, *, recomputes: bool) -> None:
+        """`planning_information`: whether a materialized view is recomputed, or is up to date."""
+        technique = "COMPLETE_RECOMPUTE" if recomputes else "NO_OP"
+        chosen = {"maintenance_type": f"MAINTENANCE_TYPE_{technique}"}
+        details = {"technique_information": [{**chosen, "is_chosen": True, "is_applicable": True}]}
+        what = "is recomputed" if recomputes else "is up to date: none of its inputs has moved"
+        message = f"Flow '{resolved.flow.name}' {what}."
+        self.log.emit(
+            Event("planning_information", message, details, origin=self._origin(resolved))
+        )
+
     def report(self, resolved: ResolvedFlow, report: FlowReport) -> None:
         """`flow_progress` with metrics and data quality, one per micro-batch or batch."""
         summary = self._summary(resolved)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import re
 from pathlib import Path
 
 from deltalake import DeltaTable
@@ -12,6 +15,8 @@ from pyspark.sql.types import StructType
 from headwater.engine.schemas import stored_schema
 from headwater.graph.model import Dataset
 from headwater.names import quote
+
+_COMMIT = re.compile(r"\d{20}\.json")
 
 
 def overwrite(frame: DataFrame, dataset: Dataset, path: Path, *, anew: bool = False) -> None:
@@ -67,3 +72,17 @@ def table_schema(path: Path) -> StructType:
 def is_delta(path: Path) -> bool:
     """Whether a folder holds a Delta table."""
     return (path / "_delta_log").is_dir() and DeltaTable.is_deltatable(str(path))
+
+
+def last_commit(path: Path) -> str:
+    """Identify the newest commit of a Delta table; the same only while nothing was committed.
+
+    Version and content: a table that was dropped and made again has the same versions.
+
+    Raises:
+        OSError: the table is not there.
+    """
+    names = [each for each in os.listdir(path / "_delta_log") if _COMMIT.fullmatch(each)]  # noqa: PTH208 - names only
+    newest = max(names)
+    content = (path / "_delta_log" / newest).read_bytes()
+    return f"{newest} {hashlib.sha256(content).hexdigest()}"

@@ -18,6 +18,7 @@ from pyspark.sql.types import StructType
 from headwater import cdc
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.findings import rule_warnings, state_warnings
+from headwater.engine.plans import query_plan
 from headwater.engine.schemas import (
     check_columns,
     check_fits,
@@ -93,7 +94,7 @@ def resolve(
             for rule in dataset.expectations
         ]
         registry.datasets[name] = replace(dataset, expectations=tuple(rules))
-    resolver = _Resolver(spark, registry, store, cloud_files, strict)
+    resolver = _Resolver(spark, registry, store, cloud_files, strict, warnings=[*registry.warnings])
     return resolver.run()
 
 
@@ -122,9 +123,7 @@ class _Resolver:
             self.faults.append(_empty())
         if not self.faults:
             self._check_names()
-        self.warnings.extend(self.registry.warnings)
-        if self.strict:
-            self.faults.extend(self.warnings)
+        self.faults.extend(self.warnings if self.strict else [])
         if self.faults:
             raise GraphError(sorted(_distinct(self.faults), key=_place))
         return self._graph()
@@ -220,6 +219,7 @@ class _Resolver:
             frozenset(evaluation.external),
             columns,
             cdc.describe_change(frame, flow.change) if flow.change else {},
+            query_plan(frame, evaluation.read_options),
         )
         return columns
 

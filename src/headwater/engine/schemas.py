@@ -25,6 +25,9 @@ _CLAUSES = re.compile(
     r"\b(GENERATED|PRIMARY\s+KEY|FOREIGN\s+KEY|CONSTRAINT|DEFAULT|MASK|IDENTITY)\b", re.I
 )
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`]|``)*`")
+PLACEHOLDER = "headwater.placeholder"
+"""Option of a stream that stands for a table or a view of the pipeline."""
+
 _LENGTH = "__CHAR_VARCHAR_TYPE_STRING"
 """Metadata by which Spark and Delta know that a STRING column is a CHAR or VARCHAR."""
 
@@ -35,7 +38,8 @@ def placeholder(spark: SparkSession, schema: StructType, streaming: bool) -> Dat
         F.lit(None).cast(_stored(column.dataType)).alias(column.name, metadata=_metadata(column))
         for column in schema
     ]
-    base = spark.readStream.format("rate").load() if streaming else spark.range(0)
+    stream = spark.readStream.format("rate").option(PLACEHOLDER, "true")
+    base = stream.load() if streaming else spark.range(0)
     with intercepted(None):
         return base.where(F.lit(False)).select(*columns)
 

@@ -26,10 +26,12 @@ from headwater.engine.attempts import FlowAttempts
 from headwater.engine.journal import FlowSummary, Journal
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
+from headwater.engine.standings import Sources, Standings
 from headwater.engine.tables import Tables
 from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
 from headwater.graph.dag import Graph
+from headwater.graph.loader import source_digest
 from headwater.graph.model import Flow
 from headwater.graph.registry import Registry
 from headwater.graph.selection import ALL, select
@@ -101,6 +103,7 @@ class Updater:
     listener: Listener | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     _memory: dict[str, object] = field(default_factory=dict)
+    _sources: Sources = field(default_factory=dict)
 
     def run(self, request: UpdateRequest) -> UpdateResult:
         """Run one update, and those that schema changes make necessary.
@@ -195,6 +198,8 @@ class Updater:
         journal.state("SETTING_UP_TABLES")
         states = tables.set_up(graph, resets)
         stopping = Stopping(self.stopping)
+        digest = source_digest(self.spec.source_files, registry.folders)
+        standings = Standings(self.spark, self.spec, graph, tables, self._sources, digest)
         runs = FlowAttempts(
             self.spark,
             self.spec,
@@ -205,6 +210,7 @@ class Updater:
             journal,
             stopping,
             self._memory,
+            standings,
         )
         journal.flow_ids = runs.identities()
         journal.state("RUNNING")
@@ -258,7 +264,10 @@ class Updater:
         resets: frozenset[TableName] = frozenset(),
         read_files: set[TableName] | None = None,
     ) -> Graph:
+        asked: dict[str, dict[int, CloudFiles]] = {}
+
         def infer(request: CloudFiles, flow: Flow, number: int) -> DataFrame:
+            asked.setdefault(flow.name, {})[number] = request
             if read_files is not None:
                 read_files.add(flow.target)
             place = resolved_source(state, flow, number, self._memory, resets)
@@ -268,7 +277,9 @@ class Updater:
 
         create_schema(self.spark, self.spec.catalog, self.spec.schema, self.store)
         use_schema(self.spark, self.spec.schema)
-        return resolve(self.spark, registry, self.store, infer, strict=strict)
+        graph = resolve(self.spark, registry, self.store, infer, strict=strict)
+        self._sources = {flow: list(requests.values()) for flow, requests in asked.items()}
+        return graph
 
     def _max_retries(self) -> int:
         told = self.spec.configuration.get("pipelines.maxFlowRetryAttempts", "")

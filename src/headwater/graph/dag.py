@@ -13,6 +13,23 @@ from headwater.names import TableName
 
 
 @dataclass(frozen=True)
+class QueryPlan:
+    """What is known of a query.
+
+    Attributes:
+        digest: of the plan; the same for the same query, in any process.
+        is_repeatable: the same rows of its inputs give the same rows again. Not so with the
+            current time, random numbers, user-defined functions and files or rows of unknown age.
+        is_idle_without_rows: it does nothing until one of its streams has new rows. Not so if it
+            keeps state, whose time may come, or reads a stream of an unknown kind.
+    """
+
+    digest: str = ""
+    is_repeatable: bool = False
+    is_idle_without_rows: bool = False
+
+
+@dataclass(frozen=True)
 class ResolvedFlow:
     """A flow whose query was evaluated: its kind is known, and what it reads.
 
@@ -22,6 +39,7 @@ class ResolvedFlow:
         external: other tables that the query reads.
         schema: columns of the query.
         change: how an AUTO CDC flow is set up, as text, to notice a change of it.
+        plan: what its query's plan tells.
     """
 
     flow: Flow
@@ -30,6 +48,7 @@ class ResolvedFlow:
     external: frozenset[TableName]
     schema: StructType
     change: Mapping[str, str] = field(default_factory=dict)
+    plan: QueryPlan = QueryPlan()
 
 
 @dataclass(frozen=True)
@@ -64,17 +83,20 @@ class Graph:
 
     def views_above(self, tables: frozenset[TableName]) -> frozenset[TableName]:
         """Name the views that the flows into some tables read, directly or through other views."""
-        inputs = {flow.flow.target: flow.inputs for flow in self.views}
-        found: set[TableName] = set()
-        waiting = {
-            name for flow in self.flows if flow.flow.target in tables for name in flow.inputs
-        }
+        inputs = {name for flow in self.flows if flow.flow.target in tables for name in flow.inputs}
+        return frozenset(view.flow.target for view in self.views_behind(inputs))
+
+    def views_behind(self, inputs: Iterable[TableName]) -> list[ResolvedFlow]:
+        """List the views among some datasets, and those that they read in turn."""
+        views = {flow.flow.target: flow for flow in self.views}
+        found: dict[TableName, ResolvedFlow] = {}
+        waiting = sorted(inputs)
         while waiting:
             name = waiting.pop()
-            if name in inputs and name not in found:
-                found.add(name)
-                waiting |= inputs[name]
-        return frozenset(found)
+            if name in views and name not in found:
+                found[name] = views[name]
+                waiting.extend(sorted(views[name].inputs))
+        return list(found.values())
 
 
 def ordered(

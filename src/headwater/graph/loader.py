@@ -6,11 +6,12 @@ live here: evaluating the dataset functions, which happens later and often (`eng
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -195,10 +196,35 @@ def import_paths(
         for path in added:
             if path in sys.path:
                 sys.path.remove(path)
-        for name in set(sys.modules) - known:
-            source = getattr(sys.modules[name], "__file__", None) or ""
-            if not _is_installed(source) and any(Path(source).is_relative_to(p) for p in added):
+        for name in _modules_of(added):
+            if name not in known:
                 del sys.modules[name]
+
+
+def _modules_of(folders: Collection[str]) -> list[str]:
+    """Name the loaded modules whose files are in some folders; not those of installed packages."""
+    files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+    return [
+        name
+        for name, file in files.items()
+        if not _is_installed(file) and any(Path(file).is_relative_to(each) for each in folders)
+    ]
+
+
+def source_digest(files: Sequence[Path], folders: Sequence[str]) -> str:
+    """Hash the text of a pipeline: its source files and the modules that they import.
+
+    Args:
+        folders: folders and wheels that modules come from, as `import_paths` gives them.
+    """
+    beside = [str(file.parent) for file in files]
+    modules = {sys.modules[name].__file__ or "" for name in _modules_of([*folders, *beside])}
+    wheels = [each for each in folders if Path(each).is_file()]
+    digest = hashlib.sha256()
+    for path in sorted({*map(str, files), *modules, *wheels}):
+        content = Path(path).read_bytes() if Path(path).is_file() else b""
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
 
 
 def _hides_python(folder: str) -> bool:

@@ -33,6 +33,9 @@ class Registry:
     Args:
         catalog: default catalog of unqualified names.
         schema: default schema of unqualified names.
+
+    Attributes:
+        folders: folders and wheels that the source's modules come from.
     """
 
     def __init__(self, catalog: str, schema: str) -> None:
@@ -42,6 +45,7 @@ class Registry:
         self.flows: dict[str, Flow] = {}
         self.faults: list[HeadwaterError] = []
         self.warnings: list[HeadwaterError] = []
+        self.folders: list[str] = []
         self._rules: dict[Function, _Rules] = {}
         self._claimed: set[Function] = set()
         self._made: dict[Function, TableName] = {}

@@ -62,6 +62,7 @@ class Evaluation:
     Attributes:
         inputs: datasets of the pipeline that were read.
         external: other tables that were read.
+        read_options: options of the reads of tables, as text.
         refused: the first side effect, kept even when user code swallowed the error.
     """
 
@@ -73,6 +74,7 @@ class Evaluation:
     in_dataset_function: bool = True
     inputs: set[TableName] = field(default_factory=set)
     external: set[TableName] = field(default_factory=set)
+    read_options: list[str] = field(default_factory=list)
     refused: HeadwaterError | None = None
     sources: int = 0
     views: list[tuple[SparkSession, str]] = field(default_factory=list)
@@ -81,6 +83,9 @@ class Evaluation:
         """Answer `spark.table`, `spark.read.table` and `spark.readStream.table`."""
         table = self._name(name)
         options = None if isinstance(reader, SparkSession) else reader
+        if options is not None:
+            given = sorted((record_of(options).options or {}).items())
+            self.read_options.append(f"{table} {streaming} {given}")
         if self.source.owns(table):
             return qualified(self._read_own(table, streaming, options), table)
         self._read_external(table, name)

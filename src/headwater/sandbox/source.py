@@ -58,6 +58,7 @@ def load_source(
         bound_modules(registry, spark),
         bound_runtime(namespace),
     ):
+        registry.folders = paths
         with intercepted(_LoadTime(store, spark)):
             load_files(spec.source_files, registry, namespace, explained)
         registry.warnings.extend(_warnings(spec.source_files, paths))

@@ -56,6 +56,10 @@ class PipelineState:
         """Folder above the Auto Loader sources of a flow."""
         return self._flow("autoloader", table, flow) / str(generation)
 
+    def standing(self, table: TableName, flow: str, generation: int) -> Path:
+        """File that tells where the inputs of a flow stood when it was done with them."""
+        return self._flow("standings", table, flow) / f"{generation}.json"
+
     def _flow(self, kind: str, table: TableName, flow: str) -> Path:
         """Name a flow's folder; one that was created under another spelling of its table stays."""
         base = self.root / kind / table_folder(table)

@@ -1,0 +1,122 @@
+"""What the plan of a query tells before it runs: would it do anything if its inputs had not moved?
+
+Looks at analysed plans on placeholders; runs nothing. What does not live here: whether the inputs
+moved (`standings`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from headwater.engine.schemas import PLACEHOLDER
+from headwater.graph.dag import QueryPlan
+from headwater.machine.session import java_class
+from headwater.names import READ_VIEW
+
+_TREES = "org.apache.spark.sql.catalyst.trees.TreePattern"
+_PASSING = ("CURRENT_LIKE", "PYTHON_UDF", "SCALA_UDF")
+"""Patterns of expressions that may give other values for the same rows."""
+
+_CONSTANT = frozenset({"Range", "OneRowRelation", "CTERelationRef"})
+"""Leaves whose rows are in the plan's text."""
+
+_STATELESS = frozenset(
+    {
+        "CollectMetrics",
+        "Filter",
+        "Generate",
+        "Join",
+        "Project",
+        "StreamingRelation",
+        "StreamingRelationV2",
+        "SubqueryAlias",
+        "Union",
+        "View",
+    }
+)
+"""Nodes of a stream that do nothing without rows; a join only if one side is not a stream."""
+
+_STREAMING_NODE = re.compile(r"^[ :|+-]*~(\w+)", re.MULTILINE)
+_PASSING_NAMES = re.compile(
+    rf"#\d+L?|CTERelation(?:Def|Ref) \d+|(?:Provider|Table)@[0-9a-f]+|{READ_VIEW}\d+"
+)
+"""Parts of a plan's text that differ from one analysis to the next."""
+
+
+def query_plan(frame: DataFrame, read_options: Iterable[str] = ()) -> QueryPlan:
+    """Describe the query of a frame on placeholders; runs no job.
+
+    Args:
+        read_options: how the query reads its tables; placeholders don't show it.
+    """
+    plan = frame._jdf.queryExecution().analyzed()
+    spark = frame.sparkSession
+    text = _text(plan)
+    leaves = list(_leaves(spark, plan))
+    streams = [each for each in leaves if each.isStreaming()]
+    return QueryPlan(
+        _digest(_text(plan.canonicalized()), text, frame.schema.json(), *read_options),
+        bool(plan.deterministic())
+        and not _has(spark, plan, _PASSING)
+        and all(_is_dated(each) for each in leaves if not each.isStreaming()),
+        _keeps_no_state(text, len(streams)) and all(map(_is_known, streams)),
+    )
+
+
+def _text(plan: Any) -> str:
+    """Write out a plan without shortening it."""
+    return str(plan.treeString(True, False, 2**31 - 1, False, False))
+
+
+def _digest(canonical: str, text: str, *more: str) -> str:
+    """Hash a plan: with Spark's own numbering of columns for its literals, and as written.
+
+    The canonical form has no names, the other one no numbers; together they tell plans apart.
+    """
+    numbers: dict[str, str] = {}
+
+    def renamed(found: re.Match[str]) -> str:
+        return numbers.setdefault(found[0], f"#{len(numbers)}")
+
+    canonical = re.sub(r"CTERelation(?:Def|Ref) \d+|(?:Provider|Table)@[0-9a-f]+", "", canonical)
+    parts = (canonical, _PASSING_NAMES.sub(renamed, text), *more)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _leaves(spark: SparkSession, plan: Any) -> Iterator[Any]:
+    """List the leaves of a plan and of the queries inside its expressions."""
+    as_java = java_class(spark, "scala.jdk.javaapi.CollectionConverters").asJava
+    for each in (plan, *as_java(plan.subqueriesAll())):
+        yield from as_java(each.collectLeaves())
+
+
+def _has(spark: SparkSession, plan: Any, patterns: tuple[str, ...]) -> bool:
+    kinds = java_class(spark, _TREES)
+    return any(plan.containsPattern(getattr(kinds, each)()) for each in patterns)
+
+
+def _is_dated(leaf: Any) -> bool:
+    """Whether the rows of a leaf are in the plan's text, or in a table with versions."""
+    kind = leaf.getClass().getSimpleName()
+    if kind != "LogicalRelation":
+        return kind in _CONSTANT
+    table = leaf.catalogTable()
+    return bool(table.isDefined() and str(table.get().provider()) == "Some(delta)")
+
+
+def _is_known(leaf: Any) -> bool:
+    """Whether a stream is a placeholder, of a table or of an Auto Loader source."""
+    if leaf.getClass().getSimpleName() == "StreamingRelationV2":
+        return bool(leaf.extraOptions().containsKey(PLACEHOLDER))
+    path = leaf.dataSource().options().get("path")
+    return bool(path.isDefined() and str(path.get()).endswith("*.nowhere"))
+
+
+def _keeps_no_state(text: str, streams: int) -> bool:
+    nodes = set(_STREAMING_NODE.findall(text))
+    return nodes <= _STATELESS and ("Join" not in nodes or streams == 1)

@@ -1,0 +1,284 @@
+"""Flows whose inputs have not moved do nothing; whatever else an answer rests on makes them run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.listener import StreamingQueryListener
+
+from harness import Project
+from headwater.engine.plans import query_plan
+from headwater.engine.schemas import placeholder
+from headwater.errors import UpdateError
+from headwater.names import TableName
+from headwater.sandbox.evaluate import qualified
+
+STREAMS = """
+from pyspark import pipelines as dp
+
+@dp.temporary_view
+def landed():
+    return (spark.readStream.format("cloudFiles").option("cloudFiles.format", "parquet")
+            .load("VOLUME"))
+
+@dp.table
+@dp.expect_or_drop("positive", "id > 0")
+def bronze():
+    return spark.readStream.table("landed")
+
+dp.create_streaming_table("history")
+dp.create_auto_cdc_flow(target="history", source="bronze", keys=["id"], sequence_by="seq",
+                        stored_as_scd_type=2)
+"""
+
+VIEW = """
+from pyspark import pipelines as dp
+from pyspark.sql import functions as F
+
+@dp.materialized_view
+def answer():
+    return QUERY
+"""
+
+
+class Started(StreamingQueryListener):
+    """The names of the streaming queries that were started."""
+
+    def __init__(self) -> None:
+        self.names: list[str | None] = []
+
+    def onQueryStarted(self, event: Any) -> None:  # noqa: N802 - Spark's name
+        self.names.append(event.name)
+
+    def onQueryProgress(self, event: Any) -> None:  # noqa: N802
+        pass
+
+    def onQueryIdle(self, event: Any) -> None:  # noqa: N802
+        pass
+
+    def onQueryTerminated(self, event: Any) -> None:  # noqa: N802
+        pass
+
+
+@pytest.fixture
+def started(spark: SparkSession) -> Iterator[list[str | None]]:
+    listener = Started()
+    spark.streams.addListener(listener)
+    yield listener.names
+    spark.streams.removeListener(listener)
+
+
+def land(project: Project, file: str, **columns: list[object]) -> None:
+    pq.write_table(pa.table(columns), project.landing / f"{file}.parquet")
+
+
+def version(project: Project, table: str) -> int:
+    path = project.store.table_path(TableName("main", project.schema, table))
+    return int(DeltaTable(path).version())
+
+
+def techniques(project: Project) -> list[str]:
+    """How the materialized views of the latest update were brought up to date."""
+    planned = [each for each in project.events() if each["event_type"] == "planning_information"]
+    return [
+        each["details"]["planning_information"]["technique_information"][0]["maintenance_type"]
+        for each in planned
+    ]
+
+
+def test_streams_without_news_are_not_started(project: Project, started: list[str | None]) -> None:
+    project.write(STREAMS)
+    land(project, "a", id=[-1, 1, 2], seq=[1, 1, 1])
+    project.run()
+    assert started == ["bronze", "history"]
+    result = project.run()
+    assert started == ["bronze", "history"]
+    assert [flow.status for flow in result.flows] == ["COMPLETED", "COMPLETED"]
+    land(project, "b", id=[2, 3], seq=[2, 2])
+    project.run()
+    assert started == ["bronze", "history"] * 2
+    project.run()
+    assert started == ["bronze", "history"] * 2
+    assert project.values("SELECT count(*) FROM SCHEMA.history") == [4]
+
+
+def test_rows_written_by_hand_are_news(project: Project, started: list[str | None]) -> None:
+    project.write(STREAMS)
+    land(project, "a", id=[1], seq=[1])
+    project.run()
+    project.sql("INSERT INTO SCHEMA.bronze (id, seq) VALUES (7, 1)")
+    project.run()
+    assert started == ["bronze", "history", "history"]
+    assert project.values("SELECT id FROM SCHEMA.history") == [1, 7]
+
+
+def test_a_failed_flow_is_run_again(project: Project, started: list[str | None]) -> None:
+    project.write(STREAMS.replace("expect_or_drop", "expect_or_fail"))
+    land(project, "a", id=[1], seq=[1])
+    project.run()
+    land(project, "b", id=[-1], seq=[1])
+    for _ in range(2):
+        result = project.run()
+        assert isinstance(result.error, UpdateError)
+    assert started == ["bronze", "history", "bronze", "bronze"]
+
+
+def test_a_dropped_table_is_made_again(project: Project) -> None:
+    project.write(STREAMS)
+    land(project, "a", id=[1], seq=[1])
+    project.run()
+    project.sql("DROP TABLE SCHEMA.history")
+    project.run()
+    assert project.values("SELECT id FROM SCHEMA.history") == [1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'spark.readStream.format("rate").option("rowsPerSecond", 1).load()',
+        'spark.readStream.table("bronze").dropDuplicates(["id"])',
+        'spark.readStream.table("bronze").withWatermark("at", "1 second")',
+    ],
+    ids=["unknown source", "state", "watermark"],
+)
+def test_streams_that_may_act_without_rows_are_started(
+    project: Project, started: list[str | None], query: str
+) -> None:
+    project.create("seen", "SELECT 1 AS id, current_timestamp() AS at")
+    project.write(f"""
+from pyspark import pipelines as dp
+
+@dp.table
+def bronze():
+    return spark.readStream.table("SCHEMA.seen")
+
+@dp.table
+def acting():
+    return {query}
+""")
+    project.run()
+    project.run()
+    assert started.count("acting") == 2
+
+
+def test_view_is_kept_while_nothing_moves(project: Project) -> None:
+    project.create("given", "SELECT 1 AS id")
+    project.write("""
+from pyspark import pipelines as dp
+
+@dp.temporary_view
+@dp.expect_or_drop("small", "id < 10")
+def small():
+    return spark.read.table("SCHEMA.given")
+
+@dp.materialized_view
+def answer():
+    return spark.sql("SELECT max(id) AS id FROM small WHERE id IN (SELECT id FROM SCHEMA.given)")
+
+@dp.materialized_view
+def again():
+    return spark.read.table("answer")
+""")
+    project.run()
+    assert techniques(project) == ["MAINTENANCE_TYPE_COMPLETE_RECOMPUTE"] * 2
+    project.run()
+    assert techniques(project) == ["MAINTENANCE_TYPE_NO_OP"] * 2
+    assert (version(project, "answer"), version(project, "again")) == (1, 1)
+    project.sql("INSERT INTO SCHEMA.given VALUES (5), (50)")
+    project.run()
+    assert project.values("SELECT id FROM SCHEMA.again") == [5]
+    project.run(full_refresh=("*",))
+    assert techniques(project) == ["MAINTENANCE_TYPE_COMPLETE_RECOMPUTE"] * 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "spark.range(1).select(F.current_timestamp().alias('at'))",
+        "spark.range(1).select(F.rand().alias('r'))",
+        "spark.range(1).select(F.udf(lambda x: x, 'long')('id').alias('x'))",
+        "spark.sql('SELECT (SELECT current_date()) AS day')",
+        "spark.read.parquet('VOLUME')",
+        "spark.createDataFrame([(1,)], 'id int')",
+    ],
+    ids=["now", "rand", "udf", "subquery", "files", "rows"],
+)
+def test_view_that_may_differ_is_recomputed(project: Project, query: str) -> None:
+    land(project, "a", id=[1])
+    project.write(VIEW.replace("QUERY", query))
+    project.run()
+    project.run()
+    assert version(project, "answer") == 2
+
+
+def test_view_follows_its_source_text_and_what_it_imports(project: Project) -> None:
+    project.write(VIEW.replace("QUERY", "spark.range(1)"))
+    project.run()
+    project.write("FACTOR = 2", "factors.py")
+    project.write(VIEW.replace("QUERY", "spark.range(1)") + "\n\nfrom factors import FACTOR")
+    project.run()
+    assert version(project, "answer") == 2
+    project.run()
+    assert version(project, "answer") == 2
+    project.write("FACTOR = 3", "factors.py")
+    project.run()
+    assert version(project, "answer") == 3
+
+
+def test_view_follows_values_that_only_the_plan_shows(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAY", "#1")
+    source = "import os\n" + VIEW.replace(
+        "QUERY", "spark.range(1).select(F.lit(os.environ['DAY']).alias('day'))"
+    )
+    project.write(source)
+    project.run()
+    monkeypatch.setenv("DAY", "#2")
+    project.run()
+    assert project.values("SELECT day FROM SCHEMA.answer") == ["#2"]
+
+
+def test_view_changed_by_hand_is_recomputed(project: Project) -> None:
+    project.write(VIEW.replace("QUERY", "spark.range(2)"))
+    project.run()
+    project.sql("DELETE FROM SCHEMA.answer WHERE id = 1")
+    project.run()
+    assert project.values("SELECT id FROM SCHEMA.answer") == [0, 1]
+
+
+def test_input_that_was_dropped_and_made_again_is_news(project: Project) -> None:
+    project.create("given", "SELECT 1 AS id")
+    project.write(VIEW.replace("QUERY", "spark.read.table('SCHEMA.given')"))
+    project.run()
+    project.sql("DROP TABLE SCHEMA.given")
+    project.create("given", "SELECT 2 AS id")
+    project.run()
+    assert project.values("SELECT id FROM SCHEMA.answer") == [2]
+
+
+def test_digest_tells_plans_apart_and_not_analyses(spark: SparkSession) -> None:
+    schema = spark.range(0).schema
+
+    def read(table: str) -> Any:
+        return qualified(placeholder(spark, schema, False), TableName("main", "s", table))
+
+    def digest(query: Any) -> str:
+        return query_plan(query).digest
+
+    assert digest(read("a").exceptAll(read("b"))) == digest(read("a").exceptAll(read("b")))
+    assert digest(read("a").exceptAll(read("b"))) != digest(read("b").exceptAll(read("a")))
+    one, two = (read("a").where(F.lit(text) == "x") for text in ("#1", "#2"))
+    assert digest(one) != digest(two)
+    day = query_plan(read("a"), ["main.s.a False [('timestampAsOf', '2026-01-01')]"])
+    assert day.digest != digest(read("a"))
+    wide = spark.range(1).select(*[F.lit(n).alias(f"c{n}") for n in range(60)])
+    other = spark.range(1).select(*[F.lit(n + (n == 59)).alias(f"c{n}") for n in range(60)])
+    assert digest(wide) != digest(other)
