@@ -56,6 +56,12 @@ def test_what_does_not_parse_is_left_to_the_loader(tmp_path: Path) -> None:
     assert lint(tmp_path, "a.py", "c.sql", "d.ipynb", "b.py") == ["b.py"]
 
 
+def test_deep_nesting_and_odd_escapes_are_no_error_of_lint(tmp_path: Path) -> None:
+    deep = "x = " + " + ".join(["1"] * 3000) + "\n"
+    write(tmp_path, a_py=deep, b_py='y = "\\d"\n' + RDD)
+    assert lint(tmp_path, "a.py", "b.py") == ["b.py"]
+
+
 def test_notebook_cells_are_linted(tmp_path: Path) -> None:
     (tmp_path / "n.ipynb").write_text(
         '{"cells": [{"cell_type": "markdown", "source": ["x.rdd"]},'

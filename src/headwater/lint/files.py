@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -24,15 +25,22 @@ def check_files(files: Sequence[Path], folders: Sequence[Path], read: ReadText) 
     while waiting:
         file = waiting.pop(0)
         try:
-            tree = ast.parse(read(file), str(file))
-        except (SyntaxError, ValueError):
-            continue  # the loader reports it
-        found.extend(check_tree(tree, str(file)))
+            tree = _parsed(read(file), str(file))
+            found.extend(check_tree(tree, str(file)))
+        except (SyntaxError, ValueError, RecursionError):
+            continue  # the loader reports it, or runs what is nested too deeply to follow
         for module in _imported(tree, file, folders):
             if module not in seen:
                 seen.add(module)
                 waiting.append(module)
     return found
+
+
+def _parsed(text: str, file: str) -> ast.Module:
+    """Parse a file; Python's own warnings about it come when the loader compiles it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text, file)
 
 
 def _imported(tree: ast.Module, file: Path, folders: Sequence[Path]) -> Iterator[Path]:
