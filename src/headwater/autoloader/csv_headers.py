@@ -54,7 +54,7 @@ def _opened(path: Path, options: Options) -> IO[str]:
         with _binary(path) as file:
             if not file.read(4).startswith(_BYTE_ORDER_MARKS[encoding.lower()]):
                 encoding += "-be"  # Java's default; Python takes the machine's
-    # only the first record counts: Spark takes what is no text in the others
+    # only the first record counts: Spark accepts bytes that are not text in the others
     binary = _binary(path)
     return io.TextIOWrapper(binary, encoding=encoding, errors="surrogateescape", newline="")
 

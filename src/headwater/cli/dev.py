@@ -41,7 +41,7 @@ def dev() -> None:
 @_state
 @_json
 def up(servers: tuple[str, ...], state: Path, as_json: bool) -> None:
-    """Start SERVERS (all when not named) and print how to reach them.
+    """Start SERVERS (all by default) and print how to reach them.
 
     \b
     Example:

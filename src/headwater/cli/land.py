@@ -57,7 +57,7 @@ class _Place:
     type=click.Choice(["kafka", "eventhubs"]),
     default="kafka",
     show_default=True,
-    help="Protocol: Kafka's (Event Hubs speaks it too), or AMQP.",
+    help="Kafka protocol (also for Event Hubs), or AMQP.",
 )
 @click.option("--sink", required=True, metavar="URL", help="file:///DIR or abfss://C@ACCOUNT/DIR.")
 @click.option("--topic", help="Topic, or event hub (EVENT_HUB_NAME).")
@@ -71,9 +71,9 @@ class _Place:
     help="Leave out, or include, events of open and aborted Kafka transactions.",
 )
 @click.option("--contract", type=click.Path(path_type=Path), help="Columns of the events (YAML).")
-@click.option("--max-rows", default=50_000, show_default=True, help="Most events in one file.")
+@click.option("--max-rows", default=50_000, show_default=True, help="Maximum events per file.")
 @click.option(
-    "--max-seconds", default=60.0, show_default=True, help="Longest time until a file is written."
+    "--max-seconds", default=60.0, show_default=True, help="Maximum time before a file is written."
 )
 @click.option(
     "--max-bytes",
@@ -81,9 +81,9 @@ class _Place:
     metavar="SIZE",
     default="128MB",
     show_default=True,
-    help="Most events in memory.",
+    help="Maximum size of events in memory.",
 )
-@click.option("--once", is_flag=True, help="Land what is there now, then stop.")
+@click.option("--once", is_flag=True, help="Land what is available now, then stop.")
 @click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="Kafka broker without TLS.")
 @click.option(
     "--ca-file",

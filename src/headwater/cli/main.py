@@ -70,7 +70,7 @@ def run(
     master: str | None,
     as_json: bool,
 ) -> None:
-    """Run an update of PIPELINE (of the only one, when not named).
+    """Run an update of PIPELINE (optional if the bundle has only one).
 
     \b
     Examples:

@@ -152,7 +152,7 @@ def _refuse(word: str) -> NoReturn:
     raise ValueError(word)
 
 
-# NaN and Infinity are no JSON; typeshed does not know `scan_once`, which is twice as fast as loads
+# NaN and Infinity are not JSON; typeshed does not know `scan_once`, which is twice as fast as loads
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(  # type: ignore[attr-defined]
     parse_constant=_refuse
 ).scan_once
