@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DBC := .venv-dbc
+KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo e2e test test-servers check format bench clean pins setup-dbc check-dbc
+.PHONY: help setup demo e2e test quick soak test-servers check format bench clean pins setup-dbc check-dbc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +36,14 @@ e2e: setup ## events from a real broker through Blob storage to gold, every one 
 	@$(BIN)/python scratch/e2e.py
 
 test: setup ## the tests of the runtime, in two processes with a Spark session each
-	@$(BIN)/python -m pytest -m "not servers" -n 2 --dist loadscope --no-loadscope-reorder --durations 10
+	@$(BIN)/python -m pytest -m "not servers" -n 2 --dist worksteal --durations 10
+
+quick: setup ## format, lint, types and the tests that need no Spark: before each commit
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+	@$(BIN)/python -m pytest tests/unit -q -n 2
+
+soak: setup ## kill a running update at KILLS random moments (20), then compare its tables
+	@$(BIN)/python -m pytest tests/e2e/test_killed_updates.py --kills $(KILLS)
 
 test-servers: setup ## the tests that start a Kafka broker, Azurite or another emulator
 	@$(BIN)/python -m pytest -m servers -n 2 --dist loadscope --durations 10

@@ -23,11 +23,23 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("house")
 
-INTERPRETED = {
+TINY = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "1",
 }
-"""For tiny data: compiling a query takes longer than running it. e2e tests compile."""
+"""For a few rows: compiling and cutting up a query take longer than running it. e2e tests do."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=3, help="how often a running update is killed")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--kills"))
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +56,7 @@ def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         state=state,
         catalogs=("main",),
         master="local[2]",
-        configuration=INTERPRETED,
+        configuration=TINY,
         jvm_options=QUICK_START,
     ) as session:
         yield session

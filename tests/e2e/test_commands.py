@@ -1,15 +1,29 @@
-"""The commands on a small pipeline, in the order a person uses them."""
+"""The commands on a small pipeline, in the order a person uses them.
+
+The first run and the interrupt are whole processes; the others run in the session of the tests.
+"""
+
+from __future__ import annotations
 
 import json
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner, Result
+from pyspark.sql import SparkSession
 
 from command import bundle, headwater, landing, start, until
+from headwater.cli.main import cli
+from headwater.engine.update import Updater, UpdateRequest
+from headwater.errors import UsageError
+from headwater.events.rows import Event
+from headwater.settings import read_settings
+from headwater.state.target import open_target
 
 SOURCE = """
 from pyspark import pipelines as dp
@@ -24,6 +38,8 @@ def bronze():
 def silver():
     return spark.readStream.table("bronze")
 """
+
+Command = Callable[..., Result]
 
 
 def land(folder: Path, file: str, **columns: list[object]) -> None:
@@ -43,47 +59,67 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_new_column_restarts_the_update_by_itself(done: Path) -> None:
+@pytest.fixture
+def command(done: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command on the bundle, in the session of the tests; errors are raised."""
+    monkeypatch.chdir(done)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(
+            cli, arguments, obj={"spark": spark}, standalone_mode=False, catch_exceptions=False
+        )
+
+    return run
+
+
+def answer(result: Result) -> object:
+    return json.loads(result.stdout)
+
+
+def test_new_column_restarts_the_update_by_itself(done: Path, command: Command) -> None:
     land(done, "b", id=[3], name=["w"], added=[True])
-    ran = headwater("run", "--json", folder=done)
+    ran = command("run", "--json")
     assert "no effect" not in ran.stderr
     told = json.loads(ran.stdout)
     assert told["state"] == "COMPLETED"
     assert len(told["update_ids"]) == 2
-    events = json.loads(headwater("events", "--update", "all", "--json", folder=done).stdout)
+    events = json.loads(command("events", "--update", "all", "--json").stdout)
     causes = [
         event["details"]["create_update"]["cause"]
         for event in events
         if event["event_type"] == "create_update"
     ]
     assert causes == ["USER_ACTION", "USER_ACTION", "SCHEMA_CHANGE"]
-    rows = json.loads(headwater("show", "silver", "--json", folder=done).stdout)
+    rows = json.loads(command("show", "silver", "--json").stdout)
     assert sorted((row["id"], row["added"]) for row in rows) == [(1, None), (2, None), (3, True)]
 
 
-def test_sql_runs_several_statements_and_prints_the_last(done: Path) -> None:
+def test_sql_runs_several_statements_and_prints_the_last(done: Path, command: Command) -> None:
     text = "CREATE TABLE notes (t STRING); INSERT INTO notes VALUES ('a;b'); SELECT * FROM notes"
-    assert json.loads(headwater("sql", "--json", text, folder=done).stdout) == [{"t": "a;b"}]
-    counted = headwater("sql", "--json", "SELECT count(*) AS n FROM main.s.notes", folder=done)
-    assert json.loads(counted.stdout) == [{"n": 1}]
+    assert answer(command("sql", "--json", text)) == [{"t": "a;b"}]
+    ran = headwater("sql", "--json", "SELECT count(*) AS n FROM main.s.notes", folder=done)
+    assert json.loads(ran.stdout) == [{"n": 1}]
 
 
-def test_sql_fault_names_the_statement(done: Path) -> None:
-    ran = headwater("sql", "SELECT 1; SELECT * FROM nowhere", folder=done)
-    assert ran.returncode == 2
-    assert ran.stderr.startswith("error: [SQL_INVALID] Statement 2 failed")
+def test_sql_fault_names_the_statement(command: Command) -> None:
+    with pytest.raises(UsageError, match="Statement 2 failed") as caught:
+        command("sql", "SELECT 1; SELECT * FROM nowhere")
+    assert (caught.value.code, caught.value.exit_code) == ("SQL_INVALID", 2)
 
 
-def test_graph_is_drawn(done: Path) -> None:
-    drawn = headwater("graph", "--format", "mermaid", folder=done).stdout
+def test_graph_is_drawn(command: Command) -> None:
+    drawn = command("graph", "--format", "mermaid").stdout
     assert drawn.startswith("flowchart LR")
     assert drawn.count("-->") == 1
 
 
-def test_validate_says_so_and_writes_nothing(done: Path) -> None:
+def test_validate_says_so_and_writes_nothing(done: Path, command: Command) -> None:
     before = sorted((done / ".headwater/dev/tables").rglob("*"))
-    ran = headwater("run", "--validate", folder=done)
-    assert (ran.returncode, ran.stdout) == (0, "Valid: 2 datasets, 2 flows. Nothing written.\n")
+    ran = command("run", "--validate")
+    assert (ran.return_value, ran.stdout) == (
+        None,
+        "Valid: 2 datasets, 2 flows. Nothing written.\n",
+    )
     assert sorted((done / ".headwater/dev/tables").rglob("*")) == before
 
 
@@ -112,9 +148,19 @@ def test_interrupt_ends_in_two_lines_and_the_next_run_goes_on(tmp_path: Path) ->
     assert sorted(row["id"] for row in rows) == [1, 2]
 
 
-def test_tables_can_be_read_while_an_update_runs(done: Path) -> None:
-    process = start("run", "--full-refresh", folder=done)
-    until(process, "is RUNNING")
-    ran = headwater("show", "bronze", "--json", folder=done)
-    process.communicate(timeout=120)
-    assert (ran.returncode, process.returncode) == (0, 0)
+def test_tables_can_be_read_while_an_update_runs(
+    done: Path, command: Command, spark: SparkSession
+) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def show(event: Event) -> None:
+        if event.event_type == "flow_progress" and event.origin["flow_name"] == "silver":
+            shown = command("show", "bronze", "--json")
+            seen.append((event.details["status"], len(json.loads(shown.stdout))))
+
+    target = open_target(done, settings=read_settings())
+    updater = Updater(spark, target.bundle, target.bundle.pipeline(), target.store, show)
+    result = updater.run(UpdateRequest(full_refresh=("*",)))
+    assert result.state == "COMPLETED"
+    assert dict(seen)["STARTING"] == dict(seen)["COMPLETED"] == 4
+    assert dict(seen)["QUEUED"] == 0

@@ -1,4 +1,7 @@
-"""SIGKILL an update at random moments, then finish: the tables equal an undisturbed run's."""
+"""SIGKILL an update at random moments, then finish: the tables equal an undisturbed run's.
+
+Named moments are tried by `test_update_kills`; `make soak KILLS=50` tries many random ones.
+"""
 
 import json
 import os
@@ -13,8 +16,6 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from command import bundle, landing, start, until
-
-KILLS = 5
 
 SOURCE = """
 from pyspark import pipelines as dp
@@ -84,13 +85,13 @@ def contents(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-def test_killed_updates_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_killed_updates_lose_and_double_nothing(tmp_path: Path, kills: int) -> None:
     seed = random.randrange(10**6)  # noqa: S311 - printed when the test fails
     dice = random.Random(seed)  # noqa: S311
     killed, calm = bundle(tmp_path / "killed", SOURCE), bundle(tmp_path / "calm", SOURCE)
     land(killed, 0, seed)
     seconds = finish(killed)
-    for wave in range(1, KILLS + 1):
+    for wave in range(1, kills + 1):
         land(killed, wave, seed)
         process = start("run", folder=killed)
         until(process, "is RUNNING")

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 HANGING = """
-from headwater.cli import land
-land._STOP_SECONDS = 0.2
-with land._stopping_on_signals(lambda word: print(word, flush=True)):
+from headwater.cli import landing
+landing._STOP_SECONDS = 0.2
+with landing._stopping_on_signals(lambda word: print(word, flush=True)):
     print("ready", flush=True)
     while True:
         pass

@@ -1,6 +1,8 @@
 """Imports go one way: what a package of headwater may import of the others."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,13 @@ def test_spark_internals_stay_in_four_rooms() -> None:
         and any(word in file.read_text() for word in ("._jsparkSession", "._jvm", "import py4j"))
     ]
     assert outside == []
+
+
+def test_command_line_loads_no_spark_before_a_command_runs() -> None:
+    code = "import sys, headwater.cli.main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"pyspark", "py4j", "delta", "deltalake", "pyarrow", "rich", "cryptography", "kafka"}
+    assert slow & set(done.stdout.split()) == set()
 
 
 def test_only_settings_reads_the_environment() -> None:

@@ -5,6 +5,7 @@ What does not live here: how the YAML becomes these (`build`), and anything that
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,6 +102,10 @@ class Bundle:
     volumes: Mapping[str, VolumeSpec]
     refused: Mapping[str, BundleError] = field(default_factory=dict)
     warnings: tuple[BundleError, ...] = ()
+
+    def pipeline_id(self, spec: PipelineSpec) -> str:
+        """Return a pipeline's id: the same on every machine for a bundle, target and key."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.name}/{self.target}/{spec.key}"))
 
     def pipeline(self, key: str | None = None) -> PipelineSpec:
         """Return the pipeline with this key or full name; without a key the only one.

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headwater.cli.lazy import LazyModule
 from headwater.settings import read_settings
 
 if TYPE_CHECKING:
+    from headwater.cli import render
+    from headwater.dev import state as servers_on
     from headwater.dev.state import DevServer
+else:
+    render = LazyModule("headwater.cli.render")
+    servers_on = LazyModule("headwater.dev.state")
 
 _NAMES = ("azurite", "kafka")
 
@@ -47,12 +53,13 @@ def up(servers: tuple[str, ...], state: Path, as_json: bool) -> None:
     Example:
       headwater dev up
     """
-    from headwater.dev.state import start_servers  # here: certificates are slow to import
 
     def tell(what: str) -> None:
         click.echo(f"fetching {what}", err=True)
 
-    _show(start_servers(state, read_settings(), servers or _NAMES, tell), as_json=as_json)
+    _show(
+        servers_on.start_servers(state, read_settings(), servers or _NAMES, tell), as_json=as_json
+    )
 
 
 @dev.command()
@@ -65,9 +72,7 @@ def status(state: Path, as_json: bool) -> None:
     Example:
       headwater dev status
     """
-    from headwater.dev.state import running_servers  # here: certificates are slow to import
-
-    _show(running_servers(state), as_json=as_json)
+    _show(servers_on.running_servers(state), as_json=as_json)
 
 
 @dev.command()
@@ -79,9 +84,7 @@ def down(state: Path) -> None:
     Example:
       headwater dev down
     """
-    from headwater.dev.state import stop_servers  # here: certificates are slow to import
-
-    stopped = stop_servers(state)
+    stopped = servers_on.stop_servers(state)
     for server in stopped:
         click.echo(f"{server.name}: stopped (process {server.identity.pid})")
     if not stopped:
@@ -89,15 +92,13 @@ def down(state: Path) -> None:
 
 
 def _show(servers: list[DevServer], *, as_json: bool) -> None:
-    from headwater.cli.render import print_json, print_rows  # here: rich is slow to import
-
     if as_json:
-        print_json({server.name: _facts(server) for server in servers})
+        render.print_json({server.name: _facts(server) for server in servers})
         return
     for server in servers:
         since = "started" if server.was_started else "runs"
         click.echo(f"{server.name}: {since} (process {server.identity.pid})")
-        print_rows([{"setting": k, "value": v} for k, v in server.setup.facts.items()])
+        render.print_rows([{"setting": k, "value": v} for k, v in server.setup.facts.items()])
     if servers:
         click.echo("These credentials were made for these servers and open nothing else.")
     else:

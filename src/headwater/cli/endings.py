@@ -9,11 +9,17 @@ import signal
 import sys
 import traceback
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from headwater.cli.lazy import LazyModule
 from headwater.errors import HeadwaterError
+
+if TYPE_CHECKING:
+    from headwater.cli import render
+else:
+    render = LazyModule("headwater.cli.render")
 
 
 def run_program(
@@ -49,9 +55,7 @@ def run_program(
             2,
         )
     except HeadwaterError as error:
-        from headwater.cli.render import print_error  # here: rich is slow to import
-
-        print_error(error)
+        render.print_error(error)
         if debug:
             traceback.print_exc()
         sys.exit(error.exit_code)

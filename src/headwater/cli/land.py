@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from headwater.errors import ContractError, SettingError, UsageError
-from headwater.settings import LandingSettings, read_landing_settings
+from headwater.cli.lazy import LazyModule
 
 if TYPE_CHECKING:
-    from headwater.landing.source import EventSource
+    from headwater.cli import landing, render
+else:
+    landing, render = (LazyModule(f"headwater.cli.{name}") for name in ("landing", "render"))
 
-_PATIENCE_ONCE_SECONDS = 120.0
-_KAFKA_GROUP, _HUB_GROUP = "headwater-landing", "$Default"
-_STOP_SECONDS = 9.5  # then the process ends without its last flush; the claims allow it
 _ISOLATION_LEVELS = ("read_committed", "read_uncommitted")
 _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
@@ -37,19 +27,6 @@ def _size(text: str) -> int:
     return int(found[1]) * _UNITS[(found[2] or "").upper()]
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where events come from."""
-
-    protocol: str
-    topic: str | None
-    group: str | None
-    bootstrap_servers: str | None
-    ca_file: Path | None
-    member: str | None
-    isolation: str
-
-
 @click.command()
 @click.option(
     "--source",
@@ -57,7 +34,7 @@ class _Place:
     type=click.Choice(["kafka", "eventhubs"]),
     default="kafka",
     show_default=True,
-    help="Kafka protocol (also for Event Hubs), or AMQP.",
+    help="Protocol: Kafka's (also for Event Hubs), or AMQP.",
 )
 @click.option("--sink", required=True, metavar="URL", help="file:///DIR or abfss://C@ACCOUNT/DIR.")
 @click.option("--topic", help="Topic, or event hub (EVENT_HUB_NAME).")
@@ -122,181 +99,15 @@ def land(
       headwater land --once --sink abfss://landing@account.dfs.core.windows.net/ \\
         --contract resources/contracts/patient_events.yml
     """
-    from headwater.landing.tracks import Limits  # here: pyarrow is slow to import
-
-    place = _Place(protocol, topic, group, bootstrap_servers, ca_file, member, isolation_level)
-    _check_options(place, sink, max_rows, max_seconds)
-    limits = Limits(max_rows, max_seconds, max_bytes)
-    totals = _land(place, sink, contract, limits, once=once, metrics_port=metrics_port)
+    place = landing.Place(
+        protocol, topic, group, bootstrap_servers, ca_file, member, isolation_level
+    )
+    landing.check_options(place, sink, max_rows, max_seconds)
+    limits = landing.Limits(max_rows, max_seconds, max_bytes)
+    totals = landing.land_events(
+        place, sink, contract, limits, once=once, metrics_port=metrics_port
+    )
     if as_json:
-        from headwater.cli.render import print_json  # here: rich is slow to import
-
-        print_json(totals)
+        render.print_json(totals)
     else:
         click.echo(", ".join(f"{value:,} {name}" for name, value in totals.items()))
-
-
-def _check_options(place: _Place, sink: str, max_rows: int, max_seconds: float) -> None:
-    """Refuse limits of 0, empty names, and options that would have no effect."""
-    if max_rows < 1 or not max_seconds > 0:  # nan is not above 0 either
-        raise UsageError("LIMIT_INVALID", "A limit must be above 0", hint="Write --max-rows 50000.")
-    names = {"sink": sink, "topic": place.topic, "group": place.group, "member": place.member}
-    for name, given in names.items():
-        if given is not None and not given.strip():
-            raise UsageError("OPTION_EMPTY", f"--{name} is empty", hint=f"Name a {name}.")
-    for option in _without_effect(place):
-        raise UsageError(
-            "OPTION_WITHOUT_EFFECT",
-            f"{option} has no effect on this kind of source",
-            hint="Remove it, or choose another source.",
-        )
-
-
-def _without_effect(place: _Place) -> list[str]:
-    if place.protocol == "kafka":
-        return ["--ca-file"] if place.ca_file and place.bootstrap_servers else []
-    given = {
-        "--bootstrap-servers": place.bootstrap_servers,
-        "--ca-file": place.ca_file,
-        "--member": place.member,
-        "--isolation-level": place.isolation != _ISOLATION_LEVELS[0],
-    }
-    return [option for option, value in given.items() if value]
-
-
-def _land(
-    place: _Place,
-    sink: str,
-    contract: Path | None,
-    limits: Any,
-    *,
-    once: bool,
-    metrics_port: int | None,
-) -> dict[str, int]:
-    from headwater.landing.consumer import Consumer
-    from headwater.landing.contract import read_contract
-    from headwater.landing.report import Reporter, serve_metrics
-    from headwater.landing.sinks import open_sink
-    from headwater.landing.steady import SteadySink
-
-    if contract is None:
-        raise ContractError(
-            "CONTRACT_MISSING",
-            "Landing needs a contract that names the columns of the events",
-            hint="Add --contract FILE; resources/contracts/patient_events.yml is one.",
-        )
-    _silence_clients()
-    settings = read_landing_settings()
-    columns = read_contract(contract)
-    source = _open_source(place, settings)
-    inner = open_sink(sink, connection_string=settings.storage, sas=settings.storage_sas)
-    reporter = Reporter()
-    patience = _PATIENCE_ONCE_SECONDS if once else None
-    steady = SteadySink(inner, patience_seconds=patience, notify=reporter.notify)
-    serving = (
-        nullcontext(0) if metrics_port is None else serve_metrics(reporter, steady, metrics_port)
-    )
-    with _stopping_on_signals(reporter.notify) as stopping, serving as port:
-        reporter.notify("started", metrics_port=port, once=once)
-        consumer = Consumer(
-            source,
-            steady,
-            columns,
-            limits,
-            stopping=stopping,
-            once=once,
-            notify=reporter.notify,
-            on_turn=reporter.on_turn,
-        )
-        totals = asdict(consumer.run())
-    reporter.notify("ended", **totals)
-    return totals
-
-
-def _open_source(place: _Place, settings: LandingSettings) -> EventSource:
-    """Choose the client for the protocol, and check what it needs."""
-    topic = place.topic or settings.event_hub
-    if not topic:
-        raise SettingError(
-            "TOPIC_MISSING", "No topic is given", hint="Add --topic NAME, or set EVENT_HUB_NAME."
-        )
-    if place.protocol == "eventhubs":
-        return _open_event_hub(place, topic, settings)
-    from headwater.landing.broker import BrokerAddress, event_hubs_server
-    from headwater.landing.kafka import KafkaSource  # here: a slow import
-
-    if place.bootstrap_servers:
-        address = BrokerAddress(place.bootstrap_servers)
-    else:
-        namespace, connection_string = _event_hubs(settings)
-        server = event_hubs_server(namespace)
-        address = BrokerAddress(server, connection_string, place.ca_file)
-    return KafkaSource(
-        address,
-        topic,
-        place.group or _KAFKA_GROUP,
-        member=place.member,
-        isolation=place.isolation,
-    )
-
-
-def _open_event_hub(place: _Place, hub: str, settings: LandingSettings) -> EventSource:
-    from headwater.landing.eventhubs import EventHubsSource, HubAddress  # here: a slow import
-
-    if not settings.connection_string or not settings.storage:
-        raise SettingError(
-            "SOURCE_MISSING",
-            "No Event Hubs namespace is given, or no storage account for its checkpoints",
-            hint="Set CONNECTION_STRING and AZURE_STORAGE_CONNECTION_STRING.",
-        )
-    group = place.group or _HUB_GROUP
-    return EventHubsSource(HubAddress(hub, group, settings.connection_string, settings.storage))
-
-
-def _event_hubs(settings: LandingSettings) -> tuple[str, str]:
-    """Return name and key of the Event Hubs namespace that the settings name."""
-    if not settings.namespace or not settings.connection_string:
-        raise SettingError(
-            "SOURCE_MISSING",
-            "No broker is given",
-            hint="Add --bootstrap-servers, or set EVENTHUBS_NAMESPACE and CONNECTION_STRING.",
-        )
-    return settings.namespace, settings.connection_string
-
-
-def _silence_clients() -> None:
-    """Keep the clients' own messages out of the log: they may quote requests."""
-    for name in ("kafka", "azure", "uamqp"):
-        logging.getLogger(name).addHandler(logging.NullHandler())
-        logging.getLogger(name).propagate = False
-
-
-@contextmanager
-def _stopping_on_signals(notify: Callable[[str], None]) -> Iterator[threading.Event]:
-    """Provide an event that the first SIGTERM or SIGINT sets; a second one interrupts at once.
-
-    A process that has not ended in time is ended, whatever a client library is waiting for.
-    """
-    stopping = threading.Event()
-
-    def give_up() -> None:
-        notify("stop_overdue")
-        os._exit(1)
-
-    overdue = threading.Timer(_STOP_SECONDS, give_up)
-    overdue.daemon = True
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if stopping.is_set():
-            raise KeyboardInterrupt
-        stopping.set()
-        overdue.start()
-
-    before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stopping
-    finally:
-        overdue.cancel()
-        for each, handler in before.items():
-            signal.signal(each, handler)

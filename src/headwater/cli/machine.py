@@ -7,6 +7,7 @@ import click
 from headwater.cli.render import print_json
 from headwater.machine.doctor import examine, java_home
 from headwater.machine.jars import Jar, ensure_jars, jar_paths
+from headwater.machine.java import find_java
 from headwater.settings import Settings
 
 
@@ -40,8 +41,7 @@ def show_doctor(settings: Settings, *, as_json: bool) -> int:
 
 def prepare_machine(settings: Settings) -> None:
     """Fetch what is missing, with a line for each step; safe to run twice."""
-    from headwater.machine.archive import make_archive  # here: PySpark is slow to import
-    from headwater.machine.java import find_java
+    from headwater.machine.archive import make_archive  # here: `doctor` works without PySpark
 
     java = find_java(settings)
     click.echo(f"java {java.version} from {java.source}: {java.home}")

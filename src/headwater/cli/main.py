@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from headwater.cli.dev import dev
 from headwater.cli.endings import run_program
 from headwater.cli.land import land
+from headwater.cli.lazy import LazyModule
 from headwater.cli.options import chosen_target, names, target_options
 from headwater.errors import UsageError, nearest
 from headwater.settings import read_settings
+
+if TYPE_CHECKING:
+    from headwater.cli import machine, queries, tables, updates
+else:
+    machine, queries, tables, updates = (
+        LazyModule(f"headwater.cli.{name}") for name in ("machine", "queries", "tables", "updates")
+    )
 
 
 class _Commands(click.Group):
@@ -78,13 +86,12 @@ def run(
       headwater run patient_flow --full-refresh=silver.events --json
       headwater run patient_flow --validate --strict
     """
-    from headwater.cli.updates import run_pipeline  # here: PySpark takes half a second to import
-    from headwater.engine.update import UpdateRequest
-
     chosen = chosen_target(bundle, target, variables, state)
-    user = read_settings().user_name
-    request = UpdateRequest(validate, names(full_refresh), names(refresh), user, strict)
-    sys.exit(run_pipeline(chosen, pipeline, request, master=master, as_json=as_json))
+    selection = (validate, names(full_refresh), names(refresh))
+    status = updates.run_pipeline(
+        chosen, pipeline, selection, strict=strict, master=master, as_json=as_json
+    )
+    sys.exit(status)
 
 
 @cli.command()
@@ -110,10 +117,10 @@ def sql(
       headwater sql "SELECT count(*) FROM fact_admissions"
       headwater sql --json "SELECT event_type, count(*) FROM event_log('patient_flow') GROUP BY 1"
     """
-    from headwater.cli.queries import run_sql, sql_text  # here: PySpark is slow to import
-
-    text = sql_text(statements, file)
-    run_sql(chosen_target(bundle, target, variables, state), text, master=master, as_json=as_json)
+    text = queries.sql_text(statements, file)
+    queries.run_sql(
+        chosen_target(bundle, target, variables, state), text, master=master, as_json=as_json
+    )
 
 
 @cli.command()
@@ -136,9 +143,7 @@ def show(
     Example:
       headwater show gold.dim_patient -n 5
     """
-    from headwater.cli.tables import show_table  # here: deltalake is slow to import
-
-    show_table(chosen_target(bundle, target, variables, state), table, rows, as_json=as_json)
+    tables.show_table(chosen_target(bundle, target, variables, state), table, rows, as_json=as_json)
 
 
 @cli.command()
@@ -161,9 +166,9 @@ def events(
     Example:
       headwater events patient_flow --json
     """
-    from headwater.cli.tables import show_events  # here: deltalake is slow to import
-
-    show_events(chosen_target(bundle, target, variables, state), pipeline, update, as_json=as_json)
+    tables.show_events(
+        chosen_target(bundle, target, variables, state), pipeline, update, as_json=as_json
+    )
 
 
 @cli.command()
@@ -193,9 +198,9 @@ def graph(
     Example:
       headwater graph patient_flow --format mermaid
     """
-    from headwater.cli.updates import show_graph  # here: PySpark is slow to import
-
-    show_graph(chosen_target(bundle, target, variables, state), pipeline, shape, as_json=as_json)
+    updates.show_graph(
+        chosen_target(bundle, target, variables, state), pipeline, shape, as_json=as_json
+    )
 
 
 @cli.command()
@@ -207,9 +212,7 @@ def doctor(as_json: bool) -> None:
     Example:
       headwater doctor --json
     """
-    from headwater.cli.machine import show_doctor  # here: checks what else may fail to import
-
-    sys.exit(show_doctor(read_settings(), as_json=as_json))
+    sys.exit(machine.show_doctor(read_settings(), as_json=as_json))
 
 
 @cli.command()
@@ -220,9 +223,7 @@ def setup() -> None:
     Example:
       headwater setup
     """
-    from headwater.cli.machine import prepare_machine  # here: PySpark is slow to import
-
-    prepare_machine(read_settings())
+    machine.prepare_machine(read_settings())
 
 
 cli.add_command(dev)

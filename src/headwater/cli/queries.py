@@ -6,10 +6,9 @@ from pathlib import Path
 
 from headwater.cli.endings import warn
 from headwater.cli.render import print_json, print_rows
+from headwater.cli.sessions import command_session
 from headwater.engine.statements import rows_of, run_statements
 from headwater.errors import UsageError
-from headwater.settings import read_settings
-from headwater.state.catalog import target_session
 from headwater.state.target import Target
 
 MAX_ROWS = 1000
@@ -37,7 +36,7 @@ def sql_text(statements: str | None, file: Path | None) -> str:
 
 def run_sql(target: Target, text: str, *, master: str | None, as_json: bool) -> None:
     """Run statements and print the last result; as a table, at most `MAX_ROWS` rows of it."""
-    with target_session(target, read_settings(), master=master, quick=True) as spark:
+    with command_session(target, master=master, quick=True) as spark:
         frame = run_statements(spark, target, text, warn)
         rows = [] if frame is None else rows_of(frame, None if as_json else MAX_ROWS)
         columns = [] if frame is None else frame.columns

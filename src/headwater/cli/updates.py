@@ -15,25 +15,31 @@ import click
 from headwater.cli.endings import warn
 from headwater.cli.live import progress
 from headwater.cli.render import print_errors, print_json, print_result, result_json
+from headwater.cli.sessions import command_session
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.errors import SettingError
 from headwater.graph.dag import Graph
 from headwater.machine.jvm import ignore_interrupt
 from headwater.settings import read_settings
-from headwater.state.catalog import target_session
 from headwater.state.store import Store
 from headwater.state.target import Target
+
+Selection = tuple[bool, tuple[str, ...], tuple[str, ...]]
 
 
 def run_pipeline(
     target: Target,
     pipeline: str | None,
-    request: UpdateRequest,
+    selection: Selection,
     *,
+    strict: bool,
     master: str | None,
     as_json: bool,
 ) -> int:
     """Run an update and show it; return the exit status."""
+    validate, full_refresh, refresh = selection
+    user = read_settings().user_name
+    request = UpdateRequest(validate, full_refresh, refresh, user, strict)
     result = _update(target, pipeline, request, master=master, quiet=as_json)
     inert = target.bundle.pipeline(pipeline).no_effect
     if inert and not as_json:
@@ -42,7 +48,7 @@ def run_pipeline(
         print_warnings(result.graph)
     if as_json:
         print_json(result_json(result))
-    elif request.validate_only:
+    elif validate:
         count = len(result.graph.datasets)
         click.echo(f"Valid: {count} datasets, {len(result.graph.flows)} flows. Nothing written.")
     else:
@@ -60,7 +66,7 @@ def _update(
     with (
         untouched(target) if quick else nullcontext(target) as place,
         progress(quiet or quick) as listener,
-        target_session(place, read_settings(), master=master, quick=quick) as spark,
+        command_session(place, master=master, quick=quick) as spark,
     ):
         updater = Updater(spark, target.bundle, spec, place.store, listener)
         try:

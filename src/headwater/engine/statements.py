@@ -165,12 +165,10 @@ def _log_of(target: Target, wanted: str, is_table: bool) -> Path:
 
 def known_logs(target: Target) -> dict[str, Path]:
     """Map the keys, names and ids of the bundle's pipelines to their event logs."""
-    from headwater.engine.update import pipeline_id  # here: keeps `headwater show` light
-
     found: dict[str, Path] = {}
     for spec in target.bundle.pipelines.values():
         path = target.event_log(spec.key)
-        for name in (spec.key, spec.name, pipeline_id(target.bundle, spec)):
+        for name in (spec.key, spec.name, target.bundle.pipeline_id(spec)):
             found[name.lower()] = path
     return found
 

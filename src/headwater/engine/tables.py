@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from delta.tables import DeltaTable as SparkTable
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
@@ -214,8 +215,6 @@ class Tables:
             )
 
     def _create_with_spark(self, dataset: Dataset, schema: StructType, path: Path) -> None:
-        from delta.tables import DeltaTable as SparkTable  # here: tables like these are few
-
         builder = SparkTable.createIfNotExists(self.spark).location(str(path))
         builder = builder.addColumns(stored_schema(schema))
         if dataset.comment:

@@ -162,7 +162,7 @@ class Updater:
         totals: dict[str, FlowSummary],
     ) -> UpdateResult:
         origin = {
-            "pipeline_id": pipeline_id(self.bundle, self.spec),
+            "pipeline_id": self.bundle.pipeline_id(self.spec),
             "pipeline_name": self.spec.name,
             "pipeline_type": "WORKSPACE",
             "update_id": update_id,
@@ -203,7 +203,7 @@ class Updater:
         runs = FlowAttempts(
             self.spark,
             self.spec,
-            pipeline_id(self.bundle, self.spec),
+            self.bundle.pipeline_id(self.spec),
             graph,
             tables,
             states,
@@ -290,11 +290,6 @@ def _after_restart(request: UpdateRequest) -> UpdateRequest:
     """Ask for the same tables again; the full refreshes have already begun."""
     named = () if request.full_refresh_all else request.full_refresh
     return UpdateRequest(refresh=(*request.refresh, *named), run_as=request.run_as)
-
-
-def pipeline_id(bundle: Bundle, spec: PipelineSpec) -> str:
-    """Make a pipeline's id: the same on every machine for a bundle, target and key."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{bundle.name}/{bundle.target}/{spec.key}"))
 
 
 def _config(spec: PipelineSpec, request: UpdateRequest) -> dict[str, Any]:

@@ -203,7 +203,8 @@ def import_paths(
 
 def _modules_of(folders: Collection[str]) -> list[str]:
     """Name the loaded modules whose files are in some folders; not those of installed packages."""
-    files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+    modules = list(sys.modules.items())
+    files = {name: getattr(module, "__file__", None) or "" for name, module in modules}
     return [
         name
         for name, file in files.items()

@@ -40,13 +40,22 @@ def target_session(
         master=master,
         jvm_options=QUICK_START if quick else (),
     ) as spark:
-        register_all(spark, target.store)
-        for schema in target.bundle.schemas.values():
-            create_schema(spark, schema.catalog, schema.name, target.store)
-        catalog, name = target.default_schema()
-        create_schema(spark, catalog, name, target.store)
-        use_schema(spark, name)
+        use_target(spark, target)
         yield spark
+
+
+def use_target(spark: SparkSession, target: Target) -> None:
+    """Let a session know the target's tables under their names; safe to call twice.
+
+    Raises:
+        UsageError: CATALOG_CLASH.
+    """
+    register_all(spark, target.store)
+    for schema in target.bundle.schemas.values():
+        create_schema(spark, schema.catalog, schema.name, target.store)
+    catalog, name = target.default_schema()
+    create_schema(spark, catalog, name, target.store)
+    use_schema(spark, name)
 
 
 def register_all(spark: SparkSession, store: Store) -> None:

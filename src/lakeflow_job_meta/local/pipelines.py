@@ -268,13 +268,11 @@ def _bundle_above(root: Path) -> Path | None:
 
 
 def _find(target: Target, wanted: str) -> PipelineSpec:
-    from headwater.engine.update import pipeline_id  # here: may be missing
-
     reference = _REFERENCE.fullmatch(wanted)
     name = reference[1] if reference else wanted
     specs = target.bundle.pipelines.values()
     for spec in specs:
-        if name in (spec.key, spec.name, pipeline_id(target.bundle, spec)):
+        if name in (spec.key, spec.name, target.bundle.pipeline_id(spec)):
             return spec
     raise UsageError(
         "PIPELINE_UNKNOWN",

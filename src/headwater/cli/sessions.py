@@ -1,0 +1,38 @@
+"""The Spark session of a command: one of its own, or the one that the caller already has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from pyspark.sql import SparkSession
+
+from headwater.settings import read_settings
+from headwater.state.catalog import target_session, use_target
+from headwater.state.target import Target
+
+
+@contextmanager
+def command_session(
+    target: Target, *, master: str | None = None, quick: bool = False
+) -> Iterator[SparkSession]:
+    """Open a session that knows the target's tables, for the length of a `with` block.
+
+    A program that runs commands in its own process passes its session as the `obj` of the command
+    line: `cli.main([...], obj={"spark": spark})`. It stays open.
+
+    Args:
+        quick: for short work: starts sooner, runs slower.
+
+    Raises:
+        SettingError: no usable Java, jars that can't be had.
+        UsageError: CATALOG_CLASH.
+    """
+    spark = (click.get_current_context().find_root().obj or {}).get("spark")
+    if spark is None:
+        with target_session(target, read_settings(), master=master, quick=quick) as opened:
+            yield opened
+    else:
+        use_target(spark, target)
+        yield spark
