@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from lakeflow_job_meta.local.results import RunResult, TaskResult
-from lakeflow_job_meta.local.runner import run_module
+from lakeflow_job_meta.local_runs import RunResult, TaskResult, run_module
 from lakeflow_job_meta.sources import Source
 
 HEADER = "# Databricks notebook source\n"

@@ -9,6 +9,7 @@ The tree (each leaf also inherits a builtin, so plain `except ValueError` works)
     |   `-- ContractError                 a contract of a topic is missing or broken
     |-- DefinitionError (ValueError)      one fault in pipeline source code
     |-- GraphError (ValueError)           all faults of a pipeline, reported at once
+    |-- JobError (RuntimeError)           a task of a job failed while it ran here
     |-- LandingError (RuntimeError)       landing of events can't go on
     |   |-- SourceError                   the broker refuses, or can't be reached
     |   `-- SinkError                     the storage refuses
@@ -80,6 +81,11 @@ class HeadwaterError(Exception):
         place = f" ({self.where})" if self.where else ""
         return f"[{self.code}] {self.message}{place}"
 
+    @property
+    def parts(self) -> tuple[HeadwaterError, ...]:
+        """The errors to show: itself, or each fault that it gathers."""
+        return (self,)
+
     def __str__(self) -> str:
         return f"{self.headline} - {self.hint}" if self.hint else self.headline
 
@@ -124,6 +130,15 @@ class GraphError(HeadwaterError, ValueError):
             faults=self.faults,
         )
 
+    @property
+    def parts(self) -> tuple[HeadwaterError, ...]:
+        """Each fault, so that all are shown."""
+        return self.faults if len(self.faults) > 1 else (self,)
+
+
+class JobError(HeadwaterError, RuntimeError):
+    """A task of a job can't run here, or failed while it ran."""
+
 
 class LandingError(HeadwaterError, RuntimeError):
     """Landing can't continue; what is landed stays, and a new start continues from there."""
@@ -165,6 +180,16 @@ class SourceFileError(UpdateError):
 
 class SchemaChange(UpdateError):
     """Auto Loader met new columns and saved the wider schema; the update has to start again."""
+
+
+def shown(text: str) -> str:
+    """Write a text so that it stays on its line of a terminal, and changes nothing else there.
+
+    Example:
+        >>> shown("two\\nlines")
+        'two\\\\nlines'
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

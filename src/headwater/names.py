@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from headwater.errors import UsageError
 
@@ -39,23 +40,41 @@ def quote(identifier: str) -> str:
     return "`" + identifier.replace("`", "``") + "`"
 
 
+class Part(NamedTuple):
+    """One part of a dotted name, as it was written; `is_quoted` tells whether in backticks."""
+
+    text: str
+    is_quoted: bool
+
+
 def split_name(text: str) -> tuple[str, ...]:
     """Split a dotted name into its parts, in lower case; backticks protect dots.
 
     Raises:
         UsageError: NAME_INVALID.
     """
-    parts: list[str] = []
+    return tuple(
+        (part.text if part.is_quoted else part.text.strip()).lower() for part in name_parts(text)
+    )
+
+
+def name_parts(text: str) -> tuple[Part, ...]:
+    """Split a dotted name into its parts, as they were written.
+
+    Raises:
+        UsageError: NAME_INVALID.
+    """
+    parts: list[Part] = []
     position = 0
     while True:
         found = _PART.match(text, position)
         if not found:
             raise _invalid(text)
         quoted, plain = found.groups()
-        part = quoted.replace("``", "`") if quoted is not None else plain.strip()
-        if not part:
+        part = plain if quoted is None else quoted.replace("``", "`")
+        if not (part.strip() if quoted is None else part):
             raise _invalid(text)
-        parts.append(part.lower())
+        parts.append(Part(part, quoted is not None))
         position = found.end()
         if position == len(text):
             return tuple(parts)

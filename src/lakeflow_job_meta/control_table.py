@@ -14,12 +14,13 @@ from pyspark.errors import AnalysisException, IllegalArgumentException, PySparkE
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from headwater.errors import UsageError
 from lakeflow_job_meta.constants import (
     AUDIT_COLUMNS,
     MODULE_COLUMN,
     SOURCE_COLUMNS,
 )
-from lakeflow_job_meta.errors import JobMetaError, UsageError
+from lakeflow_job_meta.errors import ControlTableBusy
 from lakeflow_job_meta.load_plan import Change, ChangeKind, Key, StoredRow
 from lakeflow_job_meta.retries import again_on_conflict, is_conflict
 from lakeflow_job_meta.sources import read_source, source_row
@@ -206,7 +207,7 @@ class ControlTable:
             what was written, for each key the first of it.
 
         Raises:
-            JobMetaError: CONTROL_TABLE_BUSY when others never pause; a part may be written.
+            ControlTableBusy: CONTROL_TABLE_BUSY when others never pause; a part may be written.
         """
         written: dict[Key, Change] = {}
 
@@ -229,7 +230,7 @@ class ControlTable:
         except PySparkException as error:
             if not is_conflict(error):
                 raise
-        raise JobMetaError(
+        raise ControlTableBusy(
             "CONTROL_TABLE_BUSY",
             "Others change the control table all the time",
             where=self.name,

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from headwater.errors import nearest
 from lakeflow_job_meta.constants import TAG, TAG_HASH, TAG_TABLE
-from lakeflow_job_meta.errors import Fault, nearest
+from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.graph import dependencies, graph_faults
 from lakeflow_job_meta.settings_of_jobs import unknown_settings
 from lakeflow_job_meta.sources import Source

@@ -1,53 +1,32 @@
-"""Every error that this library raises on purpose, and the faults it collects.
+"""What this library raises beside the errors of headwater, and the faults it collects.
 
-    JobMetaError              what happened - where - what to do
-    |-- UsageError (ValueError)       the caller's input; the CLI exits with 2
-    |   `-- MetadataError             faults of the metadata, all at once
+    HeadwaterError (headwater.errors)
+    |-- UsageError (ValueError)           the caller's input; the CLI exits with 2
+    |   `-- MetadataError                 faults of the metadata, all at once
     |-- DeploymentError (RuntimeError)    the Jobs API refuses, or two jobs can't be told apart
+    |-- ControlTableBusy (RuntimeError)   other writers of the control table never pause
     `-- LeaseLost (RuntimeError)          another monitor took over the control table
 
-What does not live here: how an error is shown (`cli`).
+What does not live here: how an error is shown (`headwater.cli.endings`).
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-
-class JobMetaError(Exception):
-    """The root: a `code` in UPPER_SNAKE, what happened, where, and a `hint` on what to do."""
-
-    exit_code = 1
-
-    def __init__(self, code: str, message: str, *, where: str = "", hint: str = "") -> None:
-        self.code = code
-        self.message = message
-        self.where = where
-        self.hint = hint
-        super().__init__(self.headline)
-
-    @property
-    def headline(self) -> str:
-        """One line: code, what happened, where."""
-        return f"[{self.code}] {self.message}" + (f" ({self.where})" if self.where else "")
-
-    def __str__(self) -> str:
-        return f"{self.headline} - {self.hint}" if self.hint else self.headline
+from headwater.errors import HeadwaterError, UsageError, nearest
 
 
-class UsageError(JobMetaError, ValueError):
-    """The caller asked for something that can't be: wrong flag, missing file, unknown name."""
-
-    exit_code = 2
-
-
-class DeploymentError(JobMetaError, RuntimeError):
+class DeploymentError(HeadwaterError, RuntimeError):
     """A job can't be brought in step with its metadata."""
 
 
-class LeaseLost(JobMetaError, RuntimeError):
+class ControlTableBusy(HeadwaterError, RuntimeError):
+    """Other programs write the control table without a pause; a part may be written."""
+
+
+class LeaseLost(HeadwaterError, RuntimeError):
     """Another monitor holds the control table now; this one has stopped."""
 
 
@@ -71,10 +50,13 @@ class Fault:
     module_name: str = ""
     source_id: str = ""
 
+    @property
+    def error(self) -> UsageError:
+        """The fault as an error."""
+        return UsageError(self.code, self.message, where=self.where, hint=self.hint)
+
     def __str__(self) -> str:
-        place = f" ({self.where})" if self.where else ""
-        advice = f" - {self.hint}" if self.hint else ""
-        return f"[{self.code}] {self.message}{place}{advice}"
+        return str(self.error)
 
 
 class MetadataError(UsageError):
@@ -92,17 +74,10 @@ class MetadataError(UsageError):
         else:
             super().__init__("METADATA_INVALID", f"{len(self.faults)} faults in the metadata")
 
-
-def shown(text: str) -> str:
-    """Write a name so that it stays on its line of a terminal, and changes nothing else there."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the closest of the `known` names as a sentence, or "" when none is close."""
-    names = {each.lower(): each for each in known}
-    found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    return f"Did you mean '{names[found[0]]}'?" if found else ""
+    @property
+    def parts(self) -> tuple[HeadwaterError, ...]:
+        """Each fault as an error of its own."""
+        return tuple(fault.error for fault in self.faults)
 
 
 def module_unknown(name: str, known: Iterable[str], where: str = "") -> UsageError:

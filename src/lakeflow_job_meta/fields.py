@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lakeflow_job_meta.errors import Fault, nearest
+from headwater.errors import nearest
+from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.sources import Source
 
 

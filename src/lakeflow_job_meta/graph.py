@@ -11,7 +11,8 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
-from lakeflow_job_meta.errors import Fault, nearest
+from headwater.errors import nearest
+from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.sources import Source
 
 

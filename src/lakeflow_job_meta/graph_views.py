@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lakeflow_job_meta.errors import MetadataError, module_unknown, shown
+from headwater.errors import shown
+from lakeflow_job_meta.errors import MetadataError, module_unknown
 from lakeflow_job_meta.graph import dependencies, graph_faults
 from lakeflow_job_meta.sources import Source
 

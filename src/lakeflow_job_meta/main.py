@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
+from headwater.cli.output import print_error
+from headwater.errors import HeadwaterError, UsageError, nearest
 from lakeflow_job_meta.constants import CHECK_INTERVAL_SECONDS
-from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
 from lakeflow_job_meta.monitor import MetadataMonitor
 
 PARAMETERS = (
@@ -41,9 +42,8 @@ def main(arguments: Sequence[str] | None = None, dbutils: Any = None) -> int:
     try:
         given = read_arguments(sys.argv[1:] if arguments is None else arguments)
         watch(given | read_widgets(dbutils))
-    except JobMetaError as error:
-        print(f"error: {error.headline}", file=sys.stderr)  # noqa: T201 - a program's own output
-        print(f"  fix: {error.hint}", file=sys.stderr)  # noqa: T201
+    except HeadwaterError as error:
+        print_error(error)
         return error.exit_code
     return 0
 

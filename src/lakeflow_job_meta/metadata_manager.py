@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from headwater.errors import UsageError
 from lakeflow_job_meta.checks import metadata_faults, path_faults, read_files
 from lakeflow_job_meta.control_table import ControlTable
-from lakeflow_job_meta.errors import Fault, MetadataError, UsageError, module_unknown
+from lakeflow_job_meta.errors import Fault, MetadataError, module_unknown
 from lakeflow_job_meta.export import sources_as_yaml
 from lakeflow_job_meta.load_plan import (
     Change,
@@ -99,7 +100,7 @@ class MetadataManager:
 
         Raises:
             MetadataError: every fault of the file; nothing was changed.
-            JobMetaError: CONTROL_TABLE_BUSY.
+            ControlTableBusy: CONTROL_TABLE_BUSY.
         """
         file = read_files([path])[0]
         _refuse(file.faults)
@@ -116,7 +117,7 @@ class MetadataManager:
 
         Raises:
             UsageError: VOLUME_UNREACHABLE.
-            JobMetaError: CONTROL_TABLE_BUSY.
+            ControlTableBusy: CONTROL_TABLE_BUSY.
         """
         folder = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links
         files = read_files(list_yaml_files(folder), self._known_files)

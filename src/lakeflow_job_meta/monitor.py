@@ -13,8 +13,9 @@ from databricks.sdk.errors.base import DatabricksError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from headwater.errors import HeadwaterError
 from lakeflow_job_meta.constants import CHECK_INTERVAL_SECONDS
-from lakeflow_job_meta.errors import JobMetaError, LeaseLost
+from lakeflow_job_meta.errors import LeaseLost
 from lakeflow_job_meta.folder_changes import FolderWatch
 from lakeflow_job_meta.lease import Lease, lease_seconds_for
 from lakeflow_job_meta.orchestrator import JobOrchestrator
@@ -143,7 +144,7 @@ class MetadataMonitor:
             return self._compare(changed, errors)
         except LeaseLost as lost:
             return PassResult(False, changed, errors=(*errors, str(lost)))
-        except (JobMetaError, DatabricksError) as error:
+        except (HeadwaterError, DatabricksError) as error:
             errors.append(described(error))
         except Exception as error:  # the loop of a service: a bad pass must not be the last one
             errors.append(_unexpected(error))
@@ -156,7 +157,7 @@ class MetadataMonitor:
             return ()
         try:
             changed = self._watch.changed()
-        except JobMetaError as error:
+        except HeadwaterError as error:
             errors.append(described(error))
             return ()
         if changed or self._compared is None:  # files may have gone while nobody watched

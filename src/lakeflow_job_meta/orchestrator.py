@@ -15,6 +15,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors.base import DatabricksError
 from pyspark.sql import SparkSession
 
+from headwater.errors import HeadwaterError
 from lakeflow_job_meta.definitions import (
     JobDefinition,
     job_definition,
@@ -25,7 +26,6 @@ from lakeflow_job_meta.definitions import (
 from lakeflow_job_meta.errors import (
     DeploymentError,
     Fault,
-    JobMetaError,
     LeaseLost,
     MetadataError,
     module_unknown,
@@ -227,7 +227,7 @@ class JobOrchestrator:
         """Bring the job of one module in step, and start a run.
 
         Raises:
-            JobMetaError: as `create_or_update_job`.
+            HeadwaterError: as `create_or_update_job`.
         """
         job_id = self.create_or_update_job(module_name)
         run_id = self.workspace.run_job(job_id, uuid.uuid4().hex)
@@ -246,7 +246,7 @@ class JobOrchestrator:
     def _started(self, result: ModuleResult) -> ModuleResult:
         try:
             run_id = self.workspace.run_job(result.job_id or 0, uuid.uuid4().hex)
-        except (JobMetaError, DatabricksError) as error:
+        except (HeadwaterError, DatabricksError) as error:
             return replace(result, error=described(error))
         return replace(result, run_id=run_id)
 
@@ -367,6 +367,6 @@ class JobOrchestrator:
             drop_queries(self.workspace, step.record.queries if step.record else {}, {})
         except LeaseLost:
             raise
-        except (JobMetaError, DatabricksError) as error:
+        except (HeadwaterError, DatabricksError) as error:
             return ModuleResult(step.module_name, "failed", step.job_id, error=described(error))
         return ModuleResult(step.module_name, "deleted", step.job_id)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from headwater.errors import HeadwaterError
 from lakeflow_job_meta.definitions import JobDefinition
-from lakeflow_job_meta.errors import DeploymentError, Fault, JobMetaError
+from lakeflow_job_meta.errors import DeploymentError, Fault
 from lakeflow_job_meta.job_table import TrackedJob
 from lakeflow_job_meta.workspace import DeployedJob, ambiguous, not_ours
 
@@ -153,7 +154,7 @@ def plan_steps(
 def _step(definition: JobDefinition, tracked: TrackedJob | None, deployed: Deployed) -> Step:
     try:
         job = _find(definition, tracked, deployed)
-    except JobMetaError as error:
+    except HeadwaterError as error:
         fault = Fault(error.code, error.message, "", error.hint, definition.module_name)
         return Step(
             Action.INVALID,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from lakeflow_job_meta.errors import JobMetaError
+from headwater.errors import HeadwaterError
+from lakeflow_job_meta.errors import DeploymentError
 from lakeflow_job_meta.job_table import TrackedJob
 from lakeflow_job_meta.plan import Action, Step
 
@@ -67,13 +68,22 @@ def code_of(error: Exception) -> str:
 
 
 def described(error: Exception) -> str:
-    """Describe in one line what the API or this library refused.
+    """Describe in one line what the API or this library refused."""
+    return str(error) if isinstance(error, HeadwaterError) else _refused(error).headline
 
-    An answer that the SDK could not read is left out: the SDK quotes the request with it.
-    """
-    if isinstance(error, JobMetaError):
-        return str(error)
+
+def refusal_of_api(error: Exception) -> HeadwaterError | None:
+    """Return what the API refused as an error of a program; None of any other exception."""
+    return _refused(error) if getattr(error, "error_code", None) else None
+
+
+def _refused(error: Exception) -> DeploymentError:
+    """Describe a refusal; an answer that the SDK could not read is left out: it quotes requests."""
     said = (str(error).splitlines() or [""])[0][:300]
     if said.startswith("unable to parse response"):
         said = "the answer of the API could not be read"
-    return f"[{code_of(error)}] {type(error).__name__}: {said}"
+    return DeploymentError(
+        code_of(error),
+        f"{type(error).__name__}: {said}",
+        hint="Check what the workspace allows you.",
+    )

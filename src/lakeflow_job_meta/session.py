@@ -6,11 +6,18 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
-from lakeflow_job_meta.errors import UsageError
+from headwater.cli.lazy import LazyModule
+from headwater.errors import UsageError
 from lakeflow_job_meta.utils import split_table_name
+
+if TYPE_CHECKING:
+    from headwater import jobs
+else:  # it needs headwater[local]
+    jobs = LazyModule("headwater.jobs")
 
 
 def active_session() -> SparkSession:
@@ -55,7 +62,7 @@ def session_for_commands(
 
     Raises:
         UsageError: OPTION_WITHOUT_EFFECT, for a target where none is used; SESSION_MISSING, where
-            there is neither a session nor headwater to start one.
+            there is neither a session nor headwater[local] to start one.
     """
     found = None if is_local else _found_session()
     if found is not None and target:
@@ -67,14 +74,24 @@ def session_for_commands(
     if found is not None:
         yield found
         return
-    if not importlib.util.find_spec("headwater"):
+    check_extra()
+    *schema, _ = split_table_name(control_table)
+    with jobs.local_session(folder, target, tuple(schema)) as session:
+        yield session
+
+
+def check_extra() -> None:
+    """Refuse what runs here where `headwater[local]` is not installed.
+
+    The package `headwater` is there wherever this one is; of its extra, `deltalake` is a part that
+    no workspace brings.
+
+    Raises:
+        UsageError: SESSION_MISSING.
+    """
+    if importlib.util.find_spec("deltalake") is None:
         raise UsageError(
             "SESSION_MISSING",
             "There is no Spark session to run in",
             hint="Install headwater[local], which starts one here.",
         )
-    from lakeflow_job_meta.local.pipelines import local_session  # here: needs headwater
-
-    *schema, _ = split_table_name(control_table)
-    with local_session(folder, target, tuple(schema)) as session:
-        yield session

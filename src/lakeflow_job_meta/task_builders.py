@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lakeflow_job_meta.errors import Fault, nearest
+from headwater.errors import nearest
+from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.fields import Field, field_faults
 from lakeflow_job_meta.sources import Source
 from lakeflow_job_meta.utils import task_key

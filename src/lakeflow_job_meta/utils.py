@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from lakeflow_job_meta.errors import UsageError
+from headwater.errors import UsageError
+from headwater.names import Part, name_parts, quote
 
 MAX_TASK_KEY = 100
 MAX_NAME = 240
 """Characters of a table's name, with room for `_jobs` below the 255 of Unity Catalog."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
-_NAME_PART = re.compile(r"`((?:[^`]|``)+)`|([A-Za-z_][A-Za-z0-9_\-]*)")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 
 
 def sanitize_task_key(text: str) -> str:
@@ -56,21 +57,17 @@ def split_table_name(name: str) -> tuple[str, ...]:
     Raises:
         UsageError: TABLE_NAME_INVALID for anything else than one to three well-formed parts.
     """
-    parts, position = [], 0
-    while True:
-        found = _NAME_PART.match(name, position)
-        if not found:
-            raise _bad_name(name)
-        parts.append((found[1] or "").replace("``", "`") or found[2])
-        position = found.end()
-        if position == len(name):
-            break
-        if name[position] != ".":
-            raise _bad_name(name)
-        position += 1
-    if len(parts) > 3 or max(map(len, parts)) > MAX_NAME:
+    try:
+        parts = name_parts(name)
+    except UsageError:
+        raise _bad_name(name) from None
+    if len(parts) > 3 or not all(map(_is_usable, parts)):
         raise _bad_name(name)
-    return tuple(parts)
+    return tuple(part.text for part in parts)
+
+
+def _is_usable(part: Part) -> bool:
+    return len(part.text) <= MAX_NAME and (part.is_quoted or bool(_PLAIN.fullmatch(part.text)))
 
 
 def quoted_table_name(name: str, suffix: str = "") -> str:
@@ -81,12 +78,7 @@ def quoted_table_name(name: str, suffix: str = "") -> str:
         '`main`.`ops`.`etl_control_jobs`'
     """
     *parents, last = split_table_name(name)
-    return quoted([*parents, last + suffix])
-
-
-def quoted(parts: Iterable[str]) -> str:
-    """Quote the parts of a name for SQL."""
-    return ".".join(f"`{part.replace('`', '``')}`" for part in parts)
+    return ".".join(quote(part) for part in (*parents, last + suffix))
 
 
 def _bad_name(name: str) -> UsageError:

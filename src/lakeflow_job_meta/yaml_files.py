@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headwater.errors import UsageError, nearest
+from headwater.yaml_nodes import Node
 from lakeflow_job_meta.constants import MAX_YAML_BYTES
-from lakeflow_job_meta.errors import Fault, UsageError, nearest
+from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.sources import Source
-from lakeflow_job_meta.yaml_reader import Node, read_nodes
+from lakeflow_job_meta.yaml_reader import read_nodes
 
 SUFFIXES = (".yml", ".yaml")
 OWNER_PREFIX = "yaml:"
@@ -193,11 +195,11 @@ class _FileReader:
         self.faults.append(Fault(code, message, f"{self.path}:{line}", hint, module, source_id))
 
     def read(self, root: Node) -> None:
-        if isinstance(root.value, list):
-            for item in root.value:
+        if root.kind == "list":
+            for item in root.items:
                 self._source(item, None, {})
             return
-        if not isinstance(root.value, dict):
+        if root.kind != "map":
             said = "the file is neither a list of sources nor a mapping"
             self.fault("FIELD_TYPE", said, root.line, "Begin it with 'modules:'.")
             return
@@ -208,20 +210,20 @@ class _FileReader:
         for item in self._list(root, "modules"):
             self._module(item)
 
-    def _list(self, node: Node, name: str, module: str = "") -> list[Node]:
+    def _list(self, node: Node, name: str, module: str = "") -> tuple[Node, ...]:
         found = node.entries.get(name)
         if found is None or found.value is None:
             hint = f"Write '{name}:' and a list; '{name}: []' for none."
             self.fault("FIELD_MISSING", f"{name} is missing", node.line, hint, module)
-            return []
-        if not isinstance(found.value, list):
+            return ()
+        if found.kind != "list":
             hint = "Begin each item with '- '."
             self.fault("FIELD_TYPE", f"{name} is not a list", found.line, hint, module)
-            return []
-        return found.value
+            return ()
+        return found.items
 
     def _module(self, node: Node) -> None:
-        if not isinstance(node.value, dict):
+        if node.kind != "map":
             hint = "Write 'module_name:' and 'sources:'."
             self.fault("FIELD_TYPE", "a module is not a mapping", node.line, hint)
             return
@@ -245,7 +247,7 @@ class _FileReader:
         before = len(self.faults)
         named = node.entries.get("module_name")
         if module is None:
-            module = named.value if named and _is_name(named.value) else Path(self.path).stem
+            module = named.text if named and _is_name(named.value) else Path(self.path).stem
         elif module and named and named.value not in (None, module):
             said = f"module_name differs from that of the module, '{module}'"
             hint = "Take it out here."
@@ -265,7 +267,7 @@ class _FileReader:
 
     def _values(self, node: Node, module: str) -> dict[str, Any]:
         """Check the fields of a source, and return those that are set."""
-        if not isinstance(node.value, dict):
+        if node.kind != "map":
             hint = f"Write its fields: {', '.join(SOURCE_FIELDS)}."
             self.fault("FIELD_TYPE", "a source is not a mapping", node.line, hint, module)
             return {}

@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner
 from pyspark.sql import SparkSession
 
+from headwater.errors import UsageError
 from lakeflow_job_meta.cli.main import cli
 from lakeflow_job_meta.constants import AUDIT_COLUMNS, MODULE_COLUMN, SOURCE_COLUMNS
 from lakeflow_job_meta.control_table import ControlTable
-from lakeflow_job_meta.errors import MetadataError, UsageError
+from lakeflow_job_meta.errors import MetadataError
 from lakeflow_job_meta.export import sources_as_yaml
 from lakeflow_job_meta.load_plan import Change, LoadResult, StoredRow, deactivation
 from lakeflow_job_meta.metadata_manager import MetadataManager

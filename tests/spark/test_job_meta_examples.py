@@ -12,11 +12,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from faulty_server import FaultyServer
+from headwater.jobs.sql import run_sql
 from job_meta_support import client_of, needs_minilake
 from lakeflow_job_meta import MetadataManager
-from lakeflow_job_meta.local.results import RunResult
-from lakeflow_job_meta.local.runner import run_module
-from lakeflow_job_meta.local.sql import run_sql
+from lakeflow_job_meta.local_runs import RunResult, run_module
 from lakeflow_job_meta.sources import Source
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

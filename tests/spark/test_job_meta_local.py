@@ -8,7 +8,7 @@ import pytest
 
 from job_meta_bench import HEADER, Bench, bench, condition, notebook, one, source
 from lakeflow_job_meta.errors import MetadataError
-from lakeflow_job_meta.local.results import TaskResult
+from lakeflow_job_meta.local_runs import TaskResult
 
 __all__ = ["bench"]
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness import Project
+from headwater.jobs.sessions import NEW_SCHEMAS_IN
 from headwater.state.catalog import create_schema, use_schema
 from headwater.state.store import Store
 from job_meta_bench import HEADER, Bench, bench, notebook, one, script, source
-from lakeflow_job_meta.local.pipelines import NEW_SCHEMAS_IN
 
 __all__ = ["bench"]
 

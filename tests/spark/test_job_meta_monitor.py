@@ -16,8 +16,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from faulty_server import FaultyServer
+from headwater.errors import UsageError
 from job_meta_support import client_of, needs_minilake, notebook, sql_query, yaml_of
-from lakeflow_job_meta.errors import LeaseLost, UsageError
+from lakeflow_job_meta.errors import LeaseLost
 from lakeflow_job_meta.lease import Lease
 from lakeflow_job_meta.main import read_arguments, read_widgets, watch
 from lakeflow_job_meta.monitor import MetadataMonitor, PassResult

@@ -4,6 +4,7 @@ import pytest
 
 from harness import Project
 from headwater.errors import GraphError, UpdateError, UsageError
+from headwater.events.report import event_of, report_of
 
 STREAM_AND_VIEW = """
     from pyspark import pipelines as dp
@@ -39,8 +40,11 @@ def test_expectations_count_each_rule_on_all_input_rows(project: Project) -> Non
         "source", "SELECT * FROM VALUES (0, 'a'), (1, 'b'), (2, 'c'), (NULL, NULL) t(id, kind)"
     )
     project.write(STREAM_AND_VIEW)
-    flow = project.run().flows[0]
+    result = project.run()
+    flow = result.flows[0]
     assert (flow.rows_in, flow.rows_written, flow.rows_dropped) == (4, 2, 2)
+    logged = report_of(map(event_of, project.events()))
+    assert (logged.state, tuple(logged.flows.values())) == (result.state, result.flows)
     counts = {rule.name: (rule.passed_records, rule.failed_records) for rule in flow.rules.values()}
     assert counts == {"positive": (2, 2), "known": (2, 2)}
 

@@ -77,8 +77,8 @@ def test_bundle_without_a_name_is_refused(tmp_path: Path) -> None:
         ("bundle:\n  <<: text\n", 2),
         ("", 0),
         ("# nothing\n", 0),
-        ("bundle: \x00\n", 0),
-        ("bundle: " + "[" * 400 + "]" * 400, 0),
+        ("bundle: \x00\n", 1),
+        ("bundle: " + "[" * 400 + "]" * 400, 1),
         ("bundle:\n  name: caf\xe9\n".encode("latin-1"), 0),
     ],
 )
@@ -244,8 +244,8 @@ def aliases(levels: int) -> str:
 def test_aliases_that_repeat_too_much_are_refused(tmp_path: Path, name: str) -> None:
     files = {name: aliases(12)}
     error = refused(write_bundle(tmp_path, f"include: [{name}]\n", **files))
-    assert (error.code, error.parameters["line"]) == ("BUNDLE_ALIASES", 6)
-    assert error.where == Location(str(tmp_path / name), 6)
+    assert (error.code, error.parameters["line"]) == ("BUNDLE_ALIASES", 7)
+    assert error.where == Location(str(tmp_path / name), 7)
 
 
 def test_aliases_that_repeat_much_are_read(tmp_path: Path) -> None:

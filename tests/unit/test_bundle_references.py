@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.bundle.references import Resolver
-from headwater.bundle.source import Node, as_node
 from headwater.errors import BundleError, Location
+from headwater.yaml_nodes import Node, as_node
 from unit.test_bundle_support import PIPELINE, load, refusal
 
 PLACE = Location("databricks.yml", 1)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.bundle.merge import apply_target, merge
-from headwater.bundle.source import as_node
 from headwater.bundle.targets import short_name
 from headwater.errors import BundleError, Location
+from headwater.yaml_nodes import as_node
 from unit.test_bundle_support import PIPELINE, load, refusal
 
 PLACE = Location("databricks.yml", 1)

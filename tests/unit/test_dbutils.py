@@ -65,6 +65,34 @@ def test_nothing_else_is_reached(utils: DBUtils, tmp_path: Path, path: str) -> N
     ],
 )
 def test_what_others_need_is_not_deleted(utils: DBUtils, path: str, code: str) -> None:
+    utils.fs.put(f"{VOLUME}/a.txt", "a")
     with pytest.raises(DefinitionError) as caught:
         utils.fs.rm(path, recurse=code != "PATH_NOT_EMPTY")
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("path", [".headwater/dev/tables/main/s/t/x.parquet", ".headwater/a/b"])
+def test_state_is_read_and_not_changed(utils: DBUtils, tmp_path: Path, path: str) -> None:
+    file = tmp_path / "project" / path
+    file.parent.mkdir(parents=True)
+    file.write_text("kept")
+    assert utils.fs.head(path) == "kept"
+    for act in (utils.fs.rm, lambda each: utils.fs.put(each, "x", True)):
+        with pytest.raises(DefinitionError) as caught:
+            act(path)
+        assert caught.value.code == "PATH_OUTSIDE_TARGET"
+    assert file.read_text() == "kept"
+
+
+def test_file_of_a_volume_may_be_named_by_its_own_path(utils: DBUtils, tmp_path: Path) -> None:
+    utils.fs.put(f"{VOLUME}/a.txt", "a")
+    own = tmp_path / "project/.headwater/dev/volumes/main/s/landing/a.txt"
+    utils.fs.mv(f"file:{own}", f"{VOLUME}/done/a.txt")
+    assert [each.name for each in utils.fs.ls(VOLUME)] == ["done/"]
+
+
+def test_parts_that_do_not_exist_here_are_refused_by_name(utils: DBUtils) -> None:
+    for part in (lambda: utils.notebook, lambda: utils.fs.mount):
+        with pytest.raises(DefinitionError) as caught:
+            part()
+        assert caught.value.code == "API_NOT_BUILT"

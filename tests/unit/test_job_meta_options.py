@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from headwater.errors import UsageError
 from job_meta_support import yaml_of
 from lakeflow_job_meta.cli.main import cli, main
-from lakeflow_job_meta.errors import UsageError
 
 TABLE = ["--control-table", "main.ops.control"]
 

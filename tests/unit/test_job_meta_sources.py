@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lakeflow_job_meta.errors import Fault, UsageError
+from headwater.errors import UsageError
+from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.folder_changes import FolderWatch
 from lakeflow_job_meta.load_plan import (
     Change,

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headwater.errors import UsageError
 from lakeflow_job_meta.checks import path_faults, read_files, sources_of_path
 from lakeflow_job_meta.constants import MAX_YAML_BYTES
-from lakeflow_job_meta.errors import Fault, MetadataError, UsageError
+from lakeflow_job_meta.errors import Fault, MetadataError
 from lakeflow_job_meta.export import sources_as_yaml
 from lakeflow_job_meta.sources import Source, source_row
 from lakeflow_job_meta.yaml_files import SourceFile, list_yaml_files, read_source_file

@@ -68,11 +68,18 @@ def test_notebook_magics_are_refused_by_name(tmp_path: Path, magic: str) -> None
 
 
 def test_python_notebook_with_sql_magic_is_refused(tmp_path: Path) -> None:
-    text = "# Databricks notebook source\n# MAGIC %md\n# MAGIC # Title\n# MAGIC %sql\n# MAGIC x\n"
+    text = "# Databricks notebook source\n# MAGIC %md\n# MAGIC # Title\n# COMMAND ----------\n"
+    text += "# MAGIC %sql\n# MAGIC x\n"
     registry = load(write(tmp_path / "n.py", text))
     assert [(f.code, str(f.where)[-5:]) for f in registry.faults] == [
-        ("NOTEBOOK_MAGIC_NOT_BUILT", ".py:4")
+        ("NOTEBOOK_MAGIC_NOT_BUILT", ".py:5")
     ]
+
+
+def test_python_magic_of_a_source_notebook_is_run_at_its_line(tmp_path: Path) -> None:
+    text = "# Databricks notebook source\nx = 1\n# COMMAND ----------\n# MAGIC %python\n"
+    registry = load(write(tmp_path / "n.py", text + "# MAGIC x / 0\n"))
+    assert [(f.code, str(f.where)[-5:]) for f in registry.faults] == [("SOURCE_FAILED", ".py:5")]
 
 
 def test_root_path_and_editable_projects_are_importable(tmp_path: Path) -> None:

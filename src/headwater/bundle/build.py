@@ -11,11 +11,11 @@ from pathlib import Path
 from headwater.bundle.keys import NO_EFFECT, PIPELINE, SCHEMA, VOLUME, check, is_set
 from headwater.bundle.libraries import expand_libraries, local_path
 from headwater.bundle.references import Resolver
-from headwater.bundle.source import Node
 from headwater.bundle.spec import Bundle, PipelineSpec, SchemaSpec, VolumeSpec
 from headwater.bundle.targets import value_wrong
 from headwater.bundle.variables import resolved_variables
 from headwater.errors import BundleError
+from headwater.yaml_nodes import Node
 
 DEFAULT_CATALOG = "main"
 _VOLUME_TYPES = ("MANAGED", "EXTERNAL")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from headwater.bundle.keys import INCLUDED_FILE, ROOT_FILE, check
 from headwater.bundle.merge import merge
-from headwater.bundle.source import Node, read_yaml
+from headwater.bundle.source import read_yaml
 from headwater.errors import BundleError, Location
+from headwater.yaml_nodes import Node
 
 FILE_NAMES = ("databricks.yml", "databricks.yaml")
 

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from headwater.bundle.source import Node
 from headwater.errors import BundleError, Location, nearest
+from headwater.yaml_nodes import Node
 
 PURE_REFERENCE = re.compile(r"\$\{[^${}]+\}")
 

@@ -10,8 +10,8 @@ import glob
 from collections.abc import Iterable
 from pathlib import Path
 
-from headwater.bundle.source import Node
 from headwater.errors import BundleError
+from headwater.yaml_nodes import Node
 
 SUFFIXES = (".py", ".ipynb", ".sql")
 

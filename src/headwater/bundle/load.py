@@ -8,11 +8,11 @@ from pathlib import Path
 from headwater.bundle.build import build_bundle
 from headwater.bundle.files import find_bundle_file, read_bundle
 from headwater.bundle.merge import apply_target
-from headwater.bundle.source import Node
 from headwater.bundle.spec import Bundle
 from headwater.bundle.targets import add_computed, add_locals, apply_mode, choose_target
 from headwater.bundle.variables import assign_variables, read_overrides
 from headwater.errors import BundleError, Location
+from headwater.yaml_nodes import Node
 
 
 def load_bundle(

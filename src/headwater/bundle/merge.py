@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headwater.bundle.keys import variable_undefined
-from headwater.bundle.source import Node
 from headwater.errors import BundleError
+from headwater.yaml_nodes import Node
 
 _MERGED = ("artifacts", "bundle", "permissions", "presets", "resources", "sync", "workspace")
 _MOVED_TO_BUNDLE = ("mode", "cluster_id", "compute_id")

@@ -27,8 +27,8 @@ from headwater.bundle.keys import (
     type_wrong,
     variable_undefined,
 )
-from headwater.bundle.source import Node
 from headwater.errors import BundleError, Location, nearest
+from headwater.yaml_nodes import Node
 
 NAMESPACES = ("artifacts", "bundle", "resources", "var", "variables", "workspace")
 # Codes of the errors that say "only a workspace knows", or only a checkout.

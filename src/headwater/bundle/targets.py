@@ -14,8 +14,8 @@ from pathlib import Path
 from headwater.bundle.git import find_checkout
 from headwater.bundle.keys import is_set, type_wrong
 from headwater.bundle.references import Resolver
-from headwater.bundle.source import Node, as_node
 from headwater.errors import BundleError, nearest
+from headwater.yaml_nodes import Node, as_node
 
 MODES = ("development", "production")
 LOCAL_HOST = "https://local.invalid"

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from headwater.bundle.keys import variable_undefined
 from headwater.bundle.references import WORKSPACE_ONLY, Resolver
-from headwater.bundle.source import Node, as_node, read_text
+from headwater.bundle.source import read_text
 from headwater.errors import BundleError, Location
+from headwater.yaml_nodes import Node, as_node
 
 
 def assign_variables(

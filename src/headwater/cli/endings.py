@@ -1,6 +1,6 @@
 """Exit codes and error output: every error a user can cause ends in two lines.
 
-The command line and the scripts in `scratch/` share it.
+Both command lines and the scripts in `scratch/` share it.
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
-from headwater.cli.lazy import LazyModule
+from headwater.cli.output import print_error
 from headwater.errors import HeadwaterError
-
-if TYPE_CHECKING:
-    from headwater.cli import render
-else:
-    render = LazyModule("headwater.cli.render")
 
 
 def run_program(
-    command: click.Command, name: str, *, again: str = "Run again: it continues from here."
+    command: click.Command,
+    name: str,
+    *,
+    again: str = "Run again: it continues from here.",
+    explained: Callable[[Exception], HeadwaterError | None] = lambda _: None,
 ) -> NoReturn:
     """Run a click command on the process's arguments, and end the process.
 
@@ -33,6 +33,8 @@ def run_program(
 
     Args:
         again: what to do after an interrupt.
+        explained: returns what a library's exception means to the user; None where it is a fault
+            of this program.
     """
     debug = "--debug" in sys.argv
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
@@ -54,20 +56,13 @@ def run_program(
             f"See: {context.command_path if context else name} --help",
             2,
         )
-    except HeadwaterError as error:
-        render.print_error(error)
-        if debug:
-            traceback.print_exc()
-        sys.exit(error.exit_code)
     except Exception as error:
         if debug:
             traceback.print_exc()
-        _fail(
-            "UNEXPECTED",
-            f"{type(error).__name__} inside headwater",
-            "Run again with --debug, and report what it prints.",
-            1,
-        )
+        said = error if isinstance(error, HeadwaterError) else explained(error)
+        said = said or _unexpected(error, name)
+        print_error(said)
+        sys.exit(said.exit_code)
     sys.exit(0)
 
 
@@ -81,7 +76,14 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _unexpected(error: Exception, name: str) -> HeadwaterError:
+    return HeadwaterError(
+        "UNEXPECTED",
+        f"{type(error).__name__} inside {name}",
+        hint="Run again with --debug, and report what it prints.",
+    )
+
+
 def _fail(code: str, message: str, hint: str, status: int) -> NoReturn:
-    click.echo(f"error: [{code}] {message}", err=True)
-    click.echo(f"  fix: {hint}", err=True)
+    print_error(HeadwaterError(code, message, hint=hint))
     sys.exit(status)

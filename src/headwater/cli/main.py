@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from headwater.cli.dev import dev
 from headwater.cli.endings import run_program
+from headwater.cli.groups import Commands
 from headwater.cli.land import land
 from headwater.cli.lazy import LazyModule
 from headwater.cli.options import chosen_target, names, target_options
-from headwater.errors import UsageError, nearest
 from headwater.settings import read_settings
 
 if TYPE_CHECKING:
@@ -24,20 +24,7 @@ else:
     )
 
 
-class _Commands(click.Group):
-    """A group whose unknown commands are answered with the nearest known one."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            raise UsageError(
-                "COMMAND_UNKNOWN",
-                f"headwater has no command '{args[0]}'",
-                hint=nearest(args[0], self.commands) or f"It has: {', '.join(self.commands)}.",
-            )
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="headwater")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:

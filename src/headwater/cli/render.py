@@ -1,4 +1,4 @@
-"""Show results: tables on a terminal or in a file, JSON for programs, errors in two lines."""
+"""Show results: tables on a terminal or in a file, and what `output` prints."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from headwater.engine.journal import FlowSummary
+from headwater.cli.output import print_error as print_error
+from headwater.cli.output import print_json as print_json
 from headwater.engine.update import UpdateResult
-from headwater.errors import GraphError, HeadwaterError, Location
-from headwater.expectations.rules import RuleCount
+from headwater.errors import HeadwaterError, Location
+from headwater.events.report import FlowTotals, RuleTotals
 
 
 def console(*, to_stderr: bool = False) -> Console:
@@ -25,11 +26,6 @@ def console(*, to_stderr: bool = False) -> Console:
     stream = sys.stderr if to_stderr else sys.stdout
     width = None if stream.isatty() else 240
     return Console(stderr=to_stderr, width=width, highlight=False, soft_wrap=False)
-
-
-def print_json(value: Any) -> None:
-    """Print a value as JSON, on one stream, nothing else."""
-    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
 
 
 def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> None:
@@ -49,14 +45,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return json.dumps(value, default=str, ensure_ascii=False)
     return str(value)
-
-
-def print_error(error: HeadwaterError) -> None:
-    """Print what happened and what to do, in two lines; a graph's faults each in two."""
-    faults = error.faults if isinstance(error, GraphError) and len(error.faults) > 1 else (error,)
-    for fault in faults:
-        click.echo(f"error: {fault.headline}", err=True)
-        click.echo(f"  fix: {fault.hint or 'Run again with --debug to see more.'}", err=True)
 
 
 def print_errors(errors: Sequence[HeadwaterError]) -> None:
@@ -103,7 +91,7 @@ def _warning_json(warning: HeadwaterError) -> dict[str, Any]:
     }
 
 
-def _flow_json(flow: FlowSummary) -> dict[str, Any]:
+def _flow_json(flow: FlowTotals) -> dict[str, Any]:
     return {
         "flow": flow.flow,
         "dataset": flow.dataset,
@@ -150,11 +138,11 @@ def print_result(result: UpdateResult) -> None:
     click.echo(f"Update {result.state}.")
 
 
-def _both(flow: FlowSummary) -> str:
+def _both(flow: FlowTotals) -> str:
     return f"{flow.dataset} <- {flow.flow}"
 
 
-def _print_rules(rules: Sequence[RuleCount]) -> None:
+def _print_rules(rules: Sequence[RuleTotals]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("expectation", "dataset"):
         table.add_column(name, overflow="fold")

@@ -113,7 +113,7 @@ class FlowAttempts:
                 journal.status(flow, "FAILED", error=describe(error, flow.flow.name))
 
         def completed(flow: ResolvedFlow) -> None:
-            idle = journal.summaries[flow.flow.name].status == "IDLE"
+            idle = journal.report.flows[flow.flow.name].status == "IDLE"
             journal.status(flow, "IDLE" if idle else "COMPLETED")
 
         return FlowEvents(
@@ -150,7 +150,7 @@ class FlowAttempts:
             return autoloader.open_stream(self.spark, request, place)
 
         def report(done: FlowReport) -> None:
-            self.journal.report(resolved, done)
+            self.journal.batch(resolved, done)
 
         reads = FlowReads(
             spark=self.spark,

@@ -1,87 +1,41 @@
-"""Record what an update does: event log entries, and totals per flow for the summary."""
+"""Record what an update does, as events; what they add up to is `events.report`."""
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass, field
 from typing import Any
 
 from headwater.engine.flows import FlowReport
 from headwater.errors import HeadwaterError
 from headwater.events.log import EventLog
+from headwater.events.report import UpdateReport, with_event
 from headwater.events.rows import Event
 from headwater.expectations.rules import QualityCounts, RuleCount
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.graph.model import Dataset
-from headwater.names import TableName
-
-
-@dataclass
-class FlowSummary:
-    """Totals of one flow in one update.
-
-    Attributes:
-        rows_in: rows that reached the target's rules.
-        rows_written: rows appended or overwritten; for AUTO CDC, rows upserted.
-        rules: totals of each expectation, of the target and of views on the way.
-    """
-
-    flow: str
-    dataset: str
-    kind: str
-    status: str = "QUEUED"
-    rows_in: int = 0
-    rows_written: int = 0
-    rows_deleted: int = 0
-    rows_dropped: int = 0
-    rules: dict[tuple[str, str], RuleCount] = field(default_factory=dict)
-    rows_per_second: float = 0.0
-    seconds: float = 0.0
-    error: HeadwaterError | None = None
-    started: datetime | None = None
-
-    def add(self, report: FlowReport, dataset: TableName) -> None:
-        """Add what one micro-batch or batch did."""
-        own = report.counts.get(dataset)
-        if own is not None:
-            self.rows_in += own.input_rows
-            self.rows_dropped += own.dropped_records
-            if report.changes is None:
-                self.rows_written += own.output_rows
-        if report.changes is not None:
-            self.rows_written += report.changes.upserted
-            self.rows_deleted += report.changes.deleted
-        self.rows_per_second = report.rows_per_second
-        for counts in report.counts.values():
-            for rule in counts.rules:
-                self._add_rule(rule)
-
-    def _add_rule(self, rule: RuleCount) -> None:
-        before = self.rules.get((rule.dataset, rule.name))
-        if before:
-            rule = replace(
-                rule,
-                passed_records=rule.passed_records + before.passed_records,
-                failed_records=rule.failed_records + before.failed_records,
-            )
-        self.rules[(rule.dataset, rule.name)] = rule
 
 
 @dataclass
 class Journal:
-    """Writes the events of one update and keeps its flows' totals."""
+    """Writes the events of one update.
+
+    Attributes:
+        report: what they add up to, those of updates before a restart included.
+    """
 
     log: EventLog
     pipeline: str
     update_id: str
     flow_ids: Mapping[str, str] = field(default_factory=dict)
-    summaries: dict[str, FlowSummary] = field(default_factory=dict)
+    report: UpdateReport = field(default_factory=UpdateReport)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def created(self, cause: str, run_as: str, config: Mapping[str, Any]) -> None:
         """`create_update`: who asked, why, and with which settings."""
-        self.log.emit(
+        self._emit(
             Event(
                 "create_update",
                 f"Update {self.update_id[:6]} started by {cause}.",
@@ -91,7 +45,7 @@ class Journal:
 
     def state(self, state: str, error: Exception | None = None) -> None:
         """`update_progress`: the update moved to another state; on disk when this returns."""
-        self.log.emit(
+        self._emit(
             Event(
                 "update_progress",
                 f"Update {self.update_id[:6]} is {state}.",
@@ -120,7 +74,7 @@ class Journal:
         details = {"dataset_type": kind, "num_flows": len(flows), "expectations": rules}
         origin = {"dataset_name": str(dataset.name)}
         message = f"{dataset.name} is defined as {kind}."
-        self.log.emit(Event("dataset_definition", message, details, origin=origin))
+        self._emit(Event("dataset_definition", message, details, origin=origin))
 
     def _flow_defined(self, resolved: ResolvedFlow) -> None:
         flow = resolved.flow
@@ -135,7 +89,7 @@ class Journal:
             "once": flow.once,
         }
         message = f"Flow '{flow.name}' is defined."
-        self.log.emit(Event("flow_definition", message, details, origin=self._origin(resolved)))
+        self._emit(Event("flow_definition", message, details, origin=self._origin(resolved)))
 
     def status(
         self,
@@ -145,16 +99,8 @@ class Journal:
         error: HeadwaterError | None = None,
     ) -> None:
         """`flow_progress` without numbers: a flow moved to another status."""
-        summary = self._summary(resolved)
-        summary.status = status
-        now = datetime.now(timezone.utc)
-        if status == "STARTING":
-            summary.started = now
-        if summary.started and status in ("COMPLETED", "FAILED", "STOPPED"):
-            summary.seconds = (now - summary.started).total_seconds()
-        summary.error = error  # one of before a restart is over
         level = {"FAILED": "ERROR", "SKIPPED": "WARN"}.get(status, "INFO")
-        self.log.emit(
+        self._emit(
             Event(
                 "flow_progress",
                 message or f"Flow '{resolved.flow.name}' is {status}.",
@@ -172,14 +118,10 @@ class Journal:
         details = {"technique_information": [{**chosen, "is_chosen": True, "is_applicable": True}]}
         what = "is recomputed" if recomputes else "is up to date: none of its inputs has moved"
         message = f"Flow '{resolved.flow.name}' {what}."
-        self.log.emit(
-            Event("planning_information", message, details, origin=self._origin(resolved))
-        )
+        self._emit(Event("planning_information", message, details, origin=self._origin(resolved)))
 
-    def report(self, resolved: ResolvedFlow, report: FlowReport) -> None:
+    def batch(self, resolved: ResolvedFlow, report: FlowReport) -> None:
         """`flow_progress` with metrics and data quality, one per micro-batch or batch."""
-        summary = self._summary(resolved)
-        summary.add(report, resolved.flow.target)
         status = "RUNNING" if report.batch_id is not None else "COMPLETED"
         details: dict[str, Any] = {"status": status, "metrics": _metrics(report, resolved)}
         quality = _quality(report)
@@ -187,12 +129,12 @@ class Journal:
             details["data_quality"] = quality
         origin = {**self._origin(resolved), "batch_id": report.batch_id}
         message = f"Flow '{resolved.flow.name}' wrote a batch."
-        self.log.emit(Event("flow_progress", message, details, level="METRICS", origin=origin))
+        self._emit(Event("flow_progress", message, details, level="METRICS", origin=origin))
 
-    def _summary(self, resolved: ResolvedFlow) -> FlowSummary:
-        flow = resolved.flow
-        kind = flow.kind.value if flow.kind else ""
-        return self.summaries.setdefault(flow.name, FlowSummary(flow.name, str(flow.target), kind))
+    def _emit(self, event: Event) -> None:
+        with self._lock:
+            self.report = with_event(self.report, event)
+        self.log.emit(event)
 
     def _origin(self, resolved: ResolvedFlow) -> dict[str, Any]:
         return {
@@ -206,6 +148,9 @@ class Journal:
 def _metrics(report: FlowReport, resolved: ResolvedFlow) -> dict[str, int]:
     metrics = {"executor_time_ms": report.duration_ms}
     own: QualityCounts | None = report.counts.get(resolved.flow.target)
+    if own is not None:
+        metrics["num_input_rows"] = own.input_rows
+        metrics["num_dropped_rows"] = own.dropped_records
     if report.changes is not None:
         metrics["num_upserted_rows"] = report.changes.upserted
         metrics["num_deleted_rows"] = report.changes.deleted

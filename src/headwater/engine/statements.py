@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import sqlparse
 from py4j.protocol import Py4JError
 from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -20,8 +19,9 @@ from headwater.machine.session import add_catalog
 from headwater.names import quote, split_name, table_name
 from headwater.sandbox.causes import innermost
 from headwater.sandbox.failures import reason
+from headwater.sandbox.sql_split import split_statements
 from headwater.sandbox.sql_text import SqlText
-from headwater.state.catalog import create_schema, current_schema, note_table, schema_exists
+from headwater.state.catalog import current_schema, keep_schema, note_table, schema_exists
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
 from headwater.state.target import Target
@@ -45,10 +45,9 @@ def run_statements(
     lost: list[str] = []
     result: DataFrame | None = None
     count = 0
-    for statement in split_statements(text):
-        count += 1
+    for count, statement in enumerate(split_statements(text), 1):
         try:
-            result = _run(spark, target, statement, lost)
+            result = _run(spark, target, statement.text, lost)
         except (PySparkException, Py4JError) as error:
             raise UsageError(
                 "SQL_INVALID",
@@ -125,7 +124,6 @@ def _create_schema(
             f"Not a schema name: {'.'.join(parts)}",
             hint="Write CREATE SCHEMA schema, or catalog.schema.",
         )
-    add_catalog(spark, catalog)
     if schema_exists(spark, schema) and not may_exist:
         raise UsageError(
             "SCHEMA_EXISTS",
@@ -133,16 +131,8 @@ def _create_schema(
             hint="All catalogs share their schemas here; write CREATE SCHEMA IF NOT EXISTS.",
             schema=schema,
         )
-    create_schema(spark, catalog, schema, target.store)
-    target.store.schema_path(catalog, schema).mkdir(parents=True, exist_ok=True)
+    keep_schema(spark, catalog, schema, target.store)
     return spark.createDataFrame([], "")
-
-
-def split_statements(text: str) -> Iterator[str]:
-    """Split a text at its semicolons, those in strings and comments left alone."""
-    for statement in sqlparse.split(text, strip_semicolon=True):
-        if sqlparse.format(statement, strip_comments=True).strip():
-            yield statement
 
 
 def _expanded(target: Target, statement: str, text: SqlText) -> str:

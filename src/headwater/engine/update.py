@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -23,13 +23,14 @@ from headwater import autoloader
 from headwater.autoloader.request import CloudFiles
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
-from headwater.engine.journal import FlowSummary, Journal
+from headwater.engine.journal import Journal
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
 from headwater.engine.standings import Sources, Standings
 from headwater.engine.tables import Tables
 from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
+from headwater.events.report import FlowTotals, UpdateReport
 from headwater.graph.dag import Graph
 from headwater.graph.loader import source_digest
 from headwater.graph.model import Flow
@@ -83,7 +84,7 @@ class UpdateResult:
 
     state: str
     update_ids: tuple[str, ...]
-    flows: tuple[FlowSummary, ...]
+    flows: tuple[FlowTotals, ...]
     graph: Graph
     error: HeadwaterError | None = None
 
@@ -136,14 +137,12 @@ class Updater:
         self, registry: Registry, state: PipelineState, request: UpdateRequest
     ) -> UpdateResult:
         cause, ids = "USER_ACTION", []
-        totals: dict[str, FlowSummary] = {}
+        report = UpdateReport()
         for _ in range(MAX_SCHEMA_RESTARTS):
             ids.append(str(uuid.uuid4()))
-            result = self._one(registry, state, request, cause, ids[-1], totals)
+            result, report = self._one(registry, state, request, cause, ids[-1], report)
             if not isinstance(result.error, SchemaChange) or self.stopping.is_set():
-                return UpdateResult(
-                    result.state, tuple(ids), tuple(totals.values()), result.graph, result.error
-                )
+                return replace(result, update_ids=tuple(ids))
             cause = "SCHEMA_CHANGE"
             request = _after_restart(request)
         raise UpdateError(
@@ -159,8 +158,8 @@ class Updater:
         request: UpdateRequest,
         cause: str,
         update_id: str,
-        totals: dict[str, FlowSummary],
-    ) -> UpdateResult:
+        report: UpdateReport,
+    ) -> tuple[UpdateResult, UpdateReport]:
         origin = {
             "pipeline_id": self.bundle.pipeline_id(self.spec),
             "pipeline_name": self.spec.name,
@@ -169,10 +168,10 @@ class Updater:
             "cloud": "local",
         }
         with EventLog(state.event_log, origin, self.listener) as log:
-            journal = Journal(log, self.spec.name, update_id, summaries=totals)
+            journal = Journal(log, self.spec.name, update_id, report=report)
             journal.created(cause, request.run_as, _config(self.spec, request))
             try:
-                return self._phases(registry, state, request, journal)
+                return self._phases(registry, state, request, journal), journal.report
             except KeyboardInterrupt:
                 journal.state("CANCELED")
                 raise
@@ -242,17 +241,17 @@ class Updater:
             graph, runs.run, runs.events(), runs.stopping, max_retries=self._max_retries()
         )
         scheduler.run([flow for flow in graph.flows if flow.flow.target in chosen])
-        failed = [each.error for each in journal.summaries.values() if each.status == "FAILED"]
-        summaries = tuple(journal.summaries.values())
+        totals = tuple(journal.report.flows.values())
+        failed = [each.error for each in totals if isinstance(each.error, HeadwaterError)]
         if scheduler.schema_change:
             journal.state("CANCELED")
-            return UpdateResult("CANCELED", (), summaries, graph, scheduler.schema_change)
+            return UpdateResult("CANCELED", (), totals, graph, scheduler.schema_change)
         if failed:
             journal.state("FAILED", failed[0])
-            return UpdateResult("FAILED", (), summaries, graph, failed[0])
+            return UpdateResult("FAILED", (), totals, graph, failed[0])
         ended = "CANCELED" if runs.stopping.is_set() else "COMPLETED"
         journal.state(ended)
-        return UpdateResult(ended, (), summaries, graph)
+        return UpdateResult(ended, (), totals, graph)
 
     def _resolve(
         self,

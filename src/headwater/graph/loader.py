@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from headwater.errors import DefinitionError, HeadwaterError, Location, UsageError, nearest
 from headwater.graph.locations import Within, is_internal, user_line
 from headwater.graph.registry import Registry
+from headwater.notebooks import HEADER, read_python
 
 _EDITABLE = re.compile(r"^(?:-e|--editable)[ =]\s*(.+)$")
 
@@ -63,9 +63,7 @@ def source_text(file: Path) -> str:
     Raises:
         DefinitionError: the file can't be read, or holds what does not run locally.
     """
-    if file.suffix == ".ipynb":
-        return _notebook_text(file)
-    if file.suffix != ".py":
+    if file.suffix not in (".py", ".ipynb"):
         raise DefinitionError(
             "SOURCE_LANGUAGE_NOT_BUILT",
             f"Pipeline source in {file.suffix or 'a file without suffix'} is not supported",
@@ -73,47 +71,11 @@ def source_text(file: Path) -> str:
             hint="Python files and notebooks run locally; SQL files run only in a workspace.",
         )
     text = _read(file)
-    if text.startswith("# Databricks notebook source"):
-        _refuse_magics(file, text)
+    if file.suffix == ".ipynb" or text.startswith(HEADER):
+        text, magics = read_python(text, str(file))
+        for line, magic in magics:
+            raise _magic(file, line, magic)
     return text
-
-
-def _notebook_text(file: Path) -> str:
-    try:
-        cells = json.loads(_read(file))["cells"]
-    except (ValueError, KeyError, TypeError):
-        raise DefinitionError(
-            "NOTEBOOK_INVALID",
-            "The file is not a Jupyter notebook",
-            where=Location(str(file)),
-            hint="Export the notebook again, or name a .py file.",
-        ) from None
-    sources = ["".join(cell.get("source", "")) for cell in cells if cell.get("cell_type") == "code"]
-    sources = [_without_magic(each) for each in sources]
-    text = "\n\n".join(sources)
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith(("%", "!")):  # an indented % is an operator on a line of its own
-            raise _magic(file, number, line.split()[0])
-    return text
-
-
-def _without_magic(cell: str) -> str:
-    """Return a cell's Python: nothing of a text cell, and the rest of one that names Python.
-
-    Lines stay where they are, so that faults are found at their places.
-    """
-    first = cell.lstrip().split(None, 1)
-    magic = first[0] if first else ""
-    if magic in ("%md", "%md-sandbox"):
-        return "\n" * cell.count("\n")
-    return cell.replace(magic, "", 1) if magic == "%python" else cell
-
-
-def _refuse_magics(file: Path, text: str) -> None:
-    for number, line in enumerate(text.splitlines(), 1):
-        found = re.match(r"# MAGIC (%\w+)", line)
-        if found and found[1] not in ("%md", "%md-sandbox", "%python"):
-            raise _magic(file, number, found[1])
 
 
 def _magic(file: Path, line: int, magic: str) -> DefinitionError:

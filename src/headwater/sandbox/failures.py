@@ -23,7 +23,6 @@ NAMES = (
     "functionName",
     "relationName",
     "routineName",
-    "provider",
     "schemaName",
     "sourceType",
     "sqlConf",
@@ -31,6 +30,9 @@ NAMES = (
     "targetType",
 )
 """Parameters of Spark's errors that hold names of things and never values of rows."""
+
+NAMES_IN_CODE = ("objectName", "fieldName", "proposal", "provider")
+"""Names where Spark looks at a statement. Where it reads rows, a field may be a key of a map."""
 
 _FRAME = re.compile(r'^ +File "([^"]+)", line (\d+)', re.M)
 _TRACE = re.compile(r"Traceback \(most recent call last\):\n((?: .*\n)*)([A-Za-z_][\w.]*)")
@@ -131,9 +133,15 @@ def _told(cause: Cause) -> str:
     kind = _python_error(cause)
     if kind:
         return f"{kind} in a Python function (its text is withheld; --debug shows it)"
-    names = [f"{key} {cause.parameters[key]}" for key in NAMES if cause.parameters.get(key)]
+    names = [f"{key} {name}" for key, name in names_in(cause).items()]
     name = ": ".join([cause.condition or cause.kind, *([", ".join(names)] if names else [])])
     return f"{name} (values withheld; --debug shows Spark's own text)"
+
+
+def names_in(cause: Cause) -> dict[str, str]:
+    """Return the parameters of a cause that may be shown: names of things, never values of rows."""
+    known = (*NAMES, *NAMES_IN_CODE) if cause.is_about_code else NAMES
+    return {key: cause.parameters[key] for key in known if cause.parameters.get(key)}
 
 
 def _python_error(cause: Cause) -> str:

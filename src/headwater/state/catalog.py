@@ -13,7 +13,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from headwater.machine.session import QUICK_START, spark_session
+from headwater.machine.session import QUICK_START, add_catalog, spark_session
 from headwater.names import TableName, quote, split_name
 from headwater.settings import Settings
 from headwater.state.store import Store, check_clashes
@@ -86,6 +86,13 @@ def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) 
     location = jvm.java.net.URI.create(store.schema_path(catalog, schema).absolute().as_uri())
     none = catalogs.CatalogStorageFormat.empty().properties()
     external.createDatabase(catalogs.CatalogDatabase(schema, "", location, none), True)
+
+
+def keep_schema(spark: SparkSession, catalog: str, schema: str, store: Store) -> None:
+    """Create a schema, in a catalog that may be new too, which the next command finds again."""
+    add_catalog(spark, catalog)
+    create_schema(spark, catalog, schema, store)
+    store.schema_path(catalog, schema).mkdir(parents=True, exist_ok=True)
 
 
 def schema_exists(spark: SparkSession, schema: str) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from headwater.cli.lazy import LazyModule
+from headwater.cli.output import print_json
 from lakeflow_job_meta.cli.options import (
     Place,
     json_option,
@@ -18,6 +20,17 @@ from lakeflow_job_meta.cli.options import (
     place_options,
     refuse_given,
 )
+from lakeflow_job_meta.cli.render import print_plan, print_results, print_run, print_task
+from lakeflow_job_meta.main import log_to_stderr, stop_on_signals
+from lakeflow_job_meta.metadata_manager import MetadataManager
+from lakeflow_job_meta.monitor import MetadataMonitor
+from lakeflow_job_meta.plan import Action
+from lakeflow_job_meta.session import check_extra
+
+if TYPE_CHECKING:
+    from lakeflow_job_meta import local_runs
+else:  # it needs headwater[local]
+    local_runs = LazyModule("lakeflow_job_meta.local_runs")
 
 
 @click.command()
@@ -30,9 +43,6 @@ def plan(place: Place, as_json: bool) -> None:
     Example:
       lakeflow-job-meta plan --control-table main.ops.etl_control --json
     """
-    from lakeflow_job_meta.cli.render import print_json, print_plan
-    from lakeflow_job_meta.plan import Action  # here: PySpark takes half a second to import
-
     with open_orchestrator(place) as orchestrator:
         made = orchestrator.plan()
     print_json(made.as_dict()) if as_json else print_plan(made)
@@ -54,8 +64,6 @@ def apply(
     Example:
       lakeflow-job-meta apply --control-table main.ops.etl_control --yaml metadata.yaml
     """
-    from lakeflow_job_meta.cli.render import print_json, print_results
-
     with open_orchestrator(place) as orchestrator:
         if path:
             orchestrator.metadata.load_yaml(str(path))
@@ -112,15 +120,13 @@ def _run_here(
     place: Place,
     as_json: bool,
 ) -> None:
-    from lakeflow_job_meta.cli.render import print_json, print_run, print_task
-    from lakeflow_job_meta.local.runner import run_module
-    from lakeflow_job_meta.metadata_manager import MetadataManager
+    check_extra()
 
     with open_session(place, is_local=True) as spark:
         manager = MetadataManager(place.control_table, spark=spark)
         if path:
             manager.load_yaml(str(path))
-        done = run_module(
+        done = local_runs.run_module(
             manager.module_sources(module),
             control_table=place.control_table,
             spark=spark,
@@ -135,8 +141,6 @@ def _run_here(
 
 
 def _run_there(module: str, path: Path | None, place: Place, as_json: bool, **_: Any) -> None:
-    from lakeflow_job_meta.cli.render import print_json, print_results
-
     with open_orchestrator(place) as orchestrator:
         if path:
             orchestrator.metadata.load_yaml(str(path))
@@ -171,9 +175,6 @@ def monitor(
     Example:
       lakeflow-job-meta monitor --control-table main.ops.etl_control --max-iterations 1
     """
-    from lakeflow_job_meta.main import log_to_stderr, stop_on_signals
-    from lakeflow_job_meta.monitor import MetadataMonitor
-
     del as_json
     log_to_stderr()
     client = open_workspace(place.profile)

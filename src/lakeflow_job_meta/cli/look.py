@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from headwater.cli.output import print_json
+from lakeflow_job_meta.checks import path_faults, sources_of_path
 from lakeflow_job_meta.cli.options import (
     OF_A_TABLE,
     Place,
@@ -15,7 +17,11 @@ from lakeflow_job_meta.cli.options import (
     place_options,
     refuse_given,
 )
+from lakeflow_job_meta.cli.render import print_faults
 from lakeflow_job_meta.errors import module_unknown
+from lakeflow_job_meta.graph_views import draw, graph_facts, modules_of
+from lakeflow_job_meta.metadata_manager import MetadataManager
+from lakeflow_job_meta.sources import source_row
 
 
 @click.command()
@@ -29,16 +35,11 @@ def validate(path: Path | None, place: Place, as_json: bool) -> None:
     Example:
       lakeflow-job-meta validate examples/metadata_examples.yaml
     """
-    from lakeflow_job_meta.checks import path_faults
-    from lakeflow_job_meta.cli.render import print_faults, print_json
-
     if path:
         refuse_given(OF_A_TABLE, "beside a path", "Check the path, or the table.")
         faults = path_faults(path)
     else:
         with open_session(place) as spark:
-            from lakeflow_job_meta.metadata_manager import MetadataManager
-
             faults = MetadataManager(place.control_table, spark=spark).validate()
     if as_json:
         print_json([vars(each) for each in faults])
@@ -63,10 +64,6 @@ def export(module: str | None, place: Place, as_json: bool) -> None:
     Example:
       lakeflow-job-meta export --control-table main.ops.etl_control > metadata.yaml
     """
-    from lakeflow_job_meta.cli.render import print_json
-    from lakeflow_job_meta.metadata_manager import MetadataManager
-    from lakeflow_job_meta.sources import source_row
-
     with open_session(place) as spark:
         manager = MetadataManager(place.control_table, spark=spark)
         sources = manager.get_sources(module)
@@ -98,10 +95,6 @@ def graph(module: str | None, path: Path | None, shape: str, place: Place, as_js
     Example:
       lakeflow-job-meta graph sales --yaml metadata.yaml --format mermaid
     """
-    from lakeflow_job_meta.checks import sources_of_path
-    from lakeflow_job_meta.cli.render import print_json
-    from lakeflow_job_meta.graph_views import draw, graph_facts, modules_of
-
     if as_json:
         refuse_given(("shape",), "with --json", "Leave one of them out.")
     if path:
@@ -109,8 +102,6 @@ def graph(module: str | None, path: Path | None, shape: str, place: Place, as_js
         sources = sources_of_path(path)
     else:
         with open_session(place) as spark:
-            from lakeflow_job_meta.metadata_manager import MetadataManager
-
             sources = MetadataManager(place.control_table, spark=spark).get_sources(module)
     modules = modules_of(sources, module)
     if as_json:

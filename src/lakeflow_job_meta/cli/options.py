@@ -11,8 +11,11 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from databricks.sdk import WorkspaceClient
 
-from lakeflow_job_meta.errors import UsageError
+from headwater.errors import UsageError
+from lakeflow_job_meta.orchestrator import JobOrchestrator
+from lakeflow_job_meta.session import session_for_commands
 from lakeflow_job_meta.utils import split_table_name
 
 
@@ -112,7 +115,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 @contextmanager
 def open_session(place: Place, *, is_local: bool = False) -> Iterator[Any]:
-    from lakeflow_job_meta.session import session_for_commands  # here: PySpark is slow to import
 
     if not place.control_table:
         raise UsageError(
@@ -127,7 +129,6 @@ def open_session(place: Place, *, is_local: bool = False) -> Iterator[Any]:
 
 @contextmanager
 def open_orchestrator(place: Place) -> Iterator[Any]:
-    from lakeflow_job_meta.orchestrator import JobOrchestrator
 
     split_table_name(place.control_table)  # a wrong name is said before anything starts
     client = open_workspace(place.profile)
@@ -139,8 +140,6 @@ def open_orchestrator(place: Place) -> Iterator[Any]:
 
 def open_workspace(profile: str | None) -> Any:
     """Open the workspace before Spark: a wrong address is said at once."""
-    from databricks.sdk import WorkspaceClient
-
     try:
         return WorkspaceClient(profile=profile)
     except ValueError as error:

@@ -1,22 +1,19 @@
-"""What commands print: lines for people, JSON for programs."""
+"""What commands print for people, a line per thing."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from lakeflow_job_meta.errors import Fault, shown
-from lakeflow_job_meta.local.results import RunResult, TaskResult
+from headwater.errors import shown
+from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.plan import Action, Plan
 from lakeflow_job_meta.results import ModuleResult
 
-
-def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+if TYPE_CHECKING:  # what runs here needs headwater[local]
+    from lakeflow_job_meta.local_runs import RunResult, TaskResult
 
 
 def print_faults(faults: Iterable[Fault]) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from lakeflow_job_meta.graph import Dependency
-from lakeflow_job_meta.local.results import EXCLUDED, FAILURES, UPSTREAM_FAILED
+from headwater.jobs.results import EXCLUDED, FAILURES, UPSTREAM_FAILED
+from headwater.jobs.tasks import Dependency
 
 States = Sequence[str]
 
@@ -37,16 +37,16 @@ def blocked_state(
 
     Args:
         run_if: a key of `RUN_IF`.
-        states: of all tasks in `waits_for`, by source id.
+        states: of all tasks in `waits_for`, by task key.
         verdicts: "true" or "false" of the condition tasks among them.
     """
     if not waits_for:
         return None
-    seen = [states[each.source_id] for each in waits_for]
+    seen = [states[each.task_key] for each in waits_for]
     unmet = [
         each.outcome is not None
         and state not in FAILURES
-        and verdicts.get(each.source_id) != each.outcome
+        and verdicts.get(each.task_key) != each.outcome
         for each, state in zip(waits_for, seen, strict=True)
     ]
     seen = [EXCLUDED if missed else state for missed, state in zip(unmet, seen, strict=True)]

@@ -10,15 +10,13 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from lakeflow_job_meta.errors import UsageError, nearest
-from lakeflow_job_meta.local.failures import said_by_spark
+from headwater.errors import UsageError, nearest
+from headwater.jobs.failures import said_by_spark
+from headwater.sandbox.sql_split import FIXED, Statement, split_statements
 
-_TOKEN = re.compile(
-    r"""(?P<comment> --[^\n]* | /\*.*?\*/ )
-      | (?P<text> [rR]'[^']*' | [rR]"[^"]*" | '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" )
-      | (?P<quoted> `(?:[^`]|``)*` )
-      | (?P<end> ; )
-      | \{\{ \s* (?P<mustache> \w+ ) \s* \}\}
+_PARAMETER = re.compile(
+    rf"""{FIXED}
+      | \{{\{{ \s* (?P<mustache> \w+ ) \s* \}}\}}
       | (?<![\w:)\]`]) : (?P<marker> [A-Za-z_]\w* )
     """,
     re.VERBOSE | re.DOTALL,
@@ -28,8 +26,8 @@ _CHANGED = ("num_affected_rows", "num_inserted_rows")
 
 
 @dataclass(frozen=True)
-class Statement:
-    """One statement of a text.
+class Query:
+    """One statement with its parameters.
 
     Args:
         text: with `:name` in place of `{{ name }}`.
@@ -44,81 +42,26 @@ class Statement:
     in_strings: frozenset[str]
 
 
-def split_statements(text: str) -> list[Statement]:
-    """Split a text at its semicolons; strings, quoted names and comments are left alone.
+def read_query(statement: Statement) -> Query:
+    """Find the parameters of a statement.
 
     Example:
-        >>> [each.text for each in split_statements("SELECT ';' ; SELECT {{ a }} -- b;")]
-        ["SELECT ';'", 'SELECT :a -- b;']
+        >>> read_query(Statement("SELECT {{ a }} -- :b", 1)).text
+        'SELECT :a -- :b'
     """
-    found: list[Statement] = []
-    piece = _Piece(text)
-    for token in _TOKEN.finditer(text):
-        piece.take_until(token.start())
-        if token["end"]:
-            found += piece.finish(token.end())
-        elif name := token["mustache"] or token["marker"]:
-            piece.add_marker(name, token.end())
-        else:
-            piece.add_fixed(token[0], token.end(), is_comment=bool(token["comment"]))
-            if token["text"]:
-                piece.in_strings.update(_MUSTACHE.findall(token[0]))
-    piece.take_until(len(text))
-    return found + piece.finish(len(text))
+    markers: set[str] = set()
+    in_strings: set[str] = set()
 
+    def written(token: re.Match[str]) -> str:
+        name = token["mustache"] or token["marker"]
+        if name:
+            markers.add(name)
+            return f":{name}"
+        in_strings.update(_MUSTACHE.findall(token["text"] or ""))
+        return token[0]
 
-class _Piece:
-    """The statement that is being read."""
-
-    def __init__(self, text: str) -> None:
-        self._whole = text
-        self._at = 0
-        self._start_anew()
-
-    def _start_anew(self) -> None:
-        self._parts: list[str] = []
-        self._line: int | None = None
-        self.markers: set[str] = set()
-        self.in_strings: set[str] = set()
-
-    def take_until(self, position: int) -> None:
-        """Take plain text."""
-        part = self._whole[self._at : position]
-        self._begin(part, self._at + len(part) - len(part.lstrip()))
-        self._parts.append(part)
-        self._at = position
-
-    def _begin(self, part: str, position: int) -> None:
-        if self._line is None and part.strip():
-            self._line = self._whole.count("\n", 0, position) + 1
-
-    def add_fixed(self, part: str, end: int, *, is_comment: bool) -> None:
-        """Take a comment, a string or a quoted name as it is."""
-        if is_comment and self._line is None:
-            part = ""  # comments before a statement are no part of it
-        else:
-            self._begin(part, self._at)
-        self._parts.append(part)
-        self._at = end
-
-    def add_marker(self, name: str, end: int) -> None:
-        """Take a parameter."""
-        self._begin(name, self._at)
-        self._parts.append(f":{name}")
-        self.markers.add(name)
-        self._at = end
-
-    def finish(self, end: int) -> list[Statement]:
-        """Return the statement, if there is one, and begin the next."""
-        self._at = end
-        text = "".join(self._parts).strip()
-        found = [] if self._line is None else [self._statement(text)]
-        self._start_anew()
-        return found
-
-    def _statement(self, text: str) -> Statement:
-        assert self._line is not None  # noqa: S101 - `finish` looks at it, which mypy can't see
-        return Statement(text, self._line, frozenset(self.markers), frozenset(self.in_strings))
+    text = _PARAMETER.sub(written, statement.text)
+    return Query(text, statement.line, frozenset(markers), frozenset(in_strings))
 
 
 @dataclass(frozen=True)
@@ -149,10 +92,10 @@ def run_sql(
 
     Raises:
         UsageError: SQL_EMPTY, PARAMETER_MISSING, PARAMETER_IN_STRING; nothing has run then.
-        JobMetaError: Spark's condition as code, with the line; statements before it have taken
+        JobError: Spark's condition as code, with the line; statements before it have taken
             effect.
     """
-    statements = split_statements(text)
+    statements = [read_query(each) for each in split_statements(text)]
     if not statements:
         raise UsageError("SQL_EMPTY", "There is no SQL to run", where=name)
     for statement in statements:
@@ -170,7 +113,7 @@ def run_sql(
     return result
 
 
-def _check_parameters(statement: Statement, parameters: Mapping[str, str], name: str) -> None:
+def _check_parameters(statement: Query, parameters: Mapping[str, str], name: str) -> None:
     where = f"{name}:{statement.line}"
     for missing in sorted(statement.markers - set(parameters)):
         raise UsageError(
@@ -188,7 +131,7 @@ def _check_parameters(statement: Statement, parameters: Mapping[str, str], name:
         )
 
 
-def _bound(session: SparkSession, statement: Statement, parameters: Mapping[str, str]) -> DataFrame:
+def _bound(session: SparkSession, statement: Query, parameters: Mapping[str, str]) -> DataFrame:
     args = {name: parameters[name] for name in sorted(statement.markers)}
     return session.sql(statement.text, args=args) if args else session.sql(statement.text)
 

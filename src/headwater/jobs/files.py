@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from lakeflow_job_meta.errors import UsageError, nearest
+from headwater.errors import UsageError, nearest
 
 _MOST_NAMES = 5_000
 

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from lakeflow_job_meta.errors import JobMetaError
-from lakeflow_job_meta.local.context import TaskContext
-from lakeflow_job_meta.local.dbutils import DBUtils
-from lakeflow_job_meta.local.files import find_file
-from lakeflow_job_meta.local.imports import imports_from
-from lakeflow_job_meta.local.notebooks import display, exit_value, print_aside
-from lakeflow_job_meta.local.results import Outcome
+from headwater.errors import JobError
+from headwater.jobs.context import TaskContext
+from headwater.jobs.dbutils import DBUtils
+from headwater.jobs.files import find_file
+from headwater.jobs.imports import imports_from
+from headwater.jobs.notebooks import display, exit_value, print_aside
+from headwater.jobs.results import Outcome
 
 _one_at_a_time = threading.Lock()
 
@@ -30,7 +30,7 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
 
     Raises:
         UsageError: FILE_NOT_FOUND.
-        JobMetaError: SCRIPT_EXIT, with the status; TASK_CANCELLED.
+        JobError: SCRIPT_EXIT, with the status; TASK_CANCELLED.
         Exception: whatever the script raises.
     """
     file = find_file(context.run.root, path)
@@ -49,7 +49,7 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
         except SystemExit as ended:
             if ended.code not in (None, 0):
                 status = ended.code if isinstance(ended.code, int) else 1
-                raise JobMetaError(
+                raise JobError(
                     "SCRIPT_EXIT", f"The script ended with status {status}", where=path
                 ) from None
     return Outcome()

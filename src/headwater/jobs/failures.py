@@ -6,32 +6,21 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from pyspark.errors import AnalysisException, PySparkException
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 
-from lakeflow_job_meta.errors import JobMetaError
+from headwater.errors import HeadwaterError, JobError
+from headwater.sandbox.causes import innermost
+from headwater.sandbox.failures import names_in
 
 CELL_PREFIX = "notebook:"
 """Begins the file name that the cells of a notebook are compiled with."""
-
-NAMES = (
-    "relationName",
-    "schemaName",
-    "routineName",
-    "tableName",
-    "columnName",
-)
-"""Parameters of Spark's messages that hold names of things; all others may hold values."""
-
-NAMES_IN_CODE = ("objectName", "fieldName", "proposal")
-"""Names where Spark looks at a statement. Where it reads rows, a field may be a key of a map."""
 
 _ABOUT_CODE = (NameError, AttributeError, ImportError, SyntaxError)
 """Python's errors whose text comes from the code alone."""
 
 
-def said_by_spark(
-    error: PySparkException, name: str, first_line: int, text: str = ""
-) -> JobMetaError:
+def said_by_spark(error: PySparkException, name: str, first_line: int, text: str = "") -> JobError:
     """Make an error of what Spark says: its condition, names, and the line.
 
     Args:
@@ -42,9 +31,10 @@ def said_by_spark(
     for context in _contexts(error):
         line += text.count("\n", 0, max(context.startIndex(), 0))
         break
-    names = _names_in(error)
+    cause = innermost(error)
+    names = ", ".join(names_in(cause).values())
     message = "Spark refuses the statement" + (f": {names}" if names else "")
-    return JobMetaError(error.getCondition() or "SQL_FAILED", message, where=f"{name}:{line}")
+    return JobError(cause.condition or "SQL_FAILED", message, where=f"{name}:{line}")
 
 
 def described(error: BaseException, root: Path) -> str:
@@ -53,12 +43,13 @@ def described(error: BaseException, root: Path) -> str:
     Args:
         root: the user's files are below it; the deepest line in them is named.
     """
-    if isinstance(error, JobMetaError):
+    if isinstance(error, HeadwaterError):
         place = "" if error.where else _place(error, root)
         return str(error) + (f" ({place})" if place else "")
-    if isinstance(error, PySparkException):
-        names = _names_in(error)
-        said = f"[{error.getCondition() or 'SPARK_FAILED'}] {type(error).__name__}"
+    if isinstance(error, PySparkException | Py4JError):
+        cause = innermost(error)
+        names = ", ".join(names_in(cause).values())
+        said = f"[{cause.condition or 'SPARK_FAILED'}] {cause.kind}"
         said += f": {names}" if names else ""
     else:
         said = f"[TASK_FAILED] {type(error).__name__}"
@@ -68,12 +59,6 @@ def described(error: BaseException, root: Path) -> str:
             said += f": {error}"
     place = _place(error, root)
     return said + (f" ({place})" if place else "")
-
-
-def _names_in(error: PySparkException) -> str:
-    given = error.getMessageParameters() or {}
-    known = (*NAMES, *NAMES_IN_CODE) if isinstance(error, AnalysisException) else NAMES
-    return ", ".join(given[name] for name in known if given.get(name))
 
 
 def _contexts(error: PySparkException) -> list[Any]:

@@ -9,15 +9,15 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from lakeflow_job_meta.errors import JobMetaError
-from lakeflow_job_meta.local.cells import Cell, read_cells, run_arguments
-from lakeflow_job_meta.local.context import TaskContext
-from lakeflow_job_meta.local.dbutils import DBUtils, NotebookExit
-from lakeflow_job_meta.local.failures import CELL_PREFIX
-from lakeflow_job_meta.local.files import find_file, read_text
-from lakeflow_job_meta.local.imports import imports_from
-from lakeflow_job_meta.local.results import Outcome
-from lakeflow_job_meta.local.sql import rows_of, run_sql
+from headwater.errors import JobError
+from headwater.jobs.context import TaskContext
+from headwater.jobs.dbutils import DBUtils, NotebookExit
+from headwater.jobs.failures import CELL_PREFIX
+from headwater.jobs.files import find_file, read_text
+from headwater.jobs.imports import imports_from
+from headwater.jobs.results import Outcome
+from headwater.jobs.sql import rows_of, run_sql
+from headwater.notebooks import Cell, read_cells, run_arguments
 
 _ENDINGS = ("", ".py", ".ipynb")
 _MOST_NESTED = 20
@@ -75,7 +75,7 @@ class _Notebook:
         self._depth += 1
         before, self._file = self._file, file
         if self._depth > _MOST_NESTED:
-            raise JobMetaError(
+            raise JobError(
                 "NOTEBOOKS_NESTED",
                 f"Notebooks run each other {_MOST_NESTED} deep",
                 where=self._name(file),

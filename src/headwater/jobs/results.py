@@ -30,10 +30,11 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class TaskResult:
+class TaskRun:
     """How one task ended.
 
     Args:
+        kind: the name of the task's field that ends in `_task`.
         state: one of the constants above.
         seconds: from its start to its end, all attempts together; 0.0 when it never started.
         rows: see `Outcome`; None too when the task failed.
@@ -41,9 +42,8 @@ class TaskResult:
         attempts: how often it was started.
     """
 
-    source_id: str
     task_key: str
-    task_type: str
+    kind: str
     state: str
     seconds: float = 0.0
     rows: int | None = None
@@ -52,15 +52,15 @@ class TaskResult:
 
 
 @dataclass(frozen=True)
-class RunResult:
-    """How a run ended.
+class JobRun:
+    """How a run of a job ended.
 
     Args:
-        results: one per source, by execution order and source id.
+        tasks: one per task, in the order of the definition.
         succeeded: whether no task failed that nothing waits for: a failure that a later task
-            with a `run_if` dealt with leaves the run a success, as in a job.
+            with a `run_if` dealt with leaves the run a success, as in a workspace.
     """
 
-    module_name: str
-    results: tuple[TaskResult, ...]
+    name: str
+    tasks: tuple[TaskRun, ...]
     succeeded: bool

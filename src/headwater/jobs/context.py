@@ -13,9 +13,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from lakeflow_job_meta.errors import JobMetaError, UsageError, nearest
-from lakeflow_job_meta.sources import Source
-from lakeflow_job_meta.utils import task_key
+from headwater.errors import JobError, UsageError, nearest
+from headwater.jobs.tasks import Job, Task, as_text
 
 _LOOK_AGAIN_SECONDS = 0.2
 _REFERENCE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
@@ -38,13 +37,13 @@ class TaskValues:
         """Return a value.
 
         Raises:
-            JobMetaError: TASK_VALUE_UNKNOWN.
+            JobError: TASK_VALUE_UNKNOWN.
         """
         with self._lock:
             if (key, name) in self._values:
                 return self._values[key, name]
             known = [f"{each}.{name}" for each, name in self._values]
-        raise JobMetaError(
+        raise JobError(
             "TASK_VALUE_UNKNOWN",
             f"Task '{key}' has set no value '{name}'",
             hint=nearest(f"{key}.{name}", known) or "Set it with dbutils.jobs.taskValues.set.",
@@ -58,15 +57,15 @@ class Run:
     Args:
         root: the folder that paths are looked up below.
         target: target of the bundle, for pipelines.
-        parameters: the job's, by name.
+        queries: texts of saved queries, by id.
         stopping: set when the run is being broken off.
     """
 
     spark: SparkSession
     root: Path
-    control_table: str
+    job: Job
     target: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    queries: Mapping[str, str] = field(default_factory=dict)
     values: TaskValues = field(default_factory=TaskValues)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -76,7 +75,8 @@ class TaskContext:
     """What one attempt of a task runs with.
 
     Args:
-        config: its `transformation_config`, or the nested one of a loop.
+        task: what is run; in an iteration of a loop, the task that the loop repeats.
+        key: of the task in the job; in an iteration, that of the loop.
         session: its own session: temporary views and settings are not shared with other tasks.
         tag: of the Spark jobs of this attempt.
         cancelled: set when its time is over; looked at between statements and cells.
@@ -85,34 +85,34 @@ class TaskContext:
     """
 
     run: Run
-    source: Source
-    config: Mapping[str, Any]
+    task: Task
     session: SparkSession
+    key: str
     tag: str
     cancelled: threading.Event
     input: Any = None
     sessions: list[SparkSession] = field(default_factory=list)
 
     @property
-    def key(self) -> str:
-        """The task's key in the job."""
-        return task_key(self.source.source_id)
+    def config(self) -> Mapping[str, Any]:
+        """What the task's field of its kind holds."""
+        return self.task.config
 
     def check(self) -> None:
         """Stop here when the attempt was cancelled.
 
         Raises:
-            JobMetaError: TASK_CANCELLED.
+            JobError: TASK_CANCELLED.
         """
         if self.cancelled.is_set():
-            raise JobMetaError("TASK_CANCELLED", "The task was cancelled")
+            raise JobError("TASK_CANCELLED", "The task was cancelled")
 
     @contextmanager
     def alone(self, lock: threading.Lock) -> Iterator[None]:
         """Hold a lock for the length of a `with` block; waiting for it ends by a cancel.
 
         Raises:
-            JobMetaError: TASK_CANCELLED.
+            JobError: TASK_CANCELLED.
         """
         while not lock.acquire(timeout=_LOOK_AGAIN_SECONDS):
             self.check()
@@ -133,10 +133,10 @@ class TaskContext:
             for query in session.streams.active:
                 query.stop()
 
-    def iteration(self, value: Any, session: SparkSession) -> TaskContext:
+    def iteration(self, task: Task, value: Any, session: SparkSession) -> TaskContext:
         """Return the context of one iteration of this loop."""
         self.sessions.append(session)
-        return replace(self, config=self.config["task"], input=value, session=session)
+        return replace(self, task=task, input=value, session=session)
 
     def filled(self, value: Any) -> Any:
         """Fill in the references of a text, or of all texts in a list or mapping.
@@ -155,21 +155,21 @@ class TaskContext:
     def _meant(self, name: str, text: str) -> str:
         parts = name.split(".")
         if len(parts) == 4 and parts[0] == "tasks" and parts[2] == "values":
-            return _as_text(self.run.values.get(parts[1], parts[3]))
+            return as_text(self.run.values.get(parts[1], parts[3]))
         if len(parts) == 3 and parts[:2] == ["job", "parameters"]:
             return self._parameter(parts[2])
         if parts[0] == "input":
-            return _as_text(self._part_of_input(parts[1:]))
-        plain = {"task.name": self.key, "job.name": self.source.module_name}
+            return as_text(self._part_of_input(parts[1:]))
+        plain = {"task.name": self.key, "job.name": self.run.job.name}
         return plain.get(name, text)
 
     def _parameter(self, name: str) -> str:
-        if name in self.run.parameters:
-            return self.run.parameters[name]
+        if name in self.run.job.parameters:
+            return self.run.job.parameters[name]
         raise UsageError(
             "JOB_PARAMETER_UNKNOWN",
             f"The job has no parameter '{name}'",
-            hint=nearest(name, self.run.parameters) or "List it in module_config.parameters.",
+            hint=nearest(name, self.run.job.parameters) or "List it in the parameters of the job.",
         )
 
     def _part_of_input(self, path: list[str]) -> Any:
@@ -183,7 +183,3 @@ class TaskContext:
                 )
             value = value[name]
         return value
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lakeflow_job_meta.errors import UsageError
-from lakeflow_job_meta.local.cells import Cell, read_cells, run_arguments
-from lakeflow_job_meta.local.files import find_file, read_text
-from lakeflow_job_meta.local.sql import split_statements
+from headwater.errors import UsageError
+from headwater.jobs.files import find_file, read_text
+from headwater.jobs.sql import read_query
+from headwater.notebooks import Cell, read_cells, run_arguments
+from headwater.sandbox.sql_split import split_statements
 
 SOURCE = """\
 # Databricks notebook source
@@ -120,16 +121,35 @@ def test_statements_end_at_semicolons_outside_of_strings_and_comments() -> None:
 
 
 def test_markers_are_found_where_values_can_stand() -> None:
-    first, second = split_statements(TRICKY)
+    first, second = map(read_query, split_statements(TRICKY))
     assert first.markers == {"yes", "also"}
     assert ":also || r'\\'" in first.text
     assert second.markers == frozenset()
 
 
 def test_braces_in_a_string_are_told() -> None:
-    [statement] = split_statements("SELECT '{{ day }}' AS d")
+    [statement] = map(read_query, split_statements("SELECT '{{ day }}' AS d"))
     assert statement.in_strings == {"day"}
     assert statement.text == "SELECT '{{ day }}' AS d"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("BEGIN SELECT 1; SELECT 2; END; SELECT 3", ["BEGIN SELECT 1; SELECT 2; END", "SELECT 3"]),
+        (
+            "begin if a then begin x; end; end if; select case when 1 then 2 end; end; y",
+            ["begin if a then begin x; end; end if; select case when 1 then 2 end; end", "y"],
+        ),
+        ("SELECT begin FROM t; SELECT end FROM t", ["SELECT begin FROM t", "SELECT end FROM t"]),
+        ("BEGIN TRANSACTION; x; COMMIT", ["BEGIN TRANSACTION", "x", "COMMIT"]),
+        ("SELECT CASE WHEN a THEN 1 END; x", ["SELECT CASE WHEN a THEN 1 END", "x"]),
+        ("SELECT bar'x;' ; y", ["SELECT bar'x;'", "y"]),
+        ("(x); 'open; string", ["(x)", "'open", "string"]),
+    ],
+)
+def test_scripts_of_spark_stay_whole(text: str, expected: list[str]) -> None:
+    assert [each.text for each in split_statements(text)] == expected
 
 
 def test_text_without_statements_gives_none() -> None:

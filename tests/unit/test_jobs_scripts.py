@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from headwater.graph.loader import import_paths
-from lakeflow_job_meta.local.scripts import as_program
+from headwater.jobs.scripts import as_program
 
 
 @pytest.fixture

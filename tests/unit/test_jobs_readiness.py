@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from lakeflow_job_meta.graph import Dependency
-from lakeflow_job_meta.local.readiness import RUN_IF, blocked_state
+from headwater.jobs.readiness import RUN_IF, blocked_state
+from headwater.jobs.tasks import RUN_IF as VALUES
+from headwater.jobs.tasks import Dependency
 from lakeflow_job_meta.task_builders import PLAIN_FIELDS
 
 RUN, UP, OUT = None, "UPSTREAM_FAILED", "EXCLUDED"
 S, F, T, U, E = "SUCCESS", "FAILED", "TIMEDOUT", "UPSTREAM_FAILED", "EXCLUDED"
 
 
-def test_run_if_has_a_rule_for_every_value_that_metadata_may_hold() -> None:
-    assert set(RUN_IF) == set(PLAIN_FIELDS["run_if"].choices)
+def test_run_if_has_a_rule_for_every_value_that_a_job_may_hold() -> None:
+    assert set(RUN_IF) == set(VALUES) == set(PLAIN_FIELDS["run_if"].choices)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
-from lakeflow_job_meta.local.context import Run, TaskContext
-from lakeflow_job_meta.local.failures import described
-from lakeflow_job_meta.local.pipelines import activate, task_session
-from lakeflow_job_meta.local.results import FAILED, SUCCESS, TIMEDOUT, Outcome, TaskResult
-from lakeflow_job_meta.sources import Source
-from lakeflow_job_meta.utils import task_key
+from headwater.jobs.context import Run, TaskContext
+from headwater.jobs.failures import described
+from headwater.jobs.results import FAILED, SUCCESS, TIMEDOUT, Outcome, TaskRun
+from headwater.jobs.sessions import task_session
+from headwater.jobs.tasks import Task
+from headwater.machine.session import activate
 
 GRACE_SECONDS = 5.0
 """How long a cancelled attempt has to end; after that it is left to itself."""
@@ -36,58 +36,47 @@ class Ended:
     left: bool = False
 
 
-def run_task(run: Run, source: Source, work: Work) -> TaskResult:
+def run_task(run: Run, task: Task, work: Work) -> TaskRun:
     """Run a task, with as many attempts as it allows.
 
     `max_retries` (-1: without end), `min_retry_interval_millis`, `retry_on_timeout` and
     `timeout_seconds` (of each attempt) mean what they mean in a job.
     """
-    config = source.transformation_config
-    retries = config.get("max_retries") or 0
-    pause = (config.get("min_retry_interval_millis") or 0) / 1000
     began, attempts = time.monotonic(), 0
     while True:
         attempts += 1
-        ended = _attempt(run, source, work, config.get("timeout_seconds") or None)
+        ended = _attempt(run, task, work)
         if ended.error is None or run.stopping.is_set() or ended.left:
             break
-        if ended.timed_out and not config.get("retry_on_timeout"):
+        if ended.timed_out and not task.retry_on_timeout:
             break
-        if 0 <= retries < attempts or run.stopping.wait(pause):
+        if 0 <= task.max_retries < attempts or run.stopping.wait(task.pause_seconds):
             break
-    return _result(run, source, ended, attempts, time.monotonic() - began)
+    return _result(run, task, ended, attempts, time.monotonic() - began)
 
 
-def _result(run: Run, source: Source, ended: Ended, attempts: int, seconds: float) -> TaskResult:
+def _result(run: Run, task: Task, ended: Ended, attempts: int, seconds: float) -> TaskRun:
     state, message = SUCCESS, ended.outcome.message
     if ended.timed_out:
-        limit = source.transformation_config["timeout_seconds"]
-        state, message = TIMEDOUT, f"[TASK_TIMEOUT] The task took more than {limit} s"
+        said = f"[TASK_TIMEOUT] The task took more than {task.timeout_seconds} s"
+        state, message = TIMEDOUT, said
         if ended.left:
             message += "; its Python code can't be interrupted and still runs"
     elif ended.error is not None:
         state, message = FAILED, described(ended.error, run.root)
-    return TaskResult(
-        source.source_id,
-        task_key(source.source_id),
-        source.transformation_config["task_type"],
-        state,
-        round(seconds, 3),
-        ended.outcome.rows,
-        message,
-        attempts,
-    )
+    rows = ended.outcome.rows
+    return TaskRun(task.key, task.kind, state, round(seconds, 3), rows, message, attempts)
 
 
-def _attempt(run: Run, source: Source, work: Work, timeout_seconds: float | None) -> Ended:
+def _attempt(run: Run, task: Task, work: Work) -> Ended:
     """Run one attempt in a thread of its own, so that it can be left when it doesn't end."""
     session = task_session(run.spark)
     context = TaskContext(
         run,
-        source,
-        source.transformation_config,
+        task,
         session,
-        tag=f"lakeflow_job_meta-{uuid.uuid4()}",
+        key=task.key,
+        tag=f"headwater-{uuid.uuid4()}",
         cancelled=threading.Event(),
     )
     answers: list[Ended] = []
@@ -100,9 +89,9 @@ def _attempt(run: Run, source: Source, work: Work, timeout_seconds: float | None
         except BaseException as error:  # whatever user code raises is the answer of the task
             answers.append(Ended(Outcome(), error))
 
-    thread = threading.Thread(target=attempt, name=source.source_id, daemon=True)
+    thread = threading.Thread(target=attempt, name=task.key, daemon=True)
     thread.start()
-    if _ends_in_time(thread, run, timeout_seconds):
+    if _ends_in_time(thread, run, task.timeout_seconds):
         return answers[0]
     timed_out = not run.stopping.is_set()
     _cancel(context, thread)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lakeflow_job_meta.errors import UsageError, nearest
+from headwater.errors import Location, UsageError, nearest
 
 HEADER = "# Databricks notebook source"
 _SEPARATOR = re.compile(r"^# COMMAND -+\s*$")
@@ -24,7 +24,7 @@ class Cell:
     """One cell.
 
     Args:
-        kind: `python`, `sql`, `run`, or the magic that is not done locally.
+        kind: `python`, `sql`, `run`, or another magic.
         text: without the magic; of `run`, what stands behind it.
         number: of the cell, from 1, as a notebook shows them.
         line: of the first line of `text`: in the file (`.py`), or in the cell (`.ipynb`).
@@ -50,9 +50,54 @@ def read_cells(text: str, name: str) -> list[Cell]:
     Raises:
         UsageError: NOTEBOOK_INVALID; MAGIC_UNSUPPORTED for a language that can't run here.
     """
-    raw = _of_json(text, name) if name.endswith(".ipynb") else _of_source(text, name)
-    cells = [_cell(each, number, line, name) for number, (each, line) in enumerate(raw, 1)]
-    return [cell for cell in cells if cell is not None]
+    cells = _cells(_of_json(text, name) if name.endswith(".ipynb") else _of_source(text, name))
+    for cell in cells:
+        if not cell.is_run and cell.kind not in _NOT_DONE_LOCALLY:
+            raise UsageError(
+                "MAGIC_UNSUPPORTED",
+                f"%{cell.kind} can't run locally",
+                where=f"{name}:cell {cell.number}",
+                hint=nearest(cell.kind, _RUN) or "Python, SQL and %run can.",
+            )
+    return cells
+
+
+def read_python(text: str, name: str) -> tuple[str, list[tuple[int, str]]]:
+    """Read the Python of a notebook as one text, so that its cells share their names.
+
+    Lines stay where they are: in the file, or where they are when the code cells of an `.ipynb`
+    follow each other with an empty line between.
+
+    Returns:
+        the text; and the line and name of each magic that is not Python.
+
+    Raises:
+        UsageError: NOTEBOOK_INVALID.
+    """
+    is_json = name.endswith(".ipynb")
+    raw = _in_a_row(_of_json(text, name)) if is_json else _of_source(text, name)
+    lines: list[str] = []
+    magics: list[tuple[int, str]] = []
+    for cell in _cells(raw):
+        if cell.kind != "python":
+            magics.append((cell.line, f"%{cell.kind}"))
+            continue
+        found = cell.text.splitlines()
+        lines += [""] * (cell.line - 1 - len(lines)) + found
+        # an indented % is an operator on a line of its own
+        commands = [
+            (at, line.split()[0]) for at, line in enumerate(found) if line[:1] in ("%", "!")
+        ]
+        magics += [(cell.line + at, word) for at, word in commands if is_json]
+    return "\n".join(lines) + "\n", magics
+
+
+def _in_a_row(cells: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    found, line = [], 1
+    for text, _ in cells:
+        found.append((text, line))
+        line += text.count("\n") + 2 if text else 0
+    return found
 
 
 def _of_json(text: str, name: str) -> list[tuple[str, int]]:
@@ -62,8 +107,8 @@ def _of_json(text: str, name: str) -> list[tuple[str, int]]:
     except (ValueError, KeyError, TypeError):
         raise UsageError(
             "NOTEBOOK_INVALID",
-            "The file is no notebook of format 4",
-            where=name,
+            "The file is not a notebook of format 4",
+            where=Location(name),
             hint="Export the notebook again, as IPython or as source.",
         ) from None
 
@@ -78,8 +123,8 @@ def _of_source(text: str, name: str) -> list[tuple[str, int]]:
     if not lines or lines[0].strip() != HEADER:
         raise UsageError(
             "NOTEBOOK_INVALID",
-            "The file is no notebook: its first line is something else",
-            where=f"{name}:1",
+            "The file is not a notebook: the notebook header is missing",
+            where=Location(name, 1),
             hint=f"Begin it with '{HEADER}', or use task_type python_script.",
         )
     cells, start = [], 1
@@ -97,7 +142,12 @@ def _without_marks(lines: list[str]) -> str:
     return "\n".join("" if line.startswith("# DBTITLE") else line for line in lines)
 
 
-def _cell(text: str, number: int, line: int, name: str) -> Cell | None:
+def _cells(raw: list[tuple[str, int]]) -> list[Cell]:
+    found = [_cell(text, number, line) for number, (text, line) in enumerate(raw, 1)]
+    return [cell for cell in found if cell is not None]
+
+
+def _cell(text: str, number: int, line: int) -> Cell | None:
     stripped = text.lstrip("\n")
     line += len(text) - len(stripped)
     if not stripped.strip():
@@ -109,18 +159,9 @@ def _cell(text: str, number: int, line: int, name: str) -> Cell | None:
     kind = kind.strip()
     if kind in _NOT_RUN:
         return None
-    if kind in _NOT_DONE_LOCALLY:
-        return Cell(kind, "", number, line)
     if kind == "run":
         return Cell(kind, behind.strip(), number, line)
-    if kind in _RUN:
-        return Cell(kind, f"{behind}\n{rest}", number, line)
-    raise UsageError(
-        "MAGIC_UNSUPPORTED",
-        f"%{kind} can't run locally",
-        where=f"{name}:cell {number}",
-        hint=nearest(kind, _RUN) or "Python, SQL and %run can.",
-    )
+    return Cell(kind, f"{behind}\n{rest}" if kind in _RUN else "", number, line)
 
 
 def run_arguments(text: str) -> tuple[str, dict[str, str]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from headwater import settings
-from lakeflow_job_meta.errors import JobMetaError
-from lakeflow_job_meta.local.dbutils import FileSystem, Secrets, secret_variable
+from headwater.errors import HeadwaterError
+from headwater.jobs.dbutils import OF_JOBS
+from headwater.sandbox.dbutils import FileSystem, Secrets
 
 
 @pytest.fixture
@@ -26,7 +26,8 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fs(root: Path) -> FileSystem:
-    return FileSystem(root, lambda *names: root.joinpath(".headwater/local/volumes", *names))
+    volumes = root / ".headwater/local/volumes"
+    return FileSystem(root, lambda *names: volumes.joinpath(*names), OF_JOBS)
 
 
 def test_parameters_have_the_names_that_databricks_gives_them(fs: FileSystem, root: Path) -> None:
@@ -63,7 +64,7 @@ def test_other_files_are_out_of_reach(fs: FileSystem, path: str) -> None:
         lambda: fs.rm(path, recurse=True),
     ]
     for call in calls:
-        with pytest.raises(JobMetaError) as caught:
+        with pytest.raises(HeadwaterError) as caught:
             call()
         assert caught.value.code == "PATH_OUTSIDE_ROOT"
 
@@ -73,10 +74,10 @@ def test_other_files_are_out_of_reach(fs: FileSystem, path: str) -> None:
 )
 def test_what_others_need_stays(fs: FileSystem, root: Path, path: str) -> None:
     fs.mkdirs("/Volumes/main/s/v")
-    with pytest.raises(JobMetaError) as caught:
+    with pytest.raises(HeadwaterError) as caught:
         fs.rm(path, recurse=True)
     assert caught.value.code in ("PATH_PROTECTED", "PATH_OUTSIDE_ROOT")
-    with pytest.raises(JobMetaError):
+    with pytest.raises(HeadwaterError):
         fs.mv(path, "elsewhere", recurse=True)
     assert (root / ".headwater/local/tables/t").is_dir()
 
@@ -100,7 +101,7 @@ def test_of_a_link_the_link_is_deleted(fs: FileSystem, root: Path) -> None:
 def test_links_in_a_folder_bring_nothing_in(fs: FileSystem, root: Path) -> None:
     (root / "data/b.txt").symlink_to(root.parent / "outside.txt")
     fs.cp("data", "/Volumes/main/s/v", recurse=True)
-    with pytest.raises(JobMetaError) as caught:
+    with pytest.raises(HeadwaterError) as caught:
         fs.head("/Volumes/main/s/v/b.txt")
     assert caught.value.code == "PATH_OUTSIDE_ROOT"
     assert fs.head("/Volumes/main/s/v/a.txt") == "a"
@@ -108,32 +109,18 @@ def test_links_in_a_folder_bring_nothing_in(fs: FileSystem, root: Path) -> None:
 
 @pytest.mark.parametrize("call", ["rm", "mv"])
 def test_folder_needs_recurse(fs: FileSystem, call: str) -> None:
-    with pytest.raises(JobMetaError) as caught:
+    with pytest.raises(HeadwaterError) as caught:
         fs.rm("data") if call == "rm" else fs.mv("data", "other")
     assert caught.value.code == "PATH_NOT_EMPTY"
 
 
 def test_what_is_not_there_is_named(fs: FileSystem) -> None:
-    with pytest.raises(JobMetaError) as caught:
+    with pytest.raises(HeadwaterError) as caught:
         fs.mount("x", "y")
     assert caught.value.code == "DBUTILS_UNSUPPORTED"
 
 
-@pytest.mark.parametrize(
-    ("scope", "key"),
-    [
-        ("kv", "db-password"),
-        ("a.b c", "straße"),
-        ("\u0131", "\u0149/x"),
-        ("", ""),
-        ("kv_1", "\U0001d504"),
-    ],
-)
-def test_secret_has_the_variable_that_pipelines_read(scope: str, key: str) -> None:
-    assert secret_variable(scope, key) == settings.secret_variable(scope, key)
-
-
 def test_secret_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADWATER_SECRET_KV_DB_PASSWORD", "x")
-    assert Secrets().get("kv", "db-password") == "x"
-    assert Secrets().getBytes("kv", "db-password") == b"x"
+    assert Secrets(OF_JOBS).get("kv", "db-password") == "x"
+    assert Secrets(OF_JOBS).getBytes("kv", "db-password") == b"x"

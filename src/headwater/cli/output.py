@@ -1,0 +1,23 @@
+"""What both command lines print without a table: errors in two lines, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from headwater.errors import HeadwaterError, shown
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, on one stream, nothing else."""
+    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def print_error(error: HeadwaterError) -> None:
+    """Print what happened and what to do, in two lines; of gathered faults each in two."""
+    for part in error.parts:
+        hint = part.hint or "Run again with --debug to see more."
+        click.echo(f"error: {shown(part.headline)}", err=True)  # names may hold anything
+        click.echo(f"  fix: {shown(hint)}", err=True)

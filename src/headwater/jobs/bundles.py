@@ -1,0 +1,42 @@
+"""The bundle that a folder is in, whose pipelines and volumes a job's tasks use."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+from headwater.jobs.context import Run
+from headwater.settings import read_settings
+from headwater.state.store import Store
+from headwater.state.target import Target, open_target
+
+BUNDLE_FILES = ("databricks.yml", "databricks.yaml")
+
+
+def bundle_above(root: Path) -> Path | None:
+    """Find the folder of the bundle that a folder is in; None where it is in none."""
+    folders = (root.resolve(), *root.resolve().parents)
+    return next((each for each in folders if any((each / b).is_file() for b in BUNDLE_FILES)), None)
+
+
+def open_bundle(folder: Path, target: str | None) -> Target:
+    """Open a target of the bundle in a folder.
+
+    Raises:
+        UsageError: as `open_target`.
+    """
+    return open_target(folder, target=target, settings=read_settings())
+
+
+def volumes_of(run: Run) -> Callable[[str, str, str], Path]:
+    """Return what names the folder of a volume: where pipelines of the bundle have it, too."""
+
+    @functools.cache
+    def store() -> Store:
+        folder = bundle_above(run.root)
+        if folder is None:
+            return Store(run.root / ".headwater" / "local")
+        return open_bundle(folder, run.target).store
+
+    return lambda catalog, schema, volume: store().volume_path(catalog, schema, volume)

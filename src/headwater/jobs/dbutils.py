@@ -1,0 +1,134 @@
+"""What `dbutils` of a job's task has beside that of pipelines: notebooks, task values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from headwater.errors import JobError
+from headwater.jobs.bundles import volumes_of
+from headwater.jobs.context import TaskContext
+from headwater.sandbox.dbutils import Dialect, FileSystem, Secrets, Widgets
+
+_UNSET = object()
+
+
+def _error(code: str, message: str, hint: str, **parameters: Any) -> JobError:
+    return JobError(code, message, hint=hint, **parameters)
+
+
+def _unsupported(name: str) -> JobError:
+    return _error(
+        "DBUTILS_UNSUPPORTED",
+        f"dbutils.{name} does not exist locally",
+        "There are widgets, notebook, jobs, secrets, library, and ls, head, mkdirs, put, cp, mv "
+        "and rm of fs.",
+    )
+
+
+OF_JOBS = Dialect(
+    error=_error,
+    unsupported=_unsupported,
+    outside="PATH_OUTSIDE_ROOT",
+    outside_volume="PATH_OUTSIDE_ROOT",
+    protected="PATH_PROTECTED",
+    missing="FILE_NOT_FOUND",
+    exists="FILE_EXISTS",
+    widgets_hint="Add it to base_parameters of the task.",
+)
+
+
+class NotebookExit(BaseException):
+    """Ends a notebook with success; no `Exception`, so that user code doesn't catch it."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+        super().__init__()
+
+
+class DBUtils:
+    """What a notebook or script of a task gets as `dbutils`.
+
+    Args:
+        run_notebook: path and arguments to the value that the other notebook exits with.
+    """
+
+    def __init__(
+        self,
+        context: TaskContext,
+        parameters: Mapping[str, str],
+        run_notebook: Callable[[str, Mapping[str, str]], str],
+    ) -> None:
+        self.widgets = Widgets(parameters, OF_JOBS)
+        self.notebook = Notebook(run_notebook)
+        self.jobs = Jobs(context)
+        self.secrets = Secrets(OF_JOBS)
+        self.fs = FileSystem(context.run.root, volumes_of(context.run), OF_JOBS)
+        self.library = Library()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise OF_JOBS.unsupported(name)
+
+
+class Notebook:
+    """Other notebooks, and the end of this one."""
+
+    def __init__(self, run_notebook: Callable[[str, Mapping[str, str]], str]) -> None:
+        self._run = run_notebook
+
+    def exit(self, value: Any = "") -> NoReturn:
+        """End this notebook with success."""
+        raise NotebookExit(str(value))
+
+    def run(
+        self,
+        path: str,
+        timeout_seconds: int = 0,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Run another notebook and give what it exits with; only the task's own timeout holds."""
+        del timeout_seconds
+        return self._run(path, {name: str(each) for name, each in (arguments or {}).items()})
+
+
+class TaskValuesOfJob:
+    """Values that tasks of one run tell each other."""
+
+    def __init__(self, context: TaskContext) -> None:
+        self._context = context
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a value of this task."""
+        self._context.run.values.set(self._context.key, key, value)
+
+    def get(
+        self,
+        taskKey: str,  # noqa: N803
+        key: str,
+        default: Any = _UNSET,
+        debugValue: Any = None,  # noqa: N803
+    ) -> Any:
+        """Return a value that another task has set."""
+        del debugValue
+        try:
+            return self._context.run.values.get(taskKey, key)
+        except JobError:
+            if default is _UNSET:
+                raise
+            return default
+
+
+class Jobs:
+    """What belongs to the run of the job."""
+
+    def __init__(self, context: TaskContext) -> None:
+        self.taskValues = TaskValuesOfJob(context)
+
+
+class Library:
+    """Nothing is installed locally, so nothing has to be started again."""
+
+    def restartPython(self) -> None:  # noqa: N802 - Databricks' name
+        """Do nothing."""

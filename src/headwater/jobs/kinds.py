@@ -1,0 +1,162 @@
+"""The kinds of tasks that run locally: one row and one function each."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import Any
+
+from headwater.errors import JobError, UsageError
+from headwater.jobs.attempts import tagged
+from headwater.jobs.context import TaskContext
+from headwater.jobs.failures import described
+from headwater.jobs.files import find_file, read_text
+from headwater.jobs.notebooks import run_notebook
+from headwater.jobs.pipelines import run_pipeline
+from headwater.jobs.results import Outcome
+from headwater.jobs.scripts import run_script
+from headwater.jobs.sessions import task_session
+from headwater.jobs.sql import run_sql
+from headwater.jobs.tasks import Task, as_text
+
+
+def _notebook(context: TaskContext) -> Outcome:
+    given = context.filled(context.config.get("base_parameters") or {})
+    return run_notebook(context, context.config["notebook_path"], _texts(given))
+
+
+def _sql(context: TaskContext) -> Outcome:
+    """Run a saved query, or a file."""
+    file = context.config.get("file")
+    if file:
+        path = file["path"]
+        text = read_text(context.run.root, find_file(context.run.root, path))
+        return _run_text(context, text, PurePosixPath(path).name)
+    found = context.run.queries.get(context.config["query"]["query_id"])
+    if found is None:
+        raise UsageError(
+            "LOCAL_QUERY_UNKNOWN",
+            "A saved query can't run locally: its text is in the workspace",
+            where=context.task.where,
+            hint="Put its text into sql_query, or run a file.",
+        )
+    return _run_text(context, found, context.key)
+
+
+def _run_text(context: TaskContext, text: str, name: str) -> Outcome:
+    given = context.filled(context.config.get("parameters") or {})
+    result = run_sql(context.session, text, _texts(given), name, check=context.check)
+    return Outcome(rows=result.rows)
+
+
+def _python_script(context: TaskContext) -> Outcome:
+    parameters = context.filled(context.config.get("parameters") or [])
+    return run_script(context, context.config["python_file"], parameters)
+
+
+def _pipeline(context: TaskContext) -> Outcome:
+    return run_pipeline(context, context.config["pipeline_id"], context.config)
+
+
+OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "EQUAL_TO": operator.eq,
+    "NOT_EQUAL": operator.ne,
+    "GREATER_THAN": operator.gt,
+    "GREATER_THAN_OR_EQUAL": operator.ge,
+    "LESS_THAN": operator.lt,
+    "LESS_THAN_OR_EQUAL": operator.le,
+}
+
+
+def _condition(context: TaskContext) -> Outcome:
+    """Compare as a job does: equality of texts, `12.0` is not `12`; order of numbers."""
+    left, right = (context.filled(context.config[side]) for side in ("left", "right"))
+    name = context.config["op"]
+    if name in ("EQUAL_TO", "NOT_EQUAL"):
+        holds = OPERATORS[name](left, right)
+    else:
+        try:
+            holds = OPERATORS[name](float(left), float(right))
+        except ValueError:
+            raise JobError(
+                "CONDITION_NOT_NUMERIC",
+                f"{name} compares numbers, and one side is none",
+                where=context.task.where,
+                hint="Compare with EQUAL_TO, or give numbers.",
+            ) from None
+    return Outcome(verdict=str(holds).lower())
+
+
+def _for_each(context: TaskContext) -> Outcome:
+    """Run the nested task for each input; all of them run, whichever fails."""
+    inputs, nested = _inputs(context), context.task.nested
+    assert nested is not None  # noqa: S101 - this function is the kind of loops, which have one
+    run = LOCAL_KINDS[nested.kind]
+
+    def iterate(value: Any) -> Outcome | BaseException:
+        session = task_session(context.run.spark)
+        try:
+            context.check()
+            with tagged(session, context.tag):
+                return run(context.iteration(nested, value, session))
+        except Exception as error:  # the other iterations go on; all errors are counted below
+            return error
+
+    with ThreadPoolExecutor(max_workers=context.config.get("concurrency") or 1) as pool:
+        outcomes = list(pool.map(iterate, inputs))
+    failed = [each for each in outcomes if isinstance(each, BaseException)]
+    if failed:
+        first = described(failed[0], context.run.root)
+        said = f"{len(failed)} of {len(inputs)} iterations failed, the first with {first}"
+        raise JobError("ITERATIONS_FAILED", said, where=context.key)
+    counts = [each.rows for each in outcomes if isinstance(each, Outcome) and each.rows is not None]
+    return Outcome(sum(counts) if counts else None, f"{len(inputs)} iterations")
+
+
+def _inputs(context: TaskContext) -> list[Any]:
+    """Read the JSON list of inputs; references in its texts, or to all of it, are filled in."""
+    text = context.config["inputs"]
+    given = _read_json(text)
+    # what is not JSON before a reference is filled in may be a list after it
+    inputs = _read_json(context.filled(text)) if given is None else context.filled(given)
+    if not isinstance(inputs, list):
+        raise UsageError(
+            "INPUTS_INVALID",
+            "inputs is not a JSON list",
+            where=context.task.where,
+            hint='Write a list, or a reference to a value such as ["a", "b"].',
+        )
+    return inputs
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: as_text(value) for name, value in values.items()}
+
+
+LOCAL_KINDS: Mapping[str, Callable[[TaskContext], Outcome]] = {
+    "notebook_task": _notebook,
+    "sql_task": _sql,
+    "spark_python_task": _python_script,
+    "pipeline_task": _pipeline,
+    "condition_task": _condition,
+    "for_each_task": _for_each,
+}
+
+
+def runs_locally(task: Task) -> bool:
+    """Return whether a task of this kind can run here; a loop, if what it holds can."""
+    if task.nested is not None:
+        return runs_locally(task.nested)
+    if task.kind == "sql_task":
+        return "query" in task.config or "file" in task.config
+    return task.kind in LOCAL_KINDS

@@ -1,0 +1,153 @@
+"""Sessions for local runs of jobs: one of the program over kept tables, and one per task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pyspark.errors import ParseException
+from pyspark.sql import DataFrame, SparkSession
+
+from headwater.errors import UsageError
+from headwater.jobs.bundles import BUNDLE_FILES, bundle_above, open_bundle
+from headwater.machine.session import (
+    QUICK_START,
+    activate,
+    catalogs_of,
+    share_session_catalog,
+    spark_session,
+)
+from headwater.names import TableName
+from headwater.sandbox.sql_text import SqlText
+from headwater.settings import read_settings
+from headwater.state.catalog import (
+    create_schema,
+    keep_schema,
+    register_all,
+    register_table,
+    schema_exists,
+)
+from headwater.state.store import Store, identifier_of
+from headwater.state.target import Target
+
+NEW_SCHEMAS_IN = "headwater.catalogOfNewSchemas"
+"""Setting of a local session: the catalog of schemas that are made without naming one."""
+
+BIND_LATE = "spark.sql.legacy.parameterSubstitution.constantsOnly"
+"""Let Spark bind parameters after parsing: Delta's parser (4.4) loses those bound while parsing."""
+
+_CREATE = re.compile(r"\bCREATE\s+(SCHEMA|DATABASE|NAMESPACE)\b", re.I)
+
+
+def task_session(spark: SparkSession) -> SparkSession:
+    """Return a session with the same tables, but settings and temporary views of its own."""
+    session = spark.newSession()
+    activate(session)  # in another thread a new session does not find its settings by itself
+    session.conf.set(BIND_LATE, "true")
+    share_session_catalog(session, catalogs_of(session))
+    session.catalog.setCurrentDatabase(spark.catalog.currentDatabase())  # it comes quoted
+    catalog = spark.conf.get(NEW_SCHEMAS_IN, None)
+    if catalog:
+        session.conf.set(NEW_SCHEMAS_IN, catalog)
+        _make_schemas_in_state(session)
+    return session
+
+
+def _make_schemas_in_state(session: SparkSession) -> None:
+    """Let CREATE SCHEMA put its tables where `headwater` looks for them, not in the warehouse."""
+
+    def sql(sqlQuery: str, args: Any = None, **more: Any) -> DataFrame:  # noqa: N803 - PySpark's
+        made = _new_schema(session, sqlQuery)
+        if made:
+            return _create_schema(session, made)
+        # by the class, where a pipeline's update puts itself between while it runs
+        return SparkSession.sql(session, sqlQuery, args, **more)
+
+    session.sql = sql  # type: ignore[method-assign]
+
+
+def _new_schema(session: SparkSession, text: str) -> tuple[str, ...]:
+    """Read which schema a CREATE SCHEMA is to make; () where Spark has an answer of its own."""
+    if not isinstance(text, str) or not _CREATE.search(text):
+        return ()
+    try:
+        made = SqlText(session, text).new_schema()
+    except ParseException:
+        return ()
+    if made is None or len(made[0]) > len(("catalog", "schema")):
+        return ()
+    parts, may_exist = made
+    return parts if may_exist or not schema_exists(session, parts[-1].lower()) else ()
+
+
+def _create_schema(session: SparkSession, parts: tuple[str, ...]) -> DataFrame:
+    catalog, name = parts if len(parts) > 1 else (session.conf.get(NEW_SCHEMAS_IN) or "", *parts)
+    catalog, name = catalog.lower(), name.lower()
+    warehouse = urlsplit(session.conf.get("spark.sql.warehouse.dir") or "").path
+    store = Store(Path(unquote(warehouse)).parent)  # headwater has it in the state folder
+    keep_schema(session, catalog, name, store)
+    return session.createDataFrame([], "")
+
+
+@contextmanager
+def local_session(
+    folder: Path, target: str | None, schema: tuple[str, ...] = ()
+) -> Iterator[SparkSession]:
+    """Start a local Spark with Delta, whose tables are kept for the next one.
+
+    In a bundle they are those of its target, as `headwater sql` sees them; elsewhere they are in
+    `.headwater/local` of the folder. All catalogs share their schemas.
+
+    Args:
+        target: of the bundle; its default one when not given.
+        schema: one that is made where it does not exist; a catalog may stand before it.
+
+    Raises:
+        UsageError: OPTION_WITHOUT_EFFECT, for a target where there is no bundle.
+        HeadwaterError: of the bundle, of Java or of a clash of catalogs.
+    """
+    if target and bundle_above(folder) is None:
+        raise UsageError(
+            "OPTION_WITHOUT_EFFECT",
+            f"--target has no effect: there is no {BUNDLE_FILES[0]}",
+            where=str(folder),
+            hint="Leave it out, or name the folder of the bundle with --bundle.",
+        )
+    bundle = bundle_above(folder)
+    opened = open_bundle(bundle, target) if bundle else None
+    store = opened.store if opened else Store((folder / ".headwater" / "local").absolute())
+    catalog = schema[0].lower() if len(schema) > 1 else _default_catalog(opened)
+    names = {*(opened.catalogs() if opened else store.catalogs()), catalog}
+    with spark_session(
+        read_settings(),
+        state=store.root,
+        catalogs=sorted(names - {"spark_catalog"}),
+        jvm_options=QUICK_START,
+    ) as spark:
+        register_all(spark, store)
+        for each in opened.bundle.schemas.values() if opened else ():
+            create_schema(spark, each.catalog, each.name, store)
+        _register_others(spark, store, catalog)
+        spark.conf.set(NEW_SCHEMAS_IN, _default_catalog(opened))
+        _make_schemas_in_state(spark)
+        if schema:
+            _create_schema(spark, schema)
+        yield spark
+
+
+def _default_catalog(target: Target | None) -> str:
+    return target.default_schema()[0].lower() if target else "main"
+
+
+def _register_others(spark: SparkSession, store: Store, catalog: str) -> None:
+    """Enter the tables of schemas that were made past `_make_schemas_in_state`."""
+    warehouse = store.root / "warehouse"
+    for log in sorted([*warehouse.glob("*.db/*/_delta_log"), *warehouse.glob("*/_delta_log")]):
+        folder = log.parts[-3] if log.parts[-3].endswith(".db") else "default"
+        schema = identifier_of(folder.removesuffix(".db"))
+        name = TableName(catalog, schema, identifier_of(log.parts[-2]))
+        register_table(spark, name, log.parent, store)

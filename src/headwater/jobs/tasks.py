@@ -1,0 +1,233 @@
+"""A job as the Jobs API defines it, read into tasks that can be run. Pure.
+
+Source: Databricks, Jobs API 2.2, the settings of `jobs/create`, read November 2026. What does not
+live here: what a task of some kind does (`kinds`), and settings that mean nothing locally.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from headwater.errors import UsageError, nearest
+
+_KIND = "_task"
+"""Ends the name of the one field of a task that tells its kind, such as `notebook_task`."""
+
+
+RUN_IF = (
+    "ALL_SUCCESS",
+    "ALL_DONE",
+    "NONE_FAILED",
+    "AT_LEAST_ONE_SUCCESS",
+    "ALL_FAILED",
+    "AT_LEAST_ONE_FAILED",
+)
+_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "notebook_task": ("notebook_path",),
+    "spark_python_task": ("python_file",),
+    "pipeline_task": ("pipeline_id",),
+    "condition_task": ("op", "left", "right"),
+    "for_each_task": ("inputs", "task"),
+}
+_SQL_TEXTS = {"query": "query_id", "file": "path"}
+"""Where a `sql_task` names its text."""
+
+
+@dataclass(frozen=True, order=True)
+class Dependency:
+    """A task that is waited for; `outcome` ("true", "false") is for condition tasks only."""
+
+    task_key: str
+    outcome: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a job.
+
+    Args:
+        kind: the name of its field that ends in `_task`.
+        config: what that field holds.
+        run_if: which ends of the tasks waited for let it start.
+        max_retries: further attempts after a failed one; -1 for no limit.
+        pause_seconds: between two attempts.
+        timeout_seconds: of each attempt; None for no limit.
+        where: the place of its definition, for errors.
+    """
+
+    key: str
+    kind: str
+    config: Mapping[str, Any]
+    depends_on: tuple[Dependency, ...] = ()
+    run_if: str = "ALL_SUCCESS"
+    max_retries: int = 0
+    pause_seconds: float = 0.0
+    retry_on_timeout: bool = False
+    timeout_seconds: float | None = None
+    is_disabled: bool = False
+    where: str = ""
+
+    @property
+    def nested(self) -> Task | None:
+        """The task that a loop repeats."""
+        if self.kind != "for_each_task":
+            return None
+        return read_task(self.config.get("task"), self.where)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job.
+
+    Args:
+        tasks: in the order of its definition; each waits only for others of them.
+        parameters: names and default values.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_job(settings: Mapping[str, Any], places: Mapping[str, str]) -> Job:
+    """Read the settings of a job.
+
+    Args:
+        settings: as `jobs/create` takes them; fields that say nothing of a local run are passed
+            over.
+        places: where tasks are defined, by task key.
+
+    Raises:
+        UsageError: JOB_INVALID, TASK_KEY_DUPLICATE, DEPENDENCY_UNKNOWN, DEPENDENCY_CYCLE.
+
+    Example:
+        >>> notebook = {"task_key": "load", "notebook_task": {"notebook_path": "etl/load"}}
+        >>> read_job({"name": "sales", "tasks": [notebook]}, {}).tasks[0].kind
+        'notebook_task'
+    """
+    given = settings.get("tasks")
+    if not isinstance(given, list) or not given:
+        raise _invalid("The job has no tasks", f"job {settings.get('name')}")
+    tasks = [read_task(each, places.get(_key_of(each), "")) for each in given]
+    for task in tasks:
+        _ = task.nested  # a loop with a fault is refused before anything runs
+    _check_graph(tasks)
+    return Job(str(settings.get("name") or "Untitled"), tuple(tasks), _defaults(settings))
+
+
+def _defaults(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Read the parameters of a job: names and default values."""
+    given = settings.get("parameters") or ()
+    if not all(isinstance(each, Mapping) and each.get("name") for each in given):
+        said = "A parameter of the job is not a mapping with a name"
+        raise _invalid(said, f"job {settings.get('name')}")
+    return {str(each["name"]): as_text(each.get("default", "")) for each in given}
+
+
+def read_task(given: Any, where: str = "") -> Task:
+    """Read one task.
+
+    Raises:
+        UsageError: JOB_INVALID.
+    """
+    key = _key_of(given)
+    where = where or f"task {key or '?'}"
+    if not key:
+        raise _invalid("A task is not a mapping with a task_key", where)
+    kinds = [
+        name for name, value in given.items() if name.endswith(_KIND) and isinstance(value, Mapping)
+    ]
+    if len(kinds) != 1:
+        said = f"has {' and '.join(kinds)}" if kinds else "has no field such as notebook_task"
+        raise _invalid(f"Task '{key}' {said}; it needs exactly one", where)
+    config = given[kinds[0]]
+    missing = _missing(kinds[0], config)
+    if missing:
+        raise _invalid(f"Task '{key}' has a {kinds[0]} without {', '.join(missing)}", where)
+    run_if = given.get("run_if") or "ALL_SUCCESS"
+    if run_if not in RUN_IF:
+        raise _invalid(f"Task '{key}' has an unknown run_if '{run_if}'", where)
+    return Task(
+        key,
+        kinds[0],
+        config,
+        tuple(_dependency(each, key, where) for each in given.get("depends_on") or ()),
+        run_if=run_if,
+        max_retries=given.get("max_retries") or 0,
+        pause_seconds=(given.get("min_retry_interval_millis") or 0) / 1000,
+        retry_on_timeout=bool(given.get("retry_on_timeout")),
+        timeout_seconds=given.get("timeout_seconds") or None,
+        is_disabled=bool(given.get("disabled")),
+        where=where,
+    )
+
+
+def _missing(kind: str, config: Mapping[str, Any]) -> list[str]:
+    """Name what a task of some kind needs, and lacks."""
+    if kind == "sql_task":
+        parts = [(name, config.get(name), part) for name, part in _SQL_TEXTS.items()]
+        return [
+            f"{name}.{part}"
+            for name, given, part in parts
+            if given is not None and not (isinstance(given, Mapping) and given.get(part))
+        ]
+    return [name for name in _REQUIRED.get(kind, ()) if config.get(name) is None]
+
+
+def as_text(value: Any) -> str:
+    """Write a value as a parameter of a task is written: texts as they are, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _key_of(given: Any) -> str:
+    key = given.get("task_key") if isinstance(given, Mapping) else None
+    return key if isinstance(key, str) else ""
+
+
+def _dependency(given: Any, key: str, where: str) -> Dependency:
+    if not _key_of(given):
+        raise _invalid(f"Task '{key}' has a depends_on without a task_key", where)
+    return Dependency(given["task_key"], given.get("outcome"))
+
+
+def _check_graph(tasks: Sequence[Task]) -> None:
+    """Refuse tasks of one key, and dependencies that could never be met."""
+    known = [task.key for task in tasks]
+    for task in tasks:
+        if known.count(task.key) > 1:
+            raise UsageError(
+                "TASK_KEY_DUPLICATE",
+                f"Two tasks have the key '{task.key}'",
+                where=task.where,
+                hint="Give each task of a job a key of its own.",
+            )
+        for each in task.depends_on:
+            if each.task_key not in known:
+                raise UsageError(
+                    "DEPENDENCY_UNKNOWN",
+                    f"Task '{task.key}' waits for '{each.task_key}', which the job does not have",
+                    where=task.where,
+                    hint=nearest(each.task_key, known) or f"It has: {_list(known)}.",
+                )
+    try:
+        TopologicalSorter({t.key: [d.task_key for d in t.depends_on] for t in tasks}).prepare()
+    except CycleError as error:
+        raise UsageError(
+            "DEPENDENCY_CYCLE",
+            f"Tasks wait for each other: {' -> '.join(reversed(error.args[1]))}",
+            hint="Take one of these out of depends_on.",
+        ) from None
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)[:10])
+
+
+def _invalid(message: str, where: str) -> UsageError:
+    return UsageError(
+        "JOB_INVALID", message, where=where, hint="Write the job as the Jobs API defines it."
+    )

@@ -1,0 +1,85 @@
+"""How programs end: two lines for a mistake, whatever names hold, and the exit status."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from headwater.cli.endings import run_program
+from headwater.cli.groups import Commands
+from headwater.cli.output import print_error
+from headwater.errors import GraphError, HeadwaterError, UsageError, shown
+from lakeflow_job_meta.errors import Fault, MetadataError
+
+Captured = pytest.CaptureFixture[str]
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, command: click.Command, *arguments: str) -> object:
+    """Run a program called `tool`; the exit status."""
+    monkeypatch.setattr("sys.argv", ["tool", *arguments])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    def explained(error: Exception) -> HeadwaterError | None:
+        return UsageError("API_SAYS", "no") if isinstance(error, KeyError) else None
+
+    with pytest.raises(SystemExit) as caught:
+        run_program(command, "tool", explained=explained)
+    return caught.value.code
+
+
+def raising(error: BaseException) -> click.Command:
+    @click.command()
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "first"),
+    [
+        (UsageError("A_CODE", "wrong", where="f:1"), 2, "error: [A_CODE] wrong (f:1)"),
+        (HeadwaterError("A_CODE", "broken"), 1, "error: [A_CODE] broken"),
+        (KeyError("x"), 2, "error: [API_SAYS] no"),
+        (ZeroDivisionError(), 1, "error: [UNEXPECTED] ZeroDivisionError inside tool"),
+        (KeyboardInterrupt(), 1, "error: [INTERRUPTED] Stopped by an interrupt"),
+    ],
+)
+def test_error_ends_in_two_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, error: Exception, status: int, first: str
+) -> None:
+    assert ended(monkeypatch, raising(error)) == status
+    lines = capsys.readouterr().err.strip().splitlines()  # click begins a new line after ^C
+    assert (lines[0], len(lines)) == (first, 2)
+    assert lines[1].startswith("  fix: ")
+
+
+def test_unknown_command_is_answered_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    group = Commands("tool", {"plan": click.Command("plan")})
+    assert ended(monkeypatch, group, "plann") == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "error: [COMMAND_UNKNOWN] tool has no command 'plann'",
+        "  fix: Did you mean 'plan'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MetadataError([Fault("ONE", "a", "f:1", "x"), Fault("TWO", "b", "f:2", "y")]),
+        GraphError([UsageError("ONE", "a", where="f:1", hint="x"), UsageError("TWO", "b")]),
+    ],
+)
+def test_each_gathered_fault_is_shown(capsys: Captured, error: HeadwaterError) -> None:
+    print_error(error)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["error: [ONE] a (f:1)", "  fix: x"]
+    assert (lines[2][:12], len(lines)) == ("error: [TWO]", 4)
+
+
+def test_names_do_not_reach_the_terminal_as_commands(capsys: Captured) -> None:
+    print_error(UsageError("X", "table \x1b[31m\nerror: [Y] forged", hint="\x07"))
+    assert len(capsys.readouterr().err.splitlines()) == 2
+    assert shown("a\x1b\n\u202e") == "a\\x1b\\n\\u202e"
