@@ -31,7 +31,7 @@ def read_header(path: Path, options: Options) -> tuple[str, ...]:
     An empty file has none.
 
     Raises:
-        HeaderError: a wrong encoding, a damaged archive, a compression that is not built.
+        HeaderError: a wrong encoding, a damaged archive, a compression that is not supported.
     """
     if path.suffix.lower() in _CLOSED:
         raise HeaderError(f"the header of a {path.suffix} file can't be read here")

@@ -284,7 +284,7 @@ def split_hints(text: str) -> list[Hint]:
     """Split `schemaHints` into pairs of a column's path and its type.
 
     Raises:
-        ValueError: a part is no name with a type.
+        ValueError: a part is not a name with a type.
 
     Example:
         >>> split_hints("id BIGINT, address.zip STRING")

@@ -25,7 +25,7 @@ def expand_libraries(libraries: Node, root: Path) -> tuple[Path, ...]:
 
     Raises:
         BundleError: LIBRARY_EMPTY for an entry without files, LIBRARY_UNSUPPORTED for one that
-            is no Python, notebook or SQL source, BUNDLE_PATH_OUTSIDE.
+            is not a Python, notebook or SQL source, BUNDLE_PATH_OUTSIDE.
     """
     found: dict[Path, None] = {}
     for entry in libraries.items:

@@ -86,7 +86,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 def _is_exact(column: pa.Array) -> bool:
     """Return whether doubles equal what Python parses from their text.
 
-    A whole number that is no double is rejected, and -0 is the whole number 0.
+    A whole number that is not a double is rejected, and -0 is the whole number 0.
     """
     if not pa.types.is_floating(column.type) or column.null_count == len(column):
         return True
