@@ -32,7 +32,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Location:
-    """A place in a user's file; `line` counts from 1, 0 stands for the file as a whole."""
+    """A place in a user's file; `line` counts from 1, 0 means the whole file."""
 
     file: str
     line: int = 0
@@ -91,7 +91,7 @@ class HeadwaterError(Exception):
 
 
 class UsageError(HeadwaterError, ValueError):
-    """The caller asked for something that can't be: wrong flag, missing file, unknown name."""
+    """Invalid request: wrong flag, missing file, unknown name."""
 
     exit_code = 2
 
@@ -141,7 +141,7 @@ class JobError(HeadwaterError, RuntimeError):
 
 
 class LandingError(HeadwaterError, RuntimeError):
-    """Landing of events can't go on; what is landed stays, and a new start goes on from there."""
+    """Landing can't continue; what is landed stays, and a new start continues from there."""
 
 
 class SourceError(LandingError):
@@ -152,7 +152,7 @@ class SinkError(LandingError):
     """The storage refuses, or holds what contradicts the source.
 
     Args:
-        is_transient: waiting may mend it, so that a retry makes sense.
+        is_transient: waiting may fix it, so that a retry makes sense.
     """
 
     def __init__(

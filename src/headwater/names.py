@@ -12,7 +12,7 @@ from typing import NamedTuple
 from headwater.errors import UsageError
 
 READ_VIEW = "__headwater_read_"
-"""Begins the name of a view that stands for a table in a rewritten SQL text."""
+"""Prefix of the name of a view that replaces a table in a rewritten SQL text."""
 
 _READ_VIEW = re.compile(rf"`?{READ_VIEW}\d+`?\.")
 _PART = re.compile(r"`((?:[^`]|``)*)`|([^.`]+)")
@@ -36,7 +36,7 @@ class TableName:
 
 
 def quote(identifier: str) -> str:
-    """Put an identifier in backticks, so that it can't end the statement it stands in."""
+    """Put an identifier in backticks, so that it can't break out of its statement."""
     return "`" + identifier.replace("`", "``") + "`"
 
 
@@ -101,7 +101,7 @@ def table_name(text: str, catalog: str, schema: str) -> TableName:
 
 
 def readable(text: str) -> str:
-    """Return a message of Spark without the names of views that stand for a pipeline's tables."""
+    """Return a message of Spark without the names of views that replace a pipeline's tables."""
     return _READ_VIEW.sub("", text)
 
 

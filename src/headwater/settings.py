@@ -16,7 +16,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says about this machine.
+    """Settings of this machine, from the environment.
 
     Attributes:
         cache: folder for jars and class-data archives; shared by all projects of a user.
@@ -57,7 +57,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 @dataclass(frozen=True)
 class LandingSettings:
-    """What the environment, or a file `.env` in the current folder, says about event sources.
+    """Settings of event sources, from the environment or a file `.env` in the current folder.
 
     Attributes:
         namespace: `EVENTHUBS_NAMESPACE`, the short name, a host, or `host:port`.
@@ -113,7 +113,7 @@ def bundle_environment() -> Mapping[str, str]:
 
 
 def secret(scope: str, key: str) -> str | None:
-    """Read the secret that stands for `scope`/`key` locally: `HEADWATER_SECRET_<SCOPE>_<KEY>`.
+    """Read the local value of the secret `scope`/`key`: `HEADWATER_SECRET_<SCOPE>_<KEY>`.
 
     Characters other than the letters A to Z and digits become `_`; case does not matter.
     """

@@ -49,7 +49,7 @@ class Problem:
     """One thing that is wrong with a text.
 
     Args:
-        key: the key that stands twice, first in `first_line`.
+        key: the key that appears twice, first in `first_line`.
     """
 
     trouble: Trouble

@@ -55,7 +55,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert ran.returncode == 0, ran.stderr
     assert "positive" in ran.stdout
     assert "33.33%" in ran.stdout
-    assert "note: without effect here: photon\n" in ran.stderr
+    assert "note: no effect here: photon\n" in ran.stderr
     return folder
 
 
@@ -79,7 +79,7 @@ def answer(result: Result) -> object:
 def test_new_column_restarts_the_update_by_itself(done: Path, command: Command) -> None:
     land(done, "b", id=[3], name=["w"], added=[True])
     ran = command("run", "--json")
-    assert "without effect" not in ran.stderr
+    assert "no effect" not in ran.stderr
     told = json.loads(ran.stdout)
     assert told["state"] == "COMPLETED"
     assert len(told["update_ids"]) == 2

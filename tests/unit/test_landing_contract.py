@@ -35,8 +35,8 @@ def test_contract_survives_its_mapping() -> None:
     ("text", "words"),
     [
         ("- a\n", "no keys"),
-        ("topic: [\n", "no YAML"),
-        ("columns: []\n", "names no topic"),
+        ("topic: [\n", "not YAML"),
+        ("columns: []\n", "has no topic"),
         ("topic: t\ncolumns: []\n", "no columns"),
         ("topic: t\ncolums: []\n", "Did you mean 'columns'?"),
         ("topic: t\ncolumns: [{type: STRING}]\n", "no name"),

@@ -98,7 +98,7 @@ def _health(landing: Landing) -> tuple[int, str]:
 
 def test_member_that_got_no_partition_for_a_minute_is_not_well() -> None:
     joining = Standing(False, 0, time.monotonic() - 61)
-    assert _health(Landing(None, joining)) == (503, "the group has given no partition for 61 s")
+    assert _health(Landing(None, joining)) == (503, "the group has assigned no partition for 61 s")
     assert _health(Landing(None, Standing(False, 0, time.monotonic())))[0] == 200
 
 
@@ -116,7 +116,7 @@ def test_broker_that_does_not_tell_the_lag_is_said() -> None:
         with pytest.raises(urllib.error.HTTPError) as caught:
             _get(port, "healthz")
         with caught.value as answer:
-            assert (answer.code, b"has not told the lag" in answer.read()) == (503, True)
+            assert (answer.code, b"has not reported the lag" in answer.read()) == (503, True)
 
 
 def test_port_that_is_taken_is_named() -> None:

@@ -1,4 +1,4 @@
-"""Return which Spark type Spark's Parquet reader gives a column, from the file's footer."""
+"""The Spark types that Spark's Parquet reader gives the columns of a file, from its footer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Return which files a flow has committed, from its streaming checkpoint.
+"""The files that a flow has committed, read from its streaming checkpoint.
 
 Reads only. The checkpoint's layout is Spark's: `commits/<batch>`, `offsets/<batch>` with one
 line per source, `sources/<number>/<offset>` with the files of that offset.

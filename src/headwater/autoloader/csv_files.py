@@ -1,7 +1,7 @@
-"""CSV: every file's first record tells its columns; fields are read as text by position.
+"""CSV: the columns of a file come from its first record; fields are read as text by position.
 
-So columns in another order, or missing in some files, never shift. Types are given afterwards: a
-text that is not of its column's type is NULL and is rescued.
+So columns in another order, or missing in some files, never shift. Types are given afterwards: text
+that does not parse as its column's type is NULL and is rescued.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from headwater.errors import DefinitionError
 _CORRUPT = "__headwater_corrupt"
 _GROUP = "__headwater_group"
 _OVERFLOW = 64
-"""Fields beyond the columns that are told apart in the rescued data; more are kept as text."""
+"""How many extra fields the rescued data names one by one; the rest are kept as text."""
 
 _LOCAL = StructType([StructField("v", TimestampNTZType())])
 
@@ -268,7 +268,7 @@ class _Layout:
         return _typed_text(text, kind, self.options.get)
 
     def _unknown(self) -> list[Column]:
-        """What stands in columns that the schema lacks: new ones in mode rescue, other cases."""
+        """The text of columns that the schema lacks: new ones in mode rescue, other cases."""
         known = {each.name for each in self.plan.schema.data}
         lowered = {name.lower() for name in known}
         found: dict[str, dict[int, int]] = {}
@@ -332,6 +332,6 @@ def _typed_text(text: Column, kind: DataType, option: Callable[[str], str]) -> C
 
 
 def _local_time(text: Column, form: str) -> Column:
-    """Parse times of no zone; by way of TIMESTAMP, those that a zone skips would be moved."""
+    """Parse times without a zone; via TIMESTAMP, times that a zone skips would be moved."""
     read = F.from_json(F.to_json(F.struct(text.alias("v"))), _LOCAL, {"timestampNTZFormat": form})
     return read.getField("v")

@@ -31,7 +31,7 @@ def read_header(path: Path, options: Options) -> tuple[str, ...]:
     An empty file has none.
 
     Raises:
-        HeaderError: a wrong encoding, a damaged archive, a compression that is not built.
+        HeaderError: a wrong encoding, a damaged archive, a compression that is not supported.
     """
     if path.suffix.lower() in _CLOSED:
         raise HeaderError(f"the header of a {path.suffix} file can't be read here")
@@ -54,7 +54,7 @@ def _opened(path: Path, options: Options) -> IO[str]:
         with _binary(path) as file:
             if not file.read(4).startswith(_BYTE_ORDER_MARKS[encoding.lower()]):
                 encoding += "-be"  # Java's default; Python takes the machine's
-    # only the first record counts: Spark takes what is no text in the others
+    # only the first record counts: Spark accepts bytes that are not text in the others
     binary = _binary(path)
     return io.TextIOWrapper(binary, encoding=encoding, errors="surrogateescape", newline="")
 
@@ -95,7 +95,7 @@ def _lines(file: IO[str], separator: str) -> Iterable[str]:
 
 
 def _without_mark(lines: Iterable[str]) -> Iterator[str]:
-    """Leave out the byte order mark: it is no part of the first name, and hides its quotes."""
+    """Drop the byte order mark: it is not part of the first name, and hides its quotes."""
     for number, line in enumerate(lines):
         yield line if number else line.removeprefix("\ufeff")
 

@@ -1,4 +1,4 @@
-"""Find the files of a source: folders, globs, and what is never data.
+"""Find the data files of a source: folders, globs, and names that are never data.
 
 Pure listing; knows nothing of what was read before. A folder is read with all
 folders below it, as Auto Loader does.
@@ -30,7 +30,7 @@ def base_folder(request: CloudFiles, storage: Storage = LOCAL) -> str:
 
 
 def check_base(request: CloudFiles, storage: Storage = LOCAL) -> None:
-    """Refuse a folder that is not there.
+    """Refuse a folder that does not exist.
 
     Raises:
         DefinitionError: SOURCE_PATH_NOT_FOUND.
@@ -54,7 +54,7 @@ def list_files(
 ) -> list[SourceFile]:
     """List the data files of a request, oldest first.
 
-    Files and folders that start with `_` or `.` are no data, unless they look like `_key=value`.
+    Files and folders that start with `_` or `.` are not data, unless they look like `_key=value`.
 
     Args:
         exclude: folders that are not looked into.
@@ -83,7 +83,7 @@ def _in_time(modified: float, options: Options) -> bool:
 
 
 def _walk_remote(base: str, rest: str, _: set[str], storage: Storage) -> Iterator[SourceFile]:
-    """One listing of everything below; folders of a pattern are told from the names."""
+    """One listing of everything below; the names tell which folders match a pattern."""
     patterns = ["/".join(map(_glob, each.split("/"))) for each in _expand(rest)]
     wanted = re.compile("|".join(f"(?:{each})(?:/.*)?" for each in patterns) if rest else ".*")
     for file in storage.below(base):

@@ -1,4 +1,4 @@
-"""Return whether a failed query failed for a file of a source, and which."""
+"""Find the file that a failed query failed on."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _RECORD = _Fault(
 )
 _MISSING = _Fault(
     "SOURCE_FILE_MISSING",
-    "vanished while it was read",
+    "disappeared while it was being read",
     "Put it back, or set the option ignoreMissingFiles to true.",
 )
 _CORRUPT = _Fault(
     "SOURCE_FILE_CORRUPT",
-    "can't be read to its end",
+    "can't be read completely",
     "Replace the file, or set the option ignoreCorruptFiles to true.",
 )
 

@@ -1,4 +1,4 @@
-"""What the inspection of files brings to light, and what an inspection needs to know."""
+"""Results and inputs of file inspection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Context:
     """What a format needs to know of its source.
 
     Attributes:
-        taken: names in lower case that are no columns of files: those from paths.
+        taken: names in lower case that are not columns of files: those from paths.
     """
 
     spark: SparkSession

@@ -1,4 +1,4 @@
-"""Let Spark infer the columns of files; a file that it fails on is named."""
+"""Let Spark infer the columns of files, and name the file that it fails on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _explained(paths: Mapping[str, SourceFile], read: Read, text: str) -> Source
     if gone:
         return SourceFileError(
             "SOURCE_FILE_MISSING",
-            f"{gone.path} vanished while its columns were inferred",
+            f"{gone.path} disappeared while its columns were being inferred",
             hint="Put it back, or run the update again.",
             path=gone.path,
         )
@@ -63,14 +63,14 @@ def _explained(paths: Mapping[str, SourceFile], read: Read, text: str) -> Source
 def _corrupt(file: SourceFile) -> SourceFileError:
     return SourceFileError(
         "SOURCE_FILE_CORRUPT",
-        f"{file.path} can't be read to its end",
+        f"{file.path} can't be read completely",
         hint="Replace the file, or set the option ignoreCorruptFiles to true.",
         path=file.path,
     )
 
 
 def _culprit(paths: list[str], read: Read) -> str:
-    """Find a file that can't be read by halves: the last one that is left."""
+    """Find a file that can't be read, by bisection."""
     while len(paths) > 1:
         half = paths[: len(paths) // 2]
         try:

@@ -1,8 +1,8 @@
 """JSON: Spark infers the columns of new files before they are read, and reads them natively.
 
 Columns of type STRING take any JSON value as its text. A value that does not fit another type is
-NULL and is rescued from the record's text. A file with fields of another case gets a copy in
-which such fields are repeated under a reserved name, for Spark's reader can't tell them apart.
+NULL and is rescued from the record's text. A file with fields of another case gets a copy in which
+such fields are repeated under a reserved name, because Spark's reader can't tell them apart.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class JsonFiles:
         self.texts = JsonTexts(context)
 
     def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
-        """JSON has no file-wide form: records are judged one by one when they are read."""
+        """JSON files have no header: records are checked one by one when they are read."""
         del files
         return {}
 
@@ -127,7 +127,7 @@ class JsonFiles:
         return plan.finish(frame, columns, fragments, self._unreadable())
 
     def _unreadable(self) -> Column | None:
-        """A line that is no UTF-8, which is malformed to Spark's reader only."""
+        """A line that is not UTF-8, which is malformed only for Spark's reader."""
         if self.options.multi_line:
             return None
         text = F.when(~F.is_valid_utf8(_CORRUPT), F.col(_CORRUPT))
@@ -289,7 +289,7 @@ def _original(name: str) -> Column:
 
 
 def _unquoted(column: StructField) -> Column:
-    """A number or truth value of a hinted column, also one in quotes: a text without the hint."""
+    """A number or boolean of a hinted column, quoted or not; without the hint it is text."""
     value = named(column.name)
     if not isinstance(column.dataType, (NumericType, BooleanType)):
         return value

@@ -1,4 +1,4 @@
-"""The text of JSON files: which records have fields of another case, and copies that show them.
+"""The text of JSON files: records with fields of another case, and copies that show them.
 
 Spark's reader can't tell `City` from `city`. A copy of a file has the fields that clash repeated
 before the others, under a reserved name.
@@ -40,7 +40,7 @@ class JsonTexts:
     """Reads and copies the JSON files of one source as text.
 
     Attributes:
-        charset: encoding of the files, empty where their bytes can be taken for UTF-8.
+        charset: encoding of the files, empty where their bytes can be read as UTF-8.
     """
 
     def __init__(self, context: Context) -> None:
@@ -50,16 +50,16 @@ class JsonTexts:
         self.charset = "" if encoding.lower() in ("utf-8", "us-ascii") else encoding
 
     def decoded(self, text: Column) -> Column:
-        """Decode a text as Spark gives it: as its bytes, whatever the encoding."""
+        """Decode text as Spark returns it: as its bytes, whatever the encoding."""
         return F.decode(text.cast("binary"), self.charset) if self.charset else text
 
     def parser(self) -> dict[str, str]:
-        """Options for parsing a text that was read already."""
+        """Options for parsing text that was already read."""
         given = self.options.reader.items()
         return {key: value for key, value in given if key.lower() not in _READER_ONLY}
 
     def line_separator(self) -> dict[str, str]:
-        """Spark wants one for other encodings; a carriage return before it is white space."""
+        """Other encodings need one in Spark; a carriage return before it is white space."""
         given = self.options.get("linesep") or ("\n" if self.charset else "")
         return {"lineSep": given} if given and not self.options.multi_line else {}
 
@@ -121,7 +121,7 @@ class JsonTexts:
 
 
 def _probe(path: FieldPath) -> DataType:
-    """A type that has nothing but the field at a path."""
+    """A type with only the field at a path."""
     if not path:
         return Variant()
     below = _probe(path[1:])

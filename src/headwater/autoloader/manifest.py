@@ -1,4 +1,4 @@
-"""The list of files that Spark reads, in the form of a file sink's log, and the files left out.
+"""The list of files that Spark reads, as the log of a file sink, and the files left out.
 
 Spark's file stream takes the files of a folder with a `_spark_metadata` log from that log and
 lists nothing itself. So a file is read when, and only when, it was entered here. Entries are
@@ -28,7 +28,7 @@ _PER_MILLISECOND = 1_000_000
 
 @dataclass(frozen=True)
 class Entry:
-    """A file that is entered.
+    """A file in the manifest.
 
     Attributes:
         path: what Spark reads: the file itself or a rewritten copy.
@@ -69,11 +69,11 @@ class Manifest:
 
     @property
     def started(self) -> bool:
-        """Whether the source was ever opened."""
+        """Whether the source has ever been opened."""
         return self.log.is_dir()
 
     def start(self) -> None:
-        """Make the empty manifest."""
+        """Create the empty manifest."""
         self.log.mkdir(parents=True, exist_ok=True)
 
     def entries(self) -> list[Entry]:
@@ -125,7 +125,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was seen and is not read.
+    """A file that was found and is not read.
 
     Attributes:
         state: EXISTING (there before the first start) or CORRUPT.

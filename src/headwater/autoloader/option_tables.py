@@ -1,21 +1,21 @@
-"""Every documented Auto Loader option: what this runtime does with it.
+"""Every documented Auto Loader option, and what this runtime does with it.
 
-Data only; `options` checks a request against it. Names are in lower case, for options are
+Data only; `options` checks a request against it. Names are in lower case, because options are
 case-insensitive. Source: docs.databricks.com, Auto Loader options, page of 2026-03-16.
 """
 
 from __future__ import annotations
 
 FORMATS = ("parquet", "json", "csv")
-"""Formats that are built."""
+"""Supported formats."""
 
 OTHER_FORMATS = ("avro", "binaryfile", "orc", "text", "xml")
-"""Formats of the platform that are refused by name."""
+"""Formats of Databricks that are refused by name."""
 
 EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none")
 
 OTHER_MODES = ("addNewColumnsWithTypeWidening",)
-"""Evolution modes of the platform that are refused by name."""
+"""Evolution modes of Databricks that are refused by name."""
 
 BUILT = frozenset(
     {
@@ -70,7 +70,7 @@ NO_EFFECT = frozenset(
         "compression",
     }
 )
-"""Options that are accepted; what they steer does not exist here, or is always so."""
+"""Options that are accepted without effect: what they control does not exist or is fixed here."""
 
 ONLY_VALUE = {
     "cloudfiles.cleansource": "OFF",
@@ -84,7 +84,7 @@ ONLY_VALUE = {
     "dropfieldifallnull": "false",
     "wholetext": "false",
 }
-"""Options of which only the default is built; any other value is refused by name."""
+"""Options that support only their default; any other value is refused by name."""
 
 REFUSED = frozenset(
     {
@@ -157,17 +157,17 @@ CSV_READER = frozenset(
 )
 
 READER = {"parquet": PARQUET_READER, "json": JSON_READER, "csv": CSV_READER}
-"""Options that go to Spark's reader of a format as they are."""
+"""Options that are passed to Spark's reader of a format unchanged."""
 
 KNOWN = (
     BUILT | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE) | PARQUET_READER | JSON_READER | CSV_READER
 )
 
 WITHOUT_PREFIX = frozenset(name for name in KNOWN if "." not in name)
-"""Options that are documented without `cloudFiles.`; they are taken with it, too."""
+"""Options that are documented without `cloudFiles.`; the prefix is accepted, too."""
 
 ENCODINGS = ("UTF-8", "UTF-16", "UTF-16BE", "UTF-16LE", "UTF-32", "ISO-8859-1", "US-ASCII")
-"""What Spark takes; more with `spark.sql.legacy.javaCharsets`."""
+"""What Spark accepts; more with `spark.sql.legacy.javaCharsets`."""
 
 SPELLINGS = (
     "cloudFiles.format",

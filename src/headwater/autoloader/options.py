@@ -1,7 +1,7 @@
 """Check the options of a request and read them into one frozen value.
 
-Options are case-insensitive. Whatever is not built is refused by name, at the user's line.
-What does not live here: the list of options (`option_tables`).
+Options are case-insensitive. Whatever is not supported is refused by name, at the user's line. What
+does not live here: the list of options (`option_tables`).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Options:
 
 
 def check_options(request: CloudFiles) -> None:
-    """Refuse options that are unknown, not built or wrong; reads and writes nothing.
+    """Refuse options that are unknown, not supported or wrong; reads and writes nothing.
 
     Raises:
         DefinitionError: at `request.where`, see `read_options`.
@@ -126,7 +126,7 @@ class _Reading:
         if file_format != "parquet" and is_remote(self.request.path):
             raise self._fault(
                 "AUTOLOADER_PATH_NOT_BUILT",
-                f"Auto Loader reads {file_format} files from local folders only here",
+                f"Auto Loader reads {file_format} files only from local folders here",
                 "Land Parquet in Azure storage, or load the files from a volume.",
             )
         inferred = self.request.schema is None
@@ -178,8 +178,8 @@ class _Reading:
         if found in tables.OTHER_FORMATS:
             raise self._fault(
                 "AUTOLOADER_FORMAT_NOT_BUILT",
-                f"cloudFiles.format '{value}' is not built in Headwater",
-                "Built are parquet, json and csv; the others run in a workspace only.",
+                f"cloudFiles.format '{value}' is not supported in Headwater",
+                "Supported: parquet, json and csv; other formats run only in a workspace.",
                 format=value,
             )
         if found not in tables.FORMATS:
@@ -195,13 +195,13 @@ class _Reading:
         if mode == "addNewColumns" and not inferred:
             raise self._fault(
                 "AUTOLOADER_EVOLUTION_NEEDS_INFERENCE",
-                "schemaEvolutionMode 'addNewColumns' doesn't go with an explicit schema",
-                "Give schemaHints instead of a schema, or choose another mode.",
+                "schemaEvolutionMode 'addNewColumns' can't be combined with an explicit schema",
+                "Use schemaHints instead of a schema, or choose another mode.",
             )
         return mode
 
     def _check_encoding(self, file_format: str) -> None:
-        """Spark reads some encodings wrong without a word, and others it fails on while running."""
+        """Refuse encodings that Spark reads wrongly without an error, or fails on while running."""
         name = "encoding" if self._text("encoding") else "charset"
         encoding = self._text(name)
         if file_format == "parquet" or not encoding:
@@ -210,7 +210,7 @@ class _Reading:
             raise self._fault(
                 "AUTOLOADER_OPTION_INVALID",
                 f"Option {name} can't be '{encoding}'",
-                f"Give {', '.join(tables.ENCODINGS)}, or set spark.sql.legacy.javaCharsets to "
+                f"Use {', '.join(tables.ENCODINGS)}, or set spark.sql.legacy.javaCharsets to "
                 "true in the pipeline's configuration.",
                 option=name,
             )
@@ -221,8 +221,8 @@ class _Reading:
         if not self._flag("multiLine", False):
             raise self._fault(
                 "AUTOLOADER_OPTION_NOT_BUILT",
-                f"Auto Loader reads CSV files in {encoding} with multiLine only",
-                "Set the option multiLine to true: Spark cuts lines at single bytes without it.",
+                f"Auto Loader reads CSV files in {encoding} only with multiLine",
+                "Set the option multiLine to true: without it Spark splits lines at single bytes.",
                 option=name,
             )
 
@@ -314,7 +314,7 @@ class _Reading:
         return self._fault(
             "AUTOLOADER_OPTION_INVALID",
             f"Option {name} can't be '{value}'",
-            nearest(value, wanted.split(", ")) or f"Give {wanted}.",
+            nearest(value, wanted.split(", ")) or f"Set it to {wanted}.",
             option=name,
         )
 
@@ -322,8 +322,8 @@ class _Reading:
         shown = f"{name} = {value}" if value else name
         return self._fault(
             "AUTOLOADER_OPTION_NOT_BUILT",
-            f"Auto Loader option {shown} is not built in Headwater",
-            "Leave it out here; docs/parity.md lists what runs locally.",
+            f"Auto Loader option {shown} is not supported in Headwater",
+            "Remove it here; docs/parity.md lists what runs locally.",
             option=name,
         )
 
@@ -333,7 +333,7 @@ class _Reading:
 
 
 def invalid_hints(request: CloudFiles) -> DefinitionError:
-    """Make the error for `schemaHints` that are no list, or hold a type that is none."""
+    """Make the error for `schemaHints` that are not a list, or have an invalid type."""
     return DefinitionError(
         "AUTOLOADER_OPTION_INVALID",
         "schemaHints is not a list of columns and types",
@@ -362,7 +362,7 @@ def local_path(path: str, request: CloudFiles) -> str:
     if scheme and scheme[1].lower() != "file":
         raise DefinitionError(
             "AUTOLOADER_PATH_NOT_BUILT",
-            f"{scheme[1]}: paths are not read here",
+            f"{scheme[1]}: paths are not supported here",
             where=request.where,
             hint="Load from a volume, a local folder or abfs://container@account; "
             "a schemaLocation is a local folder.",

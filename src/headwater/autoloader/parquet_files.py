@@ -1,4 +1,4 @@
-"""Parquet: footers tell the columns of a file before it is read.
+"""Parquet: the columns of a file are known from its footer before it is read.
 
 A file with a column of another type or another case can't be read with the others: it gets a
 copy in which that column has a reserved name, and the copy is read instead.
@@ -135,11 +135,11 @@ def _footer(storage: Storage, file: SourceFile) -> StructType | str:
     except (pa.ArrowException, OSError) as error:
         if file.size == 0:
             return "it is empty (0 bytes)"
-        return f"it is no complete Parquet file ({type(error).__name__})"
+        return f"it is not a complete Parquet file ({type(error).__name__})"
 
 
 def _unreadable(metadata: pq.FileMetaData) -> str:
-    """Describe why Spark can't read a file whose footer is whole; empty when it can."""
+    """Describe why Spark can't read a file whose footer is intact; empty when it can."""
     if not metadata.num_columns:
         return "it has no columns"
     schema = metadata.schema.to_arrow_schema()
@@ -148,7 +148,7 @@ def _unreadable(metadata: pq.FileMetaData) -> str:
         return f"it has the column '{twice}' twice"
     twins = next((each.name for each in schema if _has_twins(each.type)), None)
     if twins is not None:
-        return f"column '{twins}' has fields whose names differ by case only"
+        return f"column '{twins}' has fields whose names differ only by case"
     if metadata.num_row_groups and metadata.row_group(0).column(0).compression == "BROTLI":
         return "it is compressed with Brotli, which Spark can't read"
     return ""
@@ -186,7 +186,7 @@ def _original(reserved: str) -> str:
 
 
 def _microseconds(schema: pa.Schema) -> pa.Schema:
-    """Old INT96 timestamps come as nanoseconds, which Spark reads in that old form only."""
+    """Old INT96 timestamps come as nanoseconds, which Spark reads only in that old form."""
     fields = [
         field.with_type(pa.timestamp("us", "UTC"))
         if pa.types.is_timestamp(field.type) and field.type.unit == "ns"

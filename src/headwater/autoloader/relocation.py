@@ -1,4 +1,4 @@
-"""Let the files that sources have read be known after the project was moved.
+"""Recognize files that sources have read after the project has been moved.
 
 Auto Loader and Spark know files by their absolute paths: the manifest, the files left out, and
 Spark's own log of a file stream. When the folders above them move, all of these are rewritten, so
@@ -19,11 +19,11 @@ from headwater.files import write_atomic
 
 _COPY = ".relocated"
 _AS_HADOOP = "/_-!.~'()*,;:$&+=@"
-"""What Hadoop leaves as it is in an address, letters and digits aside."""
+"""Characters that Hadoop does not escape in an address, besides letters and digits."""
 
 
 def follow_move(root: Path, places: Mapping[str, Path]) -> None:
-    """Notice that a pipeline's folders are elsewhere than at its last update, and follow them.
+    """Notice that a pipeline's folders have moved since its last update, and follow them.
 
     Durable, and safe to repeat after a kill at any moment. Nothing else may use the pipeline.
 

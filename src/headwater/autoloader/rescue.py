@@ -1,4 +1,4 @@
-"""Build the rescued data column: one JSON object per row of what the schema has no place for.
+"""Build the rescued data column: one JSON object per row of what the schema has no column for.
 
 An object is put together from fragments `"name":value`, each NULL in rows that have nothing to
 rescue under that name, so that one name may have a fragment from several places.
@@ -31,7 +31,7 @@ def variant_fragment(name: str, value: Column) -> Column:
 def rescued_object(
     fragments: Sequence[Column], path: Column | None, otherwise: Column | None = None
 ) -> Column:
-    """Put fragments together; NULL in rows that have none.
+    """Join fragments; NULL in rows that have none.
 
     Args:
         path: the file's path for the key `_file_path`, None to leave it out.
@@ -49,7 +49,7 @@ def rescued_object(
 
 @dataclass(frozen=True)
 class Split:
-    """A column taken apart: what the schema has, what is left over, where that is anything."""
+    """A column split into what the schema has and what is left over."""
 
     kept: Column
     rescued: Column | None = None
@@ -57,7 +57,7 @@ class Split:
 
 
 def split(column: Column, read: DataType, kept: DataType) -> Split:
-    """Take a column that was read with more nested fields than the schema has apart."""
+    """Split a column that was read with more nested fields than the schema has."""
     if isinstance(read, StructType) and isinstance(kept, StructType):
         return _split_struct(column, read, kept)
     if isinstance(read, ArrayType) and isinstance(kept, ArrayType):

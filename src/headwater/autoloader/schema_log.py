@@ -1,6 +1,6 @@
 """The schema of a source: versions below `_schemas` of its schema location.
 
-A version is one file, written whole and never changed; the highest number counts.
+A version is one file, written atomically and never changed; the highest number is current.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SchemaLog:
         self.folder = location / "_schemas"
 
     def latest(self) -> SourceSchema | None:
-        """Read the schema that counts; None before the first."""
+        """Read the current schema; None before the first."""
         numbers = self._numbers()
         if not numbers:
             return None

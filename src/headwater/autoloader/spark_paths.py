@@ -1,7 +1,7 @@
-"""Hand the paths of files to Spark, whatever their names hold.
+"""Pass paths of files to Spark, whatever characters their names have.
 
-Spark's readers take a path for a pattern, and Hadoop's local file system trips over colons, such
-as those of a time. A file of such a name is read through a link.
+Spark's readers treat a path as a pattern, and Hadoop's local file system trips over colons, such as
+those of a time. A file of such a name is read through a link.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def spark_paths(files: Sequence[SourceFile]) -> Iterator[dict[str, SourceFile]]:
 
 
 def is_special(path: str) -> bool:
-    """Whether Spark takes a path for a pattern, or trips over it."""
+    """Whether Spark treats a path as a pattern, or fails on it."""
     return _SPECIAL.search(path) is not None
 
 
 def needs_link(path: str) -> bool:
-    """Whether a stream can't open a file under its own name; it takes no path for a pattern."""
+    """Whether a stream can't open a file under its own name; streams know no patterns."""
     return not is_remote(path) and ":" in _name(path)
 
 

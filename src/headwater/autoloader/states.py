@@ -1,4 +1,4 @@
-"""Return the state of each file a source has seen, and whether there may be others."""
+"""The state of each file that a source has seen, and whether there may be others."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ STAGED = "headwater-staged"
 """Folder name above a rewritten copy; what follows it tells the path of the original."""
 
 COLON = "\uf03a"
-"""Stands for a colon in the name of a copy: no one uses it in a name."""
+"""Replaces a colon in the name of a copy: nobody uses it in a name."""
 
 _REMOTE = re.compile(r"(abfss?)://([^/@]+)@([^/]+)(?:/(.*))?$")
 _STAGED_REMOTE = re.compile(r"~(abfss?)/([^/]+)/([^/]+)/(.*)$")
@@ -33,7 +33,7 @@ _STAGED_REMOTE = re.compile(r"~(abfss?)/([^/]+)/([^/]+)/(.*)$")
 
 @dataclass(frozen=True, order=True)
 class SourceFile:
-    """A file as the listing showed it.
+    """A file as listed.
 
     Attributes:
         path: absolute local path, or `abfs://container@host/...`.
@@ -56,7 +56,7 @@ class Storage:
     setting: Callable[[str], str | None]
 
     def stat(self, path: str) -> SourceFile | None:
-        """Look at one file; None when it is not there."""
+        """Return the facts of one file; None when it does not exist."""
         if not is_remote(path):
             try:
                 found = os.stat(path)  # noqa: PTH116 - many files
@@ -76,7 +76,7 @@ class Storage:
         return bool(info.type != fs.FileType.NotFound)
 
     def open(self, path: str) -> pa.NativeFile:
-        """Open a file for reading at any place of it."""
+        """Open a file for reading at any position."""
         if not is_remote(path):
             return pa.OSFile(path)
         _, _, host, _ = _parts(path)
@@ -113,7 +113,7 @@ def _unset(_: str) -> None:
 
 
 LOCAL = Storage(_unset)
-"""Knows no storage account."""
+"""Has no storage account."""
 
 
 def storage_of(spark: Any) -> Storage:
@@ -150,7 +150,7 @@ def staged_name(path: str) -> str:
 
 
 def without_colon(name: str) -> str:
-    """Put another character for colons, for Hadoop's local file system can't open such files."""
+    """Replace colons, because Hadoop's local file system can't open such files."""
     return name.replace(":", COLON)
 
 

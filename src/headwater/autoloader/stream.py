@@ -37,7 +37,7 @@ _NOWHERE = "*.nowhere"
 """A glob that matches nothing: Spark does not look for it before a stream starts."""
 
 _HELPER = "__headwater_"
-"""What the names of columns begin with that a plan has beside those of the files."""
+"""Prefix of the columns that a plan has besides those of the files."""
 
 _SAMPLE = "spark.databricks.cloudFiles.schemaInference.sampleSize"
 _SAMPLE_FILES = 1000
@@ -67,7 +67,7 @@ def define_stream(
 
 
 def open_stream(spark: SparkSession, request: CloudFiles, place: SourceState) -> DataFrame:
-    """Enter new files and give the stream that reads what is entered and not committed.
+    """Enter new files and return the stream that reads what is entered and not committed.
 
     Start it with the trigger `availableNow` and the checkpoint of `place`. A file is read exactly
     once: a kill at any moment leaves it entered or to be found again. Files that land later are
@@ -84,7 +84,7 @@ def open_stream(spark: SparkSession, request: CloudFiles, place: SourceState) ->
 
 @dataclass
 class _Listing:
-    """Files of a source: those to enter, and those entered and not committed."""
+    """The files of a source: new files, and pending manifest entries."""
 
     new: list[SourceFile]
     pending: list[Entry]
@@ -112,7 +112,7 @@ class _Source:
         self._check_place()
 
     def _check_place(self) -> None:
-        """Spark would take such a path for a pattern, and read nothing without a word."""
+        """Refuse a path that Spark would treat as a pattern: it would silently read nothing."""
         if is_special(str(self.place.folder)):
             raise self._fault(
                 "AUTOLOADER_STATE_PATH",
@@ -201,8 +201,8 @@ class _Source:
         if not whole and not self.options.hinted:
             raise self._fault(
                 "AUTOLOADER_SCHEMA_REQUIRED",
-                f"There is no file to infer a schema from below {self.request.path}",
-                "Land a file first, give .schema(...), or name the columns in schemaHints.",
+                f"No file to infer a schema from below {self.request.path}",
+                "Land a file first, set .schema(...), or list the columns in schemaHints.",
                 path=self.request.path,
             )
         found = file_format.infer(whole) if whole else StructType([])
@@ -216,8 +216,8 @@ class _Source:
         if own:
             raise self._fault(
                 "AUTOLOADER_COLUMN_RESERVED",
-                f"The files have a column '{own}', a name that Headwater itself uses",
-                f"Give it another name in the files: one that does not begin with {_HELPER}.",
+                f"The files have a column '{own}', a name that Headwater reserves",
+                f"Rename it in the files to one that does not begin with {_HELPER}.",
                 column=own,
             )
         rescued = (self.options.rescued_column or "").lower()
@@ -291,7 +291,7 @@ class _Source:
                 if self.storage.stat(entry.path) is None:
                     raise SourceFileError(
                         "SOURCE_FILE_MISSING",
-                        f"A file vanished before it was read: {entry.origin}",
+                        f"A file disappeared before it was read: {entry.origin}",
                         where=self.request.where,
                         hint="Put it back, or set the option ignoreMissingFiles to true.",
                         path=entry.origin,
@@ -314,7 +314,7 @@ class _Source:
         if self.options.evolution == "failOnNewColumns":
             raise UpdateError(
                 "UNKNOWN_FIELD",
-                f"Files have columns that the schema lacks: {names}; the first is in "
+                f"Files have columns that are not in the schema: {names}; the first is in "
                 f"{next(iter(findings.new.values()))}",
                 where=self.request.where,
                 hint="Add them to the schema or to schemaHints, or remove the file.",

@@ -1,7 +1,7 @@
 """Compare, widen and hint schemas: pure functions on Spark types.
 
-A source has a schema; each file has columns of its own. `compare` says what a file brings that
-the schema lacks, and which of its columns can't be read under it.
+A source has a schema; each file has columns of its own. `compare` says what a file adds to the
+schema, and which of its columns can't be read under it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pyspark.sql.types import (
 
 _NAME = r"(?:`(?:[^`]|``)+`|[^\s.`:]+)"
 _PIECE = r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|."
-"""A quoted name, a text such as a comment's, or any other character."""
+"""A quoted name, a string such as a comment, or any other character."""
 
 CanRead = Callable[[DataType, DataType], bool]
 """Whether values of the first type can be read as the second."""
@@ -74,7 +74,7 @@ Hint = tuple[tuple[str, ...], str]
 
 @dataclass
 class Difference:
-    """What the columns of a file are against a schema.
+    """How the columns of a file differ from a schema.
 
     Attributes:
         schema: the schema with the new columns appended at the end.
@@ -195,13 +195,13 @@ def widens(file: DataType, schema: DataType) -> bool:
 
 
 def reads_any(file: DataType, schema: DataType) -> bool:
-    """Take every type for readable: the format decides value by value."""
+    """Treat every type as readable: the format decides value by value."""
     del file, schema
     return True
 
 
 def widest(schemas: Sequence[StructType], can_read: CanRead = widens) -> StructType:
-    """Merge the columns of sampled files: the widest type of each, the first where none is."""
+    """Merge the columns of sampled files: the widest type of each, else the first."""
     merged = StructType([])
     for each in schemas:
         merged = _widest_struct(merged, each, can_read)
@@ -236,7 +236,7 @@ def text_widest(first: DataType, second: DataType) -> bool:
 
 
 def without_twins(schema: StructType) -> StructType:
-    """Keep the first of columns whose names differ by case only, at every depth."""
+    """Keep the first of columns whose names differ only by case, at every depth."""
     return cast(StructType, _untwinned(schema))
 
 
@@ -284,7 +284,7 @@ def split_hints(text: str) -> list[Hint]:
     """Split `schemaHints` into pairs of a column's path and its type.
 
     Raises:
-        ValueError: a part is no name with a type.
+        ValueError: a part is not a name with a type.
 
     Example:
         >>> split_hints("id BIGINT, address.zip STRING")
@@ -329,7 +329,7 @@ def apply_hint(schema: StructType, path: Sequence[str], kind: DataType) -> Struc
 
 
 def _merge_hint(known: DataType | None, kind: DataType) -> DataType:
-    """Keep the nested columns that a hint doesn't name: they came after it."""
+    """Keep the nested columns that a hint doesn't name: they were found later."""
     if isinstance(known, StructType) and isinstance(kind, StructType):
         for each in kind:
             known = apply_hint(known, (each.name,), each.dataType)

@@ -1,4 +1,4 @@
-"""From a bundle's finished tree to its specs: the last step, where every field gets its type.
+"""Build specs from a bundle's finished tree: the last step, where every field gets its type.
 
 What does not live here: where values come from (`merge`, `variables`, `targets`).
 """

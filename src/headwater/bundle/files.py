@@ -31,7 +31,7 @@ def find_bundle_file(directory: Path) -> Path:
         if len(found) > 1:
             raise BundleError(
                 "BUNDLE_AMBIGUOUS",
-                "databricks.yml and databricks.yaml stand in one folder",
+                "databricks.yml and databricks.yaml are in the same folder",
                 where=Location(str(folder)),
                 hint="Keep one of them.",
                 folder=str(folder),
@@ -72,9 +72,9 @@ def read_bundle(file: Path) -> tuple[Node, list[BundleError]]:
 
 
 def _included_files(include: Node, file: Path) -> list[Path]:
-    """Expand the patterns, each sorted; `**` counts as `*`, as the Databricks CLI has it.
+    """Expand the patterns, each sorted; `**` counts as `*`, as in the Databricks CLI.
 
-    A pattern may match nothing, as there; a file that is named must exist.
+    A pattern may match nothing, as there; a file that is listed by name must exist.
     """
     found: dict[Path, None] = {}
     for entry in include.items:
@@ -86,7 +86,7 @@ def _included_files(include: Node, file: Path) -> list[Path]:
             raise _include_error("BUNDLE_INCLUDE_EMPTY", "matches no file", entry)
         for match in matches:
             if not match.is_relative_to(file.parent):
-                raise _include_error("BUNDLE_PATH_OUTSIDE", "leads out of the bundle", entry)
+                raise _include_error("BUNDLE_PATH_OUTSIDE", "points outside the bundle", entry)
             if match.suffix not in {".yml", ".yaml", ".json"}:
                 raise _include_error(
                     "BUNDLE_INCLUDE_WRONG", "matches a file that is not YAML", entry
@@ -97,7 +97,7 @@ def _included_files(include: Node, file: Path) -> list[Path]:
 
 
 def _note_resources(tree: Node, seen: dict[str, Node]) -> None:
-    """Refuse a resource key that is taken: `bundle run KEY` has to know which one is meant."""
+    """Refuse a resource key that is taken: `bundle run KEY` must be unambiguous."""
     for kind in tree.below("resources").values():
         for key, node in kind.entries.items():
             if key in seen:
@@ -105,7 +105,7 @@ def _note_resources(tree: Node, seen: dict[str, Node]) -> None:
                     "RESOURCE_DUPLICATE",
                     f"the resource key '{key}' is taken, in {seen[key].location}",
                     where=node.location,
-                    hint="Databricks wants one key per resource over all kinds: rename one.",
+                    hint="Keys are unique across all kinds of resources: rename one.",
                     key=key,
                     line=node.location.line,
                 )
@@ -117,7 +117,7 @@ def _include_error(code: str, problem: str, entry: Node) -> BundleError:
         code,
         f"the include '{entry.text}' {problem}",
         where=entry.location,
-        hint="Patterns count from the folder of databricks.yml; correct it or take it out.",
+        hint="Patterns are relative to the folder of databricks.yml; correct or remove it.",
         pattern=entry.text,
         line=entry.location.line,
     )

@@ -22,7 +22,7 @@ _LINKS = 5  # a reference may name another one
 
 @dataclass(frozen=True)
 class Checkout:
-    """A git checkout; what it does not know is None.
+    """A git checkout; unknown facts are None.
 
     Args:
         root: its topmost folder.
@@ -38,7 +38,7 @@ class Checkout:
 
 
 def find_checkout(folder: Path) -> Checkout | None:
-    """Find the checkout that a folder is in; None outside of one. Reads only."""
+    """Find the checkout that a folder is in; None if there is none. Reads only."""
     for root in (folder, *folder.parents):
         git = _git_folder(root / ".git")
         if git:
@@ -101,7 +101,7 @@ def _text(path: Path) -> str:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """Return the lines of a file; none of one that is absent or can't be read."""
+    """Return the lines of a file; no lines if it is absent or can't be read."""
     try:
         yield from path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -244,12 +244,12 @@ def is_set(node: Node | None) -> bool:
 
 def type_wrong(node: Node, path: str, expected: str) -> BundleError:
     """Report that a value is of the wrong kind; the value itself is not shown."""
-    wanted = {"flag": "true or false", "text": "one value", "map": "keys", "list": "'- ' items"}
+    wanted = {"flag": "true or false", "text": "one value", "map": "a map", "list": "a list"}
     return BundleError(
         "BUNDLE_TYPE_WRONG",
         f"'{path}' is a {node.kind} where a {expected} is expected",
         where=node.location,
-        hint=f"Give '{path.rpartition('.')[2]}' {wanted.get(expected, expected)}.",
+        hint=f"Set '{path.rpartition('.')[2]}' to {wanted.get(expected, expected)}.",
         key=path,
         expected=expected,
         found=node.kind,

@@ -25,7 +25,7 @@ def expand_libraries(libraries: Node, root: Path) -> tuple[Path, ...]:
 
     Raises:
         BundleError: LIBRARY_EMPTY for an entry without files, LIBRARY_UNSUPPORTED for one that
-            is no Python, notebook or SQL source, BUNDLE_PATH_OUTSIDE.
+            is not a Python, notebook or SQL source, BUNDLE_PATH_OUTSIDE.
     """
     found: dict[Path, None] = {}
     for entry in libraries.items:
@@ -34,10 +34,10 @@ def expand_libraries(libraries: Node, root: Path) -> tuple[Path, ...]:
 
 
 def local_path(node: Node, root: Path) -> Path:
-    """Return the absolute path of a value that counts from its own file and stays in the bundle."""
+    """Return the absolute path of a value, relative to its own file and inside the bundle."""
     path = (Path(node.location.file).parent / node.text).resolve()
     if not path.is_relative_to(root):
-        raise _library_error("BUNDLE_PATH_OUTSIDE", "leads out of the bundle", node)
+        raise _library_error("BUNDLE_PATH_OUTSIDE", "points outside the bundle", node)
     return path
 
 
@@ -51,7 +51,7 @@ def _expand(entry: Node, root: Path) -> list[Path]:
             "LIBRARY_UNSUPPORTED",
             f"a library of {what} can't run here",
             where=entry.location,
-            hint="Give each entry one of 'glob.include', 'file.path' and 'notebook.path'.",
+            hint="Each entry takes one of 'glob.include', 'file.path' and 'notebook.path'.",
             library=what,
         )
     path = given[0]
@@ -68,7 +68,7 @@ def _one_file(node: Node, root: Path, suffixes: Iterable[str]) -> Path:
         if candidate.is_file() and candidate.suffix in SUFFIXES:
             return candidate
     if path.is_file():
-        raise _library_error("LIBRARY_UNSUPPORTED", "is no .py, .ipynb or .sql file", node)
+        raise _library_error("LIBRARY_UNSUPPORTED", "is not a .py, .ipynb or .sql file", node)
     problem = "is a folder; add '/**'" if path.is_dir() else "does not exist"
     raise _library_error("LIBRARY_EMPTY", problem, node)
 
@@ -84,7 +84,7 @@ def _matches(node: Node, root: Path) -> list[Path]:
     for match in glob.glob(pattern, recursive=True):  # noqa: PTH207
         path = Path(match).resolve()
         if not path.is_relative_to(root):
-            raise _library_error("BUNDLE_PATH_OUTSIDE", "leads out of the bundle", node)
+            raise _library_error("BUNDLE_PATH_OUTSIDE", "points outside the bundle", node)
         if _is_source(path, root):
             found.append(path)
     if not found:
@@ -104,7 +104,7 @@ def _library_error(code: str, problem: str, node: Node) -> BundleError:
         code,
         f"the path '{node.text}' {problem}",
         where=node.location,
-        hint="Paths count from the file they stand in and end at .py, .ipynb or .sql sources.",
+        hint="Paths are relative to the file that has them, and end at .py, .ipynb or .sql files.",
         path=node.text,
         line=node.location.line,
     )

@@ -1,4 +1,4 @@
-"""The way from a folder to a `Bundle`, one step per line."""
+"""From a folder to a `Bundle`, one step per line."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def _child(node: Node, step: str) -> Node | None:
 
 
 def _unknown(reference: str, steps: list[str], node: Node, place: Location) -> BundleError:
-    """Choose the error for the first step of a reference that leads nowhere."""
+    """Choose the error for the first step of a reference that can't be resolved."""
     name = steps[-1]
     if steps[0] == "variables" and len(steps) == 2:
         return variable_undefined(name, node.entries, place)
@@ -173,7 +173,7 @@ def _unknown(reference: str, steps: list[str], node: Node, place: Location) -> B
     known = sorted(node.entries)
     return BundleError(
         "REFERENCE_UNKNOWN",
-        f"the reference '${{{reference}}}' leads nowhere: no '{name}'",
+        f"the reference '${{{reference}}}' can't be resolved: no '{name}'",
         where=place,
         hint=nearest(name, known) or f"Known here: {', '.join(known) or 'nothing'}.",
         reference=reference,
@@ -198,7 +198,7 @@ def _is_of_a_workspace(steps: list[str]) -> bool:
 def _no_git(reference: str, name: str, place: Location) -> BundleError:
     return BundleError(
         "GIT_UNAVAILABLE",
-        f"no git checkout tells '${{{reference}}}'",
+        f"'${{{reference}}}' needs a git checkout",
         where=place,
         hint=f"Set 'bundle.git.{name}' in the bundle, or check out a branch with a commit.",
         reference=reference,
@@ -209,7 +209,7 @@ def _no_git(reference: str, name: str, place: Location) -> BundleError:
 def _too_large(reference: str, place: Location) -> BundleError:
     return BundleError(
         "REFERENCE_TOO_LARGE",
-        f"references such as '${{{reference}}}' add too much to the bundle",
+        f"references such as '${{{reference}}}' make the bundle too large",
         where=place,
         hint="Look for variables that repeat others several times, and repeat less.",
         reference=reference,
@@ -224,7 +224,7 @@ def _unavailable(code: str, reference: str, name: str, place: Location) -> Bundl
         where=place,
         hint=f"Give it a value: --var {name}=... or BUNDLE_VAR_{name}."
         if is_lookup
-        else f"Set '{name}' in the bundle, or do without the reference.",
+        else f"Set '{name}' in the bundle, or remove the reference.",
         reference=reference,
         name=name,
     )
@@ -241,12 +241,12 @@ def _invalid(text: str, place: Location) -> BundleError:
 
 
 def _cycle(path: list[str], place: Location) -> BundleError:
-    """Show the circle from its alphabetically first reference, wherever it was entered."""
+    """Show the cycle from its alphabetically first reference, wherever it was entered."""
     start = path.index(min(path))
     path = [*path[start:-1], *path[: start + 1]]
     return BundleError(
         "REFERENCE_CYCLE",
-        f"references go round in a circle: {' -> '.join(path)}",
+        f"references form a cycle: {' -> '.join(path)}",
         where=place,
         hint="Give one of them a plain value.",
         cycle=tuple(path),

@@ -19,7 +19,7 @@ from headwater.yaml_nodes import Node, as_node
 
 MODES = ("development", "production")
 LOCAL_HOST = "https://local.invalid"
-"""Stands for the address of the workspace; a name that leads nowhere, on any machine."""
+"""Replaces the address of the workspace: a name that never resolves, on any machine."""
 _PAUSE = ("PAUSED", "UNPAUSED")
 
 
@@ -53,7 +53,9 @@ def choose_target(tree: Node, wanted: str | None) -> str:
         if defaults
         else "no target given",
         where=(targets or tree).location,
-        hint="Keep 'default: true' on one of them." if defaults else f"Give one with -t: {names}.",
+        hint="Keep 'default: true' on one of them."
+        if defaults
+        else f"Choose one with -t: {names}.",
         known=tuple(defaults or known),
     )
 
@@ -225,7 +227,7 @@ def _refuse_development(pipeline: Node, resolver: Resolver, key: str) -> None:
             "MODE_CONFLICT",
             f"the pipeline '{key}' is in development in a production target",
             where=node.location,
-            hint="Take out 'development: true'; Databricks refuses it as well.",
+            hint="Remove 'development: true'; Databricks rejects it as well.",
             key=key,
         )
 
@@ -244,7 +246,7 @@ def _choice(
 
 
 def value_wrong(node: Node, name: str, allowed: tuple[str, ...]) -> BundleError:
-    """Report that a value is none of the few that are allowed."""
+    """Report that a value is not one of the allowed ones."""
     return BundleError(
         "BUNDLE_VALUE_WRONG",
         f"'{name}' can't be '{node.text}'",

@@ -1,10 +1,10 @@
 """The values of a bundle's variables for one target.
 
-Source: "Set a variable's value" in Databricks' documentation of bundles. The first that is
-there wins: `--var`, the environment's `BUNDLE_VAR_<name>`,
-`.databricks/bundle/<target>/variable-overrides.json`, the target's default, the default.
-A `lookup` needs a workspace: without a value from `--var` or the environment it is refused, by
-name, when something that runs here uses it.
+Source: "Set a variable's value" in Databricks' documentation of bundles. The first that is set
+wins: `--var`, the environment's `BUNDLE_VAR_<name>`,
+`.databricks/bundle/<target>/variable-overrides.json`, the target's default, the default. A `lookup`
+needs a workspace: without a value from `--var` or the environment it is refused, by name, when
+something that runs here uses it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def read_overrides(root: Path, target: str) -> Node:
     try:
         json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise _overrides_invalid(place, "half of a character") from error
+        raise _overrides_invalid(place, "half of a surrogate pair") from error
     if not isinstance(content, dict):
         raise _overrides_invalid(place, "not an object")
     return as_node(content, place)
@@ -101,7 +101,7 @@ def _value(name: str, variable: Node, text: str | None, override: Node | None) -
             "VARIABLE_UNSET",
             f"the variable '{name}' has no value",
             where=variable.location,
-            hint=f"Give --var {name}=..., set BUNDLE_VAR_{name}, or add a 'default:'.",
+            hint=f"Pass --var {name}=..., set BUNDLE_VAR_{name}, or add a 'default:'.",
             name=name,
         )
     if value.kind in {"map", "list"} and not is_complex:
@@ -112,7 +112,7 @@ def _value(name: str, variable: Node, text: str | None, override: Node | None) -
 def _wrong_complexity(name: str, place: Location, is_complex: bool) -> BundleError:
     return BundleError(
         "VARIABLE_COMPLEX",
-        f"the variable '{name}' can't be set from text, being complex"
+        f"the variable '{name}' is complex and can't be set from text"
         if is_complex
         else f"the variable '{name}' holds a map or a list but is not complex",
         where=place,

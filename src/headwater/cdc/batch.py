@@ -48,7 +48,7 @@ from headwater.graph.model import AutoCdc
 
 @dataclass(frozen=True)
 class ChangeTarget:
-    """Where the changes of a flow go.
+    """The target of a flow's changes.
 
     Attributes:
         path: folder of the target's Delta table, which exists with `target_schema`.
@@ -77,7 +77,7 @@ class ChangeCounts:
 
 @dataclass(frozen=True)
 class _Work:
-    """One batch on its way."""
+    """One batch in progress."""
 
     batch_id: int
     target: ChangeTarget
@@ -94,10 +94,10 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
 
     The target's rows depend only on the set of all events that were applied, not on their order,
     batches or repetition. The target gets at most one commit, so readers see all of a batch or
-    nothing. What is remembered is committed before; a kill at any moment is mended when the same
-    batch is applied again, and applying a batch twice changes nothing. The batch's query runs
-    once (again only to count NULLs when it failed). An empty batch writes nothing. Calls for one
-    target must not overlap.
+    nothing. What is remembered is committed before; a kill at any moment is repaired when the same
+    batch is applied again, and applying a batch twice changes nothing. The batch's query runs once
+    (again only to count NULLs when it failed). An empty batch writes nothing. Calls for one target
+    must not overlap.
 
     Args:
         batch: rows of the source, inside `foreachBatch` or from a batch query.
@@ -124,7 +124,7 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
 
 
 def _is_first(work: _Work) -> bool:
-    """Return whether the batch alone decides: no earlier rows, and each event stands for itself."""
+    """Return whether the batch alone decides: no earlier rows, and no event depends on another."""
     plan = work.plan
     if work.batch_id or (plan.has_truncates and plan.memory is not Memory.EVENTS):
         return False
@@ -171,7 +171,7 @@ def _apply_next(events: DataFrame, facts: BatchFacts, work: _Work) -> ChangeCoun
 
 
 def _entries(events: DataFrame, facts: BatchFacts, work: _Work) -> DataFrame:
-    """Bring together what is known of the keys that the batch touches; a truncate touches all."""
+    """Collect what is known of the keys that the batch touches; a truncate touches all keys."""
     plan, memory = work.plan, work.memory
     touched = None if facts.truncates else keys_of(events, plan)
     sources, truncates = [], []

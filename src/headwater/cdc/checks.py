@@ -40,7 +40,7 @@ _EXCLUSIVE = (
 
 @dataclass(frozen=True)
 class _Place:
-    """What is checked, and where the user wrote it."""
+    """What is checked, and the user's line."""
 
     name: str
     where: Location
@@ -90,21 +90,21 @@ def _check_arguments(change: AutoCdc, place: _Place) -> None:
             names = [_LISTS.get(each, each) for each in (one, other)]
             raise place.fault(
                 "AUTOCDC_ARGUMENTS_CONFLICT",
-                f"'{names[0]}' and '{names[1]}' exclude each other",
-                "Give only one of the two.",
+                f"'{names[0]}' and '{names[1]}' are mutually exclusive",
+                "Pass only one of them.",
                 arguments=names,
             )
     tracks = change.track_history_columns is not None or change.track_history_except is not None
     if tracks and change.scd_type != 2:
         raise place.fault(
             "AUTOCDC_TRACK_HISTORY_REQUIRES_SCD2",
-            "history is tracked in SCD type 2 only",
+            "history is tracked only in SCD type 2",
             "Add stored_as_scd_type=2, or drop the track_history argument.",
         )
     if change.apply_as_truncates is not None and change.scd_type != 1:
         raise place.fault(
             "AUTOCDC_TRUNCATE_REQUIRES_SCD1",
-            "apply_as_truncates works in SCD type 1 only",
+            "apply_as_truncates works only in SCD type 1",
             "Drop the argument, or store the target as SCD type 1.",
         )
 
@@ -141,7 +141,7 @@ def _check_selection(source: DataFrame, change: AutoCdc, place: _Place) -> None:
     if reserved:
         raise place.fault(
             "AUTOCDC_RESERVED_COLUMN",
-            f"the source's column '{reserved[0]}' has a name that AUTO CDC uses itself",
+            f"the source's column '{reserved[0]}' has a name that AUTO CDC reserves",
             "Rename the column, or leave it out with except_column_list.",
             column=reserved[0],
         )
@@ -169,7 +169,7 @@ def _check_key(source: DataFrame, key: str, kept: str | None, place: _Place) -> 
         raise place.fault(
             "AUTOCDC_KEY_NOT_COMPARABLE",
             f"the key '{key}' is {dtype.simpleString()}, which can't be compared",
-            "Choose keys of plain types.",
+            "Choose keys of simple types.",
             column=key,
         )
 
@@ -193,14 +193,14 @@ def _check_sequence(source: DataFrame, change: AutoCdc, place: _Place) -> None:
             raise _unknown(unknown, "sequence_by", source.columns, place) from error
         raise place.fault(
             "AUTOCDC_SEQUENCE_INVALID",
-            f"'sequence_by' can't be worked out: {_first_line(error)}",
+            f"'sequence_by' can't be evaluated: {_first_line(error)}",
             'Write a column\'s name, col("...") or struct(...).',
         ) from error
     if not is_comparable(dtype):
         raise place.fault(
             "AUTOCDC_NON_ORDERABLE_SEQUENCE",
             f"'sequence_by' is {dtype.simpleString()}, which has no order",
-            "Order by a number, a time, a text or a STRUCT of these.",
+            "Order by a number, a time, a string or a STRUCT of these.",
             type=dtype.simpleString(),
         )
 

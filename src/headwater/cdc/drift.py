@@ -67,7 +67,7 @@ def check_drift(
             "AUTOCDC_STATE_CHANGED",
             f"AUTO CDC into '{name}' was defined differently before: {shown}",
             where=where,
-            hint=f"Take the change back, or run once with --full-refresh {name}.",
+            hint=f"Undo the change, or run once with --full-refresh {name}.",
             changed=tuple(changed),
         )
 

@@ -35,7 +35,7 @@ from headwater.graph.model import AutoCdc, ColumnOrText
 
 @dataclass(frozen=True)
 class BatchFacts:
-    """What has to be known of a batch before it is applied."""
+    """Facts about a batch that are needed before it is applied."""
 
     rows: int
     truncates: int
@@ -156,7 +156,7 @@ def _refused(code: str, what: str, count: int, name: str) -> UpdateError:
         code,
         f"{count} change events have {what}; nothing of the batch was written",
         where=name,
-        hint="Drop such rows before the target, for example by an expectation on the source.",
+        hint="Drop such rows before the target, for example with an expectation on the source.",
         count=count,
     )
 
@@ -197,5 +197,5 @@ def _written(columns_to_update: str) -> Column:
 
 
 def keys_of(events: DataFrame, plan: ChangePlan) -> DataFrame:
-    """Return the keys of the events, some of them repeatedly."""
+    """Return the keys of the events; duplicates are possible."""
     return events.filter(col(OP) != TRUNCATE).select(*cols(plan.keys))

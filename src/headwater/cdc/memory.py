@@ -1,8 +1,8 @@
-"""The Delta table beside a target that remembers what the target's rows can't show.
+"""A Delta table beside the target that keeps what the target's rows can't show.
 
-Rows are only appended, and compacted now and then; a row that is there twice means the same as
-once, so writing it again does no harm. It is written before the target: after a kill between the
-two, the replayed batch finds what it wrote and brings the target up to it.
+Rows are only appended, and compacted now and then; a duplicate row means the same as one, so
+writing it again does no harm. It is written before the target: after a kill between the two, the
+replayed batch finds what it wrote and brings the target up to it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNTIL = "__cdc_until"
 
 @dataclass(frozen=True)
 class EventMemory:
-    """What is remembered of one target's events; nothing when the plan needs no memory."""
+    """The remembered events of one target; empty when the plan needs no memory."""
 
     spark: SparkSession
     path: str
@@ -88,7 +88,7 @@ class EventMemory:
         return fresh.join(known, matches, "left_anti")
 
     def compact(self, batch_id: int) -> None:
-        """Rewrite the memory into few files, without what newer events made useless.
+        """Rewrite the memory into few files, without what newer events made obsolete.
 
         Does something only every 64th batch. One commit, that changes no meaning.
         """

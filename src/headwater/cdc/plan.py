@@ -1,4 +1,4 @@
-"""What a change specification means for given columns, worked out from analysis only.
+"""What a change specification means for given columns, derived by analysis only.
 
 A `ChangePlan` holds names as the target spells them and says what has to be remembered beside
 the target. What does not live here: whether a specification is valid (`checks`).

@@ -73,19 +73,19 @@ def changed_versions(entries: DataFrame, plan: ChangePlan) -> DataFrame:
 
 
 def _by_key(events: DataFrame, plan: ChangePlan) -> DataFrame:
-    """Bring a key's events together in order, once for all the windows that follow."""
+    """Sort the events of each key, once for all the windows that follow."""
     keys = cols(plan.keys)
     return events.repartition(*keys).sortWithinPartitions(*keys, *_order(events))
 
 
 def _order(events: DataFrame) -> list[Column]:
-    """Order the events of a key so that the one to go by is the last of its sequence."""
+    """Order the events of a key so that the deciding one is the last of its sequence."""
     preferred = [col(ORIGIN) == FROM_MEMORY] if ORIGIN in events.columns else []
     return [*cols((SEQ, OP, RANK)), *preferred]
 
 
 def _true_events(entries: DataFrame, plan: ChangePlan) -> DataFrame:
-    """Drop what only seems to be an event: what the target's rows say against better knowledge.
+    """Drop pseudo-events: read-back rows that a remembered event supersedes.
 
     A row that starts where a remembered event is known shows that event's version, perhaps with
     later untracked values. A row that ends where another starts was not ended by a delete.

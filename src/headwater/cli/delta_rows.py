@@ -1,7 +1,7 @@
 """The first rows of a Delta table as plain values, read without a JVM.
 
-Two readers, for neither is right for all tables: PyArrow reads far timestamps of any file but no
-mapped columns and no deletion vectors; the query engine of delta-rs reads those, but old (INT96)
+Two readers, because neither is right for all tables: PyArrow reads far timestamps of any file but
+no mapped columns and no deletion vectors; the query engine of delta-rs reads those, but old (INT96)
 timestamps outside of 1677 to 2262 wrongly. What does not live here: printing (`render`).
 """
 
@@ -69,12 +69,12 @@ def _read(table: DeltaTable, path: Path, rows: int) -> pa.Table:
     if _is_plain(table):
         return _read_plain(table, path, rows)
     if _has_old_timestamps(table):
-        raise _unreadable("timestamps in the INT96 form beside mapped columns or deletion vectors")
+        raise _unreadable("INT96 timestamps beside mapped columns or deletion vectors")
     try:
         query = QueryBuilder().register("t", table)
     except DeltaError as error:
         features = ", ".join(sorted(set(table.protocol().reader_features or ()) - _BY_PYARROW))
-        raise _unreadable(f"one of its Delta features is unknown here: {features}") from error
+        raise _unreadable(f"one of its Delta features is not supported here: {features}") from error
     return pa.table(query.execute(f"SELECT * FROM t LIMIT {rows}").read_all())
 
 
@@ -161,7 +161,7 @@ def _number(value: Any) -> Any:
 
 
 def _single(value: float | None) -> Any:
-    """Show a FLOAT with the digits that tell it from its neighbours: 1.1, not 1.100000023841858."""
+    """Show a FLOAT with as few digits as identify it: 1.1, not 1.100000023841858."""
     if value is None or not math.isfinite(value):
         return plain(value)
     shorter = (float(f"{value:.{digits}g}") for digits in range(6, 9))

@@ -47,7 +47,7 @@ def dev() -> None:
 @_state
 @_json
 def up(servers: tuple[str, ...], state: Path, as_json: bool) -> None:
-    """Start SERVERS (all when not named) and print how to reach them.
+    """Start SERVERS (all by default) and print how to reach them.
 
     \b
     Example:
@@ -88,7 +88,7 @@ def down(state: Path) -> None:
     for server in stopped:
         click.echo(f"{server.name}: stopped (process {server.identity.pid})")
     if not stopped:
-        click.echo("No development server runs.")
+        click.echo("No development server is running.")
 
 
 def _show(servers: list[DevServer], *, as_json: bool) -> None:
@@ -102,7 +102,7 @@ def _show(servers: list[DevServer], *, as_json: bool) -> None:
     if servers:
         click.echo("These credentials were made for these servers and open nothing else.")
     else:
-        click.echo("No development server runs. Start them: headwater dev up")
+        click.echo("No development server is running. Start them: headwater dev up")
 
 
 def _facts(server: DevServer) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def _size(text: str) -> int:
     type=click.Choice(["kafka", "eventhubs"]),
     default="kafka",
     show_default=True,
-    help="Protocol: Kafka's (Event Hubs speaks it too), or AMQP.",
+    help="Protocol: Kafka's (also for Event Hubs), or AMQP.",
 )
 @click.option("--sink", required=True, metavar="URL", help="file:///DIR or abfss://C@ACCOUNT/DIR.")
 @click.option("--topic", help="Topic, or event hub (EVENT_HUB_NAME).")
@@ -45,25 +45,27 @@ def _size(text: str) -> int:
     type=click.Choice(_ISOLATION_LEVELS),
     default=_ISOLATION_LEVELS[0],
     show_default=True,
-    help="Of Kafka transactions: without, or with events of open and aborted ones.",
+    help="Leave out, or include, events of open and aborted Kafka transactions.",
 )
 @click.option("--contract", type=click.Path(path_type=Path), help="Columns of the events (YAML).")
-@click.option("--max-rows", default=50_000, show_default=True, help="Events of a file, at most.")
-@click.option("--max-seconds", default=60.0, show_default=True, help="Longest wait for a file.")
+@click.option("--max-rows", default=50_000, show_default=True, help="Maximum events per file.")
+@click.option(
+    "--max-seconds", default=60.0, show_default=True, help="Maximum time before a file is written."
+)
 @click.option(
     "--max-bytes",
     type=_size,
     metavar="SIZE",
     default="128MB",
     show_default=True,
-    help="Events in memory.",
+    help="Maximum size of events in memory.",
 )
-@click.option("--once", is_flag=True, help="Land what is there now, then end.")
-@click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="A Kafka broker without TLS.")
+@click.option("--once", is_flag=True, help="Land what is available now, then stop.")
+@click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="Kafka broker without TLS.")
 @click.option(
     "--ca-file",
     type=click.Path(True, dir_okay=False, path_type=Path),
-    help="Authority to trust for TLS.",
+    help="Certificate authority to trust for TLS.",
 )
 @click.option(
     "--metrics-port",

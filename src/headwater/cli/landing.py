@@ -45,9 +45,9 @@ class Place:
 
 
 def check_options(place: Place, sink: str, max_rows: int, max_seconds: float) -> None:
-    """Refuse limits that are none, names that are empty, and options that would do nothing."""
+    """Refuse limits of 0, empty names, and options that would have no effect."""
     if max_rows < 1 or not max_seconds > 0:  # nan is not above 0 either
-        raise UsageError("LIMIT_INVALID", "A limit is not above 0", hint="Write --max-rows 50000.")
+        raise UsageError("LIMIT_INVALID", "A limit must be above 0", hint="Write --max-rows 50000.")
     names = {"sink": sink, "topic": place.topic, "group": place.group, "member": place.member}
     for name, given in names.items():
         if given is not None and not given.strip():
@@ -56,7 +56,7 @@ def check_options(place: Place, sink: str, max_rows: int, max_seconds: float) ->
         raise UsageError(
             "OPTION_WITHOUT_EFFECT",
             f"{option} has no effect on this kind of source",
-            hint="Leave it out, or name another source.",
+            hint="Remove it, or choose another source.",
         )
 
 
@@ -81,7 +81,7 @@ def land_events(
     once: bool,
     metrics_port: int | None,
 ) -> dict[str, int]:
-    """Land events until a signal comes, or all that are there now; return the totals.
+    """Land events until a signal comes, or all that are available now; return the totals.
 
     Raises:
         ContractError: no contract, or one with faults.
@@ -91,7 +91,7 @@ def land_events(
     if contract is None:
         raise ContractError(
             "CONTRACT_MISSING",
-            "Events are not landed without a contract that names their columns",
+            "Landing needs a contract that names the columns of the events",
             hint="Add --contract FILE; resources/contracts/patient_events.yml is one.",
         )
     _silence_clients()
@@ -127,7 +127,7 @@ def _open_source(place: Place, settings: LandingSettings) -> EventSource:
     topic = place.topic or settings.event_hub
     if not topic:
         raise SettingError(
-            "TOPIC_MISSING", "No topic is named", hint="Add --topic NAME, or set EVENT_HUB_NAME."
+            "TOPIC_MISSING", "No topic is given", hint="Add --topic NAME, or set EVENT_HUB_NAME."
         )
     if place.protocol == "eventhubs":
         return _open_event_hub(place, topic, settings)
@@ -152,7 +152,7 @@ def _open_event_hub(place: Place, hub: str, settings: LandingSettings) -> EventS
     if not settings.connection_string or not settings.storage:
         raise SettingError(
             "SOURCE_MISSING",
-            "No Event Hubs namespace is named, or no storage account for its checkpoints",
+            "No Event Hubs namespace is given, or no storage account for its checkpoints",
             hint="Set CONNECTION_STRING and AZURE_STORAGE_CONNECTION_STRING.",
         )
     group = place.group or _HUB_GROUP
@@ -164,14 +164,14 @@ def _event_hubs(settings: LandingSettings) -> tuple[str, str]:
     if not settings.namespace or not settings.connection_string:
         raise SettingError(
             "SOURCE_MISSING",
-            "No broker is named",
+            "No broker is given",
             hint="Add --bootstrap-servers, or set EVENTHUBS_NAMESPACE and CONNECTION_STRING.",
         )
     return settings.namespace, settings.connection_string
 
 
 def _silence_clients() -> None:
-    """Keep the clients' own words out of the log: they may quote requests."""
+    """Keep the clients' own messages out of the log: they may quote requests."""
     for name in ("kafka", "azure", "uamqp"):
         logging.getLogger(name).addHandler(logging.NullHandler())
         logging.getLogger(name).propagate = False

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class LazyModule:
-    """Stands for a module, which is imported when one of its names is first looked up.
+    """A module that is imported when one of its names is first looked up.
 
     Example:
         >>> tables = LazyModule("headwater.cli.tables")

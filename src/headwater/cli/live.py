@@ -1,4 +1,4 @@
-"""Live progress of an update: a table that redraws on a terminal, plain lines elsewhere."""
+"""Live progress of an update: a table that is redrawn on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Board:
         self._report = UpdateReport(state="QUEUED")
 
     def take(self, event: Event) -> None:
-        """Take an event in, from any thread."""
+        """Accept an event, from any thread."""
         with self._lock:
             self._report = with_event(self._report, event)
 

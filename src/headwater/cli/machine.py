@@ -12,7 +12,7 @@ from headwater.settings import Settings
 
 
 def show_doctor(settings: Settings, *, as_json: bool) -> int:
-    """Print what was found; return 1 when something must be mended."""
+    """Print what was found; return 1 when something must be fixed."""
     findings = examine(settings)
     if as_json:
         home = java_home(settings)

@@ -41,15 +41,16 @@ def cli(debug: bool) -> None:
 @click.argument("pipeline", required=False)
 @target_options
 @click.option("--validate", is_flag=True, help="Check everything, write nothing.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors (docs/lint.md).")
 @click.option(
     "--full-refresh",
     is_flag=False,
     flag_value="*",
     metavar="[T,...]",
-    help="Recompute all tables, or those named, from all their source rows.",
+    help="Recompute all tables, or the named ones, from all source rows.",
 )
 @click.option("--refresh", metavar="T,...", help="Refresh only these tables.")
-@click.option("--master", help="Where Spark runs (local[*]).")
+@click.option("--master", help="Spark master (local[*]).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def run(
     pipeline: str | None,
@@ -58,29 +59,33 @@ def run(
     variables: tuple[str, ...],
     state: Path | None,
     validate: bool,
+    strict: bool,
     full_refresh: str | None,
     refresh: str | None,
     master: str | None,
     as_json: bool,
 ) -> None:
-    """Run an update of PIPELINE (of the only one, when not named).
+    """Run an update of PIPELINE (optional if the bundle has only one).
 
     \b
     Examples:
       headwater run patient_flow
       headwater run patient_flow --full-refresh=silver.events --json
-      headwater run patient_flow --validate
+      headwater run patient_flow --validate --strict
     """
     chosen = chosen_target(bundle, target, variables, state)
     selection = (validate, names(full_refresh), names(refresh))
-    sys.exit(updates.run_pipeline(chosen, pipeline, selection, master=master, as_json=as_json))
+    status = updates.run_pipeline(
+        chosen, pipeline, selection, strict=strict, master=master, as_json=as_json
+    )
+    sys.exit(status)
 
 
 @cli.command()
 @click.argument("statements", required=False)
 @target_options
 @click.option("-f", "--file", type=click.Path(path_type=Path), help="Read the SQL from a file.")
-@click.option("--master", help="Where Spark runs (local[*]).")
+@click.option("--master", help="Spark master (local[*]).")
 @click.option("--json", "as_json", is_flag=True, help="Print the last result as JSON.")
 def sql(
     statements: str | None,
@@ -108,7 +113,7 @@ def sql(
 @cli.command()
 @click.argument("table")
 @target_options
-@click.option("-n", "--rows", default=20, show_default=True, help="How many rows.")
+@click.option("-n", "--rows", default=20, show_default=True, help="Number of rows.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(
     table: str,
@@ -131,7 +136,7 @@ def show(
 @cli.command()
 @click.argument("pipeline", required=False)
 @target_options
-@click.option("--update", default="latest", show_default=True, help="An update's id, or all.")
+@click.option("--update", default="latest", show_default=True, help="Id of an update, or all.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def events(
     pipeline: str | None,
@@ -162,7 +167,7 @@ def events(
     type=click.Choice(["text", "mermaid"]),
     default="text",
     show_default=True,
-    help="How to draw it.",
+    help="Output format.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def graph(
@@ -188,7 +193,7 @@ def graph(
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Check the machine: Java, Spark, jars, cache, memory, disk; say how to mend it.
+    """Check the machine: Java, Spark, jars, cache, memory, disk; say how to fix it.
 
     \b
     Example:

@@ -23,12 +23,12 @@ def target_options(command: F) -> F:
             "--state", type=click.Path(path_type=Path), help="State folder (.headwater/TARGET)."
         ),
         click.option("--var", "variables", multiple=True, metavar="K=V", help="Bundle variable."),
-        click.option("-t", "--target", help="Target of the bundle (its default one)."),
+        click.option("-t", "--target", help="Target of the bundle (its default target)."),
         click.option(
             "--bundle",
             default=".",
             type=click.Path(path_type=Path),
-            help="Folder of databricks.yml (the current one).",
+            help="Folder of databricks.yml (the current folder).",
         ),
     ):
         command = option(command)

@@ -19,7 +19,7 @@ def sql_text(statements: str | None, file: Path | None) -> str:
     if (statements is None) == (file is None):
         raise UsageError(
             "SQL_EMPTY",
-            "Give the SQL as an argument or with -f, one of the two",
+            "Pass the SQL either as an argument or with -f",
             hint='Try: headwater sql "SHOW TABLES"',
         )
     if file is None:

@@ -17,7 +17,7 @@ from rich.text import Text
 from headwater.cli.output import print_error as print_error
 from headwater.cli.output import print_json as print_json
 from headwater.engine.update import UpdateResult
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, Location
 from headwater.events.report import FlowTotals, RuleTotals
 
 
@@ -48,7 +48,7 @@ def _cell(value: Any) -> str:
 
 
 def print_errors(errors: Sequence[HeadwaterError]) -> None:
-    """Print several errors; what several flows failed with is said once, with their names.
+    """Print several errors; one that several flows share is printed once, with their names.
 
     Spark's own text is printed under `--debug` alone, for it may hold values of rows.
     """
@@ -75,7 +75,19 @@ def result_json(result: UpdateResult) -> dict[str, Any]:
         "state": result.state,
         "update_ids": list(result.update_ids),
         "error": None if result.error is None else result.error.headline,
+        "warnings": [_warning_json(each) for each in result.graph.warnings],
         "flows": [_flow_json(flow) for flow in result.flows],
+    }
+
+
+def _warning_json(warning: HeadwaterError) -> dict[str, Any]:
+    where = warning.where if isinstance(warning.where, Location) else Location("")
+    return {
+        "code": warning.code,
+        "message": warning.message,
+        "file": where.file,
+        "line": where.line,
+        "hint": warning.hint,
     }
 
 

@@ -18,7 +18,7 @@ def show_table(target: Target, table: str, rows: int, *, as_json: bool) -> None:
     """
     if rows < 0:
         raise UsageError(
-            "ROWS_INVALID", f"Can't show {rows} rows", hint="Write -n 0 for the columns alone."
+            "ROWS_INVALID", f"Can't show {rows} rows", hint="Write -n 0 for the columns only."
         )
     found, columns = first_rows(target.store.table_path(_find(target, table)), rows)
     if as_json:

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from headwater.cli.endings import warn
 from headwater.cli.live import progress
 from headwater.cli.render import print_errors, print_json, print_result, result_json
 from headwater.cli.sessions import command_session
@@ -33,16 +34,24 @@ Selection = tuple[bool, tuple[str, ...], tuple[str, ...]]
 
 
 def run_pipeline(
-    target: Target, pipeline: str | None, selection: Selection, *, master: str | None, as_json: bool
+    target: Target,
+    pipeline: str | None,
+    selection: Selection,
+    *,
+    strict: bool,
+    master: str | None,
+    as_json: bool,
 ) -> int:
     """Run an update and show it; return the exit status."""
     validate, full_refresh, refresh = selection
-    settings = read_settings()
-    request = UpdateRequest(validate, full_refresh, refresh, settings.user_name)
+    user = read_settings().user_name
+    request = UpdateRequest(validate, full_refresh, refresh, user, strict)
     result = _update(target, pipeline, request, master=master, quiet=as_json)
     inert = target.bundle.pipeline(pipeline).no_effect
     if inert and not as_json:
-        click.echo(f"note: without effect here: {', '.join(inert)}", err=True)
+        click.echo(f"note: no effect here: {', '.join(inert)}", err=True)
+    if not as_json:
+        print_warnings(result.graph)
     if as_json:
         print_json(result_json(result))
     elif validate:
@@ -87,9 +96,9 @@ def _is_little(state: PipelineState, request: UpdateRequest) -> bool:
 
 @contextmanager
 def untouched(target: Target) -> Iterator[Target]:
-    """Look at the source without making a state folder: a passing one stands for a missing one.
+    """Validate without creating a state folder: a temporary one replaces a missing one.
 
-    Others may make and fill the real one meanwhile. What Java says of a failed start stays.
+    Others may create and fill the real one meanwhile. The log of a failed start of Java is kept.
     """
     if target.store.root.exists():
         yield target
@@ -105,10 +114,17 @@ def untouched(target: Target) -> Iterator[Target]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def print_warnings(graph: Graph) -> None:
+    """Print the warnings of lint on standard error."""
+    for warning in graph.warnings:
+        warn(warning)
+
+
 def show_graph(target: Target, pipeline: str | None, shape: str, *, as_json: bool) -> None:
     """Resolve a pipeline and draw it."""
     request = UpdateRequest(validate_only=True)
     graph = _update(target, pipeline, request, master=None, quiet=True).graph
+    print_warnings(graph)
     if as_json:
         print_json(_edges(graph))
     else:

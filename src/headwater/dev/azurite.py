@@ -189,7 +189,7 @@ def _program(name: str) -> str:
     if found is None:
         raise DevServerError(
             "NODE_NOT_FOUND",
-            f"Azurite needs Node.js, and there is no `{name}` on the path",
+            f"Azurite needs Node.js, and `{name}` is not on the path",
             hint="Install Node.js 20 or later with npm.",
         )
     return found

@@ -1,6 +1,6 @@
 """A certificate authority of our own, and the certificate of a server on this machine.
 
-Both are made anew for each broker and are worth nothing elsewhere.
+Both are created for each broker and are useless elsewhere.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LIFETIME = timedelta(days=365)
 def write_certificates(folder: Path) -> tuple[Path, Path]:
     """Write `ca.pem`, which clients trust, and `server.pem`: the server's key and its chain.
 
-    The server's certificate is for `localhost` and 127.0.0.1. Gives both paths.
+    The server's certificate is for `localhost` and 127.0.0.1. Returns both paths.
     """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key)

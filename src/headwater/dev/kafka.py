@@ -99,7 +99,7 @@ class KafkaSetup:
         return start("kafka", command, self.log)
 
     def wait(self, server: Server) -> None:
-        """Wait until the broker gives metadata."""
+        """Wait until the broker returns metadata."""
         wait_until_ready(server, lambda: _answers(self.port), self.log)
 
 
@@ -234,7 +234,7 @@ def _format(setup: KafkaSetup, settings: Settings) -> None:
             "DEV_SERVER_FAILED",
             "Kafka's data folder could not be formatted",
             where=str(setup.log),
-            hint=f"Its last words: {last_words(setup.log)}",
+            hint=f"The end of its log: {last_words(setup.log)}",
         )
 
 

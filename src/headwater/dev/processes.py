@@ -1,4 +1,4 @@
-"""Start, wait for and stop a server process; know it again by its id and its time of birth.
+"""Start, wait for and stop a server process, identified by its id and its start time.
 
 An id alone may since belong to another process, so nothing is ever stopped by id alone. What
 does not live here: what is started (`kafka`, `azurite`).
@@ -34,7 +34,7 @@ class DevServerError(HeadwaterError, RuntimeError):
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells one process from all others: its id, and when it began (seconds since 1970)."""
+    """What distinguishes one process from all others: its id, and start (seconds since 1970)."""
 
     pid: int
     born: float
@@ -52,7 +52,7 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        """Whether that very process still runs."""
+        """Whether exactly that process still runs."""
         return self._process() is not None
 
     def stop(self, timeout_seconds: float = 30) -> None:
@@ -163,7 +163,7 @@ def wait_until_ready(
                     "DEV_SERVER_FAILED",
                     f"{server.name} did not start",
                     where=str(log),
-                    hint=f"Its last words: {last_words(log)}",
+                    hint=f"The end of its log: {last_words(log)}",
                 )
             time.sleep(0.02)  # between two questions to a server that is starting
     except BaseException:

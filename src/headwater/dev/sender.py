@@ -24,7 +24,7 @@ from headwater.landing.broker import BrokerAddress, client_settings, event_hubs_
 from headwater.landing.probe import probe_broker
 
 _MOST_UNDERWAY = 10_000
-"""Events that were handed over and not yet acknowledged; bounds the memory they take."""
+"""Events that were sent and not yet acknowledged; bounds the memory they take."""
 
 
 class Message(Protocol):
@@ -42,7 +42,7 @@ class Message(Protocol):
 
 @dataclass
 class Counts:
-    """What became of the events: acknowledged, failed, and the acknowledged ones by kind.
+    """What happened to the events: acknowledged, failed, and the acknowledged ones by kind.
 
     An event of several kinds counts in each of them.
     """
@@ -56,7 +56,7 @@ class Counts:
 def broker_address(
     variables: Mapping[str, str | None], bootstrap_servers: str | None, ca_file: Path | None
 ) -> BrokerAddress:
-    """Work out where to send: `bootstrap_servers` is a plain listener, without it Event Hubs.
+    """Determine where to send: `bootstrap_servers` is a plain listener, without it Event Hubs.
 
     Args:
         variables: `EVENTHUBS_NAMESPACE` (a name, or a whole host with or without port) and
@@ -76,7 +76,7 @@ def broker_address(
         raise UsageError(
             "CONNECTION_STRING_INVALID",
             "CONNECTION_STRING is not a connection string of Event Hubs",
-            hint="Copy all of it: Endpoint=sb://...;SharedAccessKeyName=...;SharedAccessKey=...",
+            hint="Copy the whole string: Endpoint=sb://...;SharedAccessKeyName=...;SharedAccessKey=...",
         )
     return BrokerAddress(event_hubs_server(host), secret, ca_file)
 
@@ -127,12 +127,12 @@ class Sender:
             self._producer.close(timeout=0)
             raise SourceError(
                 "TOPIC_UNAVAILABLE",
-                f"The broker has no topic (event hub) '{self._topic}', or does not show it to us",
-                hint="Check its name (--topic, EVENT_HUB_NAME) and what the key may do.",
+                f"The broker has no topic (event hub) '{self._topic}', or the key can't see it",
+                hint="Check its name (--topic, EVENT_HUB_NAME) and the permissions of the key.",
             )
 
     def send(self, message: Message) -> None:
-        """Hand a message over; waits while too many are under way."""
+        """Send a message; waits while too many are in flight."""
         self._underway.acquire()
         self._handed_over += 1
         try:
@@ -155,7 +155,7 @@ class Sender:
         self._underway.release()
 
     def close(self, timeout_seconds: float = 10) -> Counts:
-        """Wait for what is under way, then give the counts.
+        """Wait for what is in flight, then return the counts.
 
         What is not acknowledged by then has failed, as far as we can know.
         """
@@ -185,7 +185,7 @@ def _producer(address: BrokerAddress) -> Any:
     except Exception as error:
         raise SourceError(
             "SOURCE_UNREACHABLE",
-            f"The broker let us in, then did not go on: {type(error).__name__}",
+            f"The broker accepted the login, then stopped responding: {type(error).__name__}",
             where=address.bootstrap_servers,
             hint="Check that its advertised addresses can be reached from here.",
         ) from error

@@ -1,8 +1,8 @@
-"""Which development servers run: started, remembered in a folder, known again, stopped.
+"""Which development servers run: started, remembered in a folder, recognized, stopped.
 
-The folder holds `servers.json` and a folder for each server. Its credentials are made anew by
-each start and open nothing but these servers. What does not live here: how a server is run
-(`kafka`, `azurite`), how its settings are shown (`cli`).
+The folder holds `servers.json` and a folder for each server. Its credentials are created by each
+start and work only for these servers. What does not live here: how a server is run (`kafka`,
+`azurite`), how its settings are shown (`cli`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def start_servers(
     names: Sequence[str] = SERVERS,
     on_fetch: Callable[[str], None] | None = None,
 ) -> list[DevServer]:
-    """Start the servers of `names` that do not run, each with new data; wait until all answer.
+    """Start the servers of `names` that do not run, each with new data; wait until they all answer.
 
     Safe to run twice and from several processes; after a kill in the middle, the next call goes on
     from there.
@@ -79,7 +79,7 @@ def start_servers(
 
 
 def running_servers(folder: Path) -> list[DevServer]:
-    """Return the remembered servers whose very process still runs; reads only."""
+    """Return the remembered servers whose own process still runs; reads only."""
     return [server for server in _remembered(folder) if server.process.is_running]
 
 

@@ -1,4 +1,4 @@
-"""The attempts at the flows of one update: wire a flow to its data, run it, tell the journal."""
+"""Attempts at the flows of one update: connect a flow to its data, run it, record the result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FlowAttempts:
     Attributes:
         states: what is remembered of each table; gives the generation of checkpoints.
         stopping: when set, running flows stop after what they are doing.
-        memory: what Auto Loader found out in this process, over all updates.
+        memory: what Auto Loader has learned in this process, over all updates.
         standings: tells which flows have nothing to do.
     """
 

@@ -9,7 +9,7 @@ from headwater.errors import GraphError, HeadwaterError
 
 
 class Faults:
-    """Collects what is raised in `with` blocks, so that all of it is told at once."""
+    """Collects what is raised in `with` blocks, so that all of it is reported at once."""
 
     def __init__(self) -> None:
         self.found: list[HeadwaterError] = []

@@ -112,7 +112,7 @@ class FlowRun:
 
     @contextmanager
     def _own_session(self) -> Iterator[None]:
-        """Open a session of its own for a flow with `spark_conf`: other flows run beside it."""
+        """Open a separate session for a flow with `spark_conf`: other flows run beside it."""
         if not self.flow.spark_conf:
             yield
             return
@@ -136,7 +136,7 @@ class FlowRun:
         )
 
     def _observed(self) -> dict[str, dict[str, int | None]]:
-        """Collect what Spark delivers just after a batch; a part that never ran gives nothing."""
+        """Collect what Spark delivers just after a batch; a part that never ran has no result."""
         deadline = time.monotonic() + OBSERVATION_TIMEOUT_SECONDS
         found: dict[str, dict[str, int | None]] = {}
         for name, handle in self.reads.observations.handles.items():

@@ -1,4 +1,4 @@
-"""Look at Delta tables by their folders, and replace all of their rows."""
+"""Inspect Delta tables by their folders, and replace all of their rows."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from headwater.names import quote
 def overwrite(frame: DataFrame, dataset: Dataset, path: Path, *, anew: bool = False) -> None:
     """Replace a table's rows in one commit; layout as the dataset declares it.
 
-    The columns become the frame's, comments and all. An overwrite makes Delta forget clustering,
-    which is then declared again.
+    The columns become the frame's, comments and all. An overwrite makes Delta forget clustering, so
+    it is declared again.
 
     Args:
         anew: take over the frame's columns even if the table has the same.

@@ -39,7 +39,7 @@ _STATELESS = frozenset(
         "View",
     }
 )
-"""Nodes of a stream that do nothing without rows; a join only if one side is no stream."""
+"""Nodes of a stream that do nothing without rows; a join only if one side is not a stream."""
 
 _STREAMING_NODE = re.compile(r"^[ :|+-]*~(\w+)", re.MULTILINE)
 _PASSING_NAMES = re.compile(

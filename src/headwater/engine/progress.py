@@ -12,7 +12,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """One micro-batch: rows read, rows a second, what was observed, how long it took."""
+    """One micro-batch: rows read, rows per second, what was observed, how long it took."""
 
     batch_id: int
     input_rows: int

@@ -21,7 +21,7 @@ OpenCloudFiles = Callable[[CloudFiles, Flow, int], DataFrame]
 
 @dataclass
 class Observations:
-    """The observed numbers of one query: which dataset and rules each name stands for.
+    """Maps observation names to datasets and rules.
 
     A view that a query reads twice is observed twice and reported once.
     """

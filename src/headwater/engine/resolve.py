@@ -17,6 +17,7 @@ from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.autoloader.request import CloudFiles
+from headwater.engine.findings import rule_warnings, state_warnings
 from headwater.engine.plans import query_plan
 from headwater.engine.schemas import (
     check_columns,
@@ -45,25 +46,25 @@ from headwater.state.store import Store, check_clashes
 
 _ANALYSIS = "org.apache.spark.sql.catalyst.analysis"
 _CHECKED = "spark.sql.streaming.unsupportedOperationCheck"
-"""Setting of Spark: whether it looks at streams before they start."""
+"""Spark setting: whether streams are checked before they start."""
 
 MAX_DEPTH = 30
-"""How many datasets may be evaluated inside each other."""
+"""How deeply evaluations of datasets may nest."""
 
 InferCloudFiles = Callable[[CloudFiles, Flow, int], DataFrame]
 
 
 class _Broken(BaseException):
-    """A dataset that is needed has a fault, which is reported once, at its own place.
+    """A needed dataset has a fault, which is reported once, at its own place.
 
-    No Exception, so that user code which catches those lets it through.
+    Not an Exception, so that user code that catches those lets it pass.
     """
 
 
 class _TooDeep(BaseException):
-    """A dataset that is read at the end of a long chain of reads; it is resolved first then.
+    """A dataset at the end of a long chain of reads; it is then resolved first.
 
-    Each read of the chain takes some frames of Python's stack, which has an end.
+    Each read of the chain takes some frames of Python's stack, which is limited.
     """
 
     def __init__(self, name: TableName) -> None:
@@ -71,12 +72,18 @@ class _TooDeep(BaseException):
 
 
 def resolve(
-    spark: SparkSession, registry: Registry, store: Store, cloud_files: InferCloudFiles
+    spark: SparkSession,
+    registry: Registry,
+    store: Store,
+    cloud_files: InferCloudFiles,
+    *,
+    strict: bool = False,
 ) -> Graph:
-    """Evaluate all flows and give the graph.
+    """Evaluate all flows and return the graph.
 
     Args:
         cloud_files: gives the typed, never started DataFrame of an Auto Loader source.
+        strict: warnings are faults, too.
 
     Raises:
         GraphError: with every fault of the pipeline, in the order of files and lines.
@@ -87,7 +94,7 @@ def resolve(
             for rule in dataset.expectations
         ]
         registry.datasets[name] = replace(dataset, expectations=tuple(rules))
-    resolver = _Resolver(spark, registry, store, cloud_files)
+    resolver = _Resolver(spark, registry, store, cloud_files, strict, warnings=[*registry.warnings])
     return resolver.run()
 
 
@@ -97,7 +104,9 @@ class _Resolver:
     registry: Registry
     store: Store
     infer: InferCloudFiles
+    strict: bool
     faults: list[HeadwaterError] = field(default_factory=list)
+    warnings: list[HeadwaterError] = field(default_factory=list)
     schemas: dict[TableName, StructType | None] = field(default_factory=dict)
     kinds: dict[TableName, DatasetKind] = field(default_factory=dict)
     resolved: dict[str, ResolvedFlow] = field(default_factory=dict)
@@ -114,12 +123,13 @@ class _Resolver:
             self.faults.append(_empty())
         if not self.faults:
             self._check_names()
+        self.faults.extend(self.warnings if self.strict else [])
         if self.faults:
             raise GraphError(sorted(_distinct(self.faults), key=_place))
         return self._graph()
 
     def _resolve_chain(self, name: TableName) -> None:
-        """Resolve a dataset, and before it those at the far ends of what it reads."""
+        """Resolve a dataset, after those at the far ends of what it reads."""
         self.waiting = [name]
         while self.waiting:
             try:
@@ -132,7 +142,7 @@ class _Resolver:
             self.waiting.pop()
 
     def schema_of(self, name: TableName) -> StructType:
-        """Return a dataset's columns, evaluating its flows when that was not done yet."""
+        """Return a dataset's columns, evaluating its flows if necessary."""
         above = [*self.waiting[:-1], *self.stack]  # each of them needs the next
         if name in above and name not in self.schemas:
             self._report_cycle([*above[above.index(name) :], name])
@@ -195,12 +205,13 @@ class _Resolver:
         kind = flow_kind(self.kinds[dataset.name], flow, frame.isStreaming)
         if kind in (FlowKind.APPEND, FlowKind.CHANGE) and frame.isStreaming:
             check_stream(frame, flow)
+        self.warnings.extend(state_warnings(frame, flow))
         columns = _query_columns(frame, flow, dataset)
-        self.faults.extend(
-            check_rules(
-                frame, dataset.expectations, dataset=str(dataset.name), where=dataset.location
-            )
+        faults = check_rules(
+            frame, dataset.expectations, dataset=str(dataset.name), where=dataset.location
         )
+        self.faults.extend(faults)
+        self.warnings.extend([] if faults else rule_warnings(frame, dataset))
         self.resolved[flow.name] = ResolvedFlow(
             replace(flow, kind=kind),
             frozenset(evaluation.inputs),
@@ -236,10 +247,10 @@ class _Resolver:
         if unknown:
             raise DefinitionError(
                 "SCHEMA_MISMATCH",
-                f"The query of '{dataset.name}' gives columns that its schema lacks: "
+                f"The query of '{dataset.name}' returns columns that are not in its schema: "
                 + ", ".join(unknown),
                 where=dataset.location,
-                hint="Add them to `schema`, or leave them out of the query.",
+                hint="Add them to `schema`, or remove them from the query.",
                 unknown=unknown,
             )
         for frame in frames:
@@ -258,9 +269,9 @@ class _Resolver:
         self.faults.append(
             DefinitionError(
                 "GRAPH_CYCLE",
-                "Datasets read each other in a circle: " + " -> ".join(map(str, cycle)),
+                "Datasets read each other in a cycle: " + " -> ".join(map(str, cycle)),
                 where=self.registry.datasets[cycle[0]].location,
-                hint="Break the circle: one of them must not read the next.",
+                hint="Break the cycle: one of them must not read the next.",
                 cycle=[str(each) for each in cycle],
             )
         )
@@ -281,6 +292,7 @@ class _Resolver:
             schemas,
             tuple(each for each in flows if each.flow.kind is not FlowKind.VIEW),
             tuple(each for each in flows if each.flow.kind is FlowKind.VIEW),
+            tuple(sorted(_distinct(self.warnings), key=_place)),
         )
 
 
@@ -368,12 +380,12 @@ def _empty() -> DefinitionError:
     return DefinitionError(
         "RUN_EMPTY_PIPELINE",
         "The pipeline's source defines no dataset",
-        hint="Check `libraries` in the bundle, and that functions carry @dp.table or the like.",
+        hint="Check `libraries` in the bundle, and that functions have a dataset decorator.",
     )
 
 
 def _distinct(faults: list[HeadwaterError]) -> list[HeadwaterError]:
-    """Keep one of the faults that say the same of several datasets at one place."""
+    """Keep one of the faults that say the same about several datasets at one place."""
     found: dict[tuple[str, str, str], HeadwaterError] = {}
     for each in faults:
         said = each.message.replace(f"'{each.parameters.get('dataset')}'", "")

@@ -40,7 +40,7 @@ class Stopping:
         self._ending = threading.Event()
 
     def end(self) -> None:
-        """Let no more flows start, and those that run stop."""
+        """Let no more flows start, and stop those that run."""
         self._ending.set()
 
     def is_set(self) -> bool:

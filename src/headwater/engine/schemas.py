@@ -63,7 +63,7 @@ def declared_schema(dataset: Dataset) -> StructType:
                 f"{' '.join(clause[1].upper().split())} in the schema of '{dataset.name}' is not "
                 "supported in Headwater",
                 where=dataset.location,
-                hint="Leave it out here, or make such a column in the query.",
+                hint="Remove it here, or compute the column in the query.",
                 dataset=str(dataset.name),
             ) from None
         raise DefinitionError(
@@ -89,7 +89,7 @@ def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Data
         elif first.dataType != column.dataType:
             raise DefinitionError(
                 "FLOWS_TYPES_DIFFER",
-                f"Flow '{flow.name}' gives '{column.name}' as {column.dataType.simpleString()}, "
+                f"Flow '{flow.name}' returns '{column.name}' as {column.dataType.simpleString()}, "
                 f"another flow into '{dataset.name}' as {first.dataType.simpleString()}",
                 where=flow.location,
                 hint="Cast one of them.",
@@ -99,7 +99,7 @@ def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Data
 
 
 def check_layout(dataset: Dataset, schema: StructType) -> None:
-    """Refuse to lay a table out by columns that it doesn't have.
+    """Refuse to partition or cluster a table by columns that it doesn't have.
 
     Raises:
         DefinitionError: LAYOUT_COLUMN_UNKNOWN.
@@ -110,7 +110,8 @@ def check_layout(dataset: Dataset, schema: StructType) -> None:
             if name.split(".")[0].lower() not in known:
                 raise DefinitionError(
                     "LAYOUT_COLUMN_UNKNOWN",
-                    f"'{argument}' of '{dataset.name}' names '{name}', which is not a column of it",
+                    f"'{argument}' of '{dataset.name}' names '{name}', "
+                    "which is not one of its columns",
                     where=dataset.location,
                     hint=nearest(name, schema.names) or f"Columns: {', '.join(schema.names[:20])}.",
                     column=name,
@@ -119,7 +120,7 @@ def check_layout(dataset: Dataset, schema: StructType) -> None:
 
 
 def check_columns(frame: DataFrame, flow: Flow) -> None:
-    """Refuse two columns of one name, which no table can have.
+    """Refuse two columns with the same name, which no table can have.
 
     Raises:
         DefinitionError: COLUMN_DUPLICATE.
@@ -131,7 +132,7 @@ def check_columns(frame: DataFrame, flow: Flow) -> None:
             "COLUMN_DUPLICATE",
             f"The query of '{flow.target}' has several columns named '{twice[0].lower()}'",
             where=flow.location,
-            hint="Rename or drop one of them; names are compared without regard to case.",
+            hint="Rename or drop one of them; names are not case-sensitive.",
             dataset=str(flow.target),
             columns=twice,
         )
@@ -174,7 +175,7 @@ def check_intervals(schema: StructType, declared: StructType, dataset: Dataset) 
             raise DefinitionError(
                 "SCHEMA_MISMATCH",
                 f"Column '{column.name}' of '{dataset.name}' is declared as "
-                f"{kinds[column.name].simpleString()}, and the sequence is "
+                f"{kinds[column.name].simpleString()}, but the sequence is "
                 f"{column.dataType.simpleString()}",
                 where=dataset.location,
                 hint="Declare both columns of the interval in the type of sequence_by.",

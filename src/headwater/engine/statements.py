@@ -62,7 +62,7 @@ def run_statements(
         warn(
             UsageError(
                 "SQL_NOT_KEPT",
-                f"Gone at the end of this command: {', '.join(lost)}",
+                f"Lost at the end of this command: {', '.join(lost)}",
                 hint="Only Delta tables are kept; define views in a pipeline.",
                 names=lost,
             )
@@ -71,7 +71,7 @@ def run_statements(
 
 
 def _run(spark: SparkSession, target: Target, statement: str, lost: list[str]) -> DataFrame:
-    """Run one statement; adds to `lost` what it makes and is gone with the session."""
+    """Run one statement; adds to `lost` what it creates and the session's end deletes."""
     try:
         text = SqlText(spark, statement)
     except ParseException:
@@ -106,7 +106,7 @@ def _check_table(parts: tuple[str, ...]) -> None:
     if not re.fullmatch(r"\w+", parts[-1], re.ASCII):
         raise UsageError(
             "NAME_INVALID",
-            f"CREATE TABLE takes plain names here: {parts[-1]!r}",
+            f"CREATE TABLE supports only plain names here: {parts[-1]!r}",
             hint="Use letters, digits and _, or define the table in a pipeline.",
             name=parts[-1],
         )
@@ -115,19 +115,19 @@ def _check_table(parts: tuple[str, ...]) -> None:
 def _create_schema(
     spark: SparkSession, target: Target, parts: tuple[str, ...], may_exist: bool
 ) -> DataFrame:
-    """Make a schema whose tables are kept with the target's, in the catalog it names."""
+    """Create a schema whose tables are kept with the target's, in the catalog it names."""
     schema = parts[-1].lower()
     catalog = parts[0].lower() if len(parts) > 1 else target.default_schema()[0].lower()
     if len(parts) > 2:
         raise UsageError(
             "NAME_INVALID",
-            f"Not a name of a schema: {'.'.join(parts)}",
+            f"Not a schema name: {'.'.join(parts)}",
             hint="Write CREATE SCHEMA schema, or catalog.schema.",
         )
     if schema_exists(spark, schema) and not may_exist:
         raise UsageError(
             "SCHEMA_EXISTS",
-            f"The schema '{schema}' exists",
+            f"The schema '{schema}' already exists",
             hint="All catalogs share their schemas here; write CREATE SCHEMA IF NOT EXISTS.",
             schema=schema,
         )

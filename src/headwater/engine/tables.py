@@ -33,12 +33,12 @@ from headwater.state.pipeline import PipelineState, TableState
 from headwater.state.store import Store
 
 NO_EFFECT = frozenset({"delta.targetfilesize", "delta.tunefilesizesforrewrites"})
-"""Properties of Databricks that Delta does not know; accepted, they change nothing here."""
+"""Properties of Databricks that Delta does not know; accepted without effect."""
 
 _ODD_NAMES = 'Rename the columns, or set table_properties={"delta.columnMapping.mode": "name"}.'
 
 _FEATURES = {'"timestamp_ntz"': "timestampNtz", '"variant"': "variantType"}
-"""Types that a table takes only once the feature is on, as they stand in a schema's JSON."""
+"""Types that a table supports only with the feature on, as spelled in a schema's JSON."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Tables:
         )
 
     def set_up(self, graph: Graph, resets: Collection[TableName]) -> dict[TableName, TableState]:
-        """Make all tables be there, with the columns and properties that the source declares.
+        """Make all tables exist, with the columns and properties that the source declares.
 
         Everything that can be refused without writing is refused before the first write. What is
         reset is noted before it is emptied, so that a kill between repeats the whole.
@@ -116,7 +116,7 @@ class Tables:
                 _check_partitions(dataset, DeltaTable(path).metadata().partition_columns)
 
     def _keep(self, dataset: Dataset, schema: StructType, change: Mapping[str, str]) -> TableState:
-        """Make the table be there and follow the source; its rows stay."""
+        """Create the table or adapt it to the source; its rows stay."""
         state = self._known(dataset)
         if state is None:
             kind = dataset.kind.value if dataset.kind else ""
@@ -165,7 +165,7 @@ class Tables:
         return state
 
     def _known(self, dataset: Dataset) -> TableState | None:
-        """Return what is remembered of a table; of what was a view before, nothing."""
+        """Return what is remembered of a table; nothing if it was a view before."""
         state = self.state.load(dataset.name)
         return None if state is None or state.kind == DatasetKind.VIEW.value else state
 
@@ -180,7 +180,7 @@ class Tables:
         if exists and not dataset.path:
             raise DefinitionError(
                 "TABLE_NOT_OWNED",
-                f"The table '{dataset.name}' exists and was not made by this pipeline",
+                f"The table '{dataset.name}' exists and was not created by this pipeline",
                 where=dataset.location,
                 hint="Rename the dataset, or drop the table with `headwater sql`.",
                 dataset=str(dataset.name),
@@ -248,7 +248,7 @@ class Tables:
             self._widen(dataset, schema, path)
 
     def _enable_features(self, schema: StructType, path: Path) -> None:
-        """Turn on what the types of new columns need; Delta does so by itself at creation only."""
+        """Turn on the features that new columns need; Delta does so by itself only at creation."""
         text = schema.json()
         wanted = [feature for kind, feature in _FEATURES.items() if kind in text]
         have = (DeltaTable(path).protocol().writer_features or ()) if wanted else ()
@@ -279,7 +279,7 @@ class Tables:
 
 @contextmanager
 def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
-    """Return which table it was that Delta refused to create or change."""
+    """Make the error for a table that Delta refused to create or change."""
     try:
         yield
     except (PySparkException, Py4JError, DeltaError) as error:
@@ -308,7 +308,7 @@ def _check_partitions(dataset: Dataset, present: list[str]) -> None:
     if list(dataset.partition_cols) != present:
         raise DefinitionError(
             "PARTITIONS_CHANGED",
-            f"'{dataset.name}' is partitioned by {present or 'nothing'}, the source says "
+            f"'{dataset.name}' is partitioned by {present or 'nothing'}, but the source says "
             f"{list(dataset.partition_cols) or 'nothing'}",
             where=dataset.location,
             hint=f"Run once with --full-refresh {dataset.name}.",

@@ -57,12 +57,14 @@ class UpdateRequest:
         full_refresh: tables to recompute from all their sources; `("*",)` for all.
         refresh: tables to refresh, the others are EXCLUDED; empty for all.
         run_as: who asked, for the event log.
+        strict: warnings of lint are errors.
     """
 
     validate_only: bool = False
     full_refresh: tuple[str, ...] = ()
     refresh: tuple[str, ...] = ()
     run_as: str = "local"
+    strict: bool = False
 
     @property
     def full_refresh_all(self) -> bool:
@@ -107,7 +109,7 @@ class Updater:
     def run(self, request: UpdateRequest) -> UpdateResult:
         """Run one update, and those that schema changes make necessary.
 
-        Safe to kill at any moment: the next update goes on, no row is lost or doubled.
+        Safe to kill at any moment: the next update continues, and no row is lost or doubled.
 
         Raises:
             UpdateInProgress: another process updates this pipeline.
@@ -117,7 +119,7 @@ class Updater:
         state = PipelineState(self.store.pipeline_path(self.spec.key))
         if request.validate_only:
             with self._source_code() as registry:
-                graph = self._resolve(registry, state, save=False)
+                graph = self._resolve(registry, state, save=False, strict=request.strict)
                 select(registry, request.refresh, request.full_refresh)
             return UpdateResult("COMPLETED", (), (), graph)
         with (
@@ -183,14 +185,14 @@ class Updater:
         journal.state("INITIALIZING")
         tables = Tables(self.spark, self.store, state)
         if registry.faults:
-            self._resolve(registry, state, save=True)  # raises all of them
+            self._resolve(registry, state, save=True, strict=request.strict)  # raises all of them
         selection = select(registry, request.refresh, request.full_refresh)
         known = {name for name, each in registry.datasets.items() if not each.is_view}
         resets = selection.resets | tables.dropped(registry.datasets.values())
         resets |= state.pending_resets() & known
         if resets:
             journal.state("RESETTING")
-        graph, resets = self._resolved_anew(registry, state, resets)
+        graph, resets = self._resolved_anew(registry, state, resets, request.strict)
         journal.defined(graph)
         journal.state("SETTING_UP_TABLES")
         states = tables.set_up(graph, resets)
@@ -215,14 +217,16 @@ class Updater:
         return self._run_flows(graph, chosen, runs, journal)
 
     def _resolved_anew(
-        self, registry: Registry, state: PipelineState, resets: frozenset[TableName]
+        self, registry: Registry, state: PipelineState, resets: frozenset[TableName], strict: bool
     ) -> tuple[Graph, frozenset[TableName]]:
-        """Resolve the graph as it is once `resets` start anew, and with them the views they read.
+        """Resolve the graph as it is once `resets`, and the views they read, start over.
 
-        Nothing is written of the resets themselves: a fault leaves everything as it was.
+        The resets themselves are not written: a fault leaves everything as it was.
         """
         read_files: set[TableName] = set()
-        graph = self._resolve(registry, state, save=True, resets=resets, read_files=read_files)
+        graph = self._resolve(
+            registry, state, save=True, strict=strict, resets=resets, read_files=read_files
+        )
         views = graph.views_above(resets)
         if views & read_files:
             graph = self._resolve(registry, state, save=True, resets=resets | views)
@@ -255,6 +259,7 @@ class Updater:
         state: PipelineState,
         *,
         save: bool,
+        strict: bool = False,
         resets: frozenset[TableName] = frozenset(),
         read_files: set[TableName] | None = None,
     ) -> Graph:
@@ -271,7 +276,7 @@ class Updater:
 
         create_schema(self.spark, self.spec.catalog, self.spec.schema, self.store)
         use_schema(self.spark, self.spec.schema)
-        graph = resolve(self.spark, registry, self.store, infer)
+        graph = resolve(self.spark, registry, self.store, infer, strict=strict)
         self._sources = {flow: list(requests.values()) for flow, requests in asked.items()}
         return graph
 
@@ -281,7 +286,7 @@ class Updater:
 
 
 def _after_restart(request: UpdateRequest) -> UpdateRequest:
-    """Ask for the same tables again; what was to be recomputed has been begun anew already."""
+    """Ask for the same tables again; the full refreshes have already begun."""
     named = () if request.full_refresh_all else request.full_refresh
     return UpdateRequest(refresh=(*request.refresh, *named), run_as=request.run_as)
 

@@ -1,7 +1,7 @@
 """Write a pipeline's event log: a Delta table, appended to without a Spark job.
 
-Events are handed over at once and written by a thread of their own, several to a commit, so that
-no flow ever waits for the log. What does not live here: querying it (`query`).
+Events are queued and written by a separate thread, several per commit, so that no flow ever waits
+for the log. What does not live here: querying it (`query`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from headwater.events.rows import Event, to_table
 FLUSH_SECONDS = 2.0
 COMPACT_FILES = 60
 KEPT_HOURS = 24
-"""How long files that were joined stay: whoever reads the log has it open for less."""
+"""How long files stay after they were joined: longer than any reader has the log open."""
 
 Listener = Callable[[Event], None]
 
@@ -73,11 +73,11 @@ class EventLog:
                     "EVENT_LOG_NOT_WRITTEN",
                     f"The last events could not be written: {type(failed).__name__}",
                     where=str(self._path),
-                    hint="Check that the disk has room and that the folder may be written to.",
+                    hint="Check that the disk has space and that the folder is writable.",
                 ) from failed
 
     def emit(self, event: Event) -> None:
-        """Take an event; it reaches the disk within `FLUSH_SECONDS`."""
+        """Queue an event; it reaches the disk within `FLUSH_SECONDS`."""
         with self._lock:
             self._number += 1
             self._waiting.append((self._number, event))
@@ -85,7 +85,7 @@ class EventLog:
             self._listener(event)
 
     def flush(self) -> None:
-        """Write what waits, in one commit; what can't be written now is kept for the next time."""
+        """Write the queue in one commit; what can't be written now is kept for the next time."""
         with suppress(Exception):  # told at the end, if it is still so: the log never stops a flow
             self._write()
 

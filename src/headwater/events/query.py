@@ -38,7 +38,7 @@ def event_log_argument(call: str) -> tuple[str, bool]:
 
 
 def expand_event_log(call: str, find: Callable[[str, bool], Path]) -> str:
-    """Return the SQL that stands for a call of `event_log`.
+    """Return the SQL that replaces a call of `event_log`.
 
     Args:
         find: names the folder of the log for a pipeline or, if true, for a table.

@@ -78,7 +78,7 @@ class Event:
         details: what the contract's 3.2 lists for the type; no rows, no values of rows.
         level: INFO, WARN, ERROR or METRICS.
         origin: dataset, flow and batch the event is about.
-        error: the exception's class, code and text, values of rows taken out.
+        error: the exception's class, code and text, values of rows removed.
     """
 
     event_type: str

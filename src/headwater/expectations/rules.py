@@ -101,7 +101,7 @@ def _counters(rules: Sequence[Expectation], has_spared: bool) -> list[Column]:
 
 
 def _kept(rules: Sequence[Expectation], has_spared: bool) -> Column | None:
-    """Whether a row stays for all drop rules allow it; None when there is no drop rule."""
+    """Whether all drop rules keep a row; None when there is no drop rule."""
     dropping = [_flag(n) for n, rule in enumerate(rules) if rule.action is Action.DROP]
     if not dropping:
         return None
@@ -159,7 +159,7 @@ def _quoted(name: str) -> str:
 def read_counts(
     row: Mapping[str, int | None], rules: Sequence[Expectation], dataset: str
 ) -> QualityCounts:
-    """Read the numbers of one observation; warn and drop rules only, as the contract has it.
+    """Read the numbers of one observation; only of warn and drop rules, as the contract says.
 
     Args:
         row: the observed values by name; an empty input gives NULL for sums.
@@ -176,7 +176,7 @@ def read_counts(
 def check_rules(
     frame: DataFrame, rules: Sequence[Expectation], *, dataset: str, where: Location
 ) -> list[DefinitionError]:
-    """Find the rules that don't parse, name unknown columns or are no conditions; runs no job."""
+    """Find the rules that don't parse, name unknown columns or are not conditions; runs no job."""
     faults = []
     for rule in rules:
         try:

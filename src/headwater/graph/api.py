@@ -311,7 +311,7 @@ class PipelineApi:
         if not callable(function):
             raise given.fault(
                 "ARGUMENT_INVALID",
-                "A dataset decorator stands before a function; other arguments go by keyword",
+                "A dataset decorator takes a function; other arguments are passed by keyword",
                 "Write @dp.table or @dp.table(name=...).",
             )
         where = function_location(function)

@@ -26,11 +26,11 @@ def fault(code: str, message: str, hint: str, **parameters: object) -> Definitio
 
 
 def not_built(what: str, hint: str = "") -> DefinitionError:
-    """Make the error for a part of the API that this runtime doesn't have."""
+    """Make the error for a part of the API that is not supported."""
     return fault(
         "API_NOT_BUILT",
-        f"{what} is not built in Headwater",
-        hint or "docs/parity.md lists what runs locally; the rest runs in a workspace only.",
+        f"{what} is not supported in Headwater",
+        hint or "docs/parity.md lists what runs locally; the rest runs only in a workspace.",
         api=what,
     )
 
@@ -48,13 +48,13 @@ def optional_text(value: object, argument: str) -> str | None:
 
 
 def storage_path(value: object, argument: str) -> str | None:
-    """Take a local path, or one in a volume, or None."""
+    """Take a path that is local or in a volume, or None."""
     path = optional_text(value, argument)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", path or "")
     if scheme and scheme[1].lower() != "file" and not (path or "").startswith("dbfs:/Volumes/"):
         raise not_built(
             f"{argument}='{scheme[1]}:...'",
-            "Leave it out here, or name a volume or a local folder.",
+            "Remove it here, or name a volume or a local folder.",
         )
     return path
 
@@ -187,6 +187,6 @@ def _wrong(argument: str, wanted: str, value: object) -> DefinitionError:
     return fault(
         "ARGUMENT_INVALID",
         f"'{argument}' takes {wanted}, not {type(value).__name__}",
-        "See the signature in docs/parity.md; all arguments but the first go by keyword.",
+        "See the signature in docs/parity.md; all arguments but the first are passed by keyword.",
         argument=argument,
     )

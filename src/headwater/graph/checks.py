@@ -1,4 +1,4 @@
-"""Faults that show in the declarations alone, before any query is evaluated."""
+"""Faults visible in the declarations alone, before any query is evaluated."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pyspark.sql.types import StructType
 
+from headwater.errors import HeadwaterError
 from headwater.graph.model import Dataset, Flow
 from headwater.names import TableName
 
@@ -30,13 +31,13 @@ class QueryPlan:
 
 @dataclass(frozen=True)
 class ResolvedFlow:
-    """A flow whose query was seen: its kind is known, and what it reads.
+    """A flow whose query was evaluated: its kind is known, and what it reads.
 
     Attributes:
         inputs: datasets of the pipeline that the query reads, views included.
         tables: the tables behind them, with views followed to what they read.
         external: other tables that the query reads.
-        schema: columns that the query gives.
+        schema: columns of the query.
         change: how an AUTO CDC flow is set up, as text, to notice a change of it.
         plan: what its query's plan tells.
     """
@@ -52,19 +53,21 @@ class ResolvedFlow:
 
 @dataclass(frozen=True)
 class Graph:
-    """A pipeline that is known to be sound.
+    """A pipeline without faults.
 
     Attributes:
         datasets: in the order in which they can be refreshed.
         schemas: columns of each dataset.
         flows: in the order of their targets; flows of views are not among them.
         views: the flows of views, which run as part of others.
+        warnings: findings of lint, in the order of files and lines.
     """
 
     datasets: Mapping[TableName, Dataset]
     schemas: Mapping[TableName, StructType]
     flows: tuple[ResolvedFlow, ...]
     views: tuple[ResolvedFlow, ...]
+    warnings: tuple[HeadwaterError, ...] = ()
 
     def flows_into(self, table: TableName) -> tuple[ResolvedFlow, ...]:
         """Return the flows that write a table."""

@@ -1,4 +1,4 @@
-"""Decide what a dataset is and how each of its flows writes, once all its queries were seen."""
+"""Decide what a dataset is and how each of its flows writes, once all its queries are known."""
 
 from __future__ import annotations
 

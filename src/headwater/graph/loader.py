@@ -31,13 +31,13 @@ def load_files(
     namespace: Mapping[str, Any],
     said: Callable[[BaseException], str] | None = None,
 ) -> None:
-    """Execute each source file; what goes wrong in one becomes a fault, the others still run.
+    """Execute each source file; an error in one becomes a fault, the others still run.
 
     Args:
         files: `.py` files and `.ipynb` notebooks, in order.
         registry: gets the declarations; `bound_modules` must be active.
         namespace: global names that every file gets.
-        said: says what an exception is about; its first line when not given.
+        said: describes an exception; by its first line when not given.
     """
     for file in files:
         try:
@@ -66,9 +66,9 @@ def source_text(file: Path) -> str:
     if file.suffix not in (".py", ".ipynb"):
         raise DefinitionError(
             "SOURCE_LANGUAGE_NOT_BUILT",
-            f"Pipeline source in {file.suffix or 'a file without suffix'} is not built",
+            f"Pipeline source in {file.suffix or 'a file without suffix'} is not supported",
             where=Location(str(file)),
-            hint="Python files and notebooks run locally; SQL files run in a workspace only.",
+            hint="Python files and notebooks run locally; SQL files run only in a workspace.",
         )
     text = _read(file)
     if file.suffix == ".ipynb" or text.startswith(HEADER):
@@ -113,7 +113,7 @@ def _import_fault(
     hint = "Run the file's imports in a Python prompt to see more, or use --debug."
     if isinstance(error, ModuleNotFoundError):
         hint = (
-            "Put the package into `environment.dependencies` of the pipeline, or its folder "
+            "Add the package to `environment.dependencies` of the pipeline, or put its folder "
             "below `root_path`."
         )
     return DefinitionError(
@@ -137,11 +137,11 @@ def import_paths(
 ) -> Iterator[list[str]]:
     """Make what the pipeline depends on importable for the length of a `with` block.
 
-    `root_path`, editable requirements and wheels go before all else on `sys.path`, and the folder
-    of each source file behind all else; other requirement lines must be installed already. Gives
-    the folders that Python workers can have before all else. Modules found there are
-    forgotten at the end, so that another pipeline's module of the same name is found; those of
-    installed packages stay, for many of them can't be loaded twice.
+    `root_path`, editable requirements and wheels go to the front of `sys.path`, and the folder of
+    each source file to its end; other requirement lines must be installed already. Yields the
+    folders that Python workers can search first. Modules found there are forgotten at the end, so
+    that another pipeline's module of the same name is found; those of installed packages stay, for
+    many of them can't be loaded twice.
 
     Raises:
         UsageError: DEPENDENCY_MISSING, DEPENDENCY_INVALID.
@@ -191,13 +191,13 @@ def source_digest(files: Sequence[Path], folders: Sequence[str]) -> str:
 
 
 def _hides_python(folder: str) -> bool:
-    """Whether a folder has modules of names that Python itself needs, such as `calendar`."""
+    """Whether a folder has modules that hide Python's own, such as `calendar`."""
     names = {each.stem for each in Path(folder).glob("*.py")}
     return bool(names & sys.stdlib_module_names)
 
 
 def _is_installed(file: str) -> bool:
-    """Whether a module is of an installed package, in this environment or any other."""
+    """Whether a module belongs to an installed package, in this environment or another."""
     return is_internal(file) or bool({"site-packages", "dist-packages"} & set(Path(file).parts))
 
 

@@ -1,8 +1,8 @@
-"""The places of faults: which line of the user's files is being executed, or is to blame.
+"""Find the user's line that is being executed, or that caused an error.
 
 A line counts as the user's when it is neither Headwater's, PySpark's, Python's nor that of an
-installed package. `Within` bounds the search, so that it never leaves the code of the user that
-is running, and says what to blame when none of its lines is.
+installed package. `Within` bounds the search, so that it never leaves the code of the user that is
+running, and names the place to report when no such line is found.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Within:
     """Bound the search for the user's line to what is called in a `with` block.
 
     Args:
-        where: the place to blame when no line of the user's is being executed.
+        where: the place to report when no line of the user's is being executed.
     """
 
     def __init__(self, where: Location) -> None:
@@ -96,7 +96,7 @@ def user_line(error: BaseException, default: Location) -> Location:
 
 
 def located(error: UsageError, where: Location) -> DefinitionError:
-    """Turn a usage error that was met in pipeline source into a fault with its place."""
+    """Turn a usage error from pipeline source into a fault with its place."""
     return DefinitionError(
         error.code, error.message, where=where, hint=error.hint, **error.parameters
     )

@@ -98,8 +98,8 @@ class Flow:
     Attributes:
         name: identity of the flow's checkpoint.
         target: the dataset written.
-        kind: None until the query was evaluated (a `table` may turn out as either kind).
-        query: gives the DataFrame to write; evaluated several times.
+        kind: None until the query was evaluated (a `table` may become either kind).
+        query: returns the DataFrame to write; evaluated several times.
         own: the query of the dataset's own function, not one that was added to it.
         once: runs one time, on a batch DataFrame, and again only after a full refresh.
         change: set for AUTO CDC flows.

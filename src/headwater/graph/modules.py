@@ -1,6 +1,6 @@
 """The modules `pyspark.pipelines` and `dlt` as pipeline source imports them during a run.
 
-They exist only inside `bound_modules`; before and after, both names mean what they meant.
+They exist only inside `bound_modules`; before and after, both names mean the real modules.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LEFT_OUT = (
     "toDegrees",
     "toRadians",
 )
-"""Functions that PySpark 4 has, and no longer lists for `import *`."""
+"""Functions that PySpark 4 has but no longer exports with `import *`."""
 
 FUNCTIONS = (
     "table",
@@ -52,7 +52,7 @@ FUNCTIONS = (
     "read_stream",
     "readStream",
 )
-"""What both modules have."""
+"""Functions of both modules."""
 
 DEPRECATED = {
     "create_table": "table",
@@ -60,7 +60,7 @@ DEPRECATED = {
     "create_streaming_live_table": "create_streaming_table",
     "create_target_table": "create_streaming_table",
 }
-"""Old names, still taken, and what they mean."""
+"""Old names that still work, and what they mean."""
 
 NOT_BUILT = (
     "create_sink",
@@ -104,7 +104,7 @@ def bound_modules(registry: Registry, spark: SparkSession | None = None) -> Iter
 
 @contextmanager
 def bound_runtime(names: Mapping[str, Any]) -> Iterator[None]:
-    """Bind `databricks.sdk.runtime`, by which modules get at a notebook's `spark` and `dbutils`.
+    """Bind `databricks.sdk.runtime`, from which modules import `spark` and `dbutils`.
 
     Args:
         names: what it has, and `import *` brings.
@@ -125,7 +125,7 @@ def bound_runtime(names: Mapping[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def _names_of_pyspark_3() -> Iterator[None]:
-    """Let `from pyspark.sql.functions import *` bring what it brought before PySpark 4."""
+    """Let `from pyspark.sql.functions import *` import what it did before PySpark 4."""
     exported = functions.__all__
     functions.__all__ = [*exported, *(name for name in _LEFT_OUT if name not in exported)]
     try:
@@ -170,7 +170,7 @@ class _UnknownName(DefinitionError, AttributeError):
         made = fault(
             "API_UNKNOWN",
             f"{module} has no '{name}'",
-            nearest(name, [*FUNCTIONS, *NOT_BUILT]) or "See docs/parity.md for what there is.",
+            nearest(name, [*FUNCTIONS, *NOT_BUILT]) or "See docs/parity.md for what is supported.",
             api=f"{module}.{name}",
         )
         super().__init__(

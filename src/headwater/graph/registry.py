@@ -19,7 +19,7 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class _Rules:
-    """Rules that wait for a dataset, and where they were put on its function."""
+    """Rules that wait for a dataset, and the line that applied them."""
 
     rules: tuple[Expectation, ...]
     where: Location
@@ -27,6 +27,8 @@ class _Rules:
 
 class Registry:
     """The datasets and flows that a pipeline's files declared, and what was wrong with them.
+
+    What works here and will hurt in a workspace is in `warnings`.
 
     Args:
         catalog: default catalog of unqualified names.
@@ -42,13 +44,14 @@ class Registry:
         self.datasets: dict[TableName, Dataset] = {}
         self.flows: dict[str, Flow] = {}
         self.faults: list[HeadwaterError] = []
+        self.warnings: list[HeadwaterError] = []
         self.folders: list[str] = []
         self._rules: dict[Function, _Rules] = {}
         self._claimed: set[Function] = set()
         self._made: dict[Function, TableName] = {}
 
     def resolve(self, name: str) -> TableName:
-        """Complete a dataset's name; `LIVE.` in front of it means nothing and goes.
+        """Complete a dataset's name; a leading `LIVE.` is dropped.
 
         Raises:
             UsageError: NAME_INVALID.
@@ -57,7 +60,7 @@ class Registry:
         return table_name(plain, self.catalog, self.schema)
 
     def add_dataset(self, dataset: Dataset) -> None:
-        """Take a dataset in; a second one of the same name is a fault that names both places."""
+        """Add a dataset; a second one of the same name is a fault that names both places."""
         first = self.datasets.get(dataset.name)
         if first is not None:
             self._duplicate("dataset", str(dataset.name), dataset.location, first.location)
@@ -65,7 +68,7 @@ class Registry:
         self.datasets[dataset.name] = dataset
 
     def add_flow(self, flow: Flow) -> None:
-        """Take a flow in; flow names are unique in a pipeline, for they name checkpoints."""
+        """Add a flow; flow names are unique in a pipeline, because they name checkpoints."""
         first = self.flows.get(flow.name)
         if first is not None:
             if first.target == flow.target and first.location == flow.location:
@@ -77,7 +80,8 @@ class Registry:
     def flow_name(self, table: TableName) -> str:
         """Name the flow of a dataset's own query: the dataset, as short as it can be written.
 
-        However the source spells the dataset, the name is the same, for it names the checkpoint.
+        However the source spells the dataset, the name is the same, because it names the
+        checkpoint.
         """
         if table.catalog != self.catalog.lower():
             return str(table)
@@ -110,31 +114,31 @@ class Registry:
         return carrier
 
     def claim_rules(self, function: Function) -> tuple[Expectation, ...]:
-        """Return the rules on `function`, which a dataset takes."""
+        """Return the rules on `function`, for a dataset to take."""
         self._claimed.add(function)
         found = self._rules.get(function)
         return found.rules if found else ()
 
     def has_rules(self, function: Function) -> bool:
-        """Whether rules stand on `function`."""
+        """Whether `function` has rules."""
         return function in self._rules
 
     def made_into(self, dataset: TableName, function: Function) -> Function:
-        """Return what stands for a dataset from now on: rules put on it are the dataset's."""
+        """Return a function that represents a dataset: rules applied to it are the dataset's."""
         made = _passing_on(function)
         self._made[made] = dataset
         return made
 
     def close(self) -> None:
-        """Report what a finished load left hanging: a rule is never silently ignored."""
+        """Report rules that no dataset took: a rule is never silently ignored."""
         for function, hanging in self._rules.items():
             if function in self._claimed:
                 continue
             self.faults.append(
                 DefinitionError(
                     "EXPECTATION_WITHOUT_DATASET",
-                    f"Expectation '{hanging.rules[0].name}' stands on '{_name(function)}', "
-                    "which defines no dataset",
+                    f"Expectation '{hanging.rules[0].name}' is on '{_name(function)}', "
+                    "which does not define a dataset",
                     where=hanging.where,
                     hint="Apply the dataset decorator (@dp.table, ...) to what the expectation "
                     "returns; rules of an append flow go on its target table.",
@@ -149,7 +153,7 @@ class Registry:
                 f"DUPLICATE_{what.upper()}",
                 f"The {what} '{name}' is defined twice, first at {first}",
                 where=where,
-                hint=f"Give each {what} a name of its own; in loops, build it from the loop value.",
+                hint=f"Give each {what} its own name; in loops, derive it from the loop value.",
                 name=name,
                 first=first,
             )
@@ -171,7 +175,7 @@ def unique_rules(
                 "EXPECTATION_DUPLICATE",
                 f"'{owner}' has two expectations named '{rule.name}'",
                 where=where,
-                hint="Give each expectation of a dataset a name of its own.",
+                hint="Give each expectation of a dataset its own name.",
                 expectation=rule.name,
             )
         seen.add(rule.name)

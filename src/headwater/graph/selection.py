@@ -1,6 +1,6 @@
 """Which tables an update refreshes, and which of them it recomputes from all their sources.
 
-Pure: from the declarations alone, so that it is known before any source is looked at.
+Pure: from the declarations alone, so that it is known before any source is read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from headwater.graph.registry import Registry
 from headwater.names import TableName
 
 ALL = ("*",)
-"""Stands for all tables in a full refresh."""
+"""Means all tables in a full refresh."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Selection:
 def select(
     registry: Registry, refresh: tuple[str, ...], full_refresh: tuple[str, ...]
 ) -> Selection:
-    """Return the tables that a request means.
+    """Return the tables that a request selects.
 
     Args:
         refresh: names of tables to refresh.
@@ -48,7 +48,7 @@ def select(
     if everything and refresh:
         raise UsageError(
             "SELECTION_CONFLICT",
-            "--full-refresh of everything and --refresh of some tables exclude each other",
+            "--full-refresh of everything and --refresh of some tables are mutually exclusive",
             hint="Name the tables: --full-refresh a,b --refresh c.",
         )
     if everything:

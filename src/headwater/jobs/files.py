@@ -38,7 +38,7 @@ def find_file(root: Path, path: str, suffixes: Sequence[str] = ("",)) -> Path:
             if not found.is_relative_to(base):
                 raise UsageError(
                     "PATH_OUTSIDE_ROOT",
-                    f"{path} leads out of the folder that tasks run in",
+                    f"{path} is outside the folder that tasks run in",
                     where=str(root),
                     hint="Use paths below it, or pass a folder further up as root.",
                 )

@@ -29,7 +29,7 @@ _BUSY = (408, 429)
 
 @dataclass(frozen=True)
 class BlobAccess:
-    """How to reach the storage account; without all of these, `DefaultAzureCredential` is asked.
+    """How to reach the storage account; `DefaultAzureCredential` is used when nothing is set.
 
     Attributes:
         connection_string: of the account; names the endpoint too, so it also serves Azurite.
@@ -66,7 +66,7 @@ def parse_place(url: str) -> BlobPlace:
     if parts.scheme not in _SCHEMES or not parts.username or not parts.hostname or parts.password:
         raise UsageError(
             "SINK_URL_INVALID",
-            "The sink is no address of a container's folder",
+            "The sink is not the address of a folder in a container",
             hint="Write abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/FOLDER.",
         )
     folder = parts.path.strip("/")
@@ -147,7 +147,7 @@ def _connect(place: BlobPlace, access: BlobAccess) -> ContainerClient:
         raise UsageError(
             "SINK_ACCESS_INVALID",
             "The connection string of the storage account is not valid",
-            hint="Copy it anew into AZURE_STORAGE_CONNECTION_STRING.",
+            hint="Copy it again into AZURE_STORAGE_CONNECTION_STRING.",
         ) from None
     return service.get_container_client(place.container)
 
@@ -159,9 +159,9 @@ def _default_credential() -> TokenCredential:
 
 
 def _failure(error: AzureError) -> SinkError:
-    """Describe what the storage answered: its status and code, nothing of the request."""
+    """Describe the storage's answer: its status and code, nothing of the request."""
     if isinstance(error, ResourceNotFoundError) and _code(error) == "BlobNotFound":
-        return SinkError("SINK_FILE_MISSING", "The sink lacks a file that was listed")
+        return SinkError("SINK_FILE_MISSING", "A file that was listed is missing from the sink")
     status = error.status_code if isinstance(error, HttpResponseError) else None
     if isinstance(error, ClientAuthenticationError) or status in (401, 403):
         return SinkError(

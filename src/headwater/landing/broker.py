@@ -1,4 +1,4 @@
-"""How a Kafka broker is reached and logged in to: plain, or as Event Hubs wants it.
+"""How to reach and log in to a Kafka broker: plain, or as Event Hubs requires.
 
 What does not live here: why a broker can't be used (`probe`), clients (`kafka`).
 """

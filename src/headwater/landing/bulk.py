@@ -1,8 +1,8 @@
-"""Parse the events of a batch at once, where that gives what reading them one by one gives.
+"""Parse the events of a batch at once, where the result is that of reading them one by one.
 
 Arrow's JSON reader takes a third of the time and leaves Python's lock to others, but stops at the
 first event that does not fit, and allows a few things that `rows` does not. Whenever it could
-differ, there is no answer, and the events are read one by one.
+differ, there is no result, and the events are read one by one.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class BulkParser:
 
 
 def _is_one_object_each(text: bytes, count: int) -> bool:
-    """Return whether as many objects as values can only mean one object in each value.
+    """Return whether equally many objects and values imply one object in each value.
 
     All line ends are between two values, after a closing and before an opening brace. No JSON goes
     on so but outside of all objects, so a value holds whole objects, and at least one.
@@ -84,9 +84,9 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _is_exact(column: pa.Array) -> bool:
-    """Return whether doubles are what Python makes of their texts.
+    """Return whether doubles equal what Python parses from their text.
 
-    A whole number that is no double is rejected, and -0 is the whole number 0.
+    A whole number that is not a double is rejected, and -0 is the whole number 0.
     """
     if not pa.types.is_floating(column.type) or column.null_count == len(column):
         return True

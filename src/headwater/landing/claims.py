@@ -1,4 +1,4 @@
-"""Who lands which offsets: a chain of claims per partition, and the names of files.
+"""Which writer lands which offsets: a chain of claims per partition, and the names of files.
 
 A claim is a small file `_claims/<topic>/<partition>/<start>.json`, made by conditional create
 before the data is. It says: offsets `start` to `last` go into these files. The next claim starts
@@ -82,14 +82,14 @@ def make_claim(sink: Sink, wanted: Claim) -> Claim:
 
 
 def last_claim(sink: Sink, partition: Partition) -> Claim | None:
-    """Read the last claim of a partition's chain; None where nothing was ever landed."""
+    """Read the last claim of a partition's chain; None where nothing has been landed."""
     folder = _folder(partition)
     names = [each for each in sink.list(folder) if each.endswith(".json")]
     return read_claim(sink, partition, f"{folder}/{names[-1]}") if names else None
 
 
 def is_whole(sink: Sink, claim: Claim) -> bool:
-    """Return whether all files of a claim are there."""
+    """Return whether all files of a claim exist."""
     return all(sink.exists(each) for each in claim.files)
 
 
@@ -105,8 +105,8 @@ def read_claim(sink: Sink, partition: Partition, name: str) -> Claim:
     except (ValueError, KeyError, TypeError):
         raise SinkError(
             "CLAIM_INVALID",
-            f"The sink's file {name} can't be understood",
-            hint="Another program wrote it: land into a folder of its own.",
+            f"The sink's file {name} can't be parsed",
+            hint="Another program wrote it: land into a separate folder.",
         ) from None
 
 
@@ -141,5 +141,5 @@ def _from_mapping(partition: Partition, content: Mapping[str, Any], name: Path) 
 
 
 def _day(text: str) -> str:
-    """Check a day, so that it can't lead a file name astray."""
+    """Check a day, so that it can't change the path of a file."""
     return datetime.strptime(text, "%Y-%m-%d").date().isoformat()

@@ -1,7 +1,7 @@
 """The landing loop: read, decode, cut, write, and only then commit.
 
-Exactly once: files say where to go on, not commits; see `claims`. Reading goes on while a file is
-written, by two threads at most; all other state belongs to the loop's thread. Memory is bounded
+Exactly once: files say where to continue, not commits; see `claims`. Reading goes on while a file
+is written, by two threads at most; all other state belongs to the loop's thread. Memory is bounded
 by `Limits.max_bytes`, however long the backlog and however long the storage is away.
 """
 
@@ -78,7 +78,7 @@ class Consumer:
         self._writers = threading.BoundedSemaphore(_WRITERS)
 
     def run(self) -> Counts:
-        """Land until stopped (or, with `once`, until all is landed); give what was counted.
+        """Land until stopped (or, with `once`, until all is landed); return the counts.
 
         Raises:
             SourceError, SinkError: when going on makes no sense; what is landed stays landed.
@@ -100,8 +100,8 @@ class Consumer:
     def lag(self) -> int | None:
         """Ask the broker how many events are not landed yet, in this consumer's partitions.
 
-        None while nobody can say: the group has not said which partitions these are, the broker
-        does not answer, or the storage has not told up to where they are landed.
+        None while unknown: the group has not assigned partitions, the broker does not answer, or it
+        has not been read from the storage up to where they are landed.
 
         Raises:
             SinkError: SINK_AHEAD, when a topic was made anew.
@@ -135,7 +135,7 @@ class Consumer:
         return sorted(self._tracks)
 
     def assigned(self, partitions: Collection[Partition]) -> None:
-        """See `Assignee.assigned`: go on where the files end."""
+        """See `Assignee.assigned`: continue where the files end."""
         for partition in partitions:
             track = self._tracks[partition] = Track(partition, self._contract)
             self._open(track)
@@ -161,7 +161,7 @@ class Consumer:
             self.standing = replace(self.standing, partitions=found.partitions)
 
     def _open(self, track: Track) -> None:
-        """Learn from the storage where to go on; while it is away, the partition rests."""
+        """Read from the storage where to continue; the partition pauses until then."""
         partition = track.partition
         track.is_open = False
         try:
@@ -196,7 +196,7 @@ class Consumer:
             self._notify("expired", offsets=held.first - start)
 
     def _is_anew(self, partition: Partition, landed: int, held: Bounds) -> bool:
-        """Return whether a topic ends before what is landed of it."""
+        """Return whether a topic ends before its landed offsets."""
         if landed <= held.end:
             return False
         written = self._source.written(partition)
@@ -252,7 +252,7 @@ class Consumer:
             return land(self._sink, cut)
 
     def _harvest(self, tracks: Iterable[Track], *, reopen: bool = True) -> None:
-        """Take over what the writers have ended, and commit it."""
+        """Collect what the writers have finished, and commit it."""
         landed = {}
         for track in tracks:
             if track.writing is None or not track.writing.ending.done():
@@ -272,7 +272,7 @@ class Consumer:
             self.counts.commits += 1
 
     def _drain(self, tracks: Collection[Track]) -> None:
-        """Write what is read, as long as that takes no longer than a moment."""
+        """Write what is read, if that takes only a moment."""
         until = time.monotonic() + _DRAIN_SECONDS
         busy = [each for each in tracks if each.is_open]
         while busy and time.monotonic() < until:
@@ -307,7 +307,7 @@ class Consumer:
         return track.is_open and track.is_read(self._position(track))
 
     def _check_movement(self, tracks: Collection[Track]) -> None:
-        """Fail when nothing has moved for so long that nobody would wait on."""
+        """Fail when nothing has moved for too long."""
         counts = self.counts
         mark = (
             self.standing,
@@ -336,17 +336,17 @@ def _made_anew(partition: Partition, landed: int, found: int) -> SinkError:
     return SinkError(
         "SINK_AHEAD",
         f"The sink holds {partition} up to offset {landed - 1}, but the topic is at {found}:"
-        " it was made anew",
+        " it was recreated",
         hint="Land the new topic into another folder.",
     )
 
 
 def _stalled(standing: Standing, tracks: Iterable[Track]) -> HeadwaterError:
-    """Return what keeps a landing from its end."""
+    """Make the error for a landing that can't finish."""
     if standing.word == "waiting":
         return SourceError(
             "SOURCE_NO_PARTITION",
-            "The group has given this consumer no partition",
+            "The group has assigned no partition to this consumer",
             hint="Check whether other members of --group hang, or use another group.",
         )
     for each in tracks:
@@ -354,8 +354,8 @@ def _stalled(standing: Standing, tracks: Iterable[Track]) -> HeadwaterError:
             return each.fault
     return SourceError(
         "SOURCE_STALLED",
-        "The broker does not give the events that it has",
-        hint="Check that it runs; landing goes on from the same place when it is started again.",
+        "The broker does not deliver the events that it has",
+        hint="Check that it runs; landing continues from the same place after a restart.",
     )
 
 

@@ -1,6 +1,6 @@
 """The contract of a topic: which columns an event has, of which type, and which may be missing.
 
-A contract is a small YAML file. What does not live here: how an event is held against it (`rows`).
+A contract is a small YAML file. What does not live here: checking events against it (`rows`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TYPES: dict[str, pa.DataType] = {
     "TIMESTAMP": pa.timestamp("us", "UTC"),
     "DATE": pa.date32(),
 }
-"""Names of types as in a table, and what they are in a file."""
+"""Names of types as in a table, and their types in a file."""
 
 _KEYS = ("topic", "description", "columns")
 _COLUMN_KEYS = ("name", "type", "nullable", "description")
@@ -70,7 +70,7 @@ def read_contract(file: Path) -> Contract:
     try:
         content = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
-        raise _invalid(file, "It is no text in UTF-8", "Save it as UTF-8.") from None
+        raise _invalid(file, "It is not UTF-8 text", "Save it as UTF-8.") from None
     except OSError as error:
         raise ContractError(
             "CONTRACT_NOT_FOUND",
@@ -81,7 +81,7 @@ def read_contract(file: Path) -> Contract:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 0
-        raise _invalid(file, "It is no YAML", "Correct the line.", line) from None
+        raise _invalid(file, "It is not YAML", "Correct the line.", line) from None
     return contract_of(content, file)
 
 
@@ -96,14 +96,14 @@ def contract_of(content: object, file: Path) -> Contract:
     _check_keys(content, _KEYS, file)
     topic, columns = content.get("topic"), content.get("columns")
     if not isinstance(topic, str) or not topic:
-        raise _invalid(file, "It names no topic", "Write topic: NAME.")
+        raise _invalid(file, "It has no topic", "Write topic: NAME.")
     if not isinstance(columns, list) or not columns:
         raise _invalid(file, "It has no columns", "Write columns: [{name: id, type: STRING}].")
     read = tuple(_column(each, file) for each in columns)
     names = [each.name.lower() for each in read]  # Spark tells no case apart
     for column in read:
         if names.count(column.name.lower()) > 1:
-            raise _invalid(file, f"Column '{column.name}' is there twice", "Keep one of them.")
+            raise _invalid(file, f"Column '{column.name}' appears twice", "Keep one of them.")
     return Contract(topic, read)
 
 
@@ -115,14 +115,16 @@ def _column(content: object, file: Path) -> Column:
     kind = str(content.get("type", "")).upper()
     if name.startswith("_"):
         raise _invalid(
-            file, f"Column '{name}' starts with _", "Such names are kept for _offset and the like."
+            file,
+            f"Column '{name}' starts with _",
+            "Such names are reserved for _offset and the like.",
         )
     if kind not in TYPES:
         hint = f"{nearest(kind, TYPES)} It is one of {', '.join(TYPES)}.".strip()
-        raise _invalid(file, f"Column '{name}' has no known type", hint)
+        raise _invalid(file, f"Column '{name}' has an unknown type", hint)
     nullable = content.get("nullable", True)
     if not isinstance(nullable, bool):
-        raise _invalid(file, f"nullable of column '{name}' is no true or false", "Write true.")
+        raise _invalid(file, f"nullable of column '{name}' must be true or false", "Write true.")
     return Column(name, kind, nullable)
 
 

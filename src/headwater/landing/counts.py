@@ -9,10 +9,10 @@ from headwater.landing.files import Cut
 
 
 class Notify(Protocol):
-    """Who is told what happens: a word, and counts and ids, never payloads or secrets."""
+    """Receives what happens: a word, and counts and ids, never payloads or secrets."""
 
     def __call__(self, happening: str, **facts: int | float | str | None) -> None:
-        """Take a happening; returns at once."""
+        """Receive an event of the loop; returns at once."""
 
 
 @dataclass

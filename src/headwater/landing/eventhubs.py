@@ -36,7 +36,7 @@ class HubAddress:
     Attributes:
         connection_string: of the Event Hubs namespace.
         storage: connection string of the storage account of the checkpoints.
-        container: its container; it must be there.
+        container: its container; it must exist.
     """
 
     hub: str
@@ -149,7 +149,7 @@ class EventHubsSource:
         return True
 
     def close(self) -> None:
-        """See `EventSource.close`; gives the claims up, so that others need not wait."""
+        """See `EventSource.close`; gives up the claims, so that others need not wait."""
         had_claims = bool(self._held)
         self._revoke(self._held)
         if had_claims:
@@ -173,7 +173,7 @@ class EventHubsSource:
         self._revoke([each for each, reader in self._readers.items() if reader.is_lost])
 
     def _balance(self) -> None:
-        """Renew our claims, claim what is ours to claim, and tell the assignee what changed."""
+        """Renew our claims, claim our share, and notify the assignee of changes."""
         try:
             wanted = partitions_to_claim(
                 self._numbers,
@@ -269,7 +269,7 @@ def _store(address: HubAddress) -> BlobCheckpointStore:
 
 
 def _in_time(ask: Callable[[], Any]) -> Any:
-    """Ask once, wait for the answer no longer than a person would."""
+    """Ask once, with a short timeout."""
     pool = ThreadPoolExecutor(1)
     try:
         return pool.submit(ask).result(timeout=_OPEN_SECONDS)
@@ -283,7 +283,7 @@ def _explained(error: BaseException) -> SourceError:
     """Describe what an error of the client means."""
     name = type(error).__name__
     if isinstance(error, AuthenticationError):
-        code, what = "SOURCE_KEY_REFUSED", "Event Hubs refuses the key, or the event hub"
+        code, what = "SOURCE_KEY_REFUSED", "Event Hubs rejects the key, or the event hub"
         hint = "Check CONNECTION_STRING, and EVENT_HUB_NAME."
     elif isinstance(error, NotInTime):
         code, what = "SOURCE_SILENT", "Event Hubs does not answer"
@@ -296,8 +296,8 @@ def _explained(error: BaseException) -> SourceError:
         hint = "Check the namespace and the network."
     elif isinstance(error, EventHubError):
         code, what = "SOURCE_FAILED", f"Event Hubs can't be used ({name})"
-        hint = "Check EVENT_HUB_NAME, and what the key may do."
+        hint = "Check EVENT_HUB_NAME, and the permissions of the key."
     else:
         code, what = "SOURCE_CHECKPOINTS_FAILED", f"The checkpoints can't be read ({name})"
-        hint = "Check the storage account, and that the container of the checkpoints is there."
+        hint = "Check the storage account, and that the container of the checkpoints exists."
     return SourceError(code, what, hint=hint)

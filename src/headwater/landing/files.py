@@ -33,7 +33,7 @@ class Cut:
 
 
 def land(sink: Sink, cut: Cut) -> Claim:
-    """Claim a cut's offsets and write their files; give the claim that holds.
+    """Claim a cut's offsets and write their files; return the claim that holds.
 
     When that is another claim than the cut's, nothing was written: another writer has the offsets.
     Idempotent; may be killed at any moment: the claim tells the next writer what to complete.

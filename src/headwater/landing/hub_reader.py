@@ -1,4 +1,4 @@
-"""Read one partition of an event hub from a place on, into a bounded queue, on a thread.
+"""Read one partition of an event hub into a bounded queue, on a thread.
 
 What does not live here: which partitions are read (`ownership`), and by whom (`eventhubs`).
 """
@@ -95,7 +95,7 @@ class HubReader:
             return
 
     def _failed(self, context: Any, error: Exception) -> None:
-        """Note what no waiting mends; the client mends the rest by itself."""
+        """Record a permanent error; the client recovers from the others by itself."""
         del context
         if _STOLEN in str(error):
             self.is_lost = True

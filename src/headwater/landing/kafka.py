@@ -35,7 +35,7 @@ READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Remembers rebalances; kafka-python tells them on a thread that must not wait."""
+    """Remembers rebalances; kafka-python reports them on a thread that must not wait."""
 
     def __init__(self) -> None:
         self.heard: deque[tuple[bool, list[TopicPartition]]] = deque()
@@ -214,7 +214,7 @@ class KafkaSource:
         return moved
 
     def _is_gone(self) -> bool:
-        """Return whether nothing was assigned because the topic is gone, and remember it."""
+        """Return whether nothing was assigned because the topic was deleted, and remember it."""
         if knows_topic(self._client, self._topic):
             return False
         self._gone_since = self._gone_since or time.monotonic()

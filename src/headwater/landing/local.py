@@ -19,10 +19,10 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LocalSink:
-    """A folder on a file system with hard links, which make a file appear whole and only once.
+    """A folder on a file system with hard links, which make a file appear complete and only once.
 
     Content is written to `_incoming/`, brought to disk, and linked to its name. What a killed
-    process left in `_incoming/` is taken away a day later.
+    process left in `_incoming/` is deleted a day later.
 
     Args:
         root: the folder; made where it does not exist.
@@ -85,7 +85,7 @@ class LocalSink:
     def _path(self, name: str) -> Path:
         parts = name.split("/")
         if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
-            raise SinkError("SINK_NAME_INVALID", "A file name leads out of the sink")
+            raise SinkError("SINK_NAME_INVALID", "A file name points outside the sink")
         return self.root.joinpath(*parts)
 
     def _make_folder(self, folder: Path) -> None:

@@ -1,6 +1,6 @@
-"""What is mended of kafka-python 3.0.12 from within; see `tests/contract/test_kafka_internals.py`.
+"""Workarounds for faults inside kafka-python 3.0.12; see `tests/contract/test_kafka_internals.py`.
 
-They make a consumer rest for ever without a word, or bring a deleted topic back. What does not live
+The faults make a consumer hang silently forever, or recreate a deleted topic. What does not live
 here: reading.
 """
 
@@ -12,7 +12,7 @@ from kafka.coordinator.base import MemberState
 
 
 def make_no_topics(consumer: Any) -> None:
-    """Keep a consumer that only asks for a topic from making it.
+    """Keep a consumer that only asks for a topic from creating it.
 
     kafka-python has a setting for that, `allow_auto_create_topics`, and does not pass it on.
     """
@@ -60,11 +60,11 @@ def knows_topic(consumer: Any, topic: str) -> bool:
 
 
 def give_back_parked(consumer: Any) -> None:
-    """Let go of a fetch that is used up.
+    """Release a fetch that is used up.
 
     kafka-python parks the rest of a fetch when its partition is paused, and gives it back only
     while it holds no other fetch; but it goes on to hold one that is used up, so the parked
-    partition would rest for ever.
+    partition would rest forever.
     """
     fetcher = consumer._fetcher
     if fetcher._next_partition_records is not None and not fetcher._next_partition_records:

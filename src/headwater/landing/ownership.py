@@ -1,4 +1,4 @@
-"""Which partitions of an event hub a member of a group should claim now; a pure decision.
+"""Decide which partitions of an event hub a member of a group should claim now; pure.
 
 The members know of each other only by the claims in the checkpoint store. What does not live here:
 reading and writing the claims (`eventhubs`).
@@ -29,7 +29,7 @@ def partitions_to_claim(
 ) -> tuple[str, ...]:
     """Choose what to claim: ours again, free ones up to a fair share, or one of a richer member.
 
-    A claim that was not renewed for `expiry_seconds` is no claim. Members that all do so end up
+    A claim that was not renewed for `expiry_seconds` does not count. Members that all do so end up
     with equal numbers of partitions, give or take one.
     """
     owners = {

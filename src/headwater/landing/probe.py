@@ -22,7 +22,7 @@ _LARGEST_ANSWER = 2**20
 
 
 def probe_broker(address: BrokerAddress, timeout_seconds: float = 8) -> None:
-    """Return when one of the bootstrap servers lets us in; sends and changes nothing.
+    """Return when one of the bootstrap servers accepts the login; sends and changes nothing.
 
     Raises:
         SourceError: SOURCE_ADDRESS_INVALID, SOURCE_HOST_UNKNOWN, SOURCE_UNREACHABLE,
@@ -126,7 +126,7 @@ def _log_in(ask: Callable[[int, int, bytes], bytes], connection_string: str) -> 
 
 
 def _explained(error: Exception, place: str, address: BrokerAddress) -> SourceError:
-    """Describe what an error of the network means."""
+    """Describe what a network error means."""
     if isinstance(error, socket.gaierror):
         code, what, hint = "SOURCE_HOST_UNKNOWN", "No such host", "Check the name of the host."
     elif isinstance(error, TimeoutError):
@@ -134,7 +134,7 @@ def _explained(error: Exception, place: str, address: BrokerAddress) -> SourceEr
         hint = "Check the port and the firewall, and that it speaks the protocol asked for."
     elif isinstance(error, ssl.SSLCertVerificationError):
         code, what = "SOURCE_TLS_FAILED", f"Its certificate is not trusted: {error.verify_message}"
-        hint = "Name the authority that signed it (--ca-file), or check the host."
+        hint = "Pass the authority that signed it (--ca-file), or check the host."
     elif isinstance(error, ssl.SSLError):
         code, what = "SOURCE_TLS_FAILED", "It does not speak TLS"
         hint = "Check the port: a plain listener takes no connection string."
@@ -143,6 +143,6 @@ def _explained(error: Exception, place: str, address: BrokerAddress) -> SourceEr
         spoken = "plain" if address.connection_string is None else "SASL_SSL"
         hint = f"Check the port, and whether its listener is {spoken}."
     else:
-        code, what = "SOURCE_UNREACHABLE", "Nobody listens there"
+        code, what = "SOURCE_UNREACHABLE", "Nothing listens there"
         hint = "Check host and port, and that the broker runs."
     return SourceError(code, what, where=place, hint=hint)

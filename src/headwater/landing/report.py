@@ -1,4 +1,4 @@
-"""Report how landing goes: a JSON line per interval, a line on a terminal, Prometheus text, health.
+"""Report the progress of landing: JSON lines, a line on a terminal, Prometheus text, health.
 
 Lines hold counts and ids only. What does not live here: counting (`counts`, `consumer`).
 """
@@ -50,7 +50,7 @@ class Watched(Protocol):
 
     @property
     def standing(self) -> Standing:
-        """Return how the consumer stands in its group."""
+        """Return the state of the consumer in its group."""
 
     @property
     def memory(self) -> int:
@@ -61,12 +61,12 @@ class Watched(Protocol):
         """Return the partitions this consumer reads."""
 
     def lag(self) -> int | None:
-        """Ask the broker how many events are not landed yet; None while nobody can say."""
+        """Ask the broker how many events are not landed yet; None while unknown."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """How landing stood at one moment; times are on the monotonic clock."""
+    """The state of landing at one moment; times are on the monotonic clock."""
 
     counts: Counts
     lag: int | None
@@ -180,10 +180,10 @@ class Health(Protocol):
 
 @contextmanager
 def serve_metrics(reporter: Reporter, storage: Health, port: int) -> Iterator[int]:
-    """Serve `/metrics` and `/healthz` on 127.0.0.1; give the port (a free one for 0).
+    """Serve `/metrics` and `/healthz` on 127.0.0.1; return the port (a free one for 0).
 
-    `/healthz` answers 200, or 503 with what is wrong: the loop stands still, the storage or the
-    broker does not answer, or the group gives no partition.
+    `/healthz` answers 200, or 503 with what is wrong: the loop is stuck, the storage or the broker
+    does not answer, or the group assigns no partition.
 
     Raises:
         SettingError: METRICS_PORT_TAKEN.
@@ -234,12 +234,12 @@ def serve_metrics(reporter: Reporter, storage: Health, port: int) -> Iterator[in
 def _fault(reporter: Reporter, storage: Health) -> str:
     now, shot = time.monotonic(), reporter.snapshot
     if now - shot.turned_at > _STUCK_SECONDS:
-        return f"the loop stands still: the broker was not polled for {now - shot.turned_at:.0f} s"
+        return f"the loop is stuck: the broker was not polled for {now - shot.turned_at:.0f} s"
     if not storage.is_well:
         return "the storage does not answer"
     silent = now - max(shot.lag_known_at, shot.standing.since)
     if shot.standing.word != "waiting" and silent > _STUCK_SECONDS:
-        return f"the broker has not told the lag for {silent:.0f} s"
+        return f"the broker has not reported the lag for {silent:.0f} s"
     return shot.standing.fault(now)
 
 

@@ -1,4 +1,4 @@
-"""Hold events against the contract of their topic: rows to land, and events to reject as they came.
+"""Check events against the contract of their topic: rows to land, and events to reject unchanged.
 
 Deciding is pure: the same events and contract give the same rows in every process, so that two
 consumers that land the same offsets write the same rows. What does not live here: files.
@@ -32,7 +32,7 @@ ORIGIN = [
 """Where a row comes from; the last columns of each file."""
 
 REJECTED = pa.schema([pa.field("value", pa.binary()), pa.field("reason", pa.string()), *ORIGIN])
-"""A rejected event: its bytes as they came, and why it was rejected."""
+"""A rejected event: its original bytes, and why it was rejected."""
 
 _NOTHING = pa.RecordBatch.from_pylist([], REJECTED)
 
@@ -97,10 +97,10 @@ class Decoder:
         """Split events into rows that fit and events that don't; each event is in one of both.
 
         An event is rejected when it has no value, is not JSON in UTF-8, is not an object, has a
-        value of another type than its column (a number is no text, `1.0` is no BIGINT), has a
-        number that its type does not hold, or lacks a value that may not be null. A TIMESTAMP
-        without an offset is UTC, and is cut to microseconds, as Spark's cast does. Fields without
-        a column go to `_extra` as JSON text.
+        value of another type than its column (a number is not text, `1.0` is not a BIGINT), has a
+        number out of its type's range, or lacks a value that may not be null. A TIMESTAMP without
+        an offset is UTC, and is cut to microseconds, as Spark's cast does. Fields without a column
+        go to `_extra` as JSON text.
 
         Args:
             ingested_us: now, in microseconds since 1970 UTC; the same for all rows.
@@ -152,14 +152,14 @@ def _refuse(word: str) -> NoReturn:
     raise ValueError(word)
 
 
-# NaN and Infinity are no JSON; typeshed does not know `scan_once`, which is twice as fast as loads
+# NaN and Infinity are not JSON; typeshed does not know `scan_once`, which is twice as fast as loads
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(  # type: ignore[attr-defined]
     parse_constant=_refuse
 ).scan_once
 
 
 def _parse(values: Sequence[bytes | None], reasons: Reasons) -> list[Event]:
-    """Parse each value; what is no object stands as {} and has its reason."""
+    """Parse each value; one that is not an object becomes {} and gets a reason."""
     events: list[Event] = []
     for index, value in enumerate(values):
         if value is None:
@@ -182,7 +182,7 @@ def _parse(values: Sequence[bytes | None], reasons: Reasons) -> list[Event]:
 
 
 def _parse_padded(text: str, index: int, reasons: Reasons) -> object:
-    """Parse a text that begins with white space, or with no JSON at all."""
+    """Parse text that begins with white space, or is not JSON at all."""
     try:
         return json.loads(text.lstrip(" \t\r\n"), parse_constant=_refuse)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What landing asks of a storage: files that appear whole, once, and never change.
+"""What landing asks of a storage: files that appear complete, once, and never change.
 
 `local` and `blob` implement it; `steady` adds retries. What does not live here: what files hold.
 """
@@ -12,9 +12,10 @@ class Sink(Protocol):
     """A folder of files; names are relative, with `/`. Used by several threads at once."""
 
     def create(self, name: str, content: bytes) -> bool:
-        """Make a file whose content is durable when this returns; False where it is there already.
+        """Create a file whose content is durable when this returns; False if it already exists.
 
-        Of several writers, in any process, one makes the file; a reader sees it whole or not.
+        Of several writers, in any process, one creates the file; a reader sees all of it or
+        nothing.
 
         Raises:
             SinkError: with `is_transient` where waiting may help.
@@ -28,7 +29,7 @@ class Sink(Protocol):
         """
 
     def exists(self, name: str) -> bool:
-        """Return whether a file is there, at the moment of asking."""
+        """Return whether a file exists, at the moment of asking."""
 
     def list(self, folder: str) -> list[str]:
         """List the names of files directly in a folder, sorted; none where it does not exist."""

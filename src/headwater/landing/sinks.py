@@ -32,7 +32,7 @@ def open_sink(url: str, *, connection_string: str | None = None, sas: str | None
         return LocalSink(Path(unquote(parts.path)))
     if parts.scheme == "file":
         raise UsageError(
-            "SINK_URL_INVALID", "The sink names no local folder", hint="Write file:///FOLDER."
+            "SINK_URL_INVALID", "The sink is not a local folder", hint="Write file:///FOLDER."
         )
     from headwater.landing.blob import BlobAccess, BlobSink, parse_place  # here: a slow import
 

@@ -50,12 +50,12 @@ class EventBatch:
 
 
 class Assignee(Protocol):
-    """Who is told of rebalances; always within `EventSource.poll` or `close`, on its thread."""
+    """Receives rebalances; always within `EventSource.poll` or `close`, on its thread."""
 
     def assigned(self, partitions: Collection[Partition]) -> None:
         """Take partitions over; calls `seek` for each of them before returning.
 
-        Told once a rebalance is over, also when there are no partitions for this member.
+        Called once a rebalance is over, also when there are no partitions for this member.
         """
 
     def revoked(self, partitions: Collection[Partition]) -> None:
@@ -76,14 +76,14 @@ class EventSource(Protocol):
         """
 
     def poll(self, timeout_seconds: float) -> Sequence[EventBatch]:
-        """Return what has arrived, or nothing once the time is over; tells the assignee first.
+        """Return what has arrived, or nothing after the timeout; notifies the assignee first.
 
-        A broker that is away for a while gives nothing and raises nothing; a refusal that no
-        waiting mends (key revoked, topic deleted) raises SourceError.
+        A broker that is away for a while returns nothing and raises nothing; a permanent refusal
+        (key revoked, topic deleted) raises SourceError.
         """
 
     def seek(self, partition: Partition, offset: int) -> None:
-        """Go on at `offset`, or at the first offset after it that the partition holds."""
+        """Continue at `offset`, or at the first offset after it that the partition holds."""
 
     def position(self, partition: Partition) -> int:
         """Return the offset after the last one passed on; also passes offsets without an event."""
@@ -98,16 +98,16 @@ class EventSource(Protocol):
         """Undo `pause`."""
 
     def bounds(self, partitions: Collection[Partition]) -> Mapping[Partition, Bounds]:
-        """Ask the broker what these partitions hold now; leaves out those it can't tell of."""
+        """Ask the broker what these partitions hold now; leaves out unknown ones."""
 
     def written(self, partition: Partition) -> int | None:
-        """Ask for the end of a partition, open transactions included; None if it can't be told."""
+        """Ask for the end of a partition, open transactions included; None if unknown."""
 
     def commit(self, positions: Mapping[Partition, int]) -> bool:
         """Store next offsets for the group; False where it could not (a rebalance, an outage).
 
-        Never needed for correctness: files, not commits, say where to go on.
+        Never needed for correctness: files, not commits, say where to continue.
         """
 
     def close(self) -> None:
-        """Leave the group at once; tells the assignee that all is revoked."""
+        """Leave the group at once; notifies the assignee that all is revoked."""

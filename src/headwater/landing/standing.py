@@ -1,6 +1,6 @@
-"""Whether a consumer that lands nothing has a reason for it; a pure decision.
+"""Decide whether a consumer that lands nothing has a reason for it; pure.
 
-What does not live here: what is done about it (`consumer`), who is told (`report`).
+What does not live here: what is done about it (`consumer`), and reporting it (`report`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Standing:
-    """How a member stands in its group.
+    """The state of a member in its group.
 
     Attributes:
         is_settled: the group has said which partitions are this member's, even if none are.
@@ -32,11 +32,11 @@ class Standing:
         return "spare" if self.is_settled else "waiting"
 
     def fault(self, now: float) -> str:
-        """Return what is wrong with it; nothing while it may yet change by itself."""
+        """Return what is wrong with it; nothing while it may still change by itself."""
         waited = now - self.since
         if self.word != "waiting" or waited <= PATIENCE_SECONDS:
             return ""
-        return f"the group has given no partition for {waited:.0f} s"
+        return f"the group has assigned no partition for {waited:.0f} s"
 
 
 class Movement:
@@ -52,7 +52,7 @@ class Movement:
         self._mark: object = None
 
     def has_ended(self, mark: object, now: float) -> bool:
-        """Return whether `mark` has been the same for longer than the patience lasts."""
+        """Return whether `mark` has been the same for longer than the patience."""
         if mark != self._mark:
             self._mark, self._since = mark, now
         return now - self._since > self._patience_seconds

@@ -1,7 +1,7 @@
-"""A sink that outlasts faults: one policy of retries, with a circuit breaker, for every storage.
+"""A sink that survives faults: one retry policy, with a circuit breaker, for every storage.
 
-A fault that waiting may mend is tried again, later and later, at random moments. After five in a
-row the breaker opens, and for some seconds nobody asks the storage. A refusal is never retried.
+A temporary fault is retried, with growing random delays. After five in a row the breaker opens, and
+for some seconds the storage is not asked. A refusal is never retried.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _LONGEST_WAIT_SECONDS = 5.0
 
 
 class SteadySink:
-    """Retries what an inner sink could not do for now.
+    """Retries what an inner sink can't do for the moment.
 
-    Every operation of a sink is safe to repeat: a file that was made by an attempt whose answer
-    got lost is "there already" at the next.
+    Every operation of a sink is safe to repeat: a file that was created by an attempt whose answer
+    was lost "already exists" at the next.
 
     Args:
         inner: the storage.
@@ -54,7 +54,7 @@ class SteadySink:
         )
 
     def give_up(self) -> None:
-        """Retry nothing any more."""
+        """Stop retrying."""
         self._given_up.set()
 
     def with_patience(self, seconds: float) -> SteadySink:
@@ -100,7 +100,7 @@ class SteadySink:
             raise SinkError(
                 "SINK_AWAY",
                 "The storage does not answer",
-                hint="Landing goes on from the same place when it is back.",
+                hint="Landing continues from the same place when it is back.",
                 is_transient=True,
             ) from None
 

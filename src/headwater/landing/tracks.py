@@ -1,7 +1,7 @@
-"""What is read of a partition and not landed yet, and where to cut it into files.
+"""Events of a partition that are read and not landed, and where to cut them into files.
 
-Pure state: it asks neither broker nor storage nor clock. What does not live here: the loop
-(`consumer`), the rules of who may land which offsets (`claims`).
+Pure state: no broker, storage or clock. What does not live here: the loop (`consumer`), who may
+land which offsets (`claims`).
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Limits:
 
 @dataclass
 class Writing:
-    """A cut that is being written, and how that ends: with the claim that holds."""
+    """A cut that is being written, and its result: the claim that holds."""
 
     cut: Cut
     ending: Future[Claim]
 
 
 class Track:
-    """The way of one partition: landed up to `start`, read beyond it.
+    """The progress of one partition: landed up to `start`, read beyond it.
 
     Attributes:
         start: the offset after the last one that is landed or being written.
@@ -67,7 +67,7 @@ class Track:
         self.reset(0, None)
 
     def reset(self, start: int, pending: Claim | None) -> None:
-        """Go on at `start`, and forget what was read beyond it."""
+        """Continue at `start`, and forget what was read beyond it."""
         self.start = start
         self.pending = pending
         self.decoder = Decoder(pending.contract) if pending else self._own
@@ -101,7 +101,7 @@ class Track:
         return max(self.start, position)
 
     def fill(self, limits: Limits, now: float, ingested_us: int) -> None:
-        """Decode what waits, as far as it belongs into the next file."""
+        """Decode waiting events, as far as they belong into the next file."""
         while self.waiting:
             batch = self.waiting.popleft()
             room = self._room(batch, limits)
@@ -145,7 +145,7 @@ class Track:
         return self.count >= limits.max_rows or self._is_large(limits)
 
     def _is_large(self, limits: Limits) -> bool:
-        """Return whether no more bytes go into the next file; one event always does."""
+        """Return whether the next file takes no more bytes; it always takes one event."""
         return self.count > 0 and self.size >= limits.max_bytes // 2
 
     def is_due(self, limits: Limits, now: float, position: int) -> bool:
@@ -169,7 +169,7 @@ class Track:
     def cut(self) -> Cut | None:
         """Take what is read as a file to write; `start` moves behind it.
 
-        None where the pending claim's events are gone from the broker: nobody can land them.
+        None where the broker has deleted the pending claim's events: nobody can land them.
         """
         claim = self.pending or self._claim()
         rows, size, has_rows = self.rows, self.size, self.count > 0

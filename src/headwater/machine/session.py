@@ -28,7 +28,7 @@ _CATALOG = re.compile(r"spark\.sql\.catalog\.([^.]+)")
 _DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 
 QUICK_START = ("-XX:TieredStopAtLevel=1",)
-"""JVM options for short work: start sooner, never reach the best speed."""
+"""JVM options for short work: start sooner, never reach full speed."""
 
 FOR_LITTLE = {
     "spark.sql.codegen.wholeStage": "false",
@@ -161,7 +161,7 @@ def share_session_catalog(spark: SparkSession, catalogs: Sequence[str]) -> None:
 
 
 def add_catalog(spark: SparkSession, name: str) -> None:
-    """Let `name` stand first in three-part names of a session; safe to call twice."""
+    """Accept `name` as the first of three parts of names in a session; safe to call twice."""
     key = f"spark.sql.catalog.{name}"
     if spark.conf.get(key, None) is None:
         spark.conf.set(key, _DELTA_CATALOG)
@@ -182,7 +182,7 @@ def session_with(spark: SparkSession, settings: Mapping[str, str]) -> SparkSessi
 
 
 def catalogs_of(spark: SparkSession) -> list[str]:
-    """List the names that stand first in three-part names of a session."""
+    """List the names that may be the first of three parts of names in a session."""
     found = [(_CATALOG.fullmatch(key), value) for key, value in spark.conf.getAll.items()]
     names = [name[1] for name, value in found if name and value == _DELTA_CATALOG]
     return [name for name in names if name != "spark_catalog"]
@@ -195,7 +195,7 @@ def activate(spark: SparkSession) -> None:
 
 
 def java_class(spark: SparkSession, name: str) -> Any:
-    """Return a class of the JVM by its full name, in one question instead of one per dot."""
+    """Return a class of the JVM by its full name, with one call instead of one per dot."""
     return getattr(spark._jvm, name)
 
 

@@ -1,6 +1,6 @@
-"""What stands behind an exception: the chain of Spark's and Java's causes, innermost last.
+"""The causes behind an exception: Spark's and Java's chain, innermost last.
 
-PySpark tells the outermost error only; a failed stream, or a write, wraps its cause. What does
+PySpark reports only the outermost error; a failed stream, or a write, wraps its cause. What does
 not live here: what is shown of a cause (`failures`).
 """
 
@@ -45,7 +45,7 @@ class Cause:
 
     @property
     def is_about_code(self) -> bool:
-        """Whether it comes from looking at a query, before any row was read."""
+        """Whether it comes from analysing a query, before any row was read."""
         return self.kind.endswith(("AnalysisException", "ParseException"))
 
 
@@ -59,7 +59,7 @@ def causes(error: BaseException) -> list[Cause]:
 
 
 def innermost(error: BaseException) -> Cause:
-    """Return the cause that says most: the deepest that Spark has a name for and is no wrapper."""
+    """Return the most telling cause: the deepest one that Spark names and that is not a wrapper."""
     chain = causes(error)
     named = [each for each in chain if each.condition and each.condition not in _WRAPPERS]
     plain = [each for each in chain if not each.condition]
@@ -68,7 +68,7 @@ def innermost(error: BaseException) -> Cause:
 
 
 def texts(error: BaseException) -> str:
-    """Return all that a chain says, to look for words in; never to be shown."""
+    """Return the whole text of a chain, to search for words; never to be shown."""
     return "\n".join(each.text for each in causes(error))
 
 

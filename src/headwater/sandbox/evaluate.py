@@ -108,7 +108,8 @@ class Evaluation:
                 raise not_built(f"{call.name}(...) in SQL", _WORKSPACE_FUNCTIONS[call.name])
         if statement.has_computed_names:
             raise not_built(
-                "IDENTIFIER(...) with an expression", "Write the name as one text: IDENTIFIER('t')."
+                "IDENTIFIER(...) with an expression",
+                "Write the name as one string: IDENTIFIER('t').",
             )
         return statement.replaced(self._view_over)
 
@@ -117,7 +118,7 @@ class Evaluation:
         options = dict(recorded.options or {})
         location = path or options.pop("path", None)
         if not location:
-            raise fault("AUTOLOADER_PATH_MISSING", "load() got no path", "Name a folder or glob.")
+            raise fault("AUTOLOADER_PATH_MISSING", "load() has no path", "Pass a folder or glob.")
         resolved = {
             key: self.local_path(value)
             if value.startswith(("/Volumes", "dbfs:/Volumes"))
@@ -163,7 +164,7 @@ class Evaluation:
             raise located(error, calling_location()) from None
 
     def _read_external(self, table: TableName, written: str) -> None:
-        """Note the read of a table that others make; all catalogs share their schemas."""
+        """Record the read of a table that others make; all catalogs share their schemas."""
         known = list(self.store.tables())
         if any((each.schema, each.table) == (table.schema, table.table) for each in known):
             add_catalog(self.spark, table.catalog)
@@ -211,7 +212,7 @@ _WORKSPACE_FUNCTIONS = {
 
 
 def resolved_path(store: Store, path: str) -> str:
-    """Resolve a path that user code reads; for the user's line that is being executed.
+    """Resolve a path that user code reads; errors point to the user's line.
 
     Raises:
         DefinitionError: VOLUME_UNKNOWN, PATH_OUTSIDE_VOLUME, PATH_NOT_BUILT.
@@ -232,7 +233,7 @@ def resolved_path(store: Store, path: str) -> str:
 
 
 def qualified(frame: DataFrame, name: TableName) -> DataFrame:
-    """Let the columns of a table's rows be qualified by its name, in one to three parts."""
+    """Allow a table's columns to be qualified by its name, in one to three parts."""
     spark = frame.sparkSession
     to_seq = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq
     make_name = java_class(spark, f"{_CATALYST}.AliasIdentifier")

@@ -1,7 +1,7 @@
-"""What an exception of Spark, Delta or user code means: which error to show, whether to retry.
+"""What an exception of Spark, Delta or user code means: the error to show, whether to retry.
 
-Values of rows never get into the result. Spark's errors quote them in many places, so nothing of
-an error that met rows is shown but its name, and the parameters known to hold names.
+Values of rows never get into the result. Spark's errors quote them in many places, so an error that
+involves rows is shown only by its name and the parameters known to hold names.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _TRANSIENT = re.compile(
 
 
 def describe(error: BaseException, flow: str) -> HeadwaterError:
-    """Return the error that is shown and logged for what a flow ended with."""
+    """Return the error that is shown and logged for a failed flow."""
     if isinstance(error, HeadwaterError):
         return error
     cause = innermost(error)
@@ -60,8 +60,8 @@ def describe(error: BaseException, flow: str) -> HeadwaterError:
     if "No space left on device" in said or "errno 28" in said.lower():
         return UpdateError(
             "DISK_FULL",
-            f"The disk is full; flow '{flow}' stopped, nothing half written is visible",
-            hint="Make room, then run again: it goes on where it stopped.",
+            f"The disk is full; flow '{flow}' stopped, no partial data is visible",
+            hint="Free disk space, then run again: it continues where it stopped.",
         )
     name = _python_error(cause) or cause.condition or cause.kind
     described = UpdateError(
@@ -80,8 +80,8 @@ def describe(error: BaseException, flow: str) -> HeadwaterError:
 def explained(error: BaseException) -> str:
     """Describe in one line why a query could not be built, or a file not be run.
 
-    Building a query may run a job on rows (`pivot`, inferred schemas), so of what Spark itself
-    raised only errors about code are shown with their text.
+    Building a query may run a job on rows (`pivot`, inferred schemas), so of Spark's own errors
+    only those about code are shown with their text.
     """
     cause = innermost(error)
     is_of_spark = isinstance(error, Py4JError) or getattr(error, "_origin", None) is not None
@@ -108,7 +108,7 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def _raised_by_query(cause: Cause) -> str:
-    """Return what `raise_error` in a query said; "" when it was something else that failed."""
+    """Return what `raise_error` in a query said; "" when something else failed."""
     if cause.condition != "USER_RAISED_EXCEPTION":
         return ""
     return cause.parameters.get("errorMessage") or cause.text.partition("] ")[2]
@@ -169,4 +169,4 @@ def _hint(cause: Cause) -> str:
         )
     if condition.startswith(("CAST_", "CANNOT_PARSE", "DIVIDE", "ARITHMETIC")):
         return "Use try_cast, try_divide or an expectation, so that bad rows don't stop the flow."
-    return "Correct the cause and run again; the flow goes on where it stopped."
+    return "Correct the cause and run again; the flow continues where it stopped."

@@ -27,7 +27,7 @@ _ABSENT: Any = object()
 
 
 class Interceptor(Protocol):
-    """What decides over reads while user code runs."""
+    """Answers the reads of user code."""
 
     @property
     def spark(self) -> SparkSession:
@@ -55,7 +55,7 @@ class Interceptor(Protocol):
 
 @dataclass
 class ReaderRecord:
-    """What user code told a stream reader, for sources that Spark doesn't have."""
+    """Records the settings of a reader, for sources that Spark doesn't have."""
 
     format: str = ""
     schema: Any = None
@@ -67,7 +67,7 @@ _current: ContextVar[Interceptor | None] = ContextVar("headwater_interceptor", d
 
 @contextmanager
 def intercepted(interceptor: Interceptor | None) -> Iterator[None]:
-    """Let `interceptor` decide over reads in this thread, for the length of a `with` block."""
+    """Let `interceptor` answer reads in this thread, for the length of a `with` block."""
     token = _current.set(interceptor)
     try:
         yield
@@ -82,7 +82,7 @@ _redirected: ContextVar[tuple[SparkSession, SparkSession] | None] = ContextVar(
 
 @contextmanager
 def redirected(spark: SparkSession, session: SparkSession) -> Iterator[None]:
-    """Let `spark`, which user code holds, stand for `session` in this thread."""
+    """Make `spark`, which user code holds, act as `session` in this thread."""
     token = _redirected.set((spark, session))
     try:
         yield
@@ -131,7 +131,7 @@ def _undo() -> None:
 
 
 def _redirects(name: str, original: Any) -> property:
-    """Answer an attribute of a session by the one that stands for it in this thread."""
+    """Return an attribute of the session that replaces this one in this thread."""
 
     def get(self: SparkSession) -> Any:
         pair = _redirected.get()
@@ -147,7 +147,7 @@ def _redirects(name: str, original: Any) -> property:
 
 
 def _active(_: str, original: Any) -> Any:
-    """Return the update's session where the thread that runs user code has none of its own."""
+    """Return the update's session in threads that run user code."""
 
     def get(cls: type[SparkSession]) -> SparkSession | None:
         current = _current.get()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.bundle import Bundle, PipelineSpec
-from headwater.errors import UsageError
+from headwater.errors import DefinitionError, UsageError
 from headwater.graph.arguments import fault, not_built
-from headwater.graph.loader import import_paths, load_files
+from headwater.graph.loader import import_paths, load_files, source_text
 from headwater.graph.modules import bound_modules, bound_runtime
 from headwater.graph.registry import Registry
+from headwater.lint.files import check_files
 from headwater.sandbox.dbutils import DBUtils
 from headwater.sandbox.evaluate import resolved_path
 from headwater.sandbox.failures import explained
@@ -60,7 +61,20 @@ def load_source(
         registry.folders = paths
         with intercepted(_LoadTime(store, spark)):
             load_files(spec.source_files, registry, namespace, explained)
+        registry.warnings.extend(_warnings(spec.source_files, paths))
         yield registry
+
+
+def _warnings(files: Sequence[Path], paths: Sequence[str]) -> list[DefinitionError]:
+    folders = [*map(Path, paths), *(file.parent for file in files)]
+    return [each.as_error() for each in check_files(files, folders, _text)]
+
+
+def _text(file: Path) -> str:
+    try:
+        return source_text(file)
+    except DefinitionError:
+        return ""  # the loader reports it
 
 
 def display(*_: Any, **__: Any) -> None:
@@ -77,7 +91,7 @@ def _from_root(line: str, root: Path) -> str:
 
 
 def _own_settings(spec: PipelineSpec) -> dict[str, str]:
-    """Return what a workspace says of a pipeline in its own configuration."""
+    """Return the settings that a workspace adds to a pipeline's configuration."""
     return {
         "pipelines.catalog": spec.catalog,
         "pipelines.schema": spec.schema,
@@ -89,9 +103,9 @@ def _own_settings(spec: PipelineSpec) -> dict[str, str]:
 def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterator[None]:
     """Make `spark.conf.get` see the pipeline's configuration; put back what was there before.
 
-    What the source itself sets is undone as well: it would reach the next update. Settings of a
-    cluster, such as `spark.executor.memory`, can't change in a running session: they have no
-    effect here.
+    What the source itself sets is undone as well, or it would reach the next update. Settings of a
+    cluster, such as `spark.executor.memory`, can't change in a running session: they have no effect
+    here.
     """
     before = spark.conf.getAll
     try:
@@ -103,7 +117,7 @@ def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterat
                     continue
                 raise UsageError(
                     "CONFIGURATION_INVALID",
-                    f"Spark does not take the configuration's value of '{key}'",
+                    f"Spark rejects the value of '{key}' in the configuration",
                     hint="Correct it under `configuration` of the pipeline.",
                     key=key,
                 ) from None
@@ -134,7 +148,7 @@ def _python_workers(spark: SparkSession, paths: list[str]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _LoadTime:
-    """Decides over reads while a file is loaded: only paths are resolved, jobs may run."""
+    """Answers reads while a file is loaded: only paths are resolved, jobs may run."""
 
     store: Store
     spark: SparkSession

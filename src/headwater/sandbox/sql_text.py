@@ -1,6 +1,6 @@
-"""Find and replace the tables that a SQL text reads, by Spark's own parser.
+"""Find and replace the tables that a SQL text reads, with Spark's own parser.
 
-The parser says where in the text each relation and each column stands, so that names can be
+The parser returns the position of each relation and column in the text, so that names can be
 replaced without rewriting the rest. What does not live here: what a name is replaced with
 (`evaluate`).
 """
@@ -31,7 +31,7 @@ Edit = tuple[int, int, str]
 
 @dataclass(frozen=True)
 class Relation:
-    """A table name in a SQL text: its parts, whether STREAM stands before it, and its place."""
+    """A table name in a SQL text: its parts, whether STREAM precedes it, and its position."""
 
     parts: Parts
     streaming: bool
@@ -41,14 +41,14 @@ class Relation:
 
 @dataclass(frozen=True)
 class Replacement:
-    """What stands for a table in the rewritten text, and the table's full name."""
+    """The replacement of a table in the rewritten text, and the table's full name."""
 
     view: str
     name: TableName
 
     @property
     def qualifiers(self) -> tuple[Parts, ...]:
-        """All that may stand before a column of the table, in lower case."""
+        """All qualifiers of a column of the table, in lower case."""
         catalog, schema, table = self.name.catalog, self.name.schema, self.name.table
         return (table,), (schema, table), (catalog, schema, table), ("live", table)
 
@@ -89,7 +89,7 @@ class SqlText:
         return any(_kind(node) == "PlanWithUnresolvedIdentifier" for node in _nodes(self._plan))
 
     def new_schema(self) -> tuple[Parts, bool] | None:
-        """Return the name that CREATE SCHEMA makes without a location, and whether it may exist.
+        """Return the name that CREATE SCHEMA creates without a location, and whether it may exist.
 
         None for any other statement.
         """
@@ -148,7 +148,7 @@ class SqlText:
 def without_live(spark: SparkSession, condition: str) -> str:
     """Return a condition without the word LIVE before the tables that qualify its columns.
 
-    What the parser does not take is returned as it is: who uses the condition says what is wrong.
+    Text that does not parse is returned unchanged: the user of the condition reports it.
     """
     if not re.search(r"\blive\b", condition, re.I):
         return condition
@@ -176,19 +176,19 @@ def _attributes(node: Any) -> Iterator[Any]:
 
 
 Scope = Mapping[Parts, str | None]
-"""What qualifiers mean at a place: the view that stands for a table, None for anything else."""
+"""What qualifiers mean in a scope: the view that replaces a table, None for anything else."""
 
 
 @dataclass
 class _Walk:
-    """One way through a plan: replaces relations, and the qualifiers of columns in their scope."""
+    """One pass over a plan: replaces relations, and the qualifiers of columns in their scope."""
 
     text: str
     replace: Callable[[Relation], Replacement | None]
     edits: list[Edit] = field(default_factory=list)
 
     def plan(self, node: Any, outer: Scope, hidden: frozenset[str]) -> Scope:
-        """Walk a plan; return the qualifiers that it offers to what stands above it."""
+        """Walk a plan; return the qualifiers that it offers to the node above it."""
         kind = _kind(node)
         if kind == "UnresolvedRelation":
             return self._relation(node, hidden)
@@ -247,7 +247,7 @@ class _Walk:
             self._columns(child, scope)
 
     def _qualified(self, node: Any, parts: Parts, scope: Scope, *, most: int) -> None:
-        """Replace the qualifier of a column; the longest that is known counts, as in Spark."""
+        """Replace the qualifier of a column; the longest known one wins, as in Spark."""
         for length in range(min(most, 3), 0, -1):
             view = scope.get(parts[:length], "")
             if view == "":
@@ -262,7 +262,7 @@ class _Walk:
 
 
 def _identifier(node: Any) -> Parts | None:
-    """Return the parts of a name as it is written; None if an expression makes it."""
+    """Return the parts of a name as written; None if it is an expression."""
     if _kind(node) != "UnresolvedIdentifier":
         return None
     return tuple(map(str, _items(node.nameParts())))

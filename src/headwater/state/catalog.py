@@ -1,7 +1,7 @@
 """The catalog over a target's folders: sessions that know the tables under their names.
 
-It lives in the memory of each session and is filled from the folders at start, so no process ever
-locks another out.
+It lives in the memory of each session and is filled from the folders at start, so that no process
+ever blocks another.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def use_target(spark: SparkSession, target: Target) -> None:
 
 
 def register_all(spark: SparkSession, store: Store) -> None:
-    """Make every table on disk known to the session, without reading any of them.
+    """Register every table on disk with the session, without reading any of them.
 
     Raises:
         UsageError: CATALOG_CLASH.
@@ -82,7 +82,8 @@ def register_all(spark: SparkSession, store: Store) -> None:
 def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) -> None:
     """Create a schema in the session whose new tables land in the target's folder.
 
-    Straight into the catalog in memory, which takes any name; CREATE SCHEMA takes plain ones only.
+    Written straight to the catalog in memory, which takes any name; CREATE SCHEMA takes only plain
+    ones.
     """
     external = _external_catalog(spark)
     if external.databaseExists(schema):
@@ -107,12 +108,12 @@ def schema_exists(spark: SparkSession, schema: str) -> bool:
 
 
 def current_schema(spark: SparkSession) -> str:
-    """Name the schema that unqualified names of a session mean."""
+    """Return the schema of unqualified names in a session."""
     return split_name(spark.catalog.currentDatabase())[-1]
 
 
 def use_schema(spark: SparkSession, schema: str) -> None:
-    """Let unqualified names of a session mean tables of a schema."""
+    """Make a schema the one of unqualified names in a session."""
     spark.catalog.setCurrentDatabase(quote(schema))
 
 
@@ -121,7 +122,7 @@ def _external_catalog(spark: SparkSession) -> Any:
 
 
 def note_table(spark: SparkSession, store: Store, schema: str, table: str, catalog: str) -> bool:
-    """Keep a table that SQL made, also at a place of its own, so that the next session finds it.
+    """Record a table that SQL created, at any path, so that the next session finds it.
 
     Args:
         catalog: of a schema that is not on disk yet.
@@ -145,10 +146,10 @@ def note_table(spark: SparkSession, store: Store, schema: str, table: str, catal
 
 
 def register_table(spark: SparkSession, name: TableName, path: Path, store: Store) -> None:
-    """Enter a Delta table into the session's catalog; safe to call twice.
+    """Register a Delta table in the session's catalog; safe to call twice.
 
-    Straight into the catalog in memory: `CREATE TABLE ... LOCATION` would read the table's log
-    (0.2 s each) and make it external, so that DROP TABLE would leave it on disk. Decision 0001.
+    Written straight to the catalog in memory: `CREATE TABLE ... LOCATION` would read the table's
+    log (0.2 s each) and make it external, so that DROP TABLE would leave it on disk. Decision 0001.
     """
     external = _external_catalog(spark)
     if not external.databaseExists(name.schema):

@@ -1,6 +1,6 @@
 """One update at a time per pipeline and target.
 
-The lock is the operating system's, so it goes with the process that held it, however that ended.
+The lock is the operating system's, so it ends with the process that held it, however that ended.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from filelock import FileLock, Timeout
 from headwater.errors import UpdateInProgress
 
 _SAME_SECONDS = 2.0
-"""How far two readings of one process's creation may lie apart: clocks are set meanwhile."""
+"""How far two readings of a process's creation time may differ: clocks may be set in between."""
 
 
 @contextmanager
 def update_lock(folder: Path, pipeline: str, driver: int | None = None) -> Iterator[None]:
     """Hold a pipeline's lock for the length of a `with` block.
 
-    The JVM of a killed holder may outlive it for some seconds and still commit; it is ended
-    before the lock is given.
+    The JVM of a killed holder may outlive it for some seconds and still commit; it is ended before
+    the lock is taken.
 
     Args:
         driver: process id of the Spark driver's JVM.
@@ -66,7 +66,7 @@ def _read(holder: Path) -> dict[str, Any]:
 
 
 def _end_orphan(holder: Mapping[str, Any], own: int | None) -> None:
-    """End the JVM that a killed holder left behind; do nothing when it has gone.
+    """End the JVM that a killed holder left behind; do nothing when it is gone.
 
     Process ids repeat, after a reboot and in each new container: a process is the holder's only if
     it was created when the holder's was.

@@ -1,6 +1,6 @@
 """What a pipeline remembers about its tables between updates: one small JSON file per table.
 
-Files are replaced whole, so a kill leaves the old or the new content, never a torn one.
+Files are replaced atomically, so a kill leaves the old or the new content, never a mix.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class TableState:
             remembered because its sources started anew.
         generation: counts full refreshes; checkpoints and helper state live below its number.
         change: how AUTO CDC was set up, to notice a change of it.
-        is_made: the table was there once; one that is not there then was dropped by hand.
+        is_made: the table was there once; if it is missing now, it was dropped by hand.
         cluster_by: columns that the table was clustered by last.
         once_done: flows with once=True that have run in this generation.
     """
@@ -61,7 +61,7 @@ class PipelineState:
         return self._flow("standings", table, flow) / f"{generation}.json"
 
     def _flow(self, kind: str, table: TableName, flow: str) -> Path:
-        """Name a flow's folder; one that was made under another spelling of its table stays."""
+        """Name a flow's folder; one that was created under another spelling of its table stays."""
         base = self.root / kind / table_folder(table)
         spelled = (table.table, f"{table.schema}.{table.table}", str(table))
         names = (flow, *spelled) if flow.lower() in spelled else (flow,)
@@ -77,7 +77,7 @@ class PipelineState:
         return self.root / "private" / table_folder(table)
 
     def load(self, table: TableName) -> TableState | None:
-        """Read what is remembered of a table; None when the pipeline never made it."""
+        """Read what is remembered of a table; None when the pipeline has never made it."""
         path = self._file(table)
         if not path.exists():
             return None
@@ -109,12 +109,12 @@ class PipelineState:
         return frozenset(TableName(*parts) for parts in told)
 
     def begin_resets(self, datasets: Collection[TableName]) -> None:
-        """Note, all at once, what is going to be reset; a kill after it repeats the whole."""
+        """Record, all at once, what is going to be reset; a kill after it repeats everything."""
         if datasets:
             self._note_resets(self.pending_resets() | set(datasets))
 
     def end_resets(self, datasets: Collection[TableName]) -> None:
-        """Forget what was to be reset, and is; others wait until the source defines them again."""
+        """Forget finished resets; others wait until the source defines their tables again."""
         left = self.pending_resets() - set(datasets)
         if left:
             self._note_resets(left)

@@ -1,8 +1,8 @@
-"""Where the Auto Loader sources of a pipeline keep their state.
+"""The folders in which Auto Loader sources of a pipeline keep their state.
 
-A source is known by the dataset whose function reads it and by its place in that function. The
-schema belongs to the reader, so that a graph and its flows see the same columns; the list of files
-belongs to the flow that writes them, which may read them through a view.
+A source is identified by the dataset whose function reads it and by its number in that function.
+The schema belongs to the reader, so that a graph and its flows see the same columns; the list of
+files belongs to the flow that writes them, which may read them through a view.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from headwater.state.pipeline import PipelineState
 from headwater.state.store import table_folder
 
 _BY_READER = "by-reader"
-"""Marks a folder whose sources are filed by their reader, and not by their number in the flow."""
+"""Marks a folder whose sources are named by their reader, and not by their number in the flow."""
 
 
 def resolved_source(
@@ -48,7 +48,7 @@ class FlowSources:
     """The sources of one attempt at a flow, in the order it opens them.
 
     Attributes:
-        opened: what was asked for and where its state is, to explain a failure by.
+        opened: the request and its state, to explain a failure.
     """
 
     state: PipelineState
@@ -68,7 +68,7 @@ class FlowSources:
         return place
 
     def close(self) -> None:
-        """Note that all sources are filed by their reader now."""
+        """Record that all sources are named by their reader now."""
         if self.opened:
             self._marker.parent.mkdir(parents=True, exist_ok=True)
             self._marker.touch()

@@ -21,7 +21,7 @@ from headwater.files import write_atomic
 from headwater.names import TableName
 
 _LOCATION = "_location"
-"""File in the folder of a table that was declared with a path; it says where the table is."""
+"""File in the folder of a table that was declared with a path; it holds that path."""
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 _VOLUME = re.compile(r"^(?:dbfs:)?/Volumes/([^/]+)/([^/]+)/([^/]+)(/.*)?$")
@@ -30,7 +30,7 @@ _VOLUME = re.compile(r"^(?:dbfs:)?/Volumes/([^/]+)/([^/]+)/([^/]+)(/.*)?$")
 def folder_name(identifier: str) -> str:
     """Turn any identifier into a safe folder name, reversibly.
 
-    Not percent-encoding: Hadoop and delta-rs would take that for part of a URL.
+    Not percent-encoding, which Hadoop and delta-rs would read as part of a URL.
     """
     return "".join(
         chr(byte) if chr(byte) in _PLAIN else f"~{byte:02x}" for byte in identifier.lower().encode()
@@ -55,13 +55,13 @@ class Store:
     root: Path
 
     def table_path(self, name: TableName) -> Path:
-        """Name the folder of a table: its own one, or where it was declared to be."""
+        """Name the folder of a table: its default one, or the declared one."""
         folder = self._folder(name)
         note = folder / _LOCATION
         return self._noted(note) if note.is_file() else folder
 
     def note_location(self, name: TableName, path: Path) -> None:
-        """Remember where a table is that was declared with a path of its own."""
+        """Remember the path of a table that was declared with one."""
         note = self._folder(name) / _LOCATION
         project = self.root.parent.parent
         near = path.absolute().is_relative_to(project)  # it moves with the state
@@ -70,7 +70,7 @@ class Store:
             write_atomic(note, text)
 
     def forget_location(self, name: TableName) -> None:
-        """Forget a table with a path of its own that was dropped; its files stay."""
+        """Forget a dropped table that was declared with a path; its files stay."""
         note = self._folder(name) / _LOCATION
         if note.is_file():
             note.unlink()
@@ -80,7 +80,7 @@ class Store:
         return Path(os.path.normpath(self.root / note.read_text(encoding="utf-8")))
 
     def is_external(self, name: TableName) -> bool:
-        """Whether a table was declared with a path of its own, so that DROP leaves its files."""
+        """Whether a table was declared with a path, so that DROP leaves its files."""
         return (self._folder(name) / _LOCATION).is_file()
 
     def schema_path(self, catalog: str, schema: str) -> Path:
@@ -114,7 +114,7 @@ class Store:
             yield catalog, schema
 
     def local_path(self, path: str) -> str:
-        """Resolve a `/Volumes/catalog/schema/volume/...` path; give others back as they are.
+        """Resolve a `/Volumes/catalog/schema/volume/...` path; return others unchanged.
 
         Raises:
             UsageError: VOLUME_UNKNOWN, with the nearest volume; PATH_OUTSIDE_VOLUME.
@@ -136,8 +136,8 @@ class Store:
         if ".." in inner.parts:
             raise UsageError(
                 "PATH_OUTSIDE_VOLUME",
-                f"A volume path must not climb out of its volume: {path}",
-                hint="Leave out '..'.",
+                f"A volume path must not leave its volume: {path}",
+                hint="Remove '..'.",
             )
         return str(folder / inner) if rest and rest != "/" else str(folder)
 

@@ -1,4 +1,4 @@
-"""A target of a bundle on this machine, and its state folder; loads no Spark."""
+"""A target of a bundle on this machine, and its state folder; does not load Spark."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def open_target(
         raise UsageError(
             "TARGET_NAME_INVALID",
             f"A target that runs here can't be named {bundle.target!r}",
-            hint="Its state is in a folder of that name: leave out slashes, or give --state.",
+            hint="Its state is in a folder of that name: remove the slashes, or pass --state.",
             target=bundle.target,
         )
     root = (state or bundle.root / ".headwater" / bundle.target).absolute()
     if root.exists() and not root.is_dir():
         raise UsageError(
-            "STATE_NOT_A_FOLDER", f"The state path is a file: {root}", hint="Name a folder."
+            "STATE_NOT_A_FOLDER", f"The state path is a file: {root}", hint="Pass a folder."
         )
     return Target(bundle, Store(root))

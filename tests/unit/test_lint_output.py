@@ -1,0 +1,32 @@
+"""Where a person and a program see the warnings of an update."""
+
+import pytest
+
+from headwater.cli.render import result_json
+from headwater.cli.updates import print_warnings
+from headwater.engine.update import UpdateResult
+from headwater.errors import Location
+from headwater.graph.dag import Graph
+from headwater.lint.finding import Finding
+
+WARNING = Finding("SERVERLESS_RDD", "No RDDs: .rdd", Location("a.py", 3), "Use DataFrames.")
+GRAPH = Graph({}, {}, (), (), (WARNING.as_error(),))
+
+
+def test_warnings_are_printed_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    print_warnings(GRAPH)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "warning: [SERVERLESS_RDD] No RDDs: .rdd (a.py:3) - Use DataFrames.\n"
+
+
+def test_warnings_are_in_the_json_of_a_result() -> None:
+    assert result_json(UpdateResult("COMPLETED", (), (), GRAPH))["warnings"] == [
+        {
+            "code": "SERVERLESS_RDD",
+            "message": "No RDDs: .rdd",
+            "file": "a.py",
+            "line": 3,
+            "hint": "Use DataFrames.",
+        }
+    ]
