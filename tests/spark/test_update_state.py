@@ -7,8 +7,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from harness import Project
-from headwater.errors import GraphError
+from headwater.errors import GraphError, UsageError
 from headwater.names import TableName
+from headwater.state.format import FORMAT
 from headwater.state.pipeline import PipelineState
 
 INFERRED = """
@@ -172,3 +173,18 @@ def test_project_that_was_moved_reads_no_file_again(spark: SparkSession, tmp_pat
     moved.run()
     assert moved.values("SELECT id FROM raw") == ["1", "2"]
     assert {e["origin"]["flow_id"] for e in moved.events() if e["origin"]["flow_id"]} == flow_ids
+
+
+def test_update_notes_the_format_of_its_state_and_refuses_a_newer_one(project: Project) -> None:
+    project.write(INFERRED)
+    land(project, "a.json", id=1)
+    file = project.store.root / "format.json"
+    project.run(validate_only=True)
+    assert not file.exists()
+    project.run()
+    assert json.loads(file.read_text()) == {"format": FORMAT}
+    file.write_text(json.dumps({"format": FORMAT + 1}))
+    for request in ({}, {"validate_only": True}):
+        with pytest.raises(UsageError) as caught:
+            project.run(**request)
+        assert caught.value.code == "STATE_NEWER"

@@ -9,6 +9,7 @@ from headwater.cli.render import print_json, print_rows
 from headwater.cli.sessions import command_session
 from headwater.engine.statements import rows_of, run_statements
 from headwater.errors import UsageError
+from headwater.state.format import prepare_state
 from headwater.state.target import Target
 
 MAX_ROWS = 1000
@@ -36,6 +37,7 @@ def sql_text(statements: str | None, file: Path | None) -> str:
 
 def run_sql(target: Target, text: str, *, master: str | None, as_json: bool) -> None:
     """Run statements and print the last result; as a table, at most `MAX_ROWS` rows of it."""
+    prepare_state(target.store.root)
     with command_session(target, master=master, quick=True) as spark:
         frame = run_statements(spark, target, text, warn)
         rows = [] if frame is None else rows_of(frame, None if as_json else MAX_ROWS)

@@ -22,6 +22,7 @@ from headwater.graph.dag import Graph
 from headwater.machine.jvm import ignore_interrupt
 from headwater.machine.session import FOR_LITTLE
 from headwater.settings import read_settings
+from headwater.state.format import prepare_state
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
 from headwater.state.target import Target
@@ -69,6 +70,8 @@ def _update(
 ) -> UpdateResult:
     spec = target.bundle.pipeline(pipeline)
     looks = request.validate_only
+    if not looks:
+        prepare_state(target.store.root)
     little = not looks and _is_little(target.pipeline_state(spec.key), request)
     with (
         untouched(target) if looks else nullcontext(target) as place,

@@ -40,6 +40,7 @@ from headwater.machine.session import driver_pid
 from headwater.names import TableName
 from headwater.sandbox.source import load_source
 from headwater.state.catalog import create_schema, use_schema
+from headwater.state.format import check_format, prepare_state
 from headwater.state.lock import update_lock
 from headwater.state.pipeline import PipelineState
 from headwater.state.sources import resolved_source
@@ -114,14 +115,17 @@ class Updater:
         Raises:
             UpdateInProgress: another process updates this pipeline.
             GraphError: the source has faults; nothing was written.
-            UsageError: a selection names an unknown table, or contradicts itself.
+            UsageError: a selection names an unknown table, or contradicts itself; what
+                `prepare_state` raises.
         """
         state = PipelineState(self.store.pipeline_path(self.spec.key))
         if request.validate_only:
+            check_format(self.store.root)
             with self._source_code() as registry:
                 graph = self._resolve(registry, state, save=False, strict=request.strict)
                 select(registry, request.refresh, request.full_refresh)
             return UpdateResult("COMPLETED", (), (), graph)
+        prepare_state(self.store.root)
         with (
             update_lock(state.root, self.spec.key, driver_pid(self.spark)),
             self._source_code() as registry,

@@ -31,6 +31,7 @@ from headwater.state.catalog import (
     register_table,
     schema_exists,
 )
+from headwater.state.format import prepare_state
 from headwater.state.store import Store, identifier_of
 from headwater.state.target import Target
 
@@ -108,7 +109,7 @@ def local_session(
 
     Raises:
         UsageError: OPTION_WITHOUT_EFFECT, for a target where there is no bundle.
-        HeadwaterError: of the bundle, of Java or of a clash of catalogs.
+        HeadwaterError: of the bundle, of Java, of the state folder or of a clash of catalogs.
     """
     if target and bundle_above(folder) is None:
         raise UsageError(
@@ -120,6 +121,7 @@ def local_session(
     bundle = bundle_above(folder)
     opened = open_bundle(bundle, target) if bundle else None
     store = opened.store if opened else Store((folder / ".headwater" / "local").absolute())
+    prepare_state(store.root)
     catalog = schema[0].lower() if len(schema) > 1 else _default_catalog(opened)
     names = {*(opened.catalogs() if opened else store.catalogs()), catalog}
     with spark_session(

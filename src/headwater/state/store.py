@@ -3,6 +3,7 @@
     <state>/tables/<catalog>/<schema>/<table>/       Delta tables
     <state>/volumes/<catalog>/<schema>/<volume>/     what /Volumes/... paths mean
     <state>/pipelines/<pipeline>/                    checkpoints, event log, lock, helper state
+    <state>/format.json                              version of this layout, see `format`
 
 Pure paths: `show`, `events` and the page read it without Spark. What does not live here: the
 catalog over these folders (`catalog`), writing tables (`engine.tables`).

@@ -9,6 +9,7 @@ from pathlib import Path
 from headwater.bundle import Bundle, load_bundle
 from headwater.errors import UsageError
 from headwater.settings import Settings, bundle_environment
+from headwater.state.format import check_format
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
 
@@ -55,7 +56,7 @@ def open_target(
 
     Raises:
         BundleError: the bundle is missing or has a fault.
-        UsageError: STATE_NOT_A_FOLDER, TARGET_NAME_INVALID.
+        UsageError: STATE_NOT_A_FOLDER, STATE_NEWER, STATE_FORMAT_INVALID, TARGET_NAME_INVALID.
     """
     bundle = load_bundle(
         directory,
@@ -76,4 +77,5 @@ def open_target(
         raise UsageError(
             "STATE_NOT_A_FOLDER", f"The state path is a file: {root}", hint="Pass a folder."
         )
+    check_format(root)
     return Target(bundle, Store(root))
