@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from headwater.engine.flows import FlowReport
+from headwater.engine.progress import FlowReport
 from headwater.errors import HeadwaterError
 from headwater.events.log import EventLog
 from headwater.events.report import UpdateReport, with_event
@@ -178,8 +177,3 @@ def _quality(report: FlowReport) -> dict[str, Any]:
             for rule in rules
         ],
     }
-
-
-def flow_identity(checkpoint: str) -> str:
-    """Make the flow id of a checkpoint: stable while incremental, new after a full refresh."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, checkpoint))

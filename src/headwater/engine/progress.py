@@ -1,4 +1,4 @@
-"""Read what a streaming query counted, micro-batch by micro-batch."""
+"""What a flow has done, batch by batch: as a streaming query tells it, and as it is reported."""
 
 from __future__ import annotations
 
@@ -8,6 +8,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql.streaming.query import StreamingQuery
+
+from headwater import cdc
+from headwater.expectations.rules import QualityCounts
+from headwater.names import TableName
+
+
+@dataclass(frozen=True)
+class FlowReport:
+    """What one micro-batch, or one batch, of a flow did.
+
+    Attributes:
+        batch_id: number of the micro-batch, None for a batch flow.
+        counts: rows and rules of the target and of the views on the way to it.
+        changes: set for AUTO CDC flows.
+    """
+
+    batch_id: int | None
+    counts: dict[TableName, QualityCounts]
+    changes: cdc.ChangeCounts | None
+    rows_per_second: float
+    duration_ms: int
 
 
 @dataclass(frozen=True)

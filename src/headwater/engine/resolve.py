@@ -15,7 +15,6 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from headwater import cdc
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.findings import rule_warnings, state_warnings
 from headwater.engine.plans import query_plan
@@ -28,6 +27,7 @@ from headwater.engine.schemas import (
     merge_schemas,
     placeholder,
 )
+from headwater.engine.writes import write_of
 from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError
 from headwater.expectations.rules import check_rules
 from headwater.graph.checks import check_declarations
@@ -202,23 +202,24 @@ class _Resolver:
     def _resolve_flow(
         self, flow: Flow, dataset: Dataset, frame: DataFrame, evaluation: Evaluation
     ) -> StructType:
-        kind = flow_kind(self.kinds[dataset.name], flow, frame.isStreaming)
-        if kind in (FlowKind.APPEND, FlowKind.CHANGE) and frame.isStreaming:
+        flow = replace(flow, kind=flow_kind(self.kinds[dataset.name], flow, frame.isStreaming))
+        write = None if flow.kind is FlowKind.VIEW else write_of(flow)
+        if write is not None and not write.is_batch:
             check_stream(frame, flow)
         self.warnings.extend(state_warnings(frame, flow))
-        columns = _query_columns(frame, flow, dataset)
+        columns = write.columns(frame, flow) if write else frame.schema
         faults = check_rules(
             frame, dataset.expectations, dataset=str(dataset.name), where=dataset.location
         )
         self.faults.extend(faults)
         self.warnings.extend([] if faults else rule_warnings(frame, dataset))
         self.resolved[flow.name] = ResolvedFlow(
-            replace(flow, kind=kind),
+            flow,
             frozenset(evaluation.inputs),
             frozenset(self._tables(evaluation.inputs)),
             frozenset(evaluation.external),
             columns,
-            cdc.describe_change(frame, flow.change) if flow.change else {},
+            write.described(frame) if write else {},
             query_plan(frame, evaluation.read_options),
         )
         return columns
@@ -329,8 +330,8 @@ class _Placeholders:
             return
         if kind is DatasetKind.MATERIALIZED_VIEW:
             raise _not_streamable(name, "a materialized view, which is overwritten")
-        flows = self.resolver.registry.flows.values()
-        if any(flow.change for flow in flows if flow.target == name):
+        flows = (each.flow for each in self.resolver.resolved.values())
+        if any(write_of(flow).merges for flow in flows if flow.target == name):
             raise _not_streamable(name, "a target of AUTO CDC, whose rows change")
 
 
@@ -357,13 +358,6 @@ def check_stream(frame: DataFrame, flow: Flow) -> None:
             dataset=str(flow.target),
             condition=error.getCondition(),
         ) from None
-
-
-def _query_columns(frame: DataFrame, flow: Flow, dataset: Dataset) -> StructType:
-    if flow.change:
-        cdc.check_change(frame, flow.change, name=str(dataset.name), where=flow.location)
-        return cdc.target_schema(frame, flow.change)
-    return frame.schema
 
 
 def _not_streamable(name: TableName, what: str) -> DefinitionError:

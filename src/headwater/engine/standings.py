@@ -18,16 +18,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyspark
-from pyspark.sql import SparkSession
 
 from headwater import autoloader
 from headwater.autoloader.request import CloudFiles
-from headwater.bundle import PipelineSpec
-from headwater.engine.tables import Tables
+from headwater.engine.context import UpdateContext
+from headwater.engine.writes import write_of
 from headwater.errors import HeadwaterError, Location
-from headwater.graph.dag import Graph, ResolvedFlow
-from headwater.graph.model import Dataset, FlowKind
+from headwater.graph.dag import ResolvedFlow
+from headwater.graph.model import Dataset
 from headwater.names import TableName
+from headwater.state.places import FlowPlaces
 from headwater.state.waiting import (
     Standing,
     bytes_below,
@@ -50,10 +50,7 @@ class Standings:
         source_digest: of the source's text.
     """
 
-    spark: SparkSession
-    spec: PipelineSpec
-    graph: Graph
-    tables: Tables
+    context: UpdateContext
     sources: Sources
     source_digest: str
 
@@ -62,7 +59,7 @@ class Standings:
 
         Lists folders and reads the newest commit of each table; starts no job.
         """
-        views = self.graph.views_behind(resolved.inputs)
+        views = self.context.graph.views_behind(resolved.inputs)
         flows = (resolved, *views)
         asked = [request for each in flows for request in self.sources.get(each.flow.name, ())]
         names = {name for each in flows for name in each.tables | each.external}
@@ -74,7 +71,7 @@ class Standings:
             }
             digest = None
             if all(self._can_rest(each, resolved) for each in flows):
-                listed = [autoloader.listing_digest(self.spark, each) for each in asked]
+                listed = [autoloader.listing_digest(self.context.spark, each) for each in asked]
                 facts = (*self._facts(flows), *listed, repr(sorted(tables.items())))
                 digest = hashlib.sha256("\0".join(facts).encode()).hexdigest()
         except (OSError, ValueError, HeadwaterError):
@@ -86,7 +83,7 @@ class Standings:
 
         Rows of a streaming table may have been changed by hand: a stream never looks at them.
         """
-        noted = read_standing(self._file(resolved))
+        noted = read_standing(self._places(resolved).standing)
         if noted is None or standing.digest is None or noted.digest != standing.digest:
             return False
         return noted.target == self._target(resolved)
@@ -94,11 +91,11 @@ class Standings:
     def note(self, resolved: ResolvedFlow, standing: Standing) -> None:
         """Note that the flow is done with its inputs as they stood; durable when this returns."""
         done = replace(standing, target=self._target(resolved))
-        write_standing(self._file(resolved), done)
+        write_standing(self._places(resolved).standing, done)
 
     def begin(self, resolved: ResolvedFlow, standing: Standing | None) -> None:
         """Note that the flow is about to run, and so is not done; durable when this returns."""
-        file = self._file(resolved)
+        file = self._places(resolved).standing
         noted = read_standing(file)
         for each in file.parent.glob("*.json"):  # those of before a full refresh too
             if each != file or standing is None:
@@ -107,46 +104,45 @@ class Standings:
             write_standing(file, _begun(standing, noted))
 
     def _can_rest(self, each: ResolvedFlow, of: ResolvedFlow) -> bool:
-        is_batch = of.flow.kind is FlowKind.COMPLETE
-        return each.plan.is_repeatable if is_batch else each.plan.is_idle_without_rows
+        recomputes = write_of(of.flow).recomputes
+        return each.plan.is_repeatable if recomputes else each.plan.is_idle_without_rows
 
     def _facts(self, flows: Sequence[ResolvedFlow]) -> Iterator[str]:
         yield _VERSIONS
         yield self.source_digest
-        yield repr(sorted(self.spec.configuration.items()))
+        yield repr(sorted(self.context.spec.configuration.items()))
         yield repr(sorted(flows[0].flow.spark_conf.items()))
         for each in flows:
             yield each.flow.name
-            yield _described(self.graph.datasets[each.flow.target])
+            yield _described(self.context.graph.datasets[each.flow.target])
             yield each.plan.digest
 
     def _rereads(self, resolved: ResolvedFlow, tables: Mapping[str, str]) -> tuple[str, ...]:
         """Name the tables that are read or rewritten whole once there is something new."""
-        if resolved.flow.kind is FlowKind.COMPLETE:
+        write = write_of(resolved.flow)
+        if write.recomputes:
             return tuple(tables)
-        own = self.tables.path(self.graph.datasets[resolved.flow.target])
-        return (str(own),) if resolved.flow.kind is FlowKind.CHANGE else ()
+        return (str(self._places(resolved).table),) if write.merges else ()
 
     def _path(self, name: TableName) -> Path:
-        dataset = self.graph.datasets.get(name)
+        dataset = self.context.graph.datasets.get(name)
         if dataset is not None:
-            return self.tables.path(dataset)
+            return self.context.tables.path(dataset)
+        store = self.context.tables.store
         known = (
             each
-            for each in self.tables.store.tables()
+            for each in store.tables()
             if (each.schema, each.table) == (name.schema, name.table)
         )
-        return self.tables.store.table_path(next(known, name))
+        return store.table_path(next(known, name))
 
     def _target(self, resolved: ResolvedFlow) -> str:
-        if resolved.flow.kind is not FlowKind.COMPLETE:
+        if not write_of(resolved.flow).recomputes:
             return ""
-        return last_commit(self.tables.path(self.graph.datasets[resolved.flow.target]))
+        return last_commit(self._places(resolved).table)
 
-    def _file(self, resolved: ResolvedFlow) -> Path:
-        flow = resolved.flow
-        generation = self.tables.state.generation(flow.target)
-        return self.tables.state.standing(flow.target, flow.name, generation)
+    def _places(self, resolved: ResolvedFlow) -> FlowPlaces:
+        return self.context.places[resolved.flow.name]
 
 
 def _described(dataset: Dataset) -> str:

@@ -23,6 +23,7 @@ from headwater import autoloader
 from headwater.autoloader.request import CloudFiles
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
+from headwater.engine.context import UpdateContext, places_of
 from headwater.engine.journal import Journal
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
@@ -104,7 +105,7 @@ class Updater:
     store: Store
     listener: Listener | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
-    _memory: dict[str, object] = field(default_factory=dict)
+    _cache: dict[str, object] = field(default_factory=dict)
     _sources: Sources = field(default_factory=dict)
 
     def run(self, request: UpdateRequest) -> UpdateResult:
@@ -200,25 +201,22 @@ class Updater:
         journal.defined(graph)
         journal.state("SETTING_UP_TABLES")
         states = tables.set_up(graph, resets)
-        stopping = Stopping(self.stopping)
-        digest = source_digest(self.spec.source_files, registry.folders)
-        standings = Standings(self.spark, self.spec, graph, tables, self._sources, digest)
-        runs = FlowAttempts(
-            self.spark,
-            self.spec,
-            self.bundle.pipeline_id(self.spec),
-            graph,
-            tables,
-            states,
-            journal,
-            stopping,
-            self._memory,
-            standings,
+        context = UpdateContext(
+            spec=self.spec,
+            graph=graph,
+            tables=tables,
+            states=states,
+            places=places_of(graph, tables, states, self.bundle.pipeline_id(self.spec)),
+            journal=journal,
+            stopping=Stopping(self.stopping),
+            cache=self._cache,
         )
-        journal.flow_ids = runs.identities()
+        journal.flow_ids = {flow: each.identity for flow, each in context.places.items()}
         journal.state("RUNNING")
         chosen = selection.chosen | resets  # what was emptied is filled, asked for or not
-        return self._run_flows(graph, chosen, runs, journal)
+        digest = source_digest(self.spec.source_files, registry.folders)
+        runs = FlowAttempts(context, Standings(context, self._sources, digest))
+        return self._run_flows(context, chosen, runs)
 
     def _resolved_anew(
         self, registry: Registry, state: PipelineState, resets: frozenset[TableName], strict: bool
@@ -237,12 +235,13 @@ class Updater:
         return graph, resets | views
 
     def _run_flows(
-        self, graph: Graph, chosen: frozenset[TableName], runs: FlowAttempts, journal: Journal
+        self, context: UpdateContext, chosen: frozenset[TableName], runs: FlowAttempts
     ) -> UpdateResult:
+        graph, journal = context.graph, context.journal
         for flow in graph.flows:
             journal.status(flow, "QUEUED" if flow.flow.target in chosen else "EXCLUDED")
         scheduler = Scheduler(
-            graph, runs.run, runs.events(), runs.stopping, max_retries=self._max_retries()
+            graph, runs.run, runs.events(), context.stopping, max_retries=self._max_retries()
         )
         scheduler.run([flow for flow in graph.flows if flow.flow.target in chosen])
         totals = tuple(journal.report.flows.values())
@@ -253,7 +252,7 @@ class Updater:
         if failed:
             journal.state("FAILED", failed[0])
             return UpdateResult("FAILED", (), totals, graph, failed[0])
-        ended = "CANCELED" if runs.stopping.is_set() else "COMPLETED"
+        ended = "CANCELED" if context.stopping.is_set() else "COMPLETED"
         journal.state(ended)
         return UpdateResult(ended, (), totals, graph)
 
@@ -273,7 +272,7 @@ class Updater:
             asked.setdefault(flow.name, {})[number] = request
             if read_files is not None:
                 read_files.add(flow.target)
-            place = resolved_source(state, flow, number, self._memory, resets)
+            place = resolved_source(state, flow, number, self._cache, resets)
             # of a refresh that may yet be refused nothing stays; its flow saves the schema
             keep = save and flow.target not in resets
             return autoloader.define_stream(self.spark, request, place, save=keep)

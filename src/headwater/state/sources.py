@@ -16,6 +16,7 @@ from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.graph.model import Flow
 from headwater.names import TableName
 from headwater.state.pipeline import PipelineState
+from headwater.state.places import FlowPlaces
 from headwater.state.store import table_folder
 
 _BY_READER = "by-reader"
@@ -26,7 +27,7 @@ def resolved_source(
     state: PipelineState,
     reader: Flow,
     number: int,
-    memory: dict[str, object],
+    cache: dict[str, object],
     resets: Collection[TableName] = (),
 ) -> SourceState:
     """Name the folders of a source while the graph is resolved.
@@ -34,12 +35,13 @@ def resolved_source(
     Args:
         reader: the flow whose function reads the source; of a view, the view's own.
         number: counts the sources of the function.
+        cache: what Auto Loader has learned in this process.
         resets: datasets whose sources start anew.
     """
     generation = state.generation(reader.target, resets)
     folder = state.sources(reader.target, reader.name, generation) / str(number)
     return SourceState(
-        folder, state.checkpoint(reader.target, reader.name, generation), memory, folder
+        folder, state.checkpoint(reader.target, reader.name, generation), cache, folder
     )
 
 
@@ -53,17 +55,16 @@ class FlowSources:
 
     state: PipelineState
     flow: Flow
-    memory: dict[str, object]
+    places: FlowPlaces
+    cache: dict[str, object]
     opened: list[tuple[CloudFiles, SourceState]] = field(default_factory=list)
     _counts: Counter[TableName] = field(default_factory=Counter)
 
     def open(self, request: CloudFiles, reader: Flow, number: int) -> SourceState:
         """Name the folders of the next source; a view that is read twice has two lists of files."""
         folder = self._folder(reader)
-        generation = self.state.generation(self.flow.target)
-        checkpoint = self.state.checkpoint(self.flow.target, self.flow.name, generation)
-        schemas = resolved_source(self.state, reader, number, self.memory).folder
-        place = SourceState(folder, checkpoint, self.memory, schemas)
+        schemas = resolved_source(self.state, reader, number, self.cache).folder
+        place = SourceState(folder, self.places.checkpoint, self.cache, schemas)
         self.opened.append((request, place))
         return place
 
@@ -76,23 +77,15 @@ class FlowSources:
     def _folder(self, reader: Flow) -> Path:
         number = self._counts[reader.target]
         self._counts[reader.target] += 1
-        below = (
-            self._base
-            if reader.target == self.flow.target
-            else self._base / (table_folder(reader.target))
-        )
-        folder = below / str(number)
-        earlier = self._base / str(len(self.opened))
+        base = self.places.sources
+        is_own = reader.target == self.flow.target
+        folder = (base if is_own else base / table_folder(reader.target)) / str(number)
+        earlier = base / str(len(self.opened))
         if not self._marker.exists() and not folder.exists() and earlier.exists():
             folder.parent.mkdir(parents=True, exist_ok=True)
             earlier.rename(folder)
         return folder
 
     @property
-    def _base(self) -> Path:
-        generation = self.state.generation(self.flow.target)
-        return self.state.sources(self.flow.target, self.flow.name, generation)
-
-    @property
     def _marker(self) -> Path:
-        return self._base / _BY_READER
+        return self.places.sources / _BY_READER

@@ -1,0 +1,178 @@
+"""How a flow writes: one class for each way, chosen once from what the flow was resolved to.
+
+    Append       rows of a stream are added
+    AppendOnce   rows of a batch are added, once until the next full refresh
+    Overwrite    rows of a batch replace those of a materialized view
+    Change       events of a stream are merged: AUTO CDC
+    ChangeOnce   events of a batch are merged, once
+
+A further way is a further class here and a line in `write_of`. Each tells what an update has to
+know of it, and runs an attempt. What does not live here: the attempt's query, session and reports
+(`flows`), merging (`cdc`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
+
+from headwater import cdc
+from headwater.engine.flows import FlowRun, Merged
+from headwater.engine.overwrite import overwrite
+from headwater.engine.schemas import fitted
+from headwater.graph.model import AutoCdc, Flow, FlowKind
+
+
+@dataclass(frozen=True)
+class _Way:
+    """What an update has to know of a way to write.
+
+    Attributes:
+        is_batch: its query is a batch, not a stream.
+        runs_once: it has nothing to do once it has run, until the next full refresh.
+        recomputes: it reads all of its inputs again, and its table must be as it left it.
+        merges: it changes rows that are in its table, which it reads for that.
+    """
+
+    is_batch: ClassVar[bool] = False
+    runs_once: ClassVar[bool] = False
+    recomputes: ClassVar[bool] = False
+    merges: ClassVar[bool] = False
+
+    def columns(self, frame: DataFrame, flow: Flow) -> StructType:
+        """Return the columns that a query gives the target."""
+        del flow
+        return frame.schema
+
+    def described(self, frame: DataFrame) -> Mapping[str, str]:
+        """Write out what must stay as it is until the next full refresh."""
+        del frame
+        return {}
+
+
+@dataclass(frozen=True)
+class Append(_Way):
+    """A stream whose rows are added; Delta's sink skips a batch that was committed before."""
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        with run.session():
+            rows = fitted(run.ruled(run.query()), run.dataset)
+            writer = run.stream(rows).format("delta").option("mergeSchema", "true")
+            query = writer.start(str(run.places.table))
+        run.follow(query)
+
+
+@dataclass(frozen=True)
+class AppendOnce(_Way):
+    """A batch whose rows are added in one commit, which Delta skips when it is there."""
+
+    is_batch = True
+    runs_once = True
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        with run.session():
+            rows = fitted(run.ruled(run.query()), run.dataset)
+            writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+            writer = writer.option("txnAppId", run.places.identity).option("txnVersion", "0")
+            run.batch(lambda: writer.save(str(run.places.table)))
+
+
+@dataclass(frozen=True)
+class Overwrite(_Way):
+    """A batch whose rows replace all others in one commit."""
+
+    is_batch = True
+    recomputes = True
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        with run.session():
+            rows = fitted(run.ruled(run.query()), run.dataset)
+            run.batch(lambda: overwrite(rows, run.dataset, run.places.table))
+
+
+@dataclass(frozen=True)
+class _Merging(_Way):
+    """Change events that are merged; the same events again change nothing."""
+
+    change: AutoCdc
+
+    merges = True
+
+    def columns(self, frame: DataFrame, flow: Flow) -> StructType:
+        cdc.check_change(frame, self.change, name=str(flow.target), where=flow.location)
+        return cdc.target_schema(frame, self.change)
+
+    def described(self, frame: DataFrame) -> Mapping[str, str]:
+        return cdc.describe_change(frame, self.change)
+
+    def _events(self, run: FlowRun) -> DataFrame:
+        events = cdc.inside_where(run.query(), self.change)
+        return run.ruled(events, spared=cdc.removes(self.change))
+
+    def _merge(self, run: FlowRun, events: DataFrame, batch_id: int) -> cdc.ChangeCounts:
+        target = cdc.ChangeTarget(
+            path=str(run.places.table),
+            state_path=str(run.places.changes),
+            name=str(run.dataset.name),
+            change=self.change,
+        )
+        with run.lock:
+            return cdc.apply_batch(events, batch_id, target)
+
+
+@dataclass(frozen=True)
+class Change(_Merging):
+    """A stream of change events, merged batch by batch."""
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        merged = Merged()
+
+        def merge(events: DataFrame, batch_id: int) -> None:
+            try:
+                merged.counts[batch_id] = self._merge(run, events, batch_id)
+            except BaseException as error:
+                merged.failure = error
+                raise
+
+        with run.session():
+            events = cdc.narrowed(self._events(run), self.change)
+            query = run.stream(events).foreachBatch(merge).start()
+        run.follow(query, merged)
+
+
+@dataclass(frozen=True)
+class ChangeOnce(_Merging):
+    """A batch of change events, merged in one."""
+
+    is_batch = True
+    runs_once = True
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        with run.session():
+            events = self._events(run)
+            run.batch(lambda: self._merge(run, events, 0))
+
+
+Write = Append | AppendOnce | Overwrite | Change | ChangeOnce
+
+
+def write_of(flow: Flow) -> Write:
+    """Return how a flow writes.
+
+    Args:
+        flow: as resolved, with its kind; not one of a view, which writes nothing.
+    """
+    if flow.kind is FlowKind.COMPLETE:
+        return Overwrite()
+    if flow.change is not None:
+        return ChangeOnce(flow.change) if flow.once else Change(flow.change)
+    return AppendOnce() if flow.once else Append()

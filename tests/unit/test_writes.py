@@ -1,0 +1,50 @@
+"""How a flow writes is chosen once, from what it was resolved to."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from headwater.engine.writes import (
+    Append,
+    AppendOnce,
+    Change,
+    ChangeOnce,
+    Overwrite,
+    Write,
+    write_of,
+)
+from headwater.errors import Location
+from headwater.graph.model import AutoCdc, Flow, FlowKind
+from headwater.names import TableName
+
+CDC = AutoCdc(("id",), "ts")
+FLOW = Flow("f", TableName("c", "s", "t"), lambda: None, Location("x.py", 3))  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize(
+    ("flow", "write"),
+    [
+        (replace(FLOW, kind=FlowKind.APPEND), Append()),
+        (replace(FLOW, kind=FlowKind.APPEND, once=True), AppendOnce()),
+        (replace(FLOW, kind=FlowKind.COMPLETE), Overwrite()),
+        (replace(FLOW, kind=FlowKind.CHANGE, change=CDC), Change(CDC)),
+        (replace(FLOW, kind=FlowKind.CHANGE, change=CDC, once=True), ChangeOnce(CDC)),
+    ],
+)
+def test_way_follows_from_kind_once_and_change(flow: Flow, write: Write) -> None:
+    assert write_of(flow) == write
+
+
+def test_facts_of_each_way() -> None:
+    facts = {
+        each.__name__: (each.is_batch, each.runs_once, each.recomputes, each.merges)
+        for each in get_args(Write)
+    }
+    assert facts == {
+        "Append": (False, False, False, False),
+        "AppendOnce": (True, True, False, False),
+        "Overwrite": (True, False, True, False),
+        "Change": (False, False, False, True),
+        "ChangeOnce": (True, True, False, True),
+    }
