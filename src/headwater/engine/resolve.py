@@ -6,7 +6,7 @@ Nothing is written and no job runs on tables; all faults are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +17,7 @@ from pyspark.sql.types import StructType
 
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.findings import rule_warnings, state_warnings
+from headwater.engine.inference import Inference, Resolution
 from headwater.engine.plans import query_plan
 from headwater.engine.schemas import (
     check_columns,
@@ -51,8 +52,6 @@ _CHECKED = "spark.sql.streaming.unsupportedOperationCheck"
 MAX_DEPTH = 30
 """How deeply evaluations of datasets may nest."""
 
-InferCloudFiles = Callable[[CloudFiles, Flow, int], DataFrame]
-
 
 class _Broken(BaseException):
     """A needed dataset has a fault, which is reported once, at its own place.
@@ -75,14 +74,14 @@ def resolve(
     spark: SparkSession,
     registry: Registry,
     store: Store,
-    cloud_files: InferCloudFiles,
+    inference: Inference,
     *,
     strict: bool = False,
-) -> Graph:
+) -> Resolution:
     """Evaluate all flows and return the graph.
 
     Args:
-        cloud_files: gives the typed, never started DataFrame of an Auto Loader source.
+        inference: gives Auto Loader's sources their columns; of this call alone.
         strict: warnings are faults, too.
 
     Raises:
@@ -94,8 +93,8 @@ def resolve(
             for rule in dataset.expectations
         ]
         registry.datasets[name] = replace(dataset, expectations=tuple(rules))
-    resolver = _Resolver(spark, registry, store, cloud_files, strict, warnings=[*registry.warnings])
-    return resolver.run()
+    resolver = _Resolver(spark, registry, store, inference, strict, warnings=[*registry.warnings])
+    return inference.resolution(resolver.run())
 
 
 @dataclass
@@ -103,7 +102,7 @@ class _Resolver:
     spark: SparkSession
     registry: Registry
     store: Store
-    infer: InferCloudFiles
+    inference: Inference
     strict: bool
     faults: list[HeadwaterError] = field(default_factory=list)
     warnings: list[HeadwaterError] = field(default_factory=list)
@@ -322,7 +321,7 @@ class _Placeholders:
         return placeholder(self.resolver.spark, schema, streaming)
 
     def cloud_files(self, request: CloudFiles, number: int) -> DataFrame:
-        return self.resolver.infer(request, self.flow, number)
+        return self.resolver.inference.define(request, self.flow, number)
 
     def _check_streamable(self, name: TableName, kind: DatasetKind, reader: Any) -> None:
         options = {key.lower() for key in (record_of(reader).options or {})} if reader else set()

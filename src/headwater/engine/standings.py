@@ -20,8 +20,8 @@ from pathlib import Path
 import pyspark
 
 from headwater import autoloader
-from headwater.autoloader.request import CloudFiles
 from headwater.engine.context import UpdateContext
+from headwater.engine.inference import Sources
 from headwater.engine.writes import write_of
 from headwater.errors import HeadwaterError, Location
 from headwater.graph.dag import ResolvedFlow
@@ -37,9 +37,6 @@ from headwater.state.waiting import (
 )
 
 _VERSIONS = f"{importlib.metadata.version('headwater')} {pyspark.__version__}"
-
-Sources = Mapping[str, list[CloudFiles]]
-"""What each flow, and the flow of each view, asks of Auto Loader; by the flow's name."""
 
 
 @dataclass(frozen=True)

@@ -17,24 +17,23 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from headwater import autoloader
-from headwater.autoloader.request import CloudFiles
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
 from headwater.engine.context import UpdateContext, places_of
+from headwater.engine.inference import Inference, Resolution
 from headwater.engine.journal import Journal
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
-from headwater.engine.standings import Sources, Standings
+from headwater.engine.standings import Standings
 from headwater.engine.tables import Tables
 from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
 from headwater.events.report import FlowTotals, UpdateReport
 from headwater.graph.dag import Graph
 from headwater.graph.loader import source_digest
-from headwater.graph.model import Flow
 from headwater.graph.registry import Registry
 from headwater.graph.selection import ALL, select
 from headwater.machine.session import driver_pid
@@ -44,7 +43,6 @@ from headwater.state.catalog import create_schema, use_schema
 from headwater.state.format import check_format, prepare_state
 from headwater.state.lock import update_lock
 from headwater.state.pipeline import PipelineState
-from headwater.state.sources import resolved_source
 from headwater.state.store import Store
 
 MAX_SCHEMA_RESTARTS = 50
@@ -106,7 +104,6 @@ class Updater:
     listener: Listener | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     _cache: dict[str, object] = field(default_factory=dict)
-    _sources: Sources = field(default_factory=dict)
 
     def run(self, request: UpdateRequest) -> UpdateResult:
         """Run one update, and those that schema changes make necessary.
@@ -123,9 +120,9 @@ class Updater:
         if request.validate_only:
             check_format(self.store.root)
             with self._source_code() as registry:
-                graph = self._resolve(registry, state, save=False, strict=request.strict)
+                resolved = self._resolve(registry, state, saves=False, strict=request.strict)
                 select(registry, request.refresh, request.full_refresh)
-            return UpdateResult("COMPLETED", (), (), graph)
+            return UpdateResult("COMPLETED", (), (), resolved.graph)
         prepare_state(self.store.root)
         with (
             update_lock(state.root, self.spec.key, driver_pid(self.spark)),
@@ -190,17 +187,18 @@ class Updater:
         journal.state("INITIALIZING")
         tables = Tables(self.spark, self.store, state)
         if registry.faults:
-            self._resolve(registry, state, save=True, strict=request.strict)  # raises all of them
+            self._resolve(registry, state, strict=request.strict)  # raises all of them
         selection = select(registry, request.refresh, request.full_refresh)
         known = {name for name, each in registry.datasets.items() if not each.is_view}
         resets = selection.resets | tables.dropped(registry.datasets.values())
         resets |= state.pending_resets() & known
         if resets:
             journal.state("RESETTING")
-        graph, resets = self._resolved_anew(registry, state, resets, request.strict)
+        resolved = self._resolved_anew(registry, state, resets, request.strict)
+        graph = resolved.graph
         journal.defined(graph)
         journal.state("SETTING_UP_TABLES")
-        states = tables.set_up(graph, resets)
+        states = tables.set_up(graph, resolved.resets)
         context = UpdateContext(
             spec=self.spec,
             graph=graph,
@@ -213,26 +211,23 @@ class Updater:
         )
         journal.flow_ids = {flow: each.identity for flow, each in context.places.items()}
         journal.state("RUNNING")
-        chosen = selection.chosen | resets  # what was emptied is filled, asked for or not
+        chosen = selection.chosen | resolved.resets  # what was emptied is filled, asked for or not
         digest = source_digest(self.spec.source_files, registry.folders)
-        runs = FlowAttempts(context, Standings(context, self._sources, digest))
+        runs = FlowAttempts(context, Standings(context, resolved.sources, digest))
         return self._run_flows(context, chosen, runs)
 
     def _resolved_anew(
         self, registry: Registry, state: PipelineState, resets: frozenset[TableName], strict: bool
-    ) -> tuple[Graph, frozenset[TableName]]:
+    ) -> Resolution:
         """Resolve the graph as it is once `resets`, and the views they read, start over.
 
         The resets themselves are not written: a fault leaves everything as it was.
         """
-        read_files: set[TableName] = set()
-        graph = self._resolve(
-            registry, state, save=True, strict=strict, resets=resets, read_files=read_files
-        )
-        views = graph.views_above(resets)
-        if views & read_files:
-            graph = self._resolve(registry, state, save=True, resets=resets | views)
-        return graph, resets | views
+        resolved = self._resolve(registry, state, strict=strict, resets=resets)
+        views = resolved.graph.views_above(resets)
+        if views & resolved.readers:
+            resolved = self._resolve(registry, state, resets=resets | views)
+        return replace(resolved, resets=resets | views)
 
     def _run_flows(
         self, context: UpdateContext, chosen: frozenset[TableName], runs: FlowAttempts
@@ -261,27 +256,14 @@ class Updater:
         registry: Registry,
         state: PipelineState,
         *,
-        save: bool,
+        saves: bool = True,
         strict: bool = False,
         resets: frozenset[TableName] = frozenset(),
-        read_files: set[TableName] | None = None,
-    ) -> Graph:
-        asked: dict[str, dict[int, CloudFiles]] = {}
-
-        def infer(request: CloudFiles, flow: Flow, number: int) -> DataFrame:
-            asked.setdefault(flow.name, {})[number] = request
-            if read_files is not None:
-                read_files.add(flow.target)
-            place = resolved_source(state, flow, number, self._cache, resets)
-            # of a refresh that may yet be refused nothing stays; its flow saves the schema
-            keep = save and flow.target not in resets
-            return autoloader.define_stream(self.spark, request, place, save=keep)
-
+    ) -> Resolution:
         create_schema(self.spark, self.spec.catalog, self.spec.schema, self.store)
         use_schema(self.spark, self.spec.schema)
-        graph = resolve(self.spark, registry, self.store, infer, strict=strict)
-        self._sources = {flow: list(requests.values()) for flow, requests in asked.items()}
-        return graph
+        inference = Inference(self.spark, state, self._cache, resets, saves)
+        return resolve(self.spark, registry, self.store, inference, strict=strict)
 
     def _max_retries(self) -> int:
         told = self.spec.configuration.get("pipelines.maxFlowRetryAttempts", "")

@@ -1,0 +1,67 @@
+"""Give Auto Loader's sources their columns while a graph is resolved, and keep what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame, SparkSession
+
+from headwater import autoloader
+from headwater.autoloader.request import CloudFiles
+from headwater.graph.dag import Graph
+from headwater.graph.model import Flow
+from headwater.names import TableName
+from headwater.state.pipeline import PipelineState
+from headwater.state.sources import resolved_source
+
+Sources = Mapping[str, list[CloudFiles]]
+"""What each flow, and the flow of each view, asks of Auto Loader; by the flow's name."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """A resolved graph, and what its functions ask of Auto Loader.
+
+    Attributes:
+        readers: datasets whose functions read files.
+        resets: datasets that start anew with this graph.
+    """
+
+    graph: Graph
+    sources: Sources
+    readers: frozenset[TableName]
+    resets: frozenset[TableName]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Answers the reads of Auto Loader's sources of one resolution.
+
+    Attributes:
+        cache: what Auto Loader has learned in this process.
+        resets: datasets whose sources start anew. Of a refresh that may yet be refused nothing
+            stays: its flow saves the schema.
+        saves: schemas that are inferred are kept.
+    """
+
+    spark: SparkSession
+    state: PipelineState
+    cache: dict[str, object]
+    resets: frozenset[TableName]
+    saves: bool
+    _asked: dict[str, dict[int, CloudFiles]] = field(default_factory=dict)
+    _readers: set[TableName] = field(default_factory=set)
+
+    def define(self, request: CloudFiles, reader: Flow, number: int) -> DataFrame:
+        """Return a stream of the source's columns, which is never started."""
+        self._asked.setdefault(reader.name, {})[number] = request
+        self._readers.add(reader.target)
+        place = resolved_source(self.state, reader, number, self.cache, self.resets)
+        saves = self.saves and reader.target not in self.resets
+        return autoloader.define_stream(self.spark, request, place, save=saves)
+
+    def resolution(self, graph: Graph) -> Resolution:
+        """Return a graph that was resolved with these answers, and what it asked for."""
+        sources = {flow: list(requests.values()) for flow, requests in self._asked.items()}
+        return Resolution(graph, sources, frozenset(self._readers), self.resets)
