@@ -54,6 +54,14 @@ def test_state_of_before_the_number_gets_one_and_keeps_its_files(tmp_path: Path)
     assert (tmp_path / "pipelines/flow").is_dir()
 
 
+@pytest.mark.parametrize("folder", ["tables/main/s", "volumes/main/s/v", "warehouse/s.db"])
+def test_state_of_any_command_is_known_as_one(tmp_path: Path, folder: str) -> None:
+    done: list[int] = []
+    (tmp_path / folder).mkdir(parents=True)
+    prepare_state(tmp_path, steps(done, 1))
+    assert done == [0]
+
+
 def test_step_that_was_killed_is_repeated_and_those_before_are_not(tmp_path: Path) -> None:
     done: list[int] = []
 

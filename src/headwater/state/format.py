@@ -3,8 +3,8 @@
     <state>/format.json      {"format": 1}; a state that has none is of format 0
     <state>/format.lock      held by the process that migrates
 
-Raised when a folder or file of the state moves, or means something else. What only reads (`show`,
-`events`, `graph`, `--validate`) looks at an older state as it is, and writes nothing.
+The number goes up when a folder or file of the state moves, or means something else. What only
+reads (`show`, `events`, `graph`, `--validate`) looks at an older state as it is and writes nothing.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from filelock import FileLock
-
 from headwater.errors import UsageError
 from headwater.files import write_atomic
 
 Migration = Callable[[Path], None]
 
-_FOLDERS = ("tables", "volumes", "pipelines")
+_FOLDERS = ("tables", "volumes", "pipelines", "warehouse")
 """One of them is in every state folder that holds anything."""
 
 
@@ -67,6 +65,8 @@ def prepare_state(root: Path, migrations: Sequence[Migration] = MIGRATIONS) -> N
     check_format(root, newest)
     if _written(root) == newest:
         return
+    from filelock import FileLock  # here: commands that only read start sooner
+
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / "format.lock"):
