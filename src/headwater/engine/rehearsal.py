@@ -6,6 +6,7 @@ the class-data archive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ from pyspark.sql import SparkSession
 from headwater.bundle import load_bundle
 from headwater.engine.statements import run_statements
 from headwater.engine.update import Updater, UpdateRequest
+from headwater.machine.archive import make_archive
+from headwater.settings import Settings
 from headwater.state.catalog import use_target
 from headwater.state.store import Store
 from headwater.state.target import Target
@@ -74,6 +77,15 @@ def days():
     counted = spark.read.table("changes_2").groupBy("name", "day").agg(F.count("*").alias("rows"))
     return latest.join(counted, "name", "left").where("n < 10")
 """
+
+
+def prepare_java(settings: Settings, on_start: Callable[[], None]) -> Path | None:
+    """Make the class-data archive for fast starts, if it is missing; None when this Java can't.
+
+    Args:
+        on_start: called if there is something to do, which takes a minute.
+    """
+    return make_archive(settings, rehearse, on_start)
 
 
 def rehearse(spark: SparkSession, folder: Path) -> None:
