@@ -237,6 +237,22 @@ def test_cdc_stream_runs_its_query_once(spark: SparkSession, tmp_path: Path) -> 
     }
 
 
+def jobs_run(spark: SparkSession) -> int:
+    """How many jobs the session has run so far."""
+    spark._jsc.sc().listenerBus().waitUntilEmpty()
+    return int(spark._jsc.sc().statusStore().jobsList(None).size())
+
+
+@pytest.mark.parametrize("change", [SCD1, SCD2], ids=["scd1", "scd2"])
+def test_cdc_batch_takes_few_jobs(spark: SparkSession, tmp_path: Path, change: AutoCdc) -> None:
+    first = frame(spark, (1, 1, "U", "x"), (2, 1, "U", "x"))
+    target = target_of(spark, tmp_path, change, [first, first])
+    before = jobs_run(spark)
+    target.apply(frame(spark, (1, 2, "U", "y"), (3, 2, "U", "y")))
+    assert jobs_run(spark) - before <= 10
+    assert spark.conf.get("spark.databricks.delta.merge.materializeSource", None) is None
+
+
 def test_cdc_batch_query_of_a_once_flow_is_applied(spark: SparkSession, tmp_path: Path) -> None:
     target = target_of(spark, tmp_path, LEAN, [frame(spark, (1, 1, "U", "x"))])
     once = frame(spark, (1, 0, "U", "old"), (2, 0, "U", "old"))

@@ -52,6 +52,7 @@ ALLOWED = {
         "errors",
         "files",
         "names",
+        "settings",
         "bundle",
         "graph",
         "lint",
@@ -159,6 +160,21 @@ def test_command_line_loads_no_spark_before_a_command_runs() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     slow = {"pyspark", "py4j", "delta", "deltalake", "pyarrow", "rich", "cryptography", "kafka"}
     assert slow & set(done.stdout.split()) == set()
+
+
+def lazy_imports(file: Path) -> list[str]:
+    """The lines of a file that import inside a function."""
+    text = file.read_text()
+    functions = (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef))
+    imports = (each for function in functions for each in ast.walk(function))
+    numbers = {n.lineno for n in imports if isinstance(n, ast.Import | ast.ImportFrom)}
+    return [text.splitlines()[number - 1] for number in sorted(numbers)]
+
+
+def test_imports_inside_functions_are_few_and_say_why() -> None:
+    lines = [line for file in sorted(ROOT.parent.rglob("*.py")) for line in lazy_imports(file)]
+    assert len(lines) < 10
+    assert [line for line in lines if "  # here: " not in line] == []
 
 
 def test_only_settings_reads_the_environment() -> None:

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from headwater.cli.main import cli
 from headwater.errors import UsageError
 from headwater.settings import Settings
-from headwater.state.format import FORMAT, check_format, prepare_state
+from headwater.state.format import FORMAT, check_format
+from headwater.state.migrations import MIGRATIONS, prepare_state
 from headwater.state.target import open_target
 from unit.test_bundle_support import PIPELINE, write_bundle
 
@@ -31,6 +32,10 @@ def old_state(root: Path, number: int | None = None) -> Path:
 
 def steps(done: list[int], count: int):  # type: ignore[no-untyped-def]
     return [lambda _, number=number: done.append(number) for number in range(count)]
+
+
+def test_steps_lead_to_the_format_that_is_written() -> None:
+    assert len(MIGRATIONS) == FORMAT
 
 
 def test_new_state_has_the_newest_format_and_nothing_to_migrate(tmp_path: Path) -> None:
@@ -127,7 +132,7 @@ def test_reading_writes_nothing_into_an_older_state(tmp_path: Path, settings: Se
 
 MIGRATE = """
 import sys, pathlib, time
-from headwater.state.format import prepare_state
+from headwater.state.migrations import prepare_state
 root = pathlib.Path(sys.argv[1])
 def slow(root):
     with (root / "steps").open("a") as file:

@@ -6,13 +6,13 @@ follow from events is decided in `rows` and `versions`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from headwater.cdc.columns import (
@@ -114,13 +114,17 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
     events = events_of(batch, target.change, plan)
     if _is_first(work):
         return _apply_first(events, work)
+    wanted = target_schema(batch, target.change)
     with _kept(events):
-        facts = check_events(events, plan, target.name)
-        if facts.rows == 0:
-            return ChangeCounts(0, 0)
-        if table.evolve(target_schema(batch, target.change)):
+        facts = BatchFacts(1, 0)
+        if plan.has_truncates or table.lacks(wanted):  # else the batch's own work tells enough
+            facts = check_events(events, plan, target.name)
+            if facts.rows == 0:
+                return ChangeCounts(0, 0)
+        if table.evolve(wanted):
             work = replace(work, plan=plan_change(batch, target.change, table.read().schema))
-        return _apply_next(events, facts, work)
+        with _counted_faults(events, work):
+            return _apply_next(guarded(events, plan), facts, work)
 
 
 def _is_first(work: _Work) -> bool:
@@ -133,9 +137,16 @@ def _is_first(work: _Work) -> bool:
 
 def _apply_first(events: DataFrame, work: _Work) -> ChangeCounts:
     """Apply a batch to an empty target: one pass over the batch, and an append."""
-    try:
+    with _counted_faults(events, work):
         return _append_first(guarded(events, work.plan), work)
-    except Exception:  # whatever failed: if it was a NULL, say how many, else go on failing
+
+
+@contextmanager
+def _counted_faults(events: DataFrame, work: _Work) -> Iterator[None]:
+    """Count the NULLs that made a query over guarded events fail; other failures stay theirs."""
+    try:
+        yield
+    except Exception:
         check_events(events, work.plan, work.target.name)
         raise
 
@@ -152,8 +163,8 @@ def _append_first(events: DataFrame, work: _Work) -> ChangeCounts:
     if plan.memory in (Memory.NOTHING, Memory.EVENTS):
         work.table.append(_rows(decided, plan, INSERT).drop(ACTION))
         return ChangeCounts(work.table.count(), 0)
-    with _kept(_worth_writing(decided)) as changed:
-        return _write(changed, work)
+    with _computed(_worth_writing(decided)) as (changed, counts):
+        return _write(changed, counts, work)
 
 
 def _apply_next(events: DataFrame, facts: BatchFacts, work: _Work) -> ChangeCounts:
@@ -166,8 +177,8 @@ def _apply_next(events: DataFrame, facts: BatchFacts, work: _Work) -> ChangeCoun
         truncates = memory.without_known(events.filter(col(OP) == TRUNCATE))
     decide = changed_versions if plan.scd_type == 2 else changed_rows
     decided = decide(_entries(events, facts, work), plan)
-    with _kept(_worth_writing(decided)) as changed:
-        return _write(changed, work, truncates)
+    with _computed(_worth_writing(decided)) as (changed, counts):
+        return _write(changed, counts, work, truncates)
 
 
 def _entries(events: DataFrame, facts: BatchFacts, work: _Work) -> DataFrame:
@@ -180,9 +191,7 @@ def _entries(events: DataFrame, facts: BatchFacts, work: _Work) -> DataFrame:
         truncates.append(truncates_of(events))
     if memory.exists():
         remembered = memory.read()
-        # Cut from the table: a commit to a table drops what was kept of queries that read it.
-        known = _touched(_of_keys(remembered, FROM_MEMORY), touched, plan)
-        sources.append(known.localCheckpoint(eager=False))
+        sources.append(_touched(_of_keys(remembered, FROM_MEMORY), touched, plan))
         truncates.append(truncates_of(remembered))
     sources.append(target_entries(_touched(work.table.read(), touched, plan), plan))
     entries = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), sources)
@@ -202,9 +211,13 @@ def _touched(rows: DataFrame, keys: DataFrame | None, plan: ChangePlan) -> DataF
     return rows.alias("__cdc_l").join(keys.alias("__cdc_r"), matches, "left_semi")
 
 
-def _write(decided: DataFrame, work: _Work, truncates: DataFrame | None = None) -> ChangeCounts:
+def _write(
+    decided: DataFrame,
+    counts: Mapping[int | str, int],
+    work: _Work,
+    truncates: DataFrame | None = None,
+) -> ChangeCounts:
     """Commit what has to be remembered, then the target's rows; each only if there is any."""
-    counts = _counts(decided)
     if counts[REMEMBER] or truncates is not None:
         work.memory.append(_remembered(decided, work.plan, truncates))
     actions = [action for action in (INSERT, UPDATE, REMOVE) if counts[action]]
@@ -221,13 +234,25 @@ def _worth_writing(decided: DataFrame) -> DataFrame:
     return decided.filter((col(ACTION) != KEEP) | col(REMEMBER))
 
 
-def _counts(decided: DataFrame) -> dict[int | str, int]:
+@contextmanager
+def _computed(decided: DataFrame) -> Iterator[tuple[DataFrame, Mapping[int | str, int]]]:
+    """Compute rows once, in one job, and count them by what is to happen with them.
+
+    They are cut from the tables they come from, so that a commit to one of those drops nothing, and
+    a MERGE need not keep them once more.
+    """
     wanted: dict[int | str, Column] = {
         action: col(ACTION) == action for action in (INSERT, UPDATE, REMOVE)
     }
     wanted[REMEMBER] = col(REMEMBER)
-    row = decided.agg(*[F.count_if(each) for each in wanted.values()]).first()
-    return dict(zip(wanted, row or (0, 0, 0, 0), strict=True))
+    observation = Observation()
+    numbers = [F.count_if(each).alias(str(name)) for name, each in wanted.items()]
+    kept = decided.observe(observation, *numbers)
+    rows = kept.localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield rows, {name: observation.get[str(name)] or 0 for name in wanted}
+    finally:
+        rows._jdf.queryExecution().analyzed().rdd().unpersist(False)
 
 
 def _remembered(decided: DataFrame, plan: ChangePlan, truncates: DataFrame | None) -> DataFrame:

@@ -5,7 +5,8 @@ The table stays an ordinary one: no helper columns, no helper rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from delta.tables import DeltaTable
@@ -46,6 +47,7 @@ from headwater.names import quote
 
 _SOURCE = "__cdc_source"
 _TARGET = "__cdc_target"
+_MATERIALIZE = "spark.databricks.delta.merge.materializeSource"
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,19 @@ class TargetTable:
 
         Tells whether there were any.
         """
+        new = self.lacks(wanted)
+        if new:
+            self.append(self.spark.createDataFrame([], StructType(new)))
+        return bool(new)
+
+    def lacks(self, wanted: StructType) -> list[StructField]:
+        """List the columns that the table lacks, wholly or some of their fields."""
         have = {each.name.lower(): each.dataType for each in self.read().schema.fields}
-        new = [
+        return [
             each
             for each in wanted.fields
             if each.name.lower() not in have or _has_other_fields(each, have[each.name.lower()])
         ]
-        if new:
-            self.append(self.spark.createDataFrame([], StructType(new)))
-        return bool(new)
 
     def merge(self, decided: DataFrame, plan: ChangePlan, actions: Collection[int]) -> None:
         """Insert, update and remove rows as decided, in one commit.
@@ -109,7 +115,22 @@ class TargetTable:
             merge = merge.whenMatchedUpdate(condition=action == UPDATE, set=rows)
         if INSERT in actions:
             merge = merge.whenNotMatchedInsert(condition=action == INSERT, values=rows)
-        merge.execute()
+        with _as_it_is(self.spark):
+            merge.execute()
+
+
+@contextmanager
+def _as_it_is(spark: SparkSession) -> Iterator[None]:
+    """Let a MERGE take its source as it is: computed already, and cut from what it came from."""
+    before = spark.conf.get(_MATERIALIZE, None)
+    spark.conf.set(_MATERIALIZE, "none")
+    try:
+        yield
+    finally:
+        if before is None:
+            spark.conf.unset(_MATERIALIZE)
+        else:
+            spark.conf.set(_MATERIALIZE, before)
 
 
 def target_entries(rows: DataFrame, plan: ChangePlan) -> DataFrame:

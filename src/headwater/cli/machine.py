@@ -41,7 +41,7 @@ def show_doctor(settings: Settings, *, as_json: bool) -> int:
 
 def prepare_machine(settings: Settings) -> None:
     """Fetch what is missing, with a line for each step; safe to run twice."""
-    from headwater.machine.archive import make_archive  # here: `doctor` works without PySpark
+    from headwater.engine.rehearsal import prepare_java  # here: `doctor` works without PySpark
 
     java = find_java(settings)
     click.echo(f"java {java.version} from {java.source}: {java.home}")
@@ -51,5 +51,5 @@ def prepare_machine(settings: Settings) -> None:
 
     jars = ensure_jars(settings, tell)
     click.echo(f"{len(jars)} jars in {jars[0].parent}")
-    made = make_archive(settings, lambda: click.echo("preparing Java for fast starts (a minute)"))
+    made = prepare_java(settings, lambda: click.echo("preparing Java for fast starts (a minute)"))
     click.echo(f"class-data archive: {made or 'not possible with this Java; starts are slower'}")

@@ -9,7 +9,7 @@ from headwater.cli.render import print_json, print_rows
 from headwater.cli.sessions import command_session
 from headwater.engine.statements import rows_of, run_statements
 from headwater.errors import UsageError
-from headwater.state.format import prepare_state
+from headwater.state.migrations import prepare_state
 from headwater.state.target import Target
 
 MAX_ROWS = 1000

@@ -22,7 +22,7 @@ from headwater.graph.dag import Graph
 from headwater.machine.jvm import ignore_interrupt
 from headwater.machine.session import FOR_LITTLE
 from headwater.settings import read_settings
-from headwater.state.format import prepare_state
+from headwater.state.migrations import prepare_state
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
 from headwater.state.target import Target

@@ -40,8 +40,9 @@ from headwater.machine.session import driver_pid
 from headwater.names import TableName
 from headwater.sandbox.source import load_source
 from headwater.state.catalog import create_schema, use_schema
-from headwater.state.format import check_format, prepare_state
+from headwater.state.format import check_format
 from headwater.state.lock import update_lock
+from headwater.state.migrations import prepare_state
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
 

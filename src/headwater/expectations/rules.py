@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType
 
 from headwater.errors import DefinitionError, Location, nearest
 from headwater.graph.model import Action, Expectation
@@ -177,6 +179,8 @@ def check_rules(
     frame: DataFrame, rules: Sequence[Expectation], *, dataset: str, where: Location
 ) -> list[DefinitionError]:
     """Find the rules that don't parse, name unknown columns or are not conditions; runs no job."""
+    if _all_hold_good(frame, rules):
+        return []
     faults = []
     for rule in rules:
         try:
@@ -186,6 +190,22 @@ def check_rules(
         except (AnalysisException, ParseException) as error:
             faults.append(_invalid(rule, frame, error, dataset, where))
     return faults
+
+
+def _all_hold_good(frame: DataFrame, rules: Sequence[Expectation]) -> bool:
+    """Look at all rules at once, for two analyses instead of two a rule."""
+    if not rules:
+        return True
+    conditions = [F.expr(rule.condition) for rule in rules]
+    try:
+        kinds = frame.select(*conditions).schema
+        if any(field.dataType != BooleanType() for field in kinds):
+            return False
+        frame.where(reduce(Column.__and__, conditions))
+        frame.select(*[condition_holds(rule.condition) for rule in rules])
+    except (AnalysisException, ParseException):
+        return False
+    return True
 
 
 def _invalid(

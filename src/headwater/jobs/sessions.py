@@ -31,7 +31,7 @@ from headwater.state.catalog import (
     register_table,
     schema_exists,
 )
-from headwater.state.format import prepare_state
+from headwater.state.migrations import prepare_state
 from headwater.state.store import Store, identifier_of
 from headwater.state.target import Target
 

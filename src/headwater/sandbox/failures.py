@@ -42,7 +42,8 @@ _OWN = re.compile(r"^\[(AUTOCDC_[A-Z_]+)\] (.*)", re.S)
 _TRANSIENT = re.compile(
     r"Concurrent(?:Append|Write|Modification|Transaction|DeleteRead)|MetadataChangedException|"
     r"DELTA_(?:CONCURRENT|METADATA_CHANGED)|ConnectException|SocketException|SocketTimeout|"
-    r"TimeoutException|ServerBusy|Connection reset|BlockMissing|FetchFailed|ExecutorLost",
+    r"TimeoutException|ServerBusy|Connection reset|BlockMissing|FetchFailed|ExecutorLost|"
+    r"CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND",  # rows that were kept on an executor that is gone
 )
 
 

@@ -15,6 +15,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
 from headwater.files import write_atomic
 from headwater.state.pipeline import PipelineState
 
@@ -86,8 +89,8 @@ def waiting_bytes(state: PipelineState, *, anew: bool) -> int | None:
     try:
         new = sum(_new_bytes(each, anew) for each in known)
         tables = {table for each in known for table in each.rereads}
-        return new + sum(_size(table) for table in tables) if new else 0
-    except (OSError, ValueError):
+        return new + sum(map(_rows_bytes, tables)) if new else 0
+    except (OSError, ValueError, DeltaError):
         return None
 
 
@@ -116,6 +119,12 @@ def _size(folder: str) -> int:
     if not Path(folder).is_dir():
         raise NotADirectoryError(folder)  # storage elsewhere, or a project that was moved
     return bytes_below(folder)
+
+
+def _rows_bytes(table: str) -> int:
+    """Add up the files that hold a table's rows now; folders keep older ones as well."""
+    sizes = DeltaTable(table).get_add_actions(flatten=True).column("size_bytes").to_pylist()
+    return sum(map(int, sizes))
 
 
 def _committed(path: Path, since: str) -> int:
