@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from headwater.autoloader.options import Options
+from headwater.autoloader.request import Options
 
 _HEADER_CHARACTERS = 1_000_000
 _BYTE_ORDER_MARKS = {
