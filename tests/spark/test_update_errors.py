@@ -131,6 +131,34 @@ def test_fault_of_a_change_flow_is_placed_at_its_call(project: Project) -> None:
     assert str(caught.value.where).endswith("main.py:9")
 
 
+def test_faults_of_a_notebook_are_told_with_cell_and_line(project: Project) -> None:
+    cells = [
+        "import dlt\nfrom pyspark.sql import functions as F\n",
+        "@F.udf('int')\ndef boom(n):\n    raise LookupError(n)\n",
+        "@dlt.table\ndef out():\n    return spark.range(1).select(boom('id').alias('n'))\n",
+    ]
+    wrong = [
+        "\n@dlt.table\ndef unknown():\n    return spark.read.table('nowhere')\n",
+        "@dlt.table\ndef invalid():\n    return spark.range(1).select('gone')\n",
+    ]
+
+    def write(*texts: str) -> None:
+        code = [{"cell_type": "code", "source": each} for each in texts]
+        project.write(json.dumps({"cells": code, "nbformat": 4}), "etl.ipynb")
+
+    write(*cells, *wrong)
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    places = [(each.code, str(each.where).rpartition("/")[2]) for each in caught.value.faults]
+    assert places == [
+        ("TABLE_NOT_FOUND", "etl.ipynb, cell 4, line 4"),
+        ("QUERY_INVALID", "etl.ipynb, cell 5, line 3"),
+    ]
+    write(*cells)
+    error = errors(project.run())["out"]
+    assert str(error.where).endswith("etl.ipynb, cell 2, line 3")
+
+
 def chain(length: int, end: str) -> str:
     """Views that read each other one after the other, from the first to the last."""
     views = "".join(
