@@ -113,7 +113,13 @@ def function_location(function: Callable[..., Any]) -> Location:
 
 
 def user_line(error: BaseException, default: Location) -> Location:
-    """Find the deepest line of user code that an exception came through."""
+    """Find the deepest line of user code that an exception came through.
+
+    Args:
+        default: the place of what raised it; the answer where no line of the user's is known.
+    """
+    if not _has_lines(default):
+        return default
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not is_internal(frame.filename) and frame.lineno:
             return location_of(frame.filename, frame.lineno)
