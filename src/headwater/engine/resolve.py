@@ -28,7 +28,7 @@ from headwater.engine.schemas import (
     merge_schemas,
     placeholder,
 )
-from headwater.errors import DefinitionError, GraphError, HeadwaterError, Location, UsageError
+from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError
 from headwater.expectations.rules import check_rules
 from headwater.graph.checks import check_declarations
 from headwater.graph.dag import Graph, ResolvedFlow, ordered
@@ -394,5 +394,6 @@ def _distinct(faults: list[HeadwaterError]) -> list[HeadwaterError]:
 
 
 def _place(error: HeadwaterError) -> tuple[str, int, int]:
-    where = error.where if isinstance(error.where, Location) else Location("")
-    return where.file, where.cell, where.line
+    where = error.where
+    file, cell, line = (getattr(where, name, 0) for name in ("file", "cell", "line"))
+    return str(file or ""), int(cell), int(line)
