@@ -32,10 +32,19 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Location:
-    """A place in a user's file; `line` counts from 1, 0 means the whole file."""
+    """A place in a user's file; `line` counts from 1, 0 means the whole file.
+
+    Attributes:
+        cell: number of the notebook's cell that `line` counts in, 0 where it counts in the file.
+
+    Example:
+        >>> str(Location("etl.ipynb", 2, cell=3)), str(Location("etl.sql", 2))
+        ('etl.ipynb, cell 3, line 2', 'etl.sql:2')
+    """
 
     file: str
     line: int = 0
+    cell: int = 0
 
     def __str__(self) -> str:
         path = Path(self.file)
@@ -43,6 +52,9 @@ class Location:
             shown = path.relative_to(Path.cwd()).as_posix()
         except ValueError:
             shown = path.as_posix()
+        if self.cell:
+            line = f", line {self.line}" if self.line else ""
+            return f"{shown}, cell {self.cell}{line}"
         return f"{shown}:{self.line}" if self.line else shown
 
 

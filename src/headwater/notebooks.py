@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headwater.errors import Location, UsageError, nearest
@@ -41,6 +41,19 @@ class Cell:
         return self.kind in _RUN
 
 
+@dataclass(frozen=True)
+class Magic:
+    """A command of a notebook that is not Python, and where it stands.
+
+    Args:
+        cell: number of the cell that `line` counts in, 0 where it counts in the file.
+    """
+
+    name: str
+    cell: int
+    line: int
+
+
 def read_cells(text: str, name: str) -> list[Cell]:
     """Read the cells of a notebook; text cells and empty ones are left out.
 
@@ -62,42 +75,38 @@ def read_cells(text: str, name: str) -> list[Cell]:
     return cells
 
 
-def read_python(text: str, name: str) -> tuple[str, list[tuple[int, str]]]:
-    """Read the Python of a notebook as one text, so that its cells share their names.
+def read_python(text: str, name: str) -> tuple[list[Cell], list[Magic]]:
+    """Read the Python of a notebook, and the magics that are not Python.
 
-    Lines stay where they are: in the file, or where they are when the code cells of an `.ipynb`
-    follow each other with an empty line between.
-
-    Returns:
-        the text; and the line and name of each magic that is not Python.
+    An `.ipynb` gives its cells; a source file gives one cell with number 0, in which lines stay
+    where they are in the file.
 
     Raises:
         UsageError: NOTEBOOK_INVALID.
     """
     is_json = name.endswith(".ipynb")
-    raw = _in_a_row(_of_json(text, name)) if is_json else _of_source(text, name)
-    lines: list[str] = []
-    magics: list[tuple[int, str]] = []
-    for cell in _cells(raw):
+    found: list[Cell] = []
+    magics: list[Magic] = []
+    for cell in _cells(_of_json(text, name) if is_json else _of_source(text, name)):
+        number = cell.number if is_json else 0
         if cell.kind != "python":
-            magics.append((cell.line, f"%{cell.kind}"))
+            magics.append(Magic(f"%{cell.kind}", number, cell.line))
             continue
-        found = cell.text.splitlines()
-        lines += [""] * (cell.line - 1 - len(lines)) + found
-        # an indented % is an operator on a line of its own
-        commands = [
-            (at, line.split()[0]) for at, line in enumerate(found) if line[:1] in ("%", "!")
-        ]
-        magics += [(cell.line + at, word) for at, word in commands if is_json]
-    return "\n".join(lines) + "\n", magics
+        found.append(replace(cell, number=number))
+        if is_json:  # an indented % is an operator on a line of its own
+            magics += [
+                Magic(line.split()[0], number, cell.line + at)
+                for at, line in enumerate(cell.text.splitlines())
+                if line[:1] in ("%", "!")
+            ]
+    return (found if is_json else [_one_cell(found)]), magics
 
 
-def _in_a_row(cells: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    found, line = [], 1
-    for text, _ in cells:
-        found.append((text, line))
-        line += text.count("\n") + 2 if text else 0
-    return found
+def _one_cell(cells: list[Cell]) -> Cell:
+    lines: list[str] = []
+    for cell in cells:
+        lines += [""] * (cell.line - 1 - len(lines)) + cell.text.splitlines()
+    return Cell("python", "\n".join(lines) + "\n", 0, 1)
 
 
 def _of_json(text: str, name: str) -> list[tuple[str, int]]:

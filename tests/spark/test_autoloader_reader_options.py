@@ -15,6 +15,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headwater.autoloader import option_tables as tables
+from headwater.autoloader.formats import READER_OPTIONS
 from headwater.errors import SourceFileError
 from spark.test_autoloader_support import Loader
 
@@ -96,6 +97,8 @@ OTHER_TESTS = {
     "readerCaseSensitive",
     # in test_autoloader_csv: another name of `sep`
     "delimiter",
+    # in test_autoloader_text
+    "wholeText",
     # in test_autoloader_source and test_autoloader_discovery
     "pathGlobFilter",
     "ignoreCorruptFiles",
@@ -114,7 +117,7 @@ def _loader(spark: SparkSession, root: Path, file_format: str, **options: str) -
 def test_every_accepted_option_is_tried() -> None:
     tried = {*JSON_OPTIONS, *CSV_OPTIONS, *LIMITS, *REBASES, *OTHER_TESTS}
     tried |= {name for _, name, _ in STEERS_INFERENCE}
-    accepted = tables.BUILT | tables.JSON_READER | tables.CSV_READER | tables.PARQUET_READER
+    accepted = tables.BUILT | READER_OPTIONS
     assert {name.lower() for name in tried} == {each for each in accepted if "." not in each}
 
 

@@ -1,12 +1,19 @@
 """What a failed update says: the cause, the user's line, and never a value of a row."""
 
 import json
+from typing import Any, cast
 
 import pytest
+from pyspark.sql import DataFrame
 
 from harness import Project
+from headwater.autoloader.request import CloudFiles
 from headwater.engine.update import UpdateResult
-from headwater.errors import GraphError, HeadwaterError
+from headwater.errors import DefinitionError, GraphError, HeadwaterError, Location
+from headwater.graph.model import Flow
+from headwater.names import TableName
+from headwater.sandbox.evaluate import Evaluation, evaluate
+from headwater.sandbox.patches import patched_pyspark
 
 
 def errors(result: UpdateResult) -> dict[str, HeadwaterError]:
@@ -129,6 +136,73 @@ def test_fault_of_a_change_flow_is_placed_at_its_call(project: Project) -> None:
         project.run(validate_only=True)
     assert caught.value.code == "STREAM_FROM_CHANGING_TABLE"
     assert str(caught.value.where).endswith("main.py:9")
+
+
+def test_faults_of_a_notebook_are_told_with_cell_and_line(project: Project) -> None:
+    cells = [
+        "import dlt\nfrom pyspark.sql import functions as F\n",
+        "@F.udf('int')\ndef boom(n):\n    raise LookupError(n)\n",
+        "@dlt.table\ndef out():\n    return spark.range(1).select(boom('id').alias('n'))\n",
+    ]
+    wrong = [
+        "\n@dlt.table\ndef unknown():\n    return spark.read.table('nowhere')\n",
+        "@dlt.table\ndef invalid():\n    return spark.range(1).select('gone')\n",
+    ]
+
+    def write(*texts: str) -> None:
+        code = [{"cell_type": "code", "source": each} for each in texts]
+        project.write(json.dumps({"cells": code, "nbformat": 4}), "etl.ipynb")
+
+    write(*cells, *wrong)
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    places = [(each.code, str(each.where).rpartition("/")[2]) for each in caught.value.faults]
+    assert places == [
+        ("TABLE_NOT_FOUND", "etl.ipynb, cell 4, line 4"),
+        ("QUERY_INVALID", "etl.ipynb, cell 5, line 3"),
+    ]
+    write(*cells)
+    error = errors(project.run())["out"]
+    assert str(error.where).endswith("etl.ipynb, cell 2, line 3")
+
+
+class NoDatasets:
+    """A pipeline without datasets, for a query that is evaluated by itself."""
+
+    def owns(self, name: TableName) -> bool:
+        del name
+        return False
+
+    def read(self, name: TableName, *, streaming: bool, reader: Any) -> DataFrame:
+        raise NotImplementedError
+
+    def cloud_files(self, request: CloudFiles, number: int) -> DataFrame:
+        raise NotImplementedError
+
+    def dataset_names(self) -> list[str]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("SELECT gone FROM range(1)", "QUERY_INVALID"),
+        ("SELECT * FROM nowhere", "TABLE_NOT_FOUND"),
+        ("SELECT * FROM event_log('x')", "API_NOT_BUILT"),
+        ("", "DATASET_WITHOUT_DATAFRAME"),
+    ],
+)
+def test_query_of_a_sql_file_is_at_fault_where_its_statement_stands(
+    project: Project, text: str, code: str
+) -> None:
+    """Such files are not read yet; a flow of theirs has a place all the same."""
+    spark, where = project.spark, Location("/bundle/silver.sql", 4)
+    name = TableName("main", project.schema, "out")
+    flow = Flow("out", name, lambda: spark.sql(text) if text else cast(DataFrame, None), where)
+    evaluation = Evaluation(NoDatasets(), spark, project.store, "main", project.schema)
+    with patched_pyspark(), pytest.raises(DefinitionError) as caught:
+        evaluate(flow, evaluation)
+    assert (caught.value.code, caught.value.where) == (code, where)
 
 
 def chain(length: int, end: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from headwater.autoloader import option_tables as tables
-from headwater.autoloader.options import Options, check_options, read_options
-from headwater.autoloader.request import CloudFiles
+from headwater.autoloader.formats import FORMATS, OF_DATABRICKS, READER_OPTIONS
+from headwater.autoloader.options import check_options, read_options
+from headwater.autoloader.request import CloudFiles, Options
 from headwater.errors import DefinitionError, Location
 
 WHERE = Location("pipeline.py", 12)
@@ -77,7 +80,7 @@ def test_what_is_not_built_is_refused_by_name(name: str, value: str) -> None:
     assert error.parameters["option"] == name
 
 
-@pytest.mark.parametrize("name", ["avro", "orc", "text", "xml", "binaryFile"])
+@pytest.mark.parametrize("name", [n for n in OF_DATABRICKS if n.lower() not in FORMATS])
 def test_other_formats_are_refused_by_name(name: str) -> None:
     error = refusal(cloudFiles__format=name)
     assert (error.code, error.parameters["format"]) == ("AUTOLOADER_FORMAT_NOT_BUILT", name)
@@ -175,6 +178,49 @@ def test_partition_columns() -> None:
 
 def test_no_option_is_in_two_tables() -> None:
     groups = [tables.BUILT, tables.NO_EFFECT, tables.REFUSED, frozenset(tables.ONLY_VALUE)]
-    groups.append(tables.PARQUET_READER | tables.JSON_READER | tables.CSV_READER)
     assert sum(map(len, groups)) == len(tables.KNOWN)
+    assert not READER_OPTIONS & (tables.BUILT | tables.NO_EFFECT)
     assert all(name == name.lower() for name in tables.KNOWN)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_row_is_all_that_options_need_of_a_format(name: str) -> None:
+    row = FORMATS[name]
+    given = {f"cloudFiles.{option}": "true" for option in row.options if option != "charset"}
+    given |= {"encoding": "UTF-8", "cloudFiles.format": row.name.upper()}
+    given.pop("cloudFiles.encoding", None)
+    found = read_options(CloudFiles("/in", given, WHERE))
+    assert found.format == row.name
+    assert {each.lower() for each in found.reader} == row.option_names - {"charset"}
+    assert (found.rescued_column is not None) is row.rescues
+    for option, value in row.refuses.items():
+        with pytest.raises(DefinitionError) as raised:
+            read_options(CloudFiles("/in", given | {option: value or "x"}, WHERE))
+        assert (raised.value.code, raised.value.parameters["option"]) == (
+            "AUTOLOADER_OPTION_NOT_BUILT",
+            option,
+        )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_that_are_read_from_azure_storage_are_those_that_say_so(name: str) -> None:
+    request = CloudFiles("abfs://c@account/in", {"cloudFiles.format": name}, WHERE)
+    if FORMATS[name].is_remote:
+        assert read_options(request).format == name
+        return
+    with pytest.raises(DefinitionError) as raised:
+        read_options(request)
+    assert raised.value.code == "AUTOLOADER_PATH_NOT_BUILT"
+
+
+def test_option_of_one_format_stays_refused_in_the_others() -> None:
+    assert refusal(wholeText="true").code == "AUTOLOADER_OPTION_NOT_BUILT"
+    assert options(cloudFiles__format="text", wholeText="true").get("wholetext") == "true"
+
+
+def test_every_format_is_in_the_parity_matrix() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "parity.md").read_text()
+    row = next(line for line in text.splitlines() if line.startswith("| formats |"))
+    documented, here = row.split("|")[2:4]
+    assert documented.strip() == ", ".join(sorted(OF_DATABRICKS, key=str.lower))
+    assert here.split(";")[0].strip() == ", ".join(sorted(FORMATS))

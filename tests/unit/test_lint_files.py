@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from headwater.errors import HeadwaterError
-from headwater.graph.loader import source_text
+from headwater.graph.sources import SourceText, read_source
 from headwater.lint.files import check_files
 from headwater.lint.finding import Finding
 
@@ -11,11 +11,11 @@ ROOT = Path(__file__).parents[2]
 RDD = "x = spark.range(3).rdd\n"
 
 
-def read(file: Path) -> str:
+def read(file: Path) -> SourceText | None:
     try:
-        return source_text(file)
+        return read_source(file)
     except HeadwaterError:
-        return ""
+        return None
 
 
 def lint(folder: Path, *names: str) -> list[str]:
@@ -65,10 +65,11 @@ def test_deep_nesting_and_odd_escapes_are_no_error_of_lint(tmp_path: Path) -> No
 def test_notebook_cells_are_linted(tmp_path: Path) -> None:
     (tmp_path / "n.ipynb").write_text(
         '{"cells": [{"cell_type": "markdown", "source": ["x.rdd"]},'
-        ' {"cell_type": "code", "source": ["y = 1\\n", "spark.range(1).rdd"]}]}'
+        ' {"cell_type": "code", "source": ["x = 1\\n", "\\n"]},'
+        ' {"cell_type": "code", "source": ["\\n", "y = 1\\n", "spark.range(1).rdd"]}]}'
     )
     (found,) = check_files([tmp_path / "n.ipynb"], [], read)
-    assert (found.code, found.location.line) == ("SERVERLESS_RDD", 2)
+    assert (found.code, found.location.cell, found.location.line) == ("SERVERLESS_RDD", 3, 3)
 
 
 def test_own_pipelines_and_examples_have_no_findings() -> None:

@@ -30,3 +30,10 @@ def test_warnings_are_in_the_json_of_a_result() -> None:
             "hint": "Use DataFrames.",
         }
     ]
+
+
+def test_warning_of_a_notebook_has_its_cell_in_the_json() -> None:
+    finding = Finding("SERVERLESS_RDD", "m", Location("a.ipynb", 3, cell=2), "h")
+    graph = Graph({}, {}, (), (), (finding.as_error(),))
+    (warning,) = result_json(UpdateResult("COMPLETED", (), (), graph))["warnings"]
+    assert (warning["file"], warning["cell"], warning["line"]) == ("a.ipynb", 2, 3)

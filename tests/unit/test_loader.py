@@ -144,7 +144,9 @@ def test_text_cells_are_passed_over_and_python_cells_are_run(tmp_path: Path) -> 
     cells = ("%md\n# Title\nText", "%python\nimport dlt", "@dlt.table\ndef f(): ...\n", "\n1/0")
     registry = load(notebook(tmp_path / "n.ipynb", *cells))
     assert list(map(str, registry.datasets)) == ["main.default.f"]
-    assert [str(fault.where).rsplit("/", 1)[-1] for fault in registry.faults] == ["n.ipynb:13"]
+    assert [str(fault.where).rsplit("/", 1)[-1] for fault in registry.faults] == [
+        "n.ipynb, cell 5, line 2"
+    ]
 
 
 def test_module_that_gives_a_notebooks_names_is_bound(tmp_path: Path) -> None:

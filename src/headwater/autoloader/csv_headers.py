@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from headwater.autoloader.options import Options
+from headwater.autoloader.request import Options
+
+Header = tuple[str, ...]
+"""The names of a file's columns, in order."""
 
 _HEADER_CHARACTERS = 1_000_000
 _BYTE_ORDER_MARKS = {
@@ -25,7 +28,7 @@ class HeaderError(ValueError):
     """The first record can't be read; the text says why."""
 
 
-def read_header(path: Path, options: Options) -> tuple[str, ...]:
+def read_header(path: Path, options: Options) -> Header:
     """Return the names of a file's columns: from its header, or `_c0`, `_c1`, ... without one.
 
     An empty file has none.
@@ -100,7 +103,7 @@ def _without_mark(lines: Iterable[str]) -> Iterator[str]:
         yield line if number else line.removeprefix("\ufeff")
 
 
-def _safe_names(tokens: list[str], options: Options) -> tuple[str, ...]:
+def _safe_names(tokens: list[str], options: Options) -> Header:
     """Name empty and repeated columns as Spark does: `_c2`, `id0`, `id2`."""
     if options.get("ignoreleadingwhitespace").lower() == "true":
         tokens = [token.lstrip() for token in tokens]

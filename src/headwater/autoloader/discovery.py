@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from headwater.autoloader.options import Options, source_path
-from headwater.autoloader.request import CloudFiles
+from headwater.autoloader.options import source_path
+from headwater.autoloader.request import CloudFiles, Options
 from headwater.autoloader.storage import LOCAL, SourceFile, Storage, is_remote
 from headwater.errors import DefinitionError
 

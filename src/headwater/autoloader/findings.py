@@ -10,9 +10,8 @@ from typing import Any, Protocol
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from headwater.autoloader.options import Options
 from headwater.autoloader.plan import StreamPlan
-from headwater.autoloader.request import SourceState
+from headwater.autoloader.request import Options, SourceState
 from headwater.autoloader.storage import STAGED, SourceFile, Storage, staged_name, storage_of
 from headwater.autoloader.types import Difference, FieldPath
 

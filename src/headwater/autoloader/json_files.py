@@ -1,8 +1,9 @@
-"""JSON: Spark infers the columns of new files before they are read, and reads them natively.
+"""JSON: Spark reads the files natively, under a schema that was inferred before.
 
 Columns of type STRING take any JSON value as its text. A value that does not fit another type is
 NULL and is rescued from the record's text. A file with fields of another case gets a copy in which
 such fields are repeated under a reserved name, because Spark's reader can't tell them apart.
+What does not live here: inferring columns (`json_columns`), copying (`json_texts`).
 """
 
 from __future__ import annotations
@@ -25,37 +26,25 @@ from pyspark.sql.types import (
 )
 
 from headwater.autoloader.findings import Context, Findings
-from headwater.autoloader.inference import infer_columns
-from headwater.autoloader.json_texts import RESCUED, Clashing, JsonTexts
+from headwater.autoloader.json_columns import JsonColumns
+from headwater.autoloader.json_texts import CORRUPT, RESCUED, Clashing, JsonTexts
 from headwater.autoloader.plan import StreamPlan, named
 from headwater.autoloader.rescue import fragment, split, variant_fragment
 from headwater.autoloader.storage import SourceFile
-from headwater.autoloader.types import (
-    FieldPath,
-    compare,
-    nullable,
-    reads_any,
-    without_twins,
-)
 
-_CORRUPT = "__headwater_corrupt"
 _ABSENT = "__headwater_absent"
 _RECORD = "__headwater_record"
 _MALFORMED = "__headwater_malformed"
-_INFERENCE_SETTINGS = (
-    "spark.sql.session.timeZone",
-    "spark.sql.timestampType",
-    "spark.sql.legacy.javaCharsets",
-)
 
 
 class JsonFiles:
-    """Inspects, copies and reads the JSON files of one source."""
+    """Reads the JSON files of one source."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.options = context.options
         self.texts = JsonTexts(context)
+        self.columns = JsonColumns(context, self.texts)
 
     def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
         """JSON files have no header: records are checked one by one when they are read."""
@@ -64,29 +53,11 @@ class JsonFiles:
 
     def infer(self, files: Sequence[SourceFile]) -> StructType:
         """Infer columns: STRING at the top level unless types are to be inferred."""
-        return without_twins(self._stored(self._columns(files), StructType([])))
+        return self.columns.infer(files)
 
     def inspect(self, files: Sequence[SourceFile], schema: StructType) -> Findings:
         """Compare the fields of all files with the schema; columns from paths don't count."""
-        findings = Findings(schema)
-        if not files or not (self.options.rescued_column or self.options.evolution != "none"):
-            return findings
-        told = self._columns(files)
-        own = [each for each in told if each.name.lower() not in self.context.taken]
-        difference = compare(
-            self._stored(StructType(own), schema),
-            schema,
-            reads_any,
-            case_sensitive=self.options.case_sensitive,
-        )
-        clashing = difference.clashing
-        difference.clashing = {}
-        if difference.new:
-            findings.add(self._first_with(files, difference.new[0]), difference)
-            findings.new = dict.fromkeys(difference.new, next(iter(findings.new.values())))
-        if clashing and self.options.rescued_column:
-            findings.clashing = dict.fromkeys(self.texts.holding(files, clashing), clashing)
-        return findings
+        return self.columns.inspect(files, schema)
 
     def stage(self, file: SourceFile, clashing: Clashing) -> Path:
         """Copy a file with its fields of another case repeated under a reserved name."""
@@ -130,7 +101,7 @@ class JsonFiles:
         """A line that is not UTF-8, which is malformed only for Spark's reader."""
         if self.options.multi_line:
             return None
-        text = F.when(~F.is_valid_utf8(_CORRUPT), F.col(_CORRUPT))
+        text = F.when(~F.is_valid_utf8(CORRUPT), F.col(CORRUPT))
         return fragment(self.options.corrupt_column, text)
 
     def _plain_frame(self, plan: StreamPlan) -> DataFrame:
@@ -138,7 +109,7 @@ class JsonFiles:
             "mode": self.options.parse_mode,
             "columnNameOfCorruptRecord": self.options.corrupt_column,
         }
-        frame = plan.read("json", plan.schema.data, {**self._reader(), **options})
+        frame = plan.read("json", plan.schema.data, {**self.texts.reader(), **options})
         return plan.finish(frame, [named(each.name) for each in plan.schema.data])
 
     def _records(self, plan: StreamPlan, read: StructType) -> DataFrame:
@@ -152,22 +123,22 @@ class JsonFiles:
         helpers = [
             StructField(RESCUED, VariantType()),
             StructField(_ABSENT, StringType()),
-            StructField(_CORRUPT, StringType()),
+            StructField(CORRUPT, StringType()),
         ]
         frame = plan.read(
             "json",
             StructType([*native, *helpers]),
-            {**self._reader(), "columnNameOfCorruptRecord": _CORRUPT},
+            {**self.texts.reader(), "columnNameOfCorruptRecord": CORRUPT},
         )
         # Spark refuses a query that needs nothing but the corrupt column
-        text = F.coalesce(F.col(_CORRUPT), F.concat(F.col(_CORRUPT), F.col(_ABSENT)))
+        text = F.coalesce(F.col(CORRUPT), F.concat(F.col(CORRUPT), F.col(_ABSENT)))
         text = self.texts.decoded(text)
         if self.options.multi_line:
             return self._typed_documents(frame, read, text)
         record = F.from_json(text, "map<string,variant>", self.texts.parser())
         names = [named(each.name) for each in read]
-        frame = frame.select(*names, RESCUED, text.alias(_CORRUPT), record.alias(_RECORD))
-        malformed = F.when(F.col(_RECORD).isNull(), F.col(_CORRUPT))
+        frame = frame.select(*names, RESCUED, text.alias(CORRUPT), record.alias(_RECORD))
+        malformed = F.when(F.col(_RECORD).isNull(), F.col(CORRUPT))
         return frame.withColumn(_MALFORMED, malformed)
 
     def _typed_documents(self, frame: DataFrame, read: StructType, text: Column) -> DataFrame:
@@ -176,8 +147,8 @@ class JsonFiles:
         if not typed:
             none = F.lit(None).cast("map<string,variant>")
             return frame.withColumn(_MALFORMED, text).withColumn(_RECORD, none)
-        again = StructType([*typed, StructField(_CORRUPT, StringType())])
-        options = {**self.texts.parser(), "columnNameOfCorruptRecord": _CORRUPT}
+        again = StructType([*typed, StructField(CORRUPT, StringType())])
+        options = {**self.texts.parser(), "columnNameOfCorruptRecord": CORRUPT}
         one = F.to_json(F.struct(*[named(each.name) for each in typed]))
         frame = frame.withColumn("__headwater_typed", F.from_json(one, again, options))
         parsed = F.col("__headwater_typed")
@@ -187,7 +158,7 @@ class JsonFiles:
             else parsed.getField(each.name).alias(each.name)
             for each in read
         ]
-        record = F.from_json(parsed.getField(_CORRUPT), "map<string,variant>")
+        record = F.from_json(parsed.getField(CORRUPT), "map<string,variant>")
         return frame.select(*names, RESCUED, text.alias(_MALFORMED), record.alias(_RECORD))
 
     def _fault(self, column: StructField, value: Column) -> Column | None:
@@ -198,66 +169,11 @@ class JsonFiles:
         given = original.isNotNull() & ~F.is_variant_null(original)
         if not isinstance(column.dataType, (StructType, ArrayType, MapType)):
             return given & value.isNull()
-        schema = StructType(
-            [StructField("v", column.dataType), StructField(_CORRUPT, StringType())]
-        )
+        schema = StructType([StructField("v", column.dataType), StructField(CORRUPT, StringType())])
         one = F.concat(F.lit('{"v":'), F.to_json(original), F.lit("}"))
-        options = {**self.texts.parser(), "columnNameOfCorruptRecord": _CORRUPT}
+        options = {**self.texts.parser(), "columnNameOfCorruptRecord": CORRUPT}
         checked = F.from_json(one, schema, options)
-        return given & checked.getField(_CORRUPT).isNotNull()
-
-    def _stored(self, columns: StructType, schema: StructType) -> StructType:
-        """Map inferred columns to the types that they are stored with."""
-        nested = {
-            each.name.lower()
-            for each in schema
-            if isinstance(each.dataType, (StructType, ArrayType, MapType))
-        }
-        nested |= {path[0].lower() for path, _ in self.options.hinted if len(path) > 1}
-        if self.options.infer_types:
-            return columns
-        return StructType(
-            [
-                each if each.name.lower() in nested else StructField(each.name, StringType())
-                for each in columns
-            ]
-        )
-
-    def _columns(self, files: Sequence[SourceFile]) -> StructType:
-        """Infer all columns of files; the answer for the last set of files is remembered."""
-        memory = self.context.remembered("columns")
-        key = tuple(files)
-        if key not in memory:
-            memory.clear()
-            memory[key] = self._infer_columns(files)
-        found: StructType = memory[key]
-        return found
-
-    def _infer_columns(self, files: Sequence[SourceFile]) -> StructType:
-        if not files:
-            return StructType([])
-        spark = self.context.spark
-        session = spark.newSession()  # names of another case are other columns there
-        session.conf.set("spark.sql.caseSensitive", "true")
-        for setting in _INFERENCE_SETTINGS:
-            session.conf.set(setting, str(spark.conf.get(setting)))
-        reader = session.read.options(**self._reader(), recursiveFileLookup="true")
-        reader = reader.option("columnNameOfCorruptRecord", _CORRUPT)
-        reader = reader.option("ignoreCorruptFiles", self.options.ignore_corrupt)
-        schema = infer_columns(files, lambda paths: reader.json(paths).schema)
-        helpers = (_CORRUPT, RESCUED)
-        return nullable(StructType([each for each in schema if each.name not in helpers]))
-
-    def _first_with(self, files: Sequence[SourceFile], name: str) -> SourceFile:
-        """Find a file that has a field, for the message."""
-        if self.options.evolution != "failOnNewColumns":
-            return files[0]
-        paths: list[FieldPath] = [(name,), tuple(name.split("."))]
-        return next(iter(self.texts.holding(files, {name: paths})), files[0])
-
-    def _reader(self) -> dict[str, str]:
-        multi_line = str(self.options.multi_line).lower()
-        return {**self.options.reader, **self.texts.line_separator(), "multiLine": multi_line}
+        return given & checked.getField(CORRUPT).isNotNull()
 
 
 def _read_types(schema: StructType, wide: StructType) -> StructType:

@@ -20,6 +20,9 @@ from headwater.autoloader.spark_paths import spark_paths
 from headwater.autoloader.storage import SourceFile
 from headwater.autoloader.types import Every, FieldPath
 
+CORRUPT = "__headwater_corrupt"
+"""Column that Spark's reader puts the text of a record into that it can't parse."""
+
 RESCUED = "__headwater_rescued"
 """Field of a copied record that holds what clashes."""
 
@@ -62,6 +65,11 @@ class JsonTexts:
         """Other encodings need one in Spark; a carriage return before it is white space."""
         given = self.options.get("linesep") or ("\n" if self.charset else "")
         return {"lineSep": given} if given and not self.options.multi_line else {}
+
+    def reader(self) -> dict[str, str]:
+        """Options for Spark's reader."""
+        multi_line = str(self.options.multi_line).lower()
+        return {**self.options.reader, **self.line_separator(), "multiLine": multi_line}
 
     def holding(self, files: Sequence[SourceFile], clashing: Clashing) -> list[SourceFile]:
         """Find the files that have a field at one of the paths."""

@@ -1,16 +1,11 @@
 """Every documented Auto Loader option, and what this runtime does with it.
 
 Data only; `options` checks a request against it. Names are in lower case, because options are
-case-insensitive. Source: docs.databricks.com, Auto Loader options, page of 2026-03-16.
+case-insensitive. What does not live here: options of one format's reader (`formats`). Source:
+docs.databricks.com, Auto Loader options, page of 2026-03-16.
 """
 
 from __future__ import annotations
-
-FORMATS = ("parquet", "json", "csv")
-"""Supported formats."""
-
-OTHER_FORMATS = ("avro", "binaryfile", "orc", "text", "xml")
-"""Formats of Databricks that are refused by name."""
 
 EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none")
 
@@ -40,11 +35,6 @@ BUILT = frozenset(
         "multiline",
         "mode",
         "columnnameofcorruptrecord",
-        "dateformat",
-        "timestampformat",
-        "timestampntzformat",
-        "encoding",
-        "charset",
     }
 )
 """Options that have an effect here."""
@@ -84,7 +74,7 @@ ONLY_VALUE = {
     "dropfieldifallnull": "false",
     "wholetext": "false",
 }
-"""Options that support only their default; any other value is refused by name."""
+"""Options that support only their default, unless they are of the format's own reader."""
 
 REFUSED = frozenset(
     {
@@ -116,55 +106,9 @@ REFUSED = frozenset(
         "databricks.servicecredential",
     }
 )
-"""Options that are refused whatever their value."""
+"""Options that are refused whatever their value, unless a format's reader takes them."""
 
-PARQUET_READER = frozenset({"datetimerebasemode", "int96rebasemode"})
-
-JSON_READER = frozenset(
-    {
-        "linesep",
-        "primitivesasstring",
-        "prefersdecimal",
-        "infertimestamp",
-        "allowcomments",
-        "allowsinglequotes",
-        "allownonnumericnumbers",
-        "allownumericleadingzeros",
-        "allowunquotedfieldnames",
-        "allowunquotedcontrolchars",
-        "allowbackslashescapinganycharacter",
-    }
-)
-
-CSV_READER = frozenset(
-    {
-        "sep",
-        "delimiter",
-        "quote",
-        "escape",
-        "chartoescapequoteescaping",
-        "comment",
-        "nullvalue",
-        "emptyvalue",
-        "ignoreleadingwhitespace",
-        "ignoretrailingwhitespace",
-        "linesep",
-        "maxcolumns",
-        "maxcharspercolumn",
-        "preferdate",
-        "unescapedquotehandling",
-    }
-)
-
-READER = {"parquet": PARQUET_READER, "json": JSON_READER, "csv": CSV_READER}
-"""Options that are passed to Spark's reader of a format unchanged."""
-
-KNOWN = (
-    BUILT | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE) | PARQUET_READER | JSON_READER | CSV_READER
-)
-
-WITHOUT_PREFIX = frozenset(name for name in KNOWN if "." not in name)
-"""Options that are documented without `cloudFiles.`; the prefix is accepted, too."""
+KNOWN = BUILT | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE)
 
 ENCODINGS = ("UTF-8", "UTF-16", "UTF-16BE", "UTF-16LE", "UTF-32", "ISO-8859-1", "US-ASCII")
 """What Spark accepts; more with `spark.sql.legacy.javaCharsets`."""
@@ -196,12 +140,5 @@ SPELLINGS = (
     "modifiedBefore",
     "multiLine",
     "columnNameOfCorruptRecord",
-    "dateFormat",
-    "timestampFormat",
-    "lineSep",
-    "primitivesAsString",
-    "nullValue",
-    "ignoreLeadingWhiteSpace",
-    "ignoreTrailingWhiteSpace",
 )
 """The usual spelling of options, for hints."""

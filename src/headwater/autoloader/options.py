@@ -1,74 +1,30 @@
 """Check the options of a request and read them into one frozen value.
 
 Options are case-insensitive. Whatever is not supported is refused by name, at the user's line. What
-does not live here: the list of options (`option_tables`).
+does not live here: the lists of options (`option_tables`, and `formats` for those of a format).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from headwater.autoloader import formats
 from headwater.autoloader import option_tables as tables
-from headwater.autoloader.request import CloudFiles
+from headwater.autoloader.request import CloudFiles, Options
 from headwater.autoloader.storage import is_remote
 from headwater.autoloader.types import Hint, split_hints
 from headwater.errors import DefinitionError, nearest
 
 _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
 _SIZE_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a request asks for, defaults filled in.
-
-    Attributes:
-        format: `parquet`, `json` or `csv`.
-        evolution: one of `EVOLUTION_MODES`.
-        inferred: no schema was given.
-        hinted: path and type, as text, of each column of `schemaHints`.
-        partition_columns: keys to take from the path; None to find them, () to ignore them.
-        max_bytes: soft limit of bytes per micro-batch, None for no limit.
-        rescued_column: name of the rescued data column, None to have none.
-        rescues_new: a field that the schema lacks is rescued: in mode `rescue`, and in mode
-            `none` when `rescuedDataColumn` is set.
-        case_sensitive: a column whose name differs by case only is rescued.
-        header: whether CSV files start with column names.
-        corrupt_column: column that takes malformed records, when the schema has it.
-        reader: options for Spark's reader, under the names the user wrote.
-    """
-
-    format: str
-    evolution: str
-    inferred: bool
-    infer_types: bool
-    hinted: tuple[Hint, ...]
-    schema_location: Path | None
-    partition_columns: tuple[str, ...] | None
-    include_existing: bool
-    max_files: int
-    max_bytes: int | None
-    name_filter: str
-    rescued_column: str | None
-    rescues_new: bool
-    case_sensitive: bool
-    ignore_corrupt: bool
-    ignore_missing: bool
-    modified_after: float | None
-    modified_before: float | None
-    header: bool
-    multi_line: bool
-    parse_mode: str
-    corrupt_column: str
-    reader: Mapping[str, str]
-
-    def get(self, name: str, default: str = "") -> str:
-        """Read an option that goes to Spark's reader, by its lower-case name."""
-        return next((v for k, v in self.reader.items() if k.lower() == name), default)
+_KNOWN = tables.KNOWN | formats.READER_OPTIONS
+_REFUSED = tables.REFUSED - formats.READER_OPTIONS
+_SPELLINGS = (*tables.SPELLINGS, *formats.SPELLINGS)
+_WITHOUT_PREFIX = frozenset(name for name in _KNOWN if "." not in name)
+"""Options that are documented without `cloudFiles.`; the prefix is accepted, too."""
 
 
 def check_options(request: CloudFiles) -> None:
@@ -104,7 +60,7 @@ def _without_prefix(options: Mapping[str, str]) -> dict[str, str]:
     plain = {}
     for written, value in options.items():
         head, _, name = written.partition(".")
-        if head.lower() == "cloudfiles" and name.lower() in tables.WITHOUT_PREFIX:
+        if head.lower() == "cloudfiles" and name.lower() in _WITHOUT_PREFIX:
             found[name] = str(value)
         else:
             plain[written] = str(value)
@@ -121,27 +77,19 @@ class _Reading:
         self.given = {key.lower(): value for key, value in self.written.items()}
 
     def options(self) -> Options:
-        file_format = self._format()
-        self._check_names()
-        if file_format != "parquet" and is_remote(self.request.path):
-            raise self._fault(
-                "AUTOLOADER_PATH_NOT_BUILT",
-                f"Auto Loader reads {file_format} files only from local folders here",
-                "Land Parquet in Azure storage, or load the files from a volume.",
-            )
+        row = self._format()
+        self._check_names(row)
+        self._check_format(row)
         inferred = self.request.schema is None
         evolution = self._evolution(inferred)
         columns = self._text("rescuedDataColumn")
         rescues_new = evolution == "rescue" or (evolution == "none" and bool(columns))
-        if not columns and (inferred or evolution == "rescue"):
+        if not columns and row.rescues and (inferred or evolution == "rescue"):
             columns = "_rescued_data"
         location = self._text("cloudFiles.schemaLocation")
         case_sensitive = self._flag("readerCaseSensitive", True)
-        if not case_sensitive and file_format == "json":
-            raise self._not_built("readerCaseSensitive", "false with JSON")
-        self._check_encoding(file_format)
         return Options(
-            format=file_format,
+            format=row.name,
             evolution=evolution,
             inferred=inferred,
             infer_types=self._flag("cloudFiles.inferColumnTypes", False),
@@ -163,28 +111,43 @@ class _Reading:
             multi_line=self._flag("multiLine", False),
             parse_mode=self._choice("mode", ("PERMISSIVE", "DROPMALFORMED", "FAILFAST")),
             corrupt_column=self._text("columnNameOfCorruptRecord") or "_corrupt_record",
-            reader=self._reader(file_format),
+            reader=self._reader(row),
         )
 
-    def _format(self) -> str:
+    def _format(self) -> formats.Format:
         value = self._text("cloudFiles.format")
         if not value:
             raise self._fault(
                 "AUTOLOADER_FORMAT_MISSING",
                 "cloudFiles.format is not set",
-                f"Set it to one of {', '.join(tables.FORMATS)}.",
+                f"Set it to one of {', '.join(formats.FORMATS)}.",
             )
-        found = value.lower()
-        if found in tables.OTHER_FORMATS:
+        row = formats.FORMATS.get(value.lower())
+        if row is not None:
+            return row
+        if not formats.is_of_databricks(value):
+            raise self._invalid("cloudFiles.format", value, ", ".join(formats.FORMATS))
+        raise self._fault(
+            "AUTOLOADER_FORMAT_NOT_BUILT",
+            f"cloudFiles.format '{value}' is not supported in Headwater",
+            f"Supported: {formats.supported_names()}; other formats run only in a workspace.",
+            format=value,
+        )
+
+    def _check_format(self, row: formats.Format) -> None:
+        """Refuse what this format can't do."""
+        if not row.is_remote and is_remote(self.request.path):
             raise self._fault(
-                "AUTOLOADER_FORMAT_NOT_BUILT",
-                f"cloudFiles.format '{value}' is not supported in Headwater",
-                "Supported: parquet, json and csv; other formats run only in a workspace.",
-                format=value,
+                "AUTOLOADER_PATH_NOT_BUILT",
+                f"Auto Loader reads {row.name} files only from local folders here",
+                f"Land {formats.remote_labels()} in Azure storage, or load the files from a "
+                "volume.",
             )
-        if found not in tables.FORMATS:
-            raise self._invalid("cloudFiles.format", value, ", ".join(tables.FORMATS))
-        return found
+        for option, value in row.refuses.items():
+            given = self._text(option)
+            if given and value in (formats.ANY, given.lower()):
+                raise self._not_built(option, f"{given} with {row.label}")
+        self._check_encoding(row)
 
     def _evolution(self, inferred: bool) -> str:
         name = "cloudFiles.schemaEvolutionMode"
@@ -200,11 +163,11 @@ class _Reading:
             )
         return mode
 
-    def _check_encoding(self, file_format: str) -> None:
+    def _check_encoding(self, row: formats.Format) -> None:
         """Refuse encodings that Spark reads wrongly without an error, or fails on while running."""
         name = "encoding" if self._text("encoding") else "charset"
         encoding = self._text(name)
-        if file_format == "parquet" or not encoding:
+        if row.wide is None or not encoding:
             return
         if encoding.lower() not in map(str.lower, tables.ENCODINGS) and not self.java_charsets:
             raise self._fault(
@@ -216,43 +179,37 @@ class _Reading:
             )
         if not encoding.lower().startswith(("utf-16", "utf-32")):
             return
-        if file_format == "json":
-            raise self._not_built(name, f"{encoding} with JSON")
+        if row.wide is formats.Wide.NEVER:
+            raise self._not_built(name, f"{encoding} with {row.label}")
         if not self._flag("multiLine", False):
             raise self._fault(
                 "AUTOLOADER_OPTION_NOT_BUILT",
-                f"Auto Loader reads CSV files in {encoding} only with multiLine",
+                f"Auto Loader reads {row.label} files in {encoding} only with multiLine",
                 "Set the option multiLine to true: without it Spark splits lines at single bytes.",
                 option=name,
             )
 
-    def _check_names(self) -> None:
+    def _check_names(self, row: formats.Format) -> None:
         strict = self._flag("cloudFiles.validateOptions", True)
         for written, value in self.written.items():
             name = written.lower()
-            if name in tables.REFUSED:
+            if name in _REFUSED:
                 raise self._not_built(written)
             only = tables.ONLY_VALUE.get(name)
-            if only is not None and value.lower() != only.lower():
+            if name not in row.option_names and only is not None and value.lower() != only.lower():
                 raise self._not_built(written, value)
-            if name.startswith("cloudfiles.resourcetag.") or name in tables.KNOWN or not strict:
+            if name.startswith("cloudfiles.resourcetag.") or name in _KNOWN or not strict:
                 continue
             raise self._fault(
                 "AUTOLOADER_OPTION_UNKNOWN",
                 f"Auto Loader has no option '{written}'",
-                nearest(written, tables.SPELLINGS)
+                nearest(written, _SPELLINGS)
                 or "Correct the name, or set cloudFiles.validateOptions to false to ignore it.",
                 option=written,
             )
 
-    def _reader(self, file_format: str) -> dict[str, str]:
-        native = tables.READER[file_format] | {
-            "dateformat",
-            "timestampformat",
-            "timestampntzformat",
-            "encoding",
-            "charset",
-        }
+    def _reader(self, row: formats.Format) -> dict[str, str]:
+        native = row.option_names
         return {key: value for key, value in self.written.items() if key.lower() in native}
 
     def _hints(self) -> tuple[Hint, ...]:

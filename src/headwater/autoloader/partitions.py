@@ -18,7 +18,7 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from headwater.autoloader.options import Options
+from headwater.autoloader.request import Options
 
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 

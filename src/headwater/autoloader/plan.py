@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StringType, StructType
 
 from headwater.autoloader.manifest import Entry
-from headwater.autoloader.options import Options
 from headwater.autoloader.partitions import partition_value
+from headwater.autoloader.request import Options
 from headwater.autoloader.rescue import rescued_object
 from headwater.autoloader.schema_log import SourceSchema
 from headwater.autoloader.storage import COLON, STAGED

@@ -1,4 +1,4 @@
-"""What a pipeline asks of Auto Loader, and where a source keeps its state."""
+"""What a pipeline asks of Auto Loader: as written, and as read; where a source keeps its state."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Union
 
 from pyspark.sql.types import StructType
 
+from headwater.autoloader.types import Hint
 from headwater.errors import Location
 
 
@@ -27,6 +28,55 @@ class CloudFiles:
     options: Mapping[str, str]
     where: Location
     schema: Union[str, StructType, None] = None  # noqa: UP007 - Python 3.10
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a request asks for, defaults filled in.
+
+    Attributes:
+        format: name of a row of `formats`.
+        evolution: one of `option_tables.EVOLUTION_MODES`.
+        inferred: no schema was given.
+        hinted: path and type, as text, of each column of `schemaHints`.
+        partition_columns: keys to take from the path; None to find them, () to ignore them.
+        max_bytes: soft limit of bytes per micro-batch, None for no limit.
+        rescued_column: name of the rescued data column, None to have none.
+        rescues_new: a field that the schema lacks is rescued: in mode `rescue`, and in mode
+            `none` when `rescuedDataColumn` is set.
+        case_sensitive: a column whose name differs by case only is rescued.
+        header: whether CSV files start with column names.
+        corrupt_column: column that takes malformed records, when the schema has it.
+        reader: options for Spark's reader, under the names the user wrote.
+    """
+
+    format: str
+    evolution: str
+    inferred: bool
+    infer_types: bool
+    hinted: tuple[Hint, ...]
+    schema_location: Path | None
+    partition_columns: tuple[str, ...] | None
+    include_existing: bool
+    max_files: int
+    max_bytes: int | None
+    name_filter: str
+    rescued_column: str | None
+    rescues_new: bool
+    case_sensitive: bool
+    ignore_corrupt: bool
+    ignore_missing: bool
+    modified_after: float | None
+    modified_before: float | None
+    header: bool
+    multi_line: bool
+    parse_mode: str
+    corrupt_column: str
+    reader: Mapping[str, str]
+
+    def get(self, name: str, default: str = "") -> str:
+        """Read an option that goes to Spark's reader, by its lower-case name."""
+        return next((v for k, v in self.reader.items() if k.lower() == name), default)
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ def _warning_json(warning: HeadwaterError) -> dict[str, Any]:
         "message": warning.message,
         "file": where.file,
         "line": where.line,
+        **({"cell": where.cell} if where.cell else {}),
         "hint": warning.hint,
     }
 

@@ -34,7 +34,7 @@ from headwater.expectations.rules import check_rules
 from headwater.graph.checks import check_declarations
 from headwater.graph.dag import Graph, ResolvedFlow, ordered
 from headwater.graph.kinds import dataset_kind, flow_kind
-from headwater.graph.locations import calling_location
+from headwater.graph.locations import current_location
 from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
 from headwater.graph.registry import Registry
 from headwater.machine.session import java_class
@@ -363,7 +363,7 @@ def _not_streamable(name: TableName, what: str) -> DefinitionError:
     return DefinitionError(
         "STREAM_FROM_CHANGING_TABLE",
         f"'{name}' can't be read as a stream: it is {what}",
-        where=calling_location(),
+        where=current_location(),
         hint="Read it with spark.read.table, or set the option skipChangeCommits.",
         dataset=str(name),
     )
@@ -386,7 +386,7 @@ def _distinct(faults: list[HeadwaterError]) -> list[HeadwaterError]:
     return list(found.values())
 
 
-def _place(error: HeadwaterError) -> tuple[str, int]:
+def _place(error: HeadwaterError) -> tuple[str, int, int]:
     where = error.where
-    file, line = getattr(where, "file", ""), getattr(where, "line", 0)
-    return str(file), int(line)
+    file, cell, line = (getattr(where, name, 0) for name in ("file", "cell", "line"))
+    return str(file or ""), int(cell), int(line)

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headwater.errors import DefinitionError, UsageError
 from headwater.graph import arguments as given
-from headwater.graph.locations import calling_location, function_location, located
+from headwater.graph.locations import current_location, function_location, located
 from headwater.graph.model import Action, AutoCdc, Dataset, DatasetKind, Expectation, Flow
 from headwater.graph.registry import Registry, unique_rules
 from headwater.names import TableName
@@ -148,7 +148,7 @@ class PipelineApi:
             *given.expectations(expect_all_or_drop, Action.DROP, "expect_all_or_drop"),
             *given.expectations(expect_all_or_fail, Action.FAIL, "expect_all_or_fail"),
         ]
-        where = calling_location()
+        where = current_location()
         self._registry.add_dataset(
             Dataset(
                 self._name(name, "name"),
@@ -291,14 +291,14 @@ class PipelineApi:
                 given.text(flow_name, "name"),
                 table,
                 query,
-                calling_location(),
+                current_location(),
                 once=bool(once),
                 change=change,
             )
         )
 
     def _expect(self, rules: list[Expectation]) -> Decorator:
-        where = calling_location()
+        where = current_location()
 
         def decorate(function: Function) -> Function:
             return self._registry.with_rules(function, rules, where)
@@ -347,7 +347,7 @@ class PipelineApi:
         except DefinitionError:
             raise
         except UsageError as error:
-            raise located(error, calling_location()) from None
+            raise located(error) from None
 
 
 def _refuse(**unbuilt: object) -> None:

@@ -14,7 +14,7 @@ from pyspark.sql import Column
 from pyspark.sql.types import StructType
 
 from headwater.errors import DefinitionError
-from headwater.graph.locations import calling_location
+from headwater.graph.locations import current_location
 from headwater.graph.model import Action, AutoCdc, ColumnOrText, Expectation
 
 _QUOTED = re.compile(r"`(?:[^`]|``)+`")
@@ -22,7 +22,7 @@ _QUOTED = re.compile(r"`(?:[^`]|``)+`")
 
 def fault(code: str, message: str, hint: str, **parameters: object) -> DefinitionError:
     """Make an error that points to the user's line being executed."""
-    return DefinitionError(code, message, where=calling_location(), hint=hint, **parameters)
+    return DefinitionError(code, message, where=current_location(), hint=hint, **parameters)
 
 
 def not_built(what: str, hint: str = "") -> DefinitionError:

@@ -1,7 +1,8 @@
 """Run a pipeline's source files, so that they declare their datasets.
 
 A file gets the globals that a workspace gives it (`spark`, `dbutils`, `display`). What does not
-live here: evaluating the dataset functions, which happens later and often (`engine.evaluate`).
+live here: reading a file's text (`sources`), and evaluating the dataset functions, which happens
+later and often (`sandbox.evaluate`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from headwater.errors import DefinitionError, HeadwaterError, Location, UsageError, nearest
-from headwater.graph.locations import Within, is_internal, user_line
+from headwater.graph.locations import is_internal, location_of, run_at, user_line
 from headwater.graph.registry import Registry
-from headwater.notebooks import HEADER, read_python
+from headwater.graph.sources import read_source
 
 _EDITABLE = re.compile(r"^(?:-e|--editable)[ =]\s*(.+)$")
 
@@ -41,9 +42,10 @@ def load_files(
     """
     for file in files:
         try:
-            code = compile(source_text(file), str(file), "exec", dont_inherit=True)
-            with Within(Location(str(file))):
-                exec(code, _globals_of(file, namespace))  # noqa: S102 - the user's pipeline
+            cells = read_source(file).compiled()
+            names = _globals_of(file, namespace)  # cells share their names
+            for where, code in cells:
+                run_at(where, exec, code, names)
         except HeadwaterError as error:
             registry.faults.append(error)
         except (Exception, SystemExit) as error:
@@ -55,51 +57,6 @@ def _globals_of(file: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {"__name__": "__main__", "__file__": str(file), **namespace}
 
 
-def source_text(file: Path) -> str:
-    """Return the Python text of a source file, or of all cells of a notebook.
-
-    One text for a notebook, so that cells share their names as they do there.
-
-    Raises:
-        DefinitionError: the file can't be read, or holds what does not run locally.
-    """
-    if file.suffix not in (".py", ".ipynb"):
-        raise DefinitionError(
-            "SOURCE_LANGUAGE_NOT_BUILT",
-            f"Pipeline source in {file.suffix or 'a file without suffix'} is not supported",
-            where=Location(str(file)),
-            hint="Python files and notebooks run locally; SQL files run only in a workspace.",
-        )
-    text = _read(file)
-    if file.suffix == ".ipynb" or text.startswith(HEADER):
-        text, magics = read_python(text, str(file))
-        for line, magic in magics:
-            raise _magic(file, line, magic)
-    return text
-
-
-def _magic(file: Path, line: int, magic: str) -> DefinitionError:
-    return DefinitionError(
-        "NOTEBOOK_MAGIC_NOT_BUILT",
-        f"The notebook command {magic} does not run locally",
-        where=Location(str(file), line),
-        hint="Use Python; packages go into `environment.dependencies` of the pipeline.",
-        magic=magic,
-    )
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DefinitionError(
-            "SOURCE_UNREADABLE",
-            f"The source file can't be read: {type(error).__name__}",
-            where=Location(str(file)),
-            hint="Pipeline source is UTF-8 text.",
-        ) from None
-
-
 def _class_and_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(error)}"
 
@@ -108,7 +65,7 @@ def _import_fault(
     file: Path, error: BaseException, said: Callable[[BaseException], str]
 ) -> DefinitionError:
     if isinstance(error, SyntaxError):
-        where = Location(error.filename or str(file), error.lineno or 0)
+        where = location_of(error.filename or str(file), error.lineno or 0)
         return DefinitionError("SOURCE_SYNTAX", f"{error.msg}", where=where, hint="Fix the syntax.")
     hint = "Run the file's imports in a Python prompt to see more, or use --debug."
     if isinstance(error, ModuleNotFoundError):

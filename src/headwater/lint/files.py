@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Union
 
+from headwater.graph.sources import SourceText
 from headwater.lint.finding import Finding
 from headwater.lint.source import check_tree
 
-ReadText = Callable[[Path], str]
+ReadText = Callable[[Path], Union[SourceText, None]]  # noqa: UP007 - Python 3.10
 
 
 def check_files(files: Sequence[Path], folders: Sequence[Path], read: ReadText) -> list[Finding]:
@@ -18,15 +21,21 @@ def check_files(files: Sequence[Path], folders: Sequence[Path], read: ReadText) 
 
     Args:
         folders: where modules of the bundle are looked for; installed packages are not looked at.
-        read: returns a file's Python text; "" for one that it can't read.
+        read: returns a file's Python text; None for one that it can't read.
     """
     found: list[Finding] = []
     waiting, seen = list(files), set(files)
     while waiting:
         file = waiting.pop(0)
+        source = read(file)
+        if source is None:
+            continue
         try:
-            tree = _parsed(read(file), str(file))
-            found.extend(check_tree(tree, str(file)))
+            tree = _parsed(source.text, str(file))
+            found.extend(
+                replace(each, location=source.location(each.location.line))
+                for each in check_tree(tree, str(file))
+            )
         except (SyntaxError, ValueError, RecursionError):
             continue  # the loader reports it, or runs what is nested too deeply to follow
         for module in _imported(tree, file, folders):

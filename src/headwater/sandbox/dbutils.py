@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 
 from headwater.errors import HeadwaterError, UsageError, nearest
 from headwater.graph.arguments import fault, not_built
-from headwater.graph.locations import calling_location, located
+from headwater.graph.locations import located
 from headwater.settings import secret, secret_variable
 from headwater.state.store import Store
 
@@ -84,7 +84,7 @@ def _known_volumes(store: Store) -> Callable[[str, str, str], Path]:
         try:
             return Path(store.local_path(f"/Volumes/{catalog}/{schema}/{volume}"))
         except UsageError as error:
-            raise located(error, calling_location()) from None
+            raise located(error) from None
 
     return volume_path
 

@@ -19,10 +19,10 @@ from headwater.autoloader.request import CloudFiles
 from headwater.errors import DefinitionError, HeadwaterError, UsageError, nearest
 from headwater.graph.arguments import fault, not_built
 from headwater.graph.locations import (
-    Within,
-    calling_location,
+    current_location,
     function_location,
     located,
+    run_at,
     user_line,
 )
 from headwater.graph.model import Flow
@@ -126,7 +126,7 @@ class Evaluation:
             for key, value in options.items()
         }
         request = CloudFiles(
-            self.local_path(location), resolved, calling_location(), recorded.schema
+            self.local_path(location), resolved, current_location(), recorded.schema
         )
         number, self.sources = self.sources, self.sources + 1
         with intercepted(None):
@@ -149,19 +149,18 @@ class Evaluation:
 
     def _read_own(self, table: TableName, streaming: bool, reader: Any) -> DataFrame:
         self.inputs.add(table)
-        where = calling_location()
         with intercepted(None):
             try:
                 return self.source.read(table, streaming=streaming, reader=reader)
             except UsageError as error:
-                raise located(error, where) from None
+                raise located(error) from None
 
     def _name(self, name: str) -> TableName:
         plain = name[5:] if name.lower().startswith("live.") else name
         try:
             return table_name(plain, self.catalog, self.schema)
         except UsageError as error:
-            raise located(error, calling_location()) from None
+            raise located(error) from None
 
     def _read_external(self, table: TableName, written: str) -> None:
         """Record the read of a table that others make; all catalogs share their schemas."""
@@ -220,7 +219,7 @@ def resolved_path(store: Store, path: str) -> str:
     try:
         found = store.local_path(path)
     except UsageError as error:
-        raise located(error, calling_location()) from None
+        raise located(error) from None
     scheme = _SCHEME.match(found)
     if scheme and scheme[1].lower() not in ("file", "abfs", "abfss"):
         raise fault(
@@ -252,9 +251,9 @@ def evaluate(flow: Flow, evaluation: Evaluation) -> DataFrame:
             an unknown table, an analysis error, any other exception, or no DataFrame returned.
     """
     activate(evaluation.spark)
-    with intercepted(evaluation), Within(flow.location):
+    with intercepted(evaluation):
         try:
-            frame = flow.query()
+            frame = run_at(flow.location, flow.query)
         except HeadwaterError:
             raise
         except (Exception, SystemExit) as error:
@@ -269,7 +268,7 @@ def evaluate(flow: Flow, evaluation: Evaluation) -> DataFrame:
         raise DefinitionError(
             "DATASET_WITHOUT_DATAFRAME",
             f"The function of '{flow.target}' returned {type(frame).__name__}, not a DataFrame",
-            where=function_location(flow.query),
+            where=run_at(flow.location, function_location, flow.query),
             hint="End the function with `return df`.",
             dataset=str(flow.target),
         )

@@ -13,7 +13,7 @@ from pyspark.errors import AnalysisException, ParseException, PySparkException
 
 from headwater.errors import ExpectationViolation, HeadwaterError, Location, UpdateError
 from headwater.expectations.rules import VIOLATION
-from headwater.graph.locations import is_internal
+from headwater.graph.locations import is_internal, location_of
 from headwater.names import readable
 from headwater.sandbox.causes import Cause, innermost, texts
 
@@ -158,7 +158,7 @@ def _line_of_function(cause: Cause) -> Location | None:
     if not found or not _python_error(cause):
         return None
     frames = [each for each in _FRAME.findall(found[1]) if not is_internal(each[0])]
-    return Location(frames[-1][0], int(frames[-1][1])) if frames else None
+    return location_of(frames[-1][0], int(frames[-1][1])) if frames else None
 
 
 def _hint(cause: Cause) -> str:

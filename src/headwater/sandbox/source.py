@@ -15,9 +15,10 @@ from pyspark.sql import DataFrame, SparkSession
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.errors import DefinitionError, UsageError
 from headwater.graph.arguments import fault, not_built
-from headwater.graph.loader import import_paths, load_files, source_text
+from headwater.graph.loader import import_paths, load_files
 from headwater.graph.modules import bound_modules, bound_runtime
 from headwater.graph.registry import Registry
+from headwater.graph.sources import SourceText, read_source
 from headwater.lint.files import check_files
 from headwater.sandbox.dbutils import DBUtils
 from headwater.sandbox.evaluate import resolved_path
@@ -70,11 +71,11 @@ def _warnings(files: Sequence[Path], paths: Sequence[str]) -> list[DefinitionErr
     return [each.as_error() for each in check_files(files, folders, _text)]
 
 
-def _text(file: Path) -> str:
+def _text(file: Path) -> SourceText | None:
     try:
-        return source_text(file)
-    except DefinitionError:
-        return ""  # the loader reports it
+        return read_source(file)
+    except (DefinitionError, UsageError):
+        return None  # the loader reports it
 
 
 def display(*_: Any, **__: Any) -> None:

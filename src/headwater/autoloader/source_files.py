@@ -1,0 +1,130 @@
+"""The files of a source: found, set aside, entered into the manifest, and swept up after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headwater.autoloader.commits import committed_files
+from headwater.autoloader.findings import FileFormat, Findings
+from headwater.autoloader.manifest import Entry, Manifest, SkippedFiles
+from headwater.autoloader.source import Source, corrupt_file
+from headwater.autoloader.spark_paths import link_to, needs_link
+from headwater.autoloader.storage import SourceFile, Storage
+from headwater.errors import SourceFileError
+
+
+@dataclass
+class Listing:
+    """The files of a source: new files, and pending manifest entries."""
+
+    new: list[SourceFile]
+    pending: list[Entry]
+
+    def unread(self, storage: Storage) -> list[SourceFile]:
+        """All files that the stream is going to read."""
+        entered = [storage.stat(entry.path) for entry in self.pending]
+        return [file for file in entered if file] + self.new
+
+
+class SourceFiles:
+    """Keeps account of which files are new, entered, read or left out."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.options = source.options
+        self.storage = source.storage
+        self.manifest = Manifest(source.place.folder)
+        self.skipped = SkippedFiles(source.place.folder)
+
+    def find(self) -> Listing:
+        """List what is to be read; the first time, leave out what was there and is not wanted."""
+        listed = self.source.listed()
+        if not self.manifest.started:
+            if not self.options.include_existing:
+                self.skipped.add(listed, "EXISTING")
+            self.manifest.start()
+        left_out = self.skipped.read()
+        known = {entry.origin for entry in self.manifest.entries()}
+        known |= {each.file.path for each in left_out if each.state == "EXISTING"}
+        corrupt = {each.file for each in left_out if each.state == "CORRUPT"}
+        new = [file for file in listed if file.path not in known and file not in corrupt]
+        return Listing(new, self.pending(check=True))
+
+    def pending(self, *, check: bool = False) -> list[Entry]:
+        """List the entries that no committed batch has read.
+
+        Args:
+            check: fail on a file that is gone, unless it may be missing.
+
+        Raises:
+            SourceFileError: SOURCE_FILE_MISSING.
+        """
+        committed = committed_files(self.source.place.checkpoint)
+        pending = [each for each in self.manifest.entries() if each.key not in committed]
+        if check and not self.options.ignore_missing:
+            for entry in pending:
+                if self.storage.stat(entry.path) is None:
+                    raise SourceFileError(
+                        "SOURCE_FILE_MISSING",
+                        f"A file disappeared before it was read: {entry.origin}",
+                        where=self.source.request.where,
+                        hint="Put it back, or set the option ignoreMissingFiles to true.",
+                        path=entry.origin,
+                    )
+        return pending
+
+    def set_aside_broken(self, file_format: FileFormat, listing: Listing) -> None:
+        """Take files that can't be read off the new ones, or fail on the first.
+
+        Raises:
+            SourceFileError: SOURCE_FILE_CORRUPT.
+        """
+        broken = file_format.broken(listing.unread(self.storage))
+        if broken and not self.options.ignore_corrupt:
+            raise corrupt_file(*next(iter(broken.items())))
+        new = [file for file in listing.new if file in broken]
+        self.skipped.add(new, "CORRUPT", [broken[file] for file in new])
+        listing.new = [file for file in listing.new if file not in broken]
+
+    def enter(self, file_format: FileFormat, listing: Listing, findings: Findings) -> None:
+        """Enter new files, or copies of them that can be read, into the manifest. Durable.
+
+        Raises:
+            SourceFileError: SOURCE_FILE_TYPE_MISMATCH.
+        """
+        floor = -(-(self.options.max_bytes or 0) // self.options.max_files)
+        entered = []
+        context = self.source.context()
+        for file in listing.new:
+            if self.storage.stat(file.path) != file:  # one that grows is left to the next call
+                continue
+            path = file.path
+            if file in findings.clashing:
+                self._check_can_rescue(file, findings)
+                path = str(file_format.stage(file, findings.clashing[file]))
+            elif needs_link(path):
+                path = link_to(path, context.staged_path(file))
+            entered.append((path, max(file.size, floor)))
+        self.manifest.append(entered)
+
+    def sweep(self, pending: Sequence[Entry]) -> None:
+        """Delete rewritten copies that are committed or were never entered."""
+        wanted = {entry.path for entry in pending}
+        staged = self.source.context().staged
+        for file in staged.rglob("*") if staged.is_dir() else ():
+            if (file.is_file() or file.is_symlink()) and str(file) not in wanted:
+                file.unlink()
+
+    def _check_can_rescue(self, file: SourceFile, findings: Findings) -> None:
+        if self.options.rescued_column:
+            return
+        names = ", ".join(findings.clashing[file])
+        raise SourceFileError(
+            "SOURCE_FILE_TYPE_MISMATCH",
+            f"Columns {names} of {file.path} can't be read with the types of the schema",
+            where=self.source.request.where,
+            hint="Correct the schema, or set the option rescuedDataColumn to keep such values.",
+            path=file.path,
+            fields=list(findings.clashing[file]),
+        )
