@@ -13,9 +13,9 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from headwater.bundle import load_bundle
-from headwater.engine.statements import rows_of, run_statements
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.events.query import read_events
+from headwater.sandbox.statements import rows_of, run_statements
 from headwater.state.catalog import create_schema, register_all
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store

@@ -25,7 +25,8 @@ What does not live here: how an error is shown (`cli`).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -214,3 +215,32 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     return f"Did you mean '{names[found[0]]}'?" if found else ""
+
+
+class Faults:
+    """Collects what is raised in `with` blocks, so that all of it is reported at once."""
+
+    def __init__(self) -> None:
+        self.found: list[HeadwaterError] = []
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, HeadwaterError):
+            self.found.append(error)
+            return True
+        return False
+
+
+@contextmanager
+def all_faults() -> Iterator[Faults]:
+    """Raise what the blocks `with faults:` inside have met.
+
+    Raises:
+        GraphError: with all of it, if there is any.
+    """
+    faults = Faults()
+    yield faults
+    if faults.found:
+        raise GraphError(faults.found)

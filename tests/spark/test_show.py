@@ -12,8 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headwater.cli.delta_rows import first_rows
-from headwater.engine.statements import rows_of
 from headwater.errors import UsageError
+from headwater.sandbox.statements import rows_of
 
 Make = Callable[..., Path]
 

@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.listener import StreamingQueryListener
 
 from harness import Project
-from headwater.engine.plans import query_plan
-from headwater.engine.schemas import placeholder
+from headwater.analysis.plans import query_plan
+from headwater.analysis.schemas import placeholder
 from headwater.errors import UpdateError
 from headwater.names import TableName
 from headwater.sandbox.evaluate import qualified

@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from harness import Project
-from headwater.engine.findings import folded_conditions, stateful_operators
+from headwater.analysis.findings import folded_conditions, stateful_operators
 from headwater.errors import GraphError, Location
 from headwater.graph.model import Action, Expectation
 from headwater.lint.expectations import check_constant_rules, may_be_constant

@@ -6,10 +6,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from harness import Project
-from headwater.engine.statements import run_statements
 from headwater.errors import GraphError, UsageError
 from headwater.names import TableName, quote, table_name
 from headwater.sandbox.sql_text import Replacement, SqlText, without_live
+from headwater.sandbox.statements import run_statements
 
 OWN = {"orders", "customers", "events", "streaming_events"}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from headwater.cli.endings import warn
 from headwater.cli.render import print_json, print_rows
 from headwater.cli.sessions import command_session
-from headwater.engine.statements import rows_of, run_statements
 from headwater.errors import UsageError
+from headwater.sandbox.statements import rows_of, run_statements
 from headwater.state.migrations import prepare_state
 from headwater.state.target import Target
 

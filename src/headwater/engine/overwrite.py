@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from headwater.engine.schemas import stored_schema
+from headwater.analysis.schemas import stored_schema
 from headwater.graph.model import Dataset
 from headwater.names import quote
 

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from headwater.bundle import load_bundle
-from headwater.engine.statements import run_statements
 from headwater.engine.update import Updater, UpdateRequest
 from headwater.machine.archive import make_archive
+from headwater.sandbox.statements import run_statements
 from headwater.settings import Settings
 from headwater.state.catalog import use_target
 from headwater.state.store import Store

@@ -15,11 +15,10 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from headwater.autoloader.request import CloudFiles
-from headwater.engine.findings import rule_warnings, state_warnings
-from headwater.engine.inference import Inference, Resolution
-from headwater.engine.plans import query_plan
-from headwater.engine.schemas import (
+from headwater.analysis.findings import rule_warnings, state_warnings
+from headwater.analysis.inference import Inference, Resolution
+from headwater.analysis.plans import query_plan
+from headwater.analysis.schemas import (
     check_columns,
     check_fits,
     check_intervals,
@@ -28,6 +27,7 @@ from headwater.engine.schemas import (
     merge_schemas,
     placeholder,
 )
+from headwater.autoloader.request import CloudFiles
 from headwater.engine.writes import write_of
 from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError
 from headwater.expectations.rules import check_rules

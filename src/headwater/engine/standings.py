@@ -20,8 +20,8 @@ from pathlib import Path
 import pyspark
 
 from headwater import autoloader
+from headwater.analysis.inference import Sources
 from headwater.engine.context import UpdateContext
-from headwater.engine.inference import Sources
 from headwater.engine.writes import write_of
 from headwater.errors import HeadwaterError, Location
 from headwater.graph.dag import ResolvedFlow

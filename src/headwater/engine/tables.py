@@ -20,10 +20,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from headwater import cdc
-from headwater.engine.faults import all_faults
+from headwater.analysis.schemas import placeholder, stored_schema
 from headwater.engine.overwrite import cluster, is_delta, overwrite, table_schema
-from headwater.engine.schemas import placeholder, stored_schema
-from headwater.errors import DefinitionError
+from headwater.errors import DefinitionError, all_faults
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.names import TableName, quote

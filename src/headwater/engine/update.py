@@ -20,10 +20,10 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from headwater import autoloader
+from headwater.analysis.inference import Inference, Resolution
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
 from headwater.engine.context import UpdateContext, places_of
-from headwater.engine.inference import Inference, Resolution
 from headwater.engine.journal import Journal
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping

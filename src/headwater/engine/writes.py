@@ -21,9 +21,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from headwater import cdc
+from headwater.analysis.schemas import fitted
 from headwater.engine.flows import FlowRun, Merged
 from headwater.engine.overwrite import overwrite
-from headwater.engine.schemas import fitted
 from headwater.graph.model import AutoCdc, Flow, FlowKind
 
 

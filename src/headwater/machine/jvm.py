@@ -28,6 +28,7 @@ from headwater.machine.java import Java
 from headwater.settings import Settings, process_environment
 
 START_TIMEOUT_SECONDS = 120
+LOGGING = Path(__file__).with_name("log4j2.properties")
 
 # Spark's own list, org.apache.spark.launcher.JavaModuleOptions of 4.2.0, without the vector module.
 _OPENED = (
@@ -140,7 +141,7 @@ def _command(
         *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),
         "-Djdk.reflect.useDirectMethodHandle=false",
         "-Dio.netty.tryReflectionSetAccessible=true",
-        f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}",
+        f"-Dlog4j2.configurationFile={LOGGING.as_uri()}",
         *options,
         *settings.jvm_options,
         "org.apache.spark.api.python.PythonGatewayServer",

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from headwater.engine.schemas import PLACEHOLDER
+from headwater.analysis.schemas import PLACEHOLDER
 from headwater.graph.dag import QueryPlan
 from headwater.machine.session import java_class
 from headwater.names import READ_VIEW

@@ -13,7 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from headwater.engine.schemas import placeholder
+from headwater.analysis.schemas import placeholder
 from headwater.errors import DefinitionError
 from headwater.expectations.rules import condition_holds
 from headwater.graph.model import Dataset, Flow

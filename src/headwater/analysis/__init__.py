@@ -1,0 +1,1 @@
+"""What is known of queries before anything runs: columns, plans, findings, inferred sources."""
