@@ -218,6 +218,28 @@ def test_view_that_may_differ_is_recomputed(project: Project, query: str) -> Non
     assert version(project, "answer") == 2
 
 
+@pytest.mark.parametrize("where", ["answer", "recent"])
+def test_rule_that_depends_on_the_day_is_judged_anew(project: Project, where: str) -> None:
+    rule = '@dp.expect_or_drop("recent", "current_timestamp() > timestamp \'2020-01-01\'")'
+    rules = {"answer": "", "recent": "", where: rule}
+    project.write(f"""
+from pyspark import pipelines as dp
+
+@dp.temporary_view
+{rules["recent"]}
+def recent():
+    return spark.range(1)
+
+@dp.materialized_view
+{rules["answer"]}
+def answer():
+    return spark.read.table("recent")
+""")
+    project.run()
+    project.run()
+    assert version(project, "answer") == 2
+
+
 def test_view_follows_its_source_text_and_what_it_imports(project: Project) -> None:
     project.write(VIEW.replace("QUERY", "spark.range(1)"))
     project.run()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from headwater.analysis.schemas import PLACEHOLDER
 from headwater.graph.dag import QueryPlan
@@ -48,13 +49,17 @@ _PASSING_NAMES = re.compile(
 """Parts of a plan's text that differ from one analysis to the next."""
 
 
-def query_plan(frame: DataFrame, read_options: Iterable[str] = ()) -> QueryPlan:
-    """Describe the query of a frame on placeholders; runs no job.
+def query_plan(
+    frame: DataFrame, read_options: Iterable[str] = (), conditions: Sequence[str] = ()
+) -> QueryPlan:
+    """Describe the query of a frame on placeholders, and the rules on its rows; runs no job.
 
     Args:
         read_options: how the query reads its tables; placeholders don't show it.
+        conditions: of the rules; valid ones.
     """
-    plan = frame._jdf.queryExecution().analyzed()
+    ruled = frame.select("*", *map(F.expr, conditions)) if conditions else frame
+    plan = ruled._jdf.queryExecution().analyzed()
     spark = frame.sparkSession
     text = _text(plan)
     leaves = list(_leaves(spark, plan))

@@ -212,6 +212,7 @@ class _Resolver:
         )
         self.faults.extend(faults)
         self.warnings.extend([] if faults else rule_warnings(frame, dataset))
+        rules = () if faults else [rule.condition for rule in dataset.expectations]
         self.resolved[flow.name] = ResolvedFlow(
             flow,
             frozenset(evaluation.inputs),
@@ -219,7 +220,7 @@ class _Resolver:
             frozenset(evaluation.external),
             columns,
             write.described(frame) if write else {},
-            query_plan(frame, evaluation.read_options),
+            query_plan(frame, evaluation.read_options, rules),
         )
         return columns
 
