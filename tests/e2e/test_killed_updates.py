@@ -14,8 +14,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
+from pyspark.sql import SparkSession
 
-from command import bundle, landing, start, until
+from command import BUNDLE, bundle, landing, start, until
+from headwater.engine.update import Updater, UpdateRequest
+from headwater.settings import read_settings
+from headwater.state.catalog import use_target
+from headwater.state.target import open_target
 
 SOURCE = """
 from pyspark import pipelines as dp
@@ -75,20 +80,39 @@ def finish(folder: Path) -> float:
     return time.monotonic() - started
 
 
+def finish_here(spark: SparkSession, folder: Path) -> None:
+    """Run an update to its end in the session of the tests."""
+    target = open_target(folder, settings=read_settings())
+    use_target(spark, target)
+    updater = Updater(spark, target.bundle, target.bundle.pipeline(), target.store)
+    assert updater.run(UpdateRequest()).state == "COMPLETED"
+
+
+def project(folder: Path) -> Path:
+    """Make a bundle whose schema has the folder's name."""
+    text = BUNDLE.replace("      schema: s\n", f"      schema: {folder.name}\n")
+    assert text != BUNDLE
+    return bundle(folder, SOURCE, text)
+
+
 def contents(folder: Path) -> dict[str, list[str]]:
     found = {}
     for name in TABLES:
-        table = DeltaTable(folder / ".headwater/dev/tables/main/s" / name).to_pyarrow_table()
+        table = DeltaTable(
+            folder / ".headwater/dev/tables/main" / folder.name / name
+        ).to_pyarrow_table()
         columns = sorted(set(table.column_names) - {"_rescued_data"})
         rows = table.select(columns).to_pylist()
         found[name] = sorted(json.dumps(row, default=str, sort_keys=True) for row in rows)
     return found
 
 
-def test_killed_updates_lose_and_double_nothing(tmp_path: Path, kills: int) -> None:
+def test_killed_updates_lose_and_double_nothing(
+    spark: SparkSession, tmp_path: Path, kills: int
+) -> None:
     seed = random.randrange(10**6)  # noqa: S311 - printed when the test fails
     dice = random.Random(seed)  # noqa: S311
-    killed, calm = bundle(tmp_path / "killed", SOURCE), bundle(tmp_path / "calm", SOURCE)
+    killed, calm = project(tmp_path / "killed"), project(tmp_path / "calm")
     land(killed, 0, seed)
     seconds = finish(killed)
     for wave in range(1, kills + 1):
@@ -98,9 +122,9 @@ def test_killed_updates_lose_and_double_nothing(tmp_path: Path, kills: int) -> N
         time.sleep(dice.uniform(0, seconds))  # the moment of the kill is what is being tried
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-    finish(killed)
+    finish_here(spark, killed)
     shutil.copytree(
         killed / ".headwater/dev/volumes", calm / ".headwater/dev/volumes", dirs_exist_ok=True
     )
-    finish(calm)
+    finish_here(spark, calm)
     assert contents(killed) == contents(calm), f"seed {seed}"

@@ -41,7 +41,7 @@ from headwater.cdc.events import (
 from headwater.cdc.memory import EventMemory, apply_truncates, truncates_of
 from headwater.cdc.plan import ChangePlan, Memory, plan_change, target_schema
 from headwater.cdc.rows import changed_rows, first_rows
-from headwater.cdc.target import TargetTable, target_entries
+from headwater.cdc.target import TargetTable, lacking, target_entries
 from headwater.cdc.versions import changed_versions, first_versions, version_rows
 from headwater.graph.model import AutoCdc
 
@@ -109,19 +109,21 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
     """
     spark = batch.sparkSession
     table = TargetTable(spark, target.path)
-    plan = plan_change(batch, target.change, table.read().schema)
+    have = table.read().schema
+    plan = plan_change(batch, target.change, have)
     work = _Work(batch_id, target, plan, table)
     events = events_of(batch, target.change, plan)
     if _is_first(work):
         return _apply_first(events, work)
-    wanted = target_schema(batch, target.change)
+    new = lacking(have, target_schema(batch, target.change))
     with _kept(events):
         facts = BatchFacts(1, 0)
-        if plan.has_truncates or table.lacks(wanted):  # else the batch's own work tells enough
+        if plan.has_truncates or new:  # else the batch's own work tells enough
             facts = check_events(events, plan, target.name)
             if facts.rows == 0:
                 return ChangeCounts(0, 0)
-        if table.evolve(wanted):
+        if new:
+            table.add_columns(new)
             work = replace(work, plan=plan_change(batch, target.change, table.read().schema))
         with _counted_faults(events, work):
             return _apply_next(guarded(events, plan), facts, work)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from delta.tables import DeltaTable
+from deltalake import DeltaTable as LogReader
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -47,9 +47,7 @@ class EventMemory:
 
     def exists(self) -> bool:
         """Return whether anything was ever remembered."""
-        return self.plan.memory is not Memory.NOTHING and DeltaTable.isDeltaTable(
-            self.spark, self.path
-        )
+        return self.plan.memory is not Memory.NOTHING and LogReader.is_deltatable(self.path)
 
     def read(self) -> DataFrame:
         """Return all that is remembered, truncates included."""

@@ -5,11 +5,12 @@ The table stays an ordinary one: no helper columns, no helper rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from delta.tables import DeltaTable
+from deltalake import DeltaTable as LogReader
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
@@ -62,9 +63,8 @@ class TargetTable:
         return self.spark.read.format("delta").load(self.path)
 
     def is_empty(self) -> bool:
-        """Return whether the table has no data files; reads its log only."""
-        row = DeltaTable.forPath(self.spark, self.path).detail().select("numFiles").first()
-        return row is not None and row[0] == 0
+        """Return whether the table has no data files; reads its log only, without Spark."""
+        return LogReader(self.path).get_add_actions(flatten=True).num_rows == 0
 
     def count(self) -> int:
         """Count the rows, which Delta does from its log."""
@@ -74,24 +74,9 @@ class TargetTable:
         """Add rows, and columns that are new, in one commit; no rows, no commit."""
         rows.write.format("delta").mode("append").option("mergeSchema", "true").save(self.path)
 
-    def evolve(self, wanted: StructType) -> bool:
-        """Add columns, and fields of STRUCTs, that the table lacks, in a commit of their own.
-
-        Tells whether there were any.
-        """
-        new = self.lacks(wanted)
-        if new:
-            self.append(self.spark.createDataFrame([], StructType(new)))
-        return bool(new)
-
-    def lacks(self, wanted: StructType) -> list[StructField]:
-        """List the columns that the table lacks, wholly or some of their fields."""
-        have = {each.name.lower(): each.dataType for each in self.read().schema.fields}
-        return [
-            each
-            for each in wanted.fields
-            if each.name.lower() not in have or _has_other_fields(each, have[each.name.lower()])
-        ]
+    def add_columns(self, columns: Sequence[StructField]) -> None:
+        """Add columns, and fields of STRUCTs, in a commit of their own."""
+        self.append(self.spark.createDataFrame([], StructType([*columns])))
 
     def merge(self, decided: DataFrame, plan: ChangePlan, actions: Collection[int]) -> None:
         """Insert, update and remove rows as decided, in one commit.
@@ -148,6 +133,16 @@ def target_entries(rows: DataFrame, plan: ChangePlan) -> DataFrame:
     entries = entries.withColumns({SEQ: _sequence(plan), RANK: rank(plan)})
     entries = entries.withColumn(OLD, F.when(col(OP) == UPSERT, col(OLD)))
     return entries.drop(START, END) if plan.scd_type == 2 else entries
+
+
+def lacking(have: StructType, wanted: StructType) -> list[StructField]:
+    """List the columns that a table lacks, wholly or some of their fields."""
+    known = {each.name.lower(): each.dataType for each in have}
+    return [
+        each
+        for each in wanted
+        if each.name.lower() not in known or _has_other_fields(each, known[each.name.lower()])
+    ]
 
 
 def _has_other_fields(field: StructField, have: DataType) -> bool:
