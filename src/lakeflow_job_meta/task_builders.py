@@ -1,7 +1,7 @@
 """The kinds of tasks: what each needs, and how it becomes a task of the Jobs API.
 
-`TASK_KINDS` is the table: a new kind is one row and one function. Everything here is pure; tasks
-are mappings in the form of the Jobs API 2.2. How they hang together is in `definitions`.
+`TASK_KINDS` is the table: a new kind is one row and one function. Pure: tasks are mappings as the
+Jobs API 2.2 has them.
 """
 
 from __future__ import annotations

@@ -130,5 +130,5 @@ def test_unknown_account_says_which_variable_to_set(tmp_path: Path) -> None:
 
 
 def test_other_formats_are_refused_by_name() -> None:
-    with pytest.raises(DefinitionError, match="csv files from local folders only"):
+    with pytest.raises(DefinitionError, match="csv files only from local folders"):
         read_options(request(ROOT, **{"cloudFiles.format": "csv"}))

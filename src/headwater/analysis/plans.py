@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -17,7 +18,7 @@ from pyspark.sql import functions as F
 from headwater.analysis.schemas import PLACEHOLDER
 from headwater.graph.dag import QueryPlan
 from headwater.machine.session import java_class
-from headwater.names import READ_VIEW
+from headwater.names import READ_VIEW, TableName
 
 _TREES = "org.apache.spark.sql.catalyst.trees.TreePattern"
 _PASSING = ("CURRENT_LIKE", "PYTHON_UDF", "SCALA_UDF")
@@ -42,6 +43,19 @@ _STATELESS = frozenset(
 )
 """Nodes of a stream that do nothing without rows; a join only if one side is not a stream."""
 
+_MOMENTS = re.compile(
+    r"(?:cast|to_date|to_timestamp\w*)\(\s*(?:now|today|tomorrow|yesterday)\b", re.IGNORECASE
+)
+"""Texts that Spark takes for a moment of the present, when it optimizes a query."""
+
+_MOST_FIELDS = "spark.sql.debug.maxToStringFields"
+_NO_MATTER = re.compile(
+    r"spark\.(?!sql\.|databricks\.)|spark\.sql\.(?:codegen|adaptive|debug|catalog|warehouse)\."
+    r"|spark\.sql\.(?:catalogImplementation|extensions|shuffle\.partitions)"
+    r"|spark\.databricks\.delta\.(?:snapshotPartitions|lastCommitVersionInSession)"
+)
+"""Settings of a process, and those that change how a query is run but not what it gives."""
+
 _STREAMING_NODE = re.compile(r"^[ :|+-]*~(\w+)", re.MULTILINE)
 _PASSING_NAMES = re.compile(
     rf"#\d+L?|CTERelation(?:Def|Ref) \d+|(?:Provider|Table)@[0-9a-f]+|{READ_VIEW}\d+"
@@ -50,27 +64,53 @@ _PASSING_NAMES = re.compile(
 
 
 def query_plan(
-    frame: DataFrame, read_options: Iterable[str] = (), conditions: Sequence[str] = ()
+    frame: DataFrame,
+    *,
+    read_options: Iterable[str] = (),
+    conditions: Sequence[str] = (),
+    tables: Collection[TableName] = (),
 ) -> QueryPlan:
     """Describe the query of a frame on placeholders, and the rules on its rows; runs no job.
 
     Args:
         read_options: how the query reads its tables; placeholders don't show it.
         conditions: of the rules; valid ones.
+        tables: tables of others that the query was seen to read.
     """
     ruled = frame.select("*", *map(F.expr, conditions)) if conditions else frame
     plan = ruled._jdf.queryExecution().analyzed()
     spark = frame.sparkSession
-    text = _text(plan)
+    with _in_full(spark):
+        text, canonical = _text(plan), _text(plan.canonicalized())
     leaves = list(_leaves(spark, plan))
     streams = [each for each in leaves if each.isStreaming()]
+    seen = {(each.schema, each.table) for each in tables}
     return QueryPlan(
-        _digest(_text(plan.canonicalized()), text, frame.schema.json(), *read_options),
+        _digest(canonical, text, frame.schema.json(), *read_options),
         bool(plan.deterministic())
         and not _has(spark, plan, _PASSING)
-        and all(_is_dated(each) for each in leaves if not each.isStreaming()),
+        and not _MOMENTS.search(text)
+        and all(_is_dated(each, seen) for each in leaves if not each.isStreaming()),
         _keeps_no_state(text, len(streams)) and all(map(_is_known, streams)),
     )
+
+
+def settings_digest(spark: SparkSession) -> str:
+    """Hash the settings that queries may depend on, those that source has set among them."""
+    settings = spark.conf.getAll
+    kept = {key: value for key, value in settings.items() if not _NO_MATTER.match(key)}
+    return hashlib.sha256(repr(sorted(kept.items())).encode()).hexdigest()
+
+
+@contextmanager
+def _in_full(spark: SparkSession) -> Iterator[None]:
+    """Let Spark write out plans whole: it cuts lists of arguments, too, after 25."""
+    before = spark.conf.get(_MOST_FIELDS)
+    spark.conf.set(_MOST_FIELDS, str(2**31 - 1))
+    try:
+        yield
+    finally:
+        spark.conf.set(_MOST_FIELDS, str(before))
 
 
 def _text(plan: Any) -> str:
@@ -105,13 +145,18 @@ def _has(spark: SparkSession, plan: Any, patterns: tuple[str, ...]) -> bool:
     return any(plan.containsPattern(getattr(kinds, each)()) for each in patterns)
 
 
-def _is_dated(leaf: Any) -> bool:
-    """Whether the rows of a leaf are in the plan's text, or in a table with versions."""
+def _is_dated(leaf: Any, tables: Collection[tuple[str, str]]) -> bool:
+    """Whether the rows of a leaf are in the plan's text, or in a table that was seen to be read."""
     kind = leaf.getClass().getSimpleName()
     if kind != "LogicalRelation":
         return kind in _CONSTANT
     table = leaf.catalogTable()
-    return bool(table.isDefined() and str(table.get().provider()) == "Some(delta)")
+    if not table.isDefined() or str(table.get().provider()) != "Some(delta)":
+        return False
+    name = table.get().identifier()
+    if (str(name.database().get()).lower(), str(name.table()).lower()) not in tables:
+        return False  # read by other ways than those that are looked at
+    return not leaf.relation().location().isTimeTravelQuery()
 
 
 def _is_known(leaf: Any) -> bool:

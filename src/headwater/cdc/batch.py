@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial, reduce
 
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from headwater.cdc.columns import (
@@ -117,8 +117,8 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
         return _apply_first(events, work)
     new = lacking(have, target_schema(batch, target.change))
     with _kept(events):
-        facts = BatchFacts(1, 0)
-        if plan.has_truncates or new:  # else the batch's own work tells enough
+        facts = BatchFacts(1, 0)  # the batch's own work tells enough
+        if plan.has_truncates or new or not _is_local(spark):
             facts = check_events(events, plan, target.name)
             if facts.rows == 0:
                 return ChangeCounts(0, 0)
@@ -127,6 +127,11 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
             work = replace(work, plan=plan_change(batch, target.change, table.read().schema))
         with _counted_faults(events, work):
             return _apply_next(guarded(events, plan), facts, work)
+
+
+def _is_local(spark: SparkSession) -> bool:
+    """Whether all tasks share their memory; elsewhere two may compute a batch's rows at once."""
+    return str(spark.sparkContext.master).startswith("local")
 
 
 def _is_first(work: _Work) -> bool:

@@ -220,7 +220,12 @@ class _Resolver:
             frozenset(evaluation.external),
             columns,
             write.described(frame) if write else {},
-            query_plan(frame, evaluation.read_options, rules),
+            query_plan(
+                frame,
+                read_options=evaluation.read_options,
+                conditions=rules,
+                tables=evaluation.external,
+            ),
         )
         return columns
 

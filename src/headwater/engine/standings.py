@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,9 +87,19 @@ class Standings:
         return noted.target == self._target(resolved)
 
     def note(self, resolved: ResolvedFlow, standing: Standing) -> None:
-        """Note that the flow is done with its inputs as they stood; durable when this returns."""
-        done = replace(standing, target=self._target(resolved))
-        write_standing(self._places(resolved).standing, done)
+        """Note that the flow is done with its inputs as they stood; durable when this returns.
+
+        Nothing is noted if others wrote to its table meanwhile: their rows are not the flow's.
+        """
+        file = self._places(resolved).standing
+        begun = read_standing(file)
+        target = self._target(resolved)
+        if write_of(resolved.flow).recomputes:
+            dataset = self.context.graph.datasets[resolved.flow.target]
+            own = 2 if dataset.cluster_by else 1
+            if begun is None or _version(target) - _version(begun.target) > own:
+                return
+        write_standing(file, replace(standing, target=target))
 
     def begin(self, resolved: ResolvedFlow, standing: Standing | None) -> None:
         """Note that the flow is about to run, and so is not done; durable when this returns."""
@@ -98,7 +109,8 @@ class Standings:
             if each != file or standing is None:
                 each.unlink()
         if standing is not None:
-            write_standing(file, _begun(standing, noted))
+            begun = replace(_begun(standing, noted), target=self._target(resolved))
+            write_standing(file, begun)
 
     def _can_rest(self, each: ResolvedFlow, of: ResolvedFlow) -> bool:
         recomputes = write_of(of.flow).recomputes
@@ -134,9 +146,11 @@ class Standings:
         return store.table_path(next(known, name))
 
     def _target(self, resolved: ResolvedFlow) -> str:
-        if not write_of(resolved.flow).recomputes:
-            return ""
-        return last_commit(self._places(resolved).table)
+        """Identify what the flow left: its newest commit, or the newest batch of its checkpoint."""
+        places = self._places(resolved)
+        if write_of(resolved.flow).recomputes:
+            return last_commit(places.table)
+        return " ".join(str(_newest(places.checkpoint / part)) for part in ("offsets", "commits"))
 
     def _places(self, resolved: ResolvedFlow) -> FlowPlaces:
         return self.context.places[resolved.flow.name]
@@ -152,3 +166,13 @@ def _begun(standing: Standing, noted: Standing | None) -> Standing:
     files = {path: noted.files.get(path, 0) if noted else 0 for path in standing.files}
     tables = {path: noted.tables.get(path, "") if noted else "" for path in standing.tables}
     return replace(standing, digest=None, files=files, tables=tables)
+
+
+def _version(commit: str) -> int:
+    return int(commit.partition(".")[0])
+
+
+def _newest(folder: Path) -> int:
+    """Return the number of the newest batch in a folder of a checkpoint; -1 when there is none."""
+    names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - names only
+    return max((int(name) for name in names if name.isdigit()), default=-1)

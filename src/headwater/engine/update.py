@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 
 from headwater import autoloader
 from headwater.analysis.inference import Inference, Resolution
+from headwater.analysis.plans import settings_digest
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
 from headwater.engine.context import UpdateContext, places_of
@@ -214,6 +215,7 @@ class Updater:
         journal.state("RUNNING")
         chosen = selection.chosen | resolved.resets  # what was emptied is filled, asked for or not
         digest = source_digest(self.spec.source_files, registry.folders)
+        digest += settings_digest(self.spark)
         runs = FlowAttempts(context, Standings(context, resolved.sources, digest))
         return self._run_flows(context, chosen, runs)
 
