@@ -325,7 +325,7 @@ def second():
     [
         ("spark.sql('SELECT id FROM SCHEMA.given VERSION AS OF ' + os.environ['V'])", ("0", "1")),
         (
-            "spark.range(1).select(F.greatest(*[F.lit('')] * 40, F.lit(os.environ['V']))).toDF('v')",
+            "spark.range(1).select(F.greatest(*[F.lit('')]*40, F.lit(os.environ['V']))).toDF('v')",
             "xy",
         ),
         ("spark.range(1).selectExpr(f\"cast('{os.environ['V']}' as int) AS id\")", "12"),
