@@ -11,13 +11,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from headwater.names import TableName
 from headwater.state.pipeline import PipelineState
-from headwater.state.waiting import (
-    Standing,
-    last_commit,
-    read_standing,
-    waiting_bytes,
-    write_standing,
-)
+from headwater.state.standing import Standing, last_commit, read_standing, write_standing
+from headwater.state.waiting import waiting_bytes
 
 
 @pytest.fixture

@@ -29,13 +29,8 @@ from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Dataset
 from headwater.names import TableName
 from headwater.state.places import FlowPlaces
-from headwater.state.waiting import (
-    Standing,
-    bytes_below,
-    last_commit,
-    read_standing,
-    write_standing,
-)
+from headwater.state.standing import Standing, last_commit, read_standing, write_standing
+from headwater.state.waiting import bytes_below
 
 _VERSIONS = f"{importlib.metadata.version('headwater')} {pyspark.__version__}"
 

@@ -5,72 +5,18 @@ Rests on what each flow noted about its inputs when it was last done with them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from headwater.files import write_atomic
 from headwater.state.pipeline import PipelineState
-
-_COMMIT = re.compile(r"\d{20}\.json")
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where the inputs of a flow stand.
-
-    Attributes:
-        digest: of everything that the flow's answer rests on; None when that can't be told.
-        files: bytes below each path that Auto Loader reads.
-        tables: newest commit of each table that the flow reads, by the table's folder.
-        rereads: folders of tables that the flow reads or rewrites whole if anything is new.
-        target: newest commit of the flow's table, if it must be as the flow left it.
-    """
-
-    digest: str | None
-    files: Mapping[str, int] = field(default_factory=dict)
-    tables: Mapping[str, str] = field(default_factory=dict)
-    rereads: tuple[str, ...] = ()
-    target: str = ""
-
-
-def read_standing(file: Path) -> Standing | None:
-    """Read what was noted; None when nothing was, or by another version."""
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        return Standing(**{**told, "rereads": tuple(told["rereads"])})
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def write_standing(file: Path, standing: Standing) -> None:
-    """Note where the inputs stood; durable when this returns."""
-    write_atomic(file, json.dumps(asdict(standing)))
-
-
-def last_commit(path: Path) -> str:
-    """Identify the newest commit of a Delta table; the same only while nothing was committed.
-
-    Version and content: a table that was dropped and made again has the same versions.
-
-    Raises:
-        OSError: the table is not there.
-    """
-    names = _commits(path)
-    if not names:
-        raise FileNotFoundError(path / "_delta_log")
-    newest = max(names)
-    content = (path / "_delta_log" / newest).read_bytes()
-    return f"{newest} {hashlib.sha256(content).hexdigest()}"
+from headwater.state.standing import Standing, commits, read_standing
 
 
 def waiting_bytes(state: PipelineState, *, anew: bool) -> int | None:
@@ -130,7 +76,7 @@ def _rows_bytes(table: str) -> int:
 def _committed(path: Path, since: str) -> int:
     """Add up the data files that were added to a table after a commit."""
     version = since.split(" ")[0]
-    new = [name for name in _commits(path) if name > version]
+    new = [name for name in commits(path) if name > version]
     lines = (
         json.loads(line)
         for name in new
@@ -138,8 +84,3 @@ def _committed(path: Path, since: str) -> int:
     )
     added: list[Mapping[str, Any]] = [line["add"] for line in lines if "add" in line]
     return sum(int(each.get("size", 0)) for each in added)
-
-
-def _commits(path: Path) -> list[str]:
-    names = os.listdir(path / "_delta_log")  # noqa: PTH208 - names only
-    return [each for each in names if _COMMIT.fullmatch(each)]
