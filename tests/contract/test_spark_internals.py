@@ -1,12 +1,15 @@
 """What we assume of Spark's and Delta's inside; an upgrade that changes it fails here."""
 
+import time
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import Observation, SparkSession
+from pyspark.sql import functions as F
 
 from harness import Project
 from headwater.names import TableName
+from headwater.observed import observed
 from headwater.sandbox.sql_text import SqlText
 from headwater.state.catalog import register_table
 from headwater.state.store import Store
@@ -87,3 +90,12 @@ def test_sql_takes_parameters(spark: SparkSession) -> None:
     assert spark.sql("SELECT x FROM IDENTIFIER(:name)", given).first() == ("it's!",)
     assert spark.newSession().sql("SELECT :text AS x", given).first() == ("it's",)
     spark.sql("DROP TABLE main.default.bound")
+
+
+def test_numbers_that_spark_never_delivers_are_not_waited_for_forever(spark: SparkSession) -> None:
+    ran, never = Observation(), Observation()
+    rows = F.count(F.lit(1)).alias("rows")
+    spark.range(3).observe(ran, rows).collect()
+    spark.range(3).observe(never, rows)
+    assert observed(ran) == {"rows": 3}
+    assert observed(never, deadline=time.monotonic()) is None

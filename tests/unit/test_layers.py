@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2] / "src" / "headwater"
 ALLOWED = {
     "errors": set(),
     "files": set(),
+    "observed": set(),
     "notebooks": {"errors"},
     "names": {"errors"},
     "settings": set(),
@@ -23,7 +24,7 @@ ALLOWED = {
     "lint": {"errors", "graph"},
     "events": {"errors"},
     "expectations": {"errors", "names", "graph"},
-    "cdc": {"errors", "names", "graph"},
+    "cdc": {"errors", "names", "graph", "observed"},
     "autoloader": {"errors", "files", "names"},
     "machine": {"errors", "settings"},
     "state": {
@@ -66,6 +67,7 @@ ALLOWED = {
         "errors",
         "files",
         "names",
+        "observed",
         "settings",
         "bundle",
         "graph",

@@ -31,7 +31,6 @@ from headwater.cdc.columns import (
     cols,
 )
 from headwater.cdc.events import (
-    BatchFacts,
     check_events,
     event_columns,
     events_of,
@@ -44,6 +43,7 @@ from headwater.cdc.rows import changed_rows, first_rows
 from headwater.cdc.target import TargetTable, lacking, target_entries
 from headwater.cdc.versions import changed_versions, first_versions, version_rows
 from headwater.graph.model import AutoCdc
+from headwater.observed import observed
 
 
 @dataclass(frozen=True)
@@ -117,16 +117,17 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
         return _apply_first(events, work)
     new = lacking(have, target_schema(batch, target.change))
     with _kept(events):
-        facts = BatchFacts(1, 0)  # the batch's own work tells enough
-        if plan.has_truncates or new or not _is_local(spark):
+        truncates = 0
+        if plan.has_truncates or new or not _is_local(spark):  # else the batch's work tells enough
             facts = check_events(events, plan, target.name)
             if facts.rows == 0:
                 return ChangeCounts(0, 0)
+            truncates = facts.truncates
         if new:
             table.add_columns(new)
             work = replace(work, plan=plan_change(batch, target.change, table.read().schema))
         with _counted_faults(events, work):
-            return _apply_next(guarded(events, plan), facts, work)
+            return _apply_next(guarded(events, plan), work, empties=truncates > 0)
 
 
 def _is_local(spark: SparkSession) -> bool:
@@ -174,24 +175,28 @@ def _append_first(events: DataFrame, work: _Work) -> ChangeCounts:
         return _write(changed, counts, work)
 
 
-def _apply_next(events: DataFrame, facts: BatchFacts, work: _Work) -> ChangeCounts:
-    """Apply a batch by deriving the touched keys anew and writing what differs."""
+def _apply_next(events: DataFrame, work: _Work, *, empties: bool) -> ChangeCounts:
+    """Apply a batch by deriving the touched keys anew and writing what differs.
+
+    Args:
+        empties: there are truncates among the events.
+    """
     plan, memory = work.plan, work.memory
     if plan.memory is Memory.EVENTS:
         memory.append(memory.without_known(events))
     truncates = None
-    if facts.truncates and plan.memory is Memory.LATEST:
+    if empties and plan.memory is Memory.LATEST:
         truncates = memory.without_known(events.filter(col(OP) == TRUNCATE))
     decide = changed_versions if plan.scd_type == 2 else changed_rows
-    decided = decide(_entries(events, facts, work), plan)
+    decided = decide(_entries(events, work, all_keys=empties), plan)
     with _computed(_worth_writing(decided)) as (changed, counts):
         return _write(changed, counts, work, truncates)
 
 
-def _entries(events: DataFrame, facts: BatchFacts, work: _Work) -> DataFrame:
+def _entries(events: DataFrame, work: _Work, *, all_keys: bool) -> DataFrame:
     """Collect what is known of the keys that the batch touches; a truncate touches all keys."""
     plan, memory = work.plan, work.memory
-    touched = None if facts.truncates else keys_of(events, plan)
+    touched = None if all_keys else keys_of(events, plan)
     sources, truncates = [], []
     if plan.memory is not Memory.EVENTS:
         sources.append(_of_keys(events, FROM_BATCH))
@@ -257,7 +262,8 @@ def _computed(decided: DataFrame) -> Iterator[tuple[DataFrame, Mapping[int | str
     kept = decided.observe(observation, *numbers)
     rows = kept.localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
     try:
-        yield rows, {name: observation.get[str(name)] or 0 for name in wanted}
+        told = observed(observation) or rows.agg(*numbers).collect()[0].asDict()
+        yield rows, {name: told[str(name)] or 0 for name in wanted}
     finally:
         rows._jdf.queryExecution().analyzed().rdd().unpersist(False)
 

@@ -11,8 +11,7 @@ from pyspark.sql import Column, DataFrame, Observation
 from headwater.expectations.rules import QualityCounts, enforce, read_counts
 from headwater.graph.model import Dataset, Expectation
 from headwater.names import TableName
-
-OBSERVATION_TIMEOUT_SECONDS = 10.0
+from headwater.observed import TIMEOUT_SECONDS, observed
 
 Observed = dict[str, dict[str, int | None]]
 """Numbers by the name of an observation."""
@@ -66,12 +65,6 @@ class Observations:
 
     def of_batch(self) -> Observed:
         """Collect what Spark delivers just after a batch; a part that never ran has no result."""
-        deadline = time.monotonic() + OBSERVATION_TIMEOUT_SECONDS
-        found: Observed = {}
-        for name, handle in self._handles.items():
-            future: Any = handle._jo.future()  # type: ignore[union-attr]
-            while not future.isCompleted() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            if future.isCompleted():
-                found[name] = handle.get
-        return found
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        found = {name: observed(each, deadline) for name, each in self._handles.items()}
+        return {name: dict(numbers) for name, numbers in found.items() if numbers is not None}
