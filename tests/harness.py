@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from headwater.bundle import load_bundle
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.events.query import read_events
+from headwater.graph.dag import Graph
 from headwater.sandbox.statements import rows_of, run_statements
 from headwater.state.catalog import create_schema, register_all
 from headwater.state.pipeline import PipelineState
@@ -34,9 +35,23 @@ class Project:
         self.folder = folder
         self.schema = f"s{next(_numbers)}"
         self.volume = f"/Volumes/main/{self.schema}/landing"
-        lines = "".join(f"        {k}: {v!r}\n" for k, v in (configuration or {}).items())
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "databricks.yml").write_text(
+        self.configure(configuration or {})
+        (folder / "pipeline").mkdir(exist_ok=True)
+        (folder / "pipeline" / "first.py").write_text("# a library must match a file\n")
+        self.store = Store(folder / ".headwater" / "dev")
+        self.landing.mkdir(parents=True, exist_ok=True)
+
+    def configure(
+        self, configuration: Mapping[str, str], parameters: Mapping[str, str] | None = None
+    ) -> None:
+        """Write the bundle, with other settings of the pipeline."""
+        sections = {"configuration": configuration, "parameters": parameters or {}}
+        lines = ""
+        for name, values in sections.items():
+            lines += f"      {name}:\n" if values else ""
+            lines += "".join(f"        {key}: {value!r}\n" for key, value in values.items())
+        (self.folder / "databricks.yml").write_text(
             textwrap.dedent(f"""\
             bundle:
               name: test
@@ -53,17 +68,13 @@ class Project:
                     - glob:
                         include: pipeline/**
             """)
-            + (f"      configuration:\n{lines}" if lines else "")
+            + lines
             + textwrap.indent(
                 f"volumes:\n  landing:\n    catalog_name: main\n    schema_name: {self.schema}\n"
                 "    name: landing\n",
                 "  ",
             )
         )
-        (folder / "pipeline").mkdir(exist_ok=True)
-        (folder / "pipeline" / "first.py").write_text("# a library must match a file\n")
-        self.store = Store(folder / ".headwater" / "dev")
-        self.landing.mkdir(parents=True, exist_ok=True)
 
     @property
     def landing(self) -> Path:
@@ -97,6 +108,12 @@ class Project:
         bundle = load_bundle(self.folder)
         spec = bundle.pipeline()
         return Updater(self.spark, bundle, spec, self.store).run(UpdateRequest(**request))
+
+    def resolved(self) -> Graph:
+        """Resolve the pipeline's graph; nothing is written."""
+        graph = self.run(validate_only=True).graph
+        assert graph is not None
+        return graph
 
     def sql(self, text: str) -> list[dict[str, Any]]:
         """Run SQL; SCHEMA in it is filled in."""

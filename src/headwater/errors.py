@@ -37,15 +37,17 @@ class Location:
 
     Attributes:
         cell: number of the notebook's cell that `line` counts in, 0 where it counts in the file.
+        column: from 1, 0 where it is not known.
 
     Example:
-        >>> str(Location("etl.ipynb", 2, cell=3)), str(Location("etl.sql", 2))
-        ('etl.ipynb, cell 3, line 2', 'etl.sql:2')
+        >>> str(Location("etl.ipynb", 2, cell=3)), str(Location("etl.sql", 2, column=8))
+        ('etl.ipynb, cell 3, line 2', 'etl.sql:2:8')
     """
 
     file: str
     line: int = 0
     cell: int = 0
+    column: int = 0
 
     def __str__(self) -> str:
         path = Path(self.file)
@@ -55,8 +57,10 @@ class Location:
             shown = path.as_posix()
         if self.cell:
             line = f", line {self.line}" if self.line else ""
-            return f"{shown}, cell {self.cell}{line}"
-        return f"{shown}:{self.line}" if self.line else shown
+            column = f", column {self.column}" if self.column else ""
+            return f"{shown}, cell {self.cell}{line}{column}"
+        column = f":{self.column}" if self.column else ""
+        return f"{shown}:{self.line}{column}" if self.line else shown
 
 
 class HeadwaterError(Exception):

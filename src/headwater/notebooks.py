@@ -1,4 +1,4 @@
-"""Read notebooks: `.py` source files and `.ipynb` become the same list of cells. Pure."""
+"""Read notebooks: source files (`.py`, `.sql`) and `.ipynb` become the same list of cells. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from headwater.errors import Location, UsageError, nearest
 
 HEADER = "# Databricks notebook source"
-_SEPARATOR = re.compile(r"^# COMMAND -+\s*$")
-_MAGIC = re.compile(r"^# MAGIC ?")
+_SQL_HEADER = "-- Databricks notebook source"
 _NOT_RUN = ("md", "md-sandbox")
 _NOT_DONE_LOCALLY = ("pip", "restart_python", "load_ext", "autoreload", "matplotlib")
 _RUN = ("python", "sql", "run")
+_LINES = (*_NOT_DONE_LOCALLY, "environment", "config", "conda")
+"""Magics of a line: what follows in the cell is Python."""
+
+_ALIASES = {"py": "python"}
+_METADATA = "application/vnd.databricks.v1+notebook"
 
 
 @dataclass(frozen=True)
@@ -41,21 +45,13 @@ class Cell:
         return self.kind in _RUN
 
 
-@dataclass(frozen=True)
-class Magic:
-    """A command of a notebook that is not Python, and where it stands.
-
-    Args:
-        cell: number of the cell that `line` counts in, 0 where it counts in the file.
-    """
-
-    name: str
-    cell: int
-    line: int
+def is_notebook(text: str, name: str) -> bool:
+    """Whether a file is a notebook rather than a plain source file."""
+    return name.endswith(".ipynb") or text.startswith((HEADER, _SQL_HEADER))
 
 
 def read_cells(text: str, name: str) -> list[Cell]:
-    """Read the cells of a notebook; text cells and empty ones are left out.
+    """Read the cells of a notebook that a task runs.
 
     Args:
         name: of the file; its ending tells the format.
@@ -63,7 +59,7 @@ def read_cells(text: str, name: str) -> list[Cell]:
     Raises:
         UsageError: NOTEBOOK_INVALID; MAGIC_UNSUPPORTED for a language that can't run here.
     """
-    cells = _cells(_of_json(text, name) if name.endswith(".ipynb") else _of_source(text, name))
+    cells = all_cells(text, name)
     for cell in cells:
         if not cell.is_run and cell.kind not in _NOT_DONE_LOCALLY:
             raise UsageError(
@@ -75,45 +71,57 @@ def read_cells(text: str, name: str) -> list[Cell]:
     return cells
 
 
-def read_python(text: str, name: str) -> tuple[list[Cell], list[Magic]]:
-    """Read the Python of a notebook, and the magics that are not Python.
+def all_cells(text: str, name: str) -> list[Cell]:
+    """Read the cells of a notebook in any language; text cells and empty ones are left out.
 
-    An `.ipynb` gives its cells; a source file gives one cell with number 0, in which lines stay
-    where they are in the file.
+    Args:
+        name: of the file; its ending tells the format.
 
     Raises:
         UsageError: NOTEBOOK_INVALID.
     """
-    is_json = name.endswith(".ipynb")
+    raw, language = _of_json(text, name) if name.endswith(".ipynb") else _of_source(text, name)
     found: list[Cell] = []
-    magics: list[Magic] = []
-    for cell in _cells(_of_json(text, name) if is_json else _of_source(text, name)):
-        number = cell.number if is_json else 0
-        if cell.kind != "python":
-            magics.append(Magic(f"%{cell.kind}", number, cell.line))
-            continue
-        found.append(replace(cell, number=number))
-        if is_json:  # an indented % is an operator on a line of its own
-            magics += [
-                Magic(line.split()[0], number, cell.line + at)
-                for at, line in enumerate(cell.text.splitlines())
-                if line[:1] in ("%", "!")
-            ]
-    return (found if is_json else [_one_cell(found)]), magics
+    for number, (text, line) in enumerate(raw, 1):
+        cell = _cell(text, number, line, language)
+        found += _commands_apart(cell) if cell and cell.kind == "python" else filter(None, [cell])
+    return found
 
 
-def _one_cell(cells: list[Cell]) -> Cell:
-    lines: list[str] = []
-    for cell in cells:
-        lines += [""] * (cell.line - 1 - len(lines)) + cell.text.splitlines()
-    return Cell("python", "\n".join(lines) + "\n", 0, 1)
+def _commands_apart(cell: Cell) -> list[Cell]:
+    """Take commands such as `%pip install x` or `!ls` out of a Python cell, each as a cell.
+
+    An indented % is an operator on a line of its own.
+    """
+    lines = cell.text.splitlines()
+    commands = [
+        _command(line, cell.number, cell.line + at)
+        for at, line in enumerate(lines)
+        if line[:1] in ("%", "!")
+    ]
+    if not commands:
+        return [cell]
+    rest = ["" if line[:1] in ("%", "!") else line for line in lines]
+    if not any(line.strip() for line in rest):
+        return commands
+    return [*commands, Cell(cell.kind, "\n".join(rest) + "\n", cell.number, cell.line)]
 
 
-def _of_json(text: str, name: str) -> list[tuple[str, int]]:
+def _command(line: str, number: int, at: int) -> Cell:
+    if line.startswith("!"):
+        return Cell("sh", line[1:].strip(), number, at)
+    kind, _, behind = line[1:].partition(" ")
+    return Cell(kind.strip(), behind.strip(), number, at)
+
+
+def _of_json(text: str, name: str) -> tuple[list[tuple[str, int]], str]:
     try:
-        cells = json.loads(text)["cells"]
-        return [(_source(cell) if cell["cell_type"] == "code" else "", 1) for cell in cells]
-    except (ValueError, KeyError, TypeError):
+        notebook = json.loads(text)
+        raw = [
+            (_source(cell) if cell["cell_type"] == "code" else "", 1) for cell in notebook["cells"]
+        ]
+        return raw, _language(notebook.get("metadata") or {})
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(
             "NOTEBOOK_INVALID",
             "The file is not a notebook of format 4",
@@ -122,55 +130,63 @@ def _of_json(text: str, name: str) -> list[tuple[str, int]]:
         ) from None
 
 
+def _language(metadata: Mapping[str, Any]) -> str:
+    """Return the default language of an `.ipynb`, as Databricks or Jupyter records it."""
+    own = metadata.get(_METADATA) or {}
+    other = metadata.get("language_info") or {}
+    return str(own.get("language") or other.get("name") or "python").lower()
+
+
 def _source(cell: Mapping[str, Any]) -> str:
     source = cell["source"]
     return source if isinstance(source, str) else "".join(source)
 
 
-def _of_source(text: str, name: str) -> list[tuple[str, int]]:
+def _of_source(text: str, name: str) -> tuple[list[tuple[str, int]], str]:
     lines = text.splitlines()
-    if not lines or lines[0].strip() != HEADER:
+    mark = "--" if name.endswith(".sql") else "#"
+    if not lines or lines[0].strip() != f"{mark} Databricks notebook source":
         raise UsageError(
             "NOTEBOOK_INVALID",
             "The file is not a notebook: the notebook header is missing",
             where=Location(name, 1),
-            hint=f"Begin it with '{HEADER}', or use task_type python_script.",
+            hint=f"Begin it with '{mark} Databricks notebook source', or use task_type "
+            "python_script.",
         )
+    separator = re.compile(rf"^{mark} COMMAND -+\s*$")
     cells, start = [], 1
     for number in [*range(1, len(lines)), len(lines)]:
-        if number == len(lines) or _SEPARATOR.match(lines[number]):
-            cells.append((_without_marks(lines[start:number]), start + 1))
+        if number == len(lines) or separator.match(lines[number]):
+            cells.append((_without_marks(lines[start:number], mark), start + 1))
             start = number + 1
-    return cells
+    return cells, "sql" if mark == "--" else "python"
 
 
-def _without_marks(lines: list[str]) -> str:
+def _without_marks(lines: list[str], mark: str) -> str:
     """Take the marks of magics and titles away; each line stays a line."""
-    if any(_MAGIC.match(line) for line in lines):
-        lines = [_MAGIC.sub("", line) if _MAGIC.match(line) else "" for line in lines]
-    return "\n".join("" if line.startswith("# DBTITLE") else line for line in lines)
+    magic = re.compile(rf"^{mark} MAGIC ?")
+    if any(magic.match(line) for line in lines):
+        lines = [magic.sub("", line) if magic.match(line) else "" for line in lines]
+    return "\n".join("" if line.startswith(f"{mark} DBTITLE") else line for line in lines)
 
 
-def _cells(raw: list[tuple[str, int]]) -> list[Cell]:
-    found = [_cell(text, number, line) for number, (text, line) in enumerate(raw, 1)]
-    return [cell for cell in found if cell is not None]
-
-
-def _cell(text: str, number: int, line: int) -> Cell | None:
+def _cell(text: str, number: int, line: int, language: str) -> Cell | None:
     stripped = text.lstrip("\n")
     line += len(text) - len(stripped)
     if not stripped.strip():
         return None
     if not stripped.lstrip().startswith("%"):
-        return Cell("python", stripped, number, line)
+        return Cell(language, stripped, number, line)
     magic, _, rest = stripped.lstrip().removeprefix("%").partition("\n")
     kind, _, behind = magic.partition(" ")
-    kind = kind.strip()
+    kind = _ALIASES.get(kind.strip(), kind.strip())
     if kind in _NOT_RUN:
         return None
+    if kind in _LINES:
+        return Cell("python", stripped, number, line)
     if kind == "run":
         return Cell(kind, behind.strip(), number, line)
-    return Cell(kind, f"{behind}\n{rest}" if kind in _RUN else "", number, line)
+    return Cell(kind, f"{behind}\n{rest}", number, line)
 
 
 def run_arguments(text: str) -> tuple[str, dict[str, str]]:

@@ -45,6 +45,7 @@ def test_pipeline_of_the_least_fields_has_defaults(tmp_path: Path) -> None:
         source_files=(tmp_path / "flow.py",),
         root_path=None,
         configuration={},
+        parameters={},
         dependencies=(),
         continuous=False,
         development=False,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.graph.loader import import_paths
+from headwater.graph.dependencies import import_paths
 from headwater.jobs.scripts import as_program
 
 

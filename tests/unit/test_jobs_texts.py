@@ -11,7 +11,7 @@ from headwater.errors import UsageError
 from headwater.jobs.files import find_file, read_text
 from headwater.jobs.sql import read_query
 from headwater.notebooks import Cell, read_cells, run_arguments
-from headwater.sandbox.sql_split import split_statements
+from headwater.sql.split import split_statements
 
 SOURCE = """\
 # Databricks notebook source
@@ -77,7 +77,7 @@ def test_ipynb_gives_the_same_cells_as_source() -> None:
         Cell("run", './setup $day="2024 01"', 2, 1),
         Cell("python", "x = 1\ny = 2", 3, 1),
         Cell("sql", "\nSELECT 1;\nSELECT 2", 4, 1),
-        Cell("pip", "", 6, 1),
+        Cell("pip", "install something", 6, 1),
     ]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from headwater.errors import UsageError
-from headwater.graph.loader import import_paths, load_files
+from headwater.graph.dependencies import import_paths
+from headwater.graph.loader import load_files
 from headwater.graph.modules import bound_modules
 from headwater.graph.registry import Registry
 
@@ -36,14 +37,16 @@ def test_one_broken_file_does_not_hide_the_others(tmp_path: Path) -> None:
         write(tmp_path / "a.py", "import nothing_like_it\n"),
         write(tmp_path / "b.py", "def f(:\n"),
         write(tmp_path / "c.py", "import dlt\n@dlt.table\ndef f(): ...\n"),
-        write(tmp_path / "d.sql", "SELECT 1"),
+        write(tmp_path / "d.sql", "USE SCHEMA s;\n SELECT 1"),
+        write(tmp_path / "d.scala", "val x = 1"),
         write(tmp_path / "e.py", "\n\nraise KeyError('k')\n"),
     ]
     registry = load(*files)
     assert [(fault.code, str(fault.where).rsplit("/", 1)[-1]) for fault in registry.faults] == [
         ("SOURCE_FAILED", "a.py:1"),
         ("SOURCE_SYNTAX", "b.py:1"),
-        ("SOURCE_LANGUAGE_NOT_BUILT", "d.sql"),
+        ("SQL_NOT_BUILT", "d.sql:2:2"),
+        ("SOURCE_LANGUAGE_NOT_BUILT", "d.scala"),
         ("SOURCE_FAILED", "e.py:3"),
     ]
     assert len(registry.datasets) == 1
@@ -60,20 +63,110 @@ def test_notebook_cells_share_their_names(tmp_path: Path) -> None:
     assert (list(map(str, registry.datasets)), registry.faults) == (["main.default.f"], [])
 
 
-@pytest.mark.parametrize("magic", ["%pip install x", "%sql SELECT 1", "!ls"])
+@pytest.mark.parametrize("magic", ["%fs ls", "%scala", "!ls", "%pip uninstall x"])
 def test_notebook_magics_are_refused_by_name(tmp_path: Path, magic: str) -> None:
     registry = load(notebook(tmp_path / "n.ipynb", magic))
     assert [fault.code for fault in registry.faults] == ["NOTEBOOK_MAGIC_NOT_BUILT"]
-    assert magic.split()[0] in registry.faults[0].message
+    assert (magic.split()[0].replace("!ls", "%sh")) in registry.faults[0].message
 
 
-def test_python_notebook_with_sql_magic_is_refused(tmp_path: Path) -> None:
-    text = "# Databricks notebook source\n# MAGIC %md\n# MAGIC # Title\n# COMMAND ----------\n"
-    text += "# MAGIC %sql\n# MAGIC x\n"
-    registry = load(write(tmp_path / "n.py", text))
-    assert [(f.code, str(f.where)[-5:]) for f in registry.faults] == [
-        ("NOTEBOOK_MAGIC_NOT_BUILT", ".py:5")
+def test_pip_of_what_is_installed_is_passed_over_and_the_rest_is_named(tmp_path: Path) -> None:
+    cell = "%pip install -q pyspark pytest -r r.txt\n%pip list\nx = 1\n%pip install no-such-thing\n"
+    registry = load(notebook(tmp_path / "n.ipynb", cell))
+    assert [(f.code, str(f.where).rpartition("/")[2]) for f in registry.faults] == [
+        ("DEPENDENCY_MISSING", "n.ipynb, cell 2, line 4")
     ]
+
+
+def test_run_brings_the_names_of_another_notebook(tmp_path: Path) -> None:
+    shared = "# Databricks notebook source\nimport dlt\nNAME = 'given'\n"
+    write(tmp_path / "lib" / "shared.py", shared + "# COMMAND ----------\n# MAGIC %run ./more\n")
+    write(tmp_path / "lib" / "more.py", "# Databricks notebook source\nMORE = '_more'\n")
+    file = notebook(
+        tmp_path / "n.ipynb", "%run ./lib/shared", "@dlt.table(name=NAME + MORE)\ndef f(): ...\n"
+    )
+    registry = load(file)
+    assert (list(map(str, registry.datasets)), registry.faults) == (["main.default.given_more"], [])
+    assert [each.name for each in registry.files] == ["shared.py", "more.py", "n.ipynb"]
+
+
+def test_notebooks_that_run_each_other_are_named(tmp_path: Path) -> None:
+    for one, other in ("ab", "ba"):
+        write(tmp_path / f"{one}.py", f"# Databricks notebook source\n# MAGIC %run ./{other}\n")
+    assert [fault.code for fault in load(tmp_path / "a.py").faults] == ["NOTEBOOKS_NESTED"]
+
+
+SQL = "CREATE OR REFRESH MATERIALIZED VIEW {} AS SELECT 1"
+
+
+def test_sql_cells_of_notebooks_of_either_language(tmp_path: Path) -> None:
+    python = write(
+        tmp_path / "n.py",
+        f"# Databricks notebook source\n# MAGIC %sql\n# MAGIC {SQL.format('a')}\n",
+    )
+    text = f"-- Databricks notebook source\n{SQL.format('b')}\n-- COMMAND ----------\n"
+    sql = write(
+        tmp_path / "n.sql", text + "-- MAGIC %python\n-- MAGIC import dlt\n-- MAGIC x / 0\n"
+    )
+    json_sql = notebook(tmp_path / "n.ipynb", SQL.format("c"), "%python\nx = 1", "SELEC 1")
+    content = json.loads(json_sql.read_text())
+    content["metadata"] = {"application/vnd.databricks.v1+notebook": {"language": "sql"}}
+    json_sql.write_text(json.dumps(content))
+    registry = load(python, sql, json_sql)
+    assert [
+        (name.table, str(each.location).rpartition("/")[2])
+        for name, each in registry.datasets.items()
+    ] == [
+        ("a", "n.py:3"),
+        ("b", "n.sql:2"),
+        ("c", "n.ipynb, cell 2, line 1"),
+    ]
+    assert [(each.code, str(each.where).rpartition("/")[2]) for each in registry.faults] == [
+        ("SOURCE_FAILED", "n.sql:6"),
+        ("SQL_NOT_BUILT", "n.ipynb, cell 4, line 1, column 1"),
+    ]
+
+
+def test_use_and_set_hold_for_the_statements_behind_them_in_the_file(tmp_path: Path) -> None:
+    first = write(
+        tmp_path / "a.sql",
+        f"{SQL.format('a')};\nUSE CATALOG c; USE SCHEMA s; SET x = named; "
+        f"SET spark.sql.ansi.enabled = false;\n{SQL.format('${x}')}",
+    )
+    second = write(tmp_path / "b.sql", f"{SQL.format('b')}; {SQL.format('other.d')}")
+    registry = load(first, second)
+    assert [
+        (str(name), dict(registry.flows[flow].spark_conf))
+        for name, flow in zip(registry.datasets, registry.flows, strict=True)
+    ] == [
+        ("main.default.a", {}),
+        ("c.s.named", {"spark.sql.ansi.enabled": "false"}),
+        ("main.default.b", {}),
+        ("main.other.d", {}),
+    ]
+    assert registry.flows["c.s.named"].namespace == ("c", "s")
+
+
+def test_sql_faults_are_all_told_and_the_rest_is_declared(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "a.sql",
+        f"{SQL.format('${none}')};\n\n  CREATE MATERIALIZED VIEW t COMMENT x AS SELECT 1;\n"
+        f"{SQL.format('t')};\n{SQL.format('t')}",
+    )
+    registry = load(file)
+    assert [(each.code, str(each.where).rpartition("/")[2]) for each in registry.faults] == [
+        ("SQL_PARAMETER_UNKNOWN", "a.sql:1:37"),
+        ("SQL_SYNTAX", "a.sql:3:38"),
+        ("DUPLICATE_DATASET", "a.sql:5"),
+        ("DUPLICATE_FLOW", "a.sql:5"),
+    ]
+    assert [name.table for name in registry.datasets] == ["t"]
+
+
+@pytest.mark.parametrize("text", ["", "-- only a comment", "\n;;\n/* x */"])
+def test_empty_sql_file_declares_nothing(tmp_path: Path, text: str) -> None:
+    registry = load(write(tmp_path / "a.sql", text))
+    assert (registry.datasets, registry.faults) == ({}, [])
 
 
 def test_python_magic_of_a_source_notebook_is_run_at_its_line(tmp_path: Path) -> None:

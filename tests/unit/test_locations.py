@@ -136,8 +136,9 @@ def test_error_in_a_function_of_a_notebook_is_told_at_its_line(tmp_path: Path) -
     ("cell", "code", "place"),
     [
         ("\ndef f(:\n", "SOURCE_SYNTAX", "cell 3, line 2"),
-        ("x = 1\n%pip install y", "NOTEBOOK_MAGIC_NOT_BUILT", "cell 3, line 2"),
-        ("%sql\nSELECT 1", "NOTEBOOK_MAGIC_NOT_BUILT", "cell 3, line 1"),
+        ("x = 1\n%fs ls", "NOTEBOOK_MAGIC_NOT_BUILT", "cell 3, line 2"),
+        ("%scala\nval x = 1", "NOTEBOOK_MAGIC_NOT_BUILT", "cell 3, line 1"),
+        ("%run ./none", "NOTEBOOK_NOT_FOUND", "cell 3, line 1"),
     ],
 )
 def test_notebook_with_a_wrong_cell_declares_nothing(

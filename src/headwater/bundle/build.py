@@ -24,7 +24,7 @@ _READ = {
     "pipelines": (
         PIPELINE,
         {"catalog", "configuration", "continuous", "development", "environment", "libraries"}
-        | {"name", "root_path", "schema", "target"},
+        | {"name", "parameters", "root_path", "schema", "target"},
     ),
     "schemas": (SCHEMA, {"catalog_name", "name"}),
     "volumes": (VOLUME, {"catalog_name", "schema_name", "name", "volume_type"}),
@@ -110,6 +110,11 @@ def _pipeline(key: str, raw: Node, node: Node, root: Path) -> PipelineSpec:
             name: value.text
             for name, value in node.below("configuration").items()
             if value.value is not None  # as there: a key without a value is not set
+        },
+        parameters={
+            name: value.text
+            for name, value in node.below("parameters").items()
+            if value.value is not None
         },
         dependencies=tuple(item.text for item in (dependencies.items if dependencies else ())),
         continuous=is_set(node.get("continuous")),

@@ -65,7 +65,7 @@ def _list(shape: Shape) -> Shape:
 _NO_EFFECT = _named(
     ANY,
     "allow_duplicate_names budget_policy_id channel clusters edition event_log filters lifecycle "
-    "notifications parameters permissions photon restart_window run_as serverless storage tags "
+    "notifications permissions photon restart_window run_as serverless storage tags "
     "trigger usage_policy_id",
 )
 NO_EFFECT = frozenset(_NO_EFFECT)
@@ -86,6 +86,7 @@ PIPELINE = _section(
         **_named(TEXT, "catalog name root_path schema target"),
         **_named(FLAG, "continuous development"),
         configuration=_each(TEXT),
+        parameters=_each(TEXT),
         environment=_map(environment_version=TEXT, dependencies=_list(TEXT)),
         libraries=_list(_LIBRARY),
     )

@@ -25,6 +25,7 @@ class PipelineSpec:
         source_files: absolute paths in the order of `libraries`, globs sorted, each once.
         root_path: the folder that goes on `sys.path`, if the bundle names one.
         configuration: values as text, as `spark.conf.get` gives them.
+        parameters: values of `:name` in SQL, as text.
         dependencies: pip requirement lines of `environment.dependencies`.
         continuous: whether it runs until it is stopped.
         development: whether it runs in development mode.
@@ -39,6 +40,7 @@ class PipelineSpec:
     source_files: tuple[Path, ...]
     root_path: Path | None
     configuration: Mapping[str, str]
+    parameters: Mapping[str, str]
     dependencies: tuple[str, ...]
     continuous: bool
     development: bool

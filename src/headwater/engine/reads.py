@@ -34,8 +34,9 @@ class FlowReads:
         """Evaluate a flow's function on real data."""
         context = self.context
         source = _FunctionReads(self, flow)
-        spec, store = context.spec, context.tables.store
-        return evaluate(flow, Evaluation(source, context.spark, store, spec.catalog, spec.schema))
+        home = (context.spec.catalog, context.spec.schema)
+        store = context.tables.store
+        return evaluate(flow, Evaluation(source, context.spark, store, flow.namespace, home))
 
     def view(self, dataset: Dataset) -> DataFrame:
         """Evaluate the query of a view, with the view's rules enforced."""

@@ -192,7 +192,11 @@ class _Resolver:
     def _evaluate(self, flow: Flow) -> tuple[DataFrame, Evaluation]:
         source = _Placeholders(self, flow)
         evaluation = Evaluation(
-            source, self.spark, self.store, self.registry.catalog, self.registry.schema
+            source,
+            self.spark,
+            self.store,
+            flow.namespace,
+            (self.registry.catalog, self.registry.schema),
         )
         frame = evaluate(flow, evaluation)
         check_columns(frame, flow)

@@ -34,7 +34,7 @@ from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
 from headwater.events.report import FlowTotals, UpdateReport
 from headwater.graph.dag import Graph
-from headwater.graph.loader import source_digest
+from headwater.graph.dependencies import source_digest
 from headwater.graph.registry import Registry
 from headwater.graph.selection import ALL, select
 from headwater.machine.session import driver_pid
@@ -214,7 +214,7 @@ class Updater:
         journal.flow_ids = {flow: each.identity for flow, each in context.places.items()}
         journal.state("RUNNING")
         chosen = selection.chosen | resolved.resets  # what was emptied is filled, asked for or not
-        digest = source_digest(self.spec.source_files, registry.folders)
+        digest = source_digest(registry.files, registry.folders)
         digest += settings_digest(self.spark)
         runs = FlowAttempts(context, Standings(context, resolved.sources, digest))
         return self._run_flows(context, chosen, runs)

@@ -57,7 +57,7 @@ def location_of(code: str, line: int) -> Location:
 
     Example:
         >>> location_of("etl.ipynb, cell 3", 2)
-        Location(file='etl.ipynb', line=2, cell=3)
+        Location(file='etl.ipynb', line=2, cell=3, column=0)
     """
     found = _CELL.fullmatch(code)
     return Location(found[1], line, int(found[2])) if found else Location(code, line)
@@ -71,7 +71,7 @@ def run_at(where: Location, call: Callable[..., _Result], *arguments: Any) -> _R
 
     Example:
         >>> run_at(Location("etl.sql", 3), current_location)
-        Location(file='etl.sql', line=3, cell=0)
+        Location(file='etl.sql', line=3, cell=0, column=0)
     """
     token = _current.set(where)
     try:
@@ -89,8 +89,8 @@ def current_location() -> Location:
 
 
 def _has_lines(where: Location) -> bool:
-    """Whether lines of Python may be executed at a place; a statement of SQL has none."""
-    return not where.file.endswith(".sql")
+    """Whether lines of Python may be executed at a place; a statement of a SQL file has none."""
+    return not (where.file.endswith(".sql") and where.line)
 
 
 def _executing_line() -> Location | None:

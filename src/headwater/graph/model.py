@@ -104,6 +104,7 @@ class Flow:
         once: runs one time, on a batch DataFrame, and again only after a full refresh.
         change: set for AUTO CDC flows.
         depends_on: datasets to be finished first, beside those the query reads.
+        namespace: catalog and schema of unqualified names in the query.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Flow:
     comment: str | None = None
     depends_on: tuple[TableName, ...] = ()
     spark_conf: Mapping[str, str] = field(default_factory=dict)
+    namespace: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)

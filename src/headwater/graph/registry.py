@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from headwater.errors import DefinitionError, HeadwaterError, Location
@@ -36,16 +37,20 @@ class Registry:
 
     Attributes:
         folders: folders and wheels that the source's modules come from.
+        files: the source files, and the notebooks that they run in place.
+        namespace: catalog and schema of unqualified names in what is being loaded, as USE sets it.
     """
 
     def __init__(self, catalog: str, schema: str) -> None:
         self.catalog = catalog
         self.schema = schema
+        self.namespace = (catalog, schema)
         self.datasets: dict[TableName, Dataset] = {}
         self.flows: dict[str, Flow] = {}
         self.faults: list[HeadwaterError] = []
         self.warnings: list[HeadwaterError] = []
         self.folders: list[str] = []
+        self.files: list[Path] = []
         self._rules: dict[Function, _Rules] = {}
         self._claimed: set[Function] = set()
         self._made: dict[Function, TableName] = {}
@@ -57,7 +62,17 @@ class Registry:
             UsageError: NAME_INVALID.
         """
         plain = name[5:] if name.lower().startswith("live.") else name
-        return table_name(plain, self.catalog, self.schema)
+        return table_name(plain, *self.namespace)
+
+    def use(self, catalog: str | None = None, schema: str | None = None) -> None:
+        """Complete names with another catalog or schema, as `USE` does; without any, as before.
+
+        Where only a catalog is named, the schema stays.
+        """
+        if catalog is None and schema is None:
+            self.namespace = (self.catalog, self.schema)
+        else:
+            self.namespace = (catalog or self.namespace[0], schema or self.namespace[1])
 
     def add_dataset(self, dataset: Dataset) -> None:
         """Add a dataset; a second one of the same name is a fault that names both places."""
@@ -75,7 +90,7 @@ class Registry:
                 return  # the dataset itself was declared twice, which is a fault of its own
             self._duplicate("flow", flow.name, flow.location, first.location)
             return
-        self.flows[flow.name] = flow
+        self.flows[flow.name] = replace(flow, namespace=self.namespace)
 
     def flow_name(self, table: TableName) -> str:
         """Name the flow of a dataset's own query: the dataset, as short as it can be written.

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from headwater.errors import UsageError, nearest
 from headwater.jobs.failures import said_by_spark
-from headwater.sandbox.sql_split import FIXED, Statement, split_statements
+from headwater.sql.split import FIXED, Statement, split_statements
 
 _PARAMETER = re.compile(
     rf"""{FIXED}

@@ -7,6 +7,7 @@ flow runs), lets Spark answer the others, and refuses actions.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import re
 from dataclasses import dataclass, field
@@ -26,11 +27,13 @@ from headwater.graph.locations import (
     user_line,
 )
 from headwater.graph.model import Flow
+from headwater.graph.sql_query import SqlQuery
 from headwater.machine.session import activate, add_catalog, java_class
 from headwater.names import READ_VIEW, TableName, quote, table_name
 from headwater.sandbox.failures import explained
 from headwater.sandbox.patches import ReaderRecord, intercepted, record_of, refusal
 from headwater.sandbox.sql_text import Relation, Replacement, SqlText
+from headwater.sql.parameters import fill
 from headwater.state.store import Store
 
 _CATALYST = "org.apache.spark.sql.catalyst"
@@ -60,6 +63,8 @@ class Evaluation:
     """One run of one dataset function; collects what it read.
 
     Attributes:
+        namespace: catalog and schema of unqualified names.
+        home: those of the pipeline, in which Spark completes names.
         inputs: datasets of the pipeline that were read.
         external: other tables that were read.
         read_options: options of the reads of tables, as text.
@@ -69,8 +74,8 @@ class Evaluation:
     source: DatasetSource
     spark: SparkSession
     store: Store
-    catalog: str
-    schema: str
+    namespace: tuple[str, str]
+    home: tuple[str, str]
     in_dataset_function: bool = True
     inputs: set[TableName] = field(default_factory=set)
     external: set[TableName] = field(default_factory=set)
@@ -79,7 +84,7 @@ class Evaluation:
     sources: int = 0
     views: list[tuple[SparkSession, str]] = field(default_factory=list)
 
-    def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | None:
+    def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | str:
         """Answer `spark.table`, `spark.read.table` and `spark.readStream.table`."""
         table = self._name(name)
         options = None if isinstance(reader, SparkSession) else reader
@@ -89,14 +94,17 @@ class Evaluation:
         if self.source.owns(table):
             return qualified(self._read_own(table, streaming, options), table)
         self._read_external(table, name)
-        return None
+        return name if self.namespace == self.home else table.quoted
 
     def read_sql(self, spark: SparkSession, text: str) -> str:
         """Point the relations of a SQL text to views over the pipeline's datasets.
 
+        Parameters such as `${key}` are filled in first: positions are those of the result.
+
         Raises:
             DefinitionError: an unknown table, a side effect, or what is not supported in SQL.
         """
+        text = fill(text, lambda key: spark.conf.get(key, None), {}).text
         try:
             statement = SqlText(spark, text)
         except ParseException:
@@ -158,7 +166,7 @@ class Evaluation:
     def _name(self, name: str) -> TableName:
         plain = name[5:] if name.lower().startswith("live.") else name
         try:
-            return table_name(plain, self.catalog, self.schema)
+            return table_name(plain, *self.namespace)
         except UsageError as error:
             raise located(error) from None
 
@@ -183,17 +191,25 @@ class Evaluation:
         parts = relation.parts[1:] if relation.parts[0] == "live" else relation.parts
         if not 1 <= len(parts) <= 3:
             return None
-        name = table_name(".".join(map(quote, parts)), self.catalog, self.schema)
+        name = table_name(".".join(map(quote, parts)), *self.namespace)
         if not self.source.owns(name):
-            if parts[0] not in _FILE_FORMATS:
-                self._read_external(name, ".".join(parts))
-            return None
+            if parts[0] in _FILE_FORMATS:
+                return self._files(relation, name)
+            self._read_external(name, ".".join(parts))
+            return None if self.namespace == self.home else Replacement(name.quoted, name)
         frame = self._read_own(name, relation.streaming, None)
         view = f"{READ_VIEW}{next(_numbers)}"
         with intercepted(None):
             frame.createOrReplaceTempView(view)
         self.views.append((frame.sparkSession, view))
         return Replacement(view, name)
+
+    def _files(self, relation: Relation, name: TableName) -> Replacement | None:
+        """Point a name such as json.`/Volumes/...` to the path as the target sees it."""
+        if len(relation.written) != 2:
+            return None
+        kind, path = relation.written
+        return Replacement(f"{kind}.{quote(self.local_path(path))}", name)
 
     def drop_views(self) -> None:
         """Drop the views that SQL texts were pointed to; plans made of them keep their own."""
@@ -276,10 +292,12 @@ def evaluate(flow: Flow, evaluation: Evaluation) -> DataFrame:
 
 
 def _query_fault(flow: Flow, error: BaseException) -> DefinitionError:
+    query = inspect.unwrap(flow.query)
+    in_text = query.place_of(error) if isinstance(query, SqlQuery) else None
     return DefinitionError(
         "QUERY_INVALID",
         f"The query of '{flow.target}' can't be built: {explained(error)}",
-        where=user_line(error, flow.location),
+        where=in_text or user_line(error, flow.location),
         hint="Fix the query at that line.",
         dataset=str(flow.target),
         exception=type(error).__name__,

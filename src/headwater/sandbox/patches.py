@@ -37,8 +37,8 @@ class Interceptor(Protocol):
     def in_dataset_function(self) -> bool:
         """Whether actions are to be refused."""
 
-    def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | None:
-        """Return the DataFrame for a table, or None to let Spark read it."""
+    def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | str:
+        """Return the DataFrame for a table, or the name under which Spark reads it."""
 
     def read_sql(self, spark: SparkSession, text: str) -> str:
         """Return the SQL text to run in place of `text`."""
@@ -163,9 +163,10 @@ def _reads_table(_: str, original: Original) -> Original:
         current = _current.get()
         streaming = isinstance(self, DataStreamReader)
         if current is not None:
-            frame = current.read_table(self, tableName, streaming)
-            if frame is not None:
-                return frame
+            answer = current.read_table(self, tableName, streaming)
+            if not isinstance(answer, str):
+                return answer
+            tableName = answer  # noqa: N806 - PySpark's name for it
         with intercepted(None):
             found: DataFrame = original(self, tableName, *args, **kwargs)
         return found

@@ -14,8 +14,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.errors import DefinitionError, UsageError
-from headwater.graph.arguments import fault, not_built
-from headwater.graph.loader import import_paths, load_files
+from headwater.graph.arguments import fault
+from headwater.graph.dependencies import import_paths
+from headwater.graph.loader import load_files
 from headwater.graph.modules import bound_modules, bound_runtime
 from headwater.graph.registry import Registry
 from headwater.graph.sources import SourceText, read_source
@@ -24,7 +25,11 @@ from headwater.sandbox.dbutils import DBUtils
 from headwater.sandbox.evaluate import resolved_path
 from headwater.sandbox.failures import explained
 from headwater.sandbox.patches import ReaderRecord, intercepted, patched_pyspark
+from headwater.sql.parse import used_namespace
 from headwater.state.store import Store
+
+_NOTHING = "SELECT 1 WHERE false"
+"""Runs in place of a statement that only says how names are completed."""
 
 _NOT_NOW = ("CANNOT_MODIFY_CONFIG", "CANNOT_MODIFY_STATIC_CONFIG")
 
@@ -60,8 +65,8 @@ def load_source(
         bound_runtime(namespace),
     ):
         registry.folders = paths
-        with intercepted(_LoadTime(store, spark)):
-            load_files(spec.source_files, registry, namespace, explained)
+        with intercepted(_LoadTime(store, spark, registry)):
+            load_files(spec.source_files, registry, namespace, explained, spec.parameters)
         registry.warnings.extend(_warnings(spec.source_files, paths))
         yield registry
 
@@ -153,17 +158,20 @@ class _LoadTime:
 
     store: Store
     spark: SparkSession
+    registry: Registry
     in_dataset_function: bool = False
 
-    def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | None:
-        del reader, name, streaming
-        return None
+    def read_table(self, reader: Any, name: str, streaming: bool) -> str:
+        del reader, streaming
+        return name
 
     def read_sql(self, spark: SparkSession, text: str) -> str:
         del spark
-        if text.upper().split()[:2] == ["USE", "CATALOG"]:  # not a statement of Spark
-            raise not_built("USE CATALOG", "Set `catalog` of the pipeline in the bundle.")
-        return text
+        used = used_namespace(text)
+        if used is None:
+            return text
+        self.registry.use(used.catalog, used.schema)
+        return _NOTHING
 
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
         del recorded, path

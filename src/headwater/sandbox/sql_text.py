@@ -31,9 +31,15 @@ Edit = tuple[int, int, str]
 
 @dataclass(frozen=True)
 class Relation:
-    """A table name in a SQL text: its parts, whether STREAM precedes it, and its position."""
+    """A table name in a SQL text: its parts, whether STREAM precedes it, and its position.
+
+    Attributes:
+        parts: in lower case.
+        written: the parts as they are written.
+    """
 
     parts: Parts
+    written: Parts
     streaming: bool
     start: int
     end: int
@@ -209,10 +215,11 @@ class _Walk:
         return {(str(node.alias()).lower(),): None} if kind == "SubqueryAlias" else scope
 
     def _relation(self, node: Any, hidden: frozenset[str]) -> Scope:
-        parts = tuple(str(part).lower() for part in _items(node.multipartIdentifier()))
+        written = tuple(map(str, _items(node.multipartIdentifier())))
+        parts = tuple(part.lower() for part in written)
         made = None
         if not (len(parts) == 1 and parts[0] in hidden):
-            relation = self._placed(node, parts)
+            relation = self._placed(node, written)
             made = self.replace(relation)
             if made is not None:
                 self.edits.append((relation.start, relation.end, made.view))
@@ -220,7 +227,7 @@ class _Walk:
             return {parts[-n:]: None for n in range(1, len(parts) + 1)}
         return dict.fromkeys(made.qualifiers, made.view)
 
-    def _placed(self, node: Any, parts: Parts) -> Relation:
+    def _placed(self, node: Any, written: Parts) -> Relation:
         """Find the name in the text: a stream's span takes in STREAM(...), options and alias."""
         start, end = _span(node)
         is_streaming = bool(node.isStreaming())
@@ -230,7 +237,8 @@ class _Walk:
             end = _closing_parenthesis(self.text, start)
         elif found := _NAME.match(self.text, start):
             end = found.end()
-        return Relation(parts, is_streaming, start, end)
+        parts = tuple(part.lower() for part in written)
+        return Relation(parts, written, is_streaming, start, end)
 
     def _columns(self, node: Any, scope: Scope, *, is_hint: bool = False) -> None:
         kind = _kind(node)

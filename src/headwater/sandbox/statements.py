@@ -19,8 +19,8 @@ from headwater.machine.session import add_catalog
 from headwater.names import quote, split_name, table_name
 from headwater.sandbox.causes import innermost
 from headwater.sandbox.failures import reason
-from headwater.sandbox.sql_split import split_statements
 from headwater.sandbox.sql_text import SqlText
+from headwater.sql.split import split_statements
 from headwater.state.catalog import current_schema, keep_schema, note_table, schema_exists
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store

@@ -29,10 +29,12 @@ class Statement:
     Args:
         text: without the comments before it.
         line: where it begins in the whole text, from 1.
+        column: where it begins in its line, from 1.
     """
 
     text: str
     line: int
+    column: int = 1
 
 
 def split_statements(text: str) -> list[Statement]:
@@ -68,7 +70,8 @@ def split_statements(text: str) -> list[Statement]:
 def _statement(text: str, start: int | None, end: int) -> list[Statement]:
     if start is None:
         return []
-    return [Statement(text[start:end].strip(), text.count("\n", 0, start) + 1)]
+    line = text.count("\n", 0, start) + 1
+    return [Statement(text[start:end].strip(), line, start - text.rfind("\n", 0, start))]
 
 
 def _deeper(token: re.Match[str], depth: int, is_first: bool) -> int:

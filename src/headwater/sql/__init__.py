@@ -1,0 +1,1 @@
+"""SQL text without Spark: statements, tokens, parameters, and the statements of pipelines."""

@@ -1,0 +1,270 @@
+"""Read the statements of a pipeline's SQL files. Pure.
+
+Only what declares something is read here, up to the query, which is Spark's to read. Source:
+Databricks' SQL reference for pipelines, pages of 2026; legacy forms (LIVE TABLE, APPLY CHANGES)
+as in its earlier Delta Live Tables reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from headwater.sql.changes import read_change
+from headwater.sql.columns import read_columns, read_rule
+from headwater.sql.cursor import Cursor, SqlSyntaxError
+from headwater.sql.statements import (
+    CreateDataset,
+    CreateFlow,
+    CreateFunction,
+    Declaration,
+    Insert,
+    Query,
+    SetValue,
+    UseNamespace,
+)
+from headwater.sql.tokens import string_value
+
+_DECLARES = (
+    "A pipeline's SQL declares tables, views and flows: CREATE OR REFRESH STREAMING TABLE, "
+    "MATERIALIZED VIEW, TEMPORARY VIEW, CREATE FLOW, AUTO CDC INTO, SET, USE."
+)
+
+
+def parse(text: str) -> Declaration:
+    """Read one statement.
+
+    Raises:
+        SqlSyntaxError: SQL_SYNTAX; SQL_NOT_BUILT for what a pipeline can't declare here.
+
+    Example:
+        >>> parse("USE SCHEMA silver")
+        UseNamespace(catalog=None, schema='silver')
+    """
+    cursor = Cursor(text)
+    if cursor.take("CREATE"):
+        return _create(cursor)
+    if cursor.take_any("APPLY CHANGES", "AUTO CDC"):
+        return _change_flow(cursor, None, None)
+    if cursor.take("SET"):
+        return _set(cursor)
+    if cursor.take("USE"):
+        return _use(cursor)
+    first = cursor.token.text if cursor.token else ""
+    raise SqlSyntaxError(
+        f"{first.upper()} is not a statement of a pipeline", 0, hint=_DECLARES, code="SQL_NOT_BUILT"
+    )
+
+
+def used_namespace(text: str) -> UseNamespace | None:
+    """Read a USE statement; None for any other statement."""
+    if not Cursor(text).sees("USE"):
+        return None
+    try:
+        found = parse(text.rstrip().rstrip(";"))
+    except SqlSyntaxError:
+        return None  # Spark says what is wrong with it
+    return found if isinstance(found, UseNamespace) else None
+
+
+def _create(cursor: Cursor) -> Declaration:
+    refreshes = cursor.take_any("OR REFRESH", "OR REPLACE")
+    private = bool(cursor.take_any("PRIVATE", "TEMPORARY", "TEMP"))
+    if cursor.take_any("STREAMING TABLE"):
+        return _dataset(cursor, "STREAMING_TABLE", private)
+    if cursor.take("MATERIALIZED VIEW"):
+        return _dataset(cursor, "MATERIALIZED_VIEW", private)
+    if kind := cursor.take_any("STREAMING LIVE", "INCREMENTAL LIVE", "LIVE"):
+        if cursor.take("VIEW"):
+            return _dataset(cursor, "VIEW", is_private=True)
+        cursor.expect("TABLE")
+        table = "MATERIALIZED_VIEW" if kind == "LIVE" else "STREAMING_TABLE"
+        return _dataset(cursor, table, private)
+    if cursor.take("VIEW"):
+        return _dataset(cursor, "VIEW", is_private=True, is_published=not private)
+    if cursor.take("FLOW") and not refreshes:
+        return _flow(cursor)
+    if cursor.take("FUNCTION") and private:
+        return _function(cursor)
+    kind = cursor.token.text.upper() if cursor.token else ""
+    raise SqlSyntaxError(
+        f"CREATE {kind} is not a statement of a pipeline", 0, hint=_DECLARES, code="SQL_NOT_BUILT"
+    )
+
+
+def _dataset(
+    cursor: Cursor, kind: str, is_private: bool, is_published: bool = False
+) -> CreateDataset:
+    cursor.take("IF NOT EXISTS")
+    name = cursor.name("A name")
+    columns, rules = read_columns(cursor)
+    found: dict[str, Any] = {}
+    while cursor.token is not None:
+        if cursor.take("CONSTRAINT"):  # the legacy form, without parentheses around the list
+            rules.append(read_rule(cursor))
+            cursor.take(",")
+            continue
+        clause = cursor.take_any(*_CLAUSES)
+        if not clause:
+            raise cursor.wrong("A clause of the table, AS or FLOW is expected")
+        found.update(_CLAUSES[clause](cursor))
+    flow = found.pop("flow", None)
+    if flow is None and kind != "STREAMING_TABLE":
+        raise cursor.wrong("AS and a query are expected")
+    return CreateDataset(
+        kind,
+        name,
+        flow,
+        columns,
+        tuple(rules),
+        is_private=is_private and kind != "VIEW",
+        is_published=is_published,
+        **found,
+    )
+
+
+def _query(cursor: Cursor) -> Query:
+    text, start = cursor.rest()
+    if not text:
+        raise cursor.wrong("A query is expected")
+    return Query(text, start)
+
+
+def _inline_flow(cursor: Cursor) -> dict[str, Any]:
+    if cursor.take_any("AUTO CDC", "APPLY CHANGES"):
+        return {"flow": read_change(cursor, once=cursor.take("ONCE"))}
+    if cursor.take("INSERT"):
+        return {"flow": _insert(cursor)}
+    if cursor.take("REPLACE"):
+        raise _not_built(cursor, "FLOW REPLACE", "Write FLOW INSERT BY NAME, or run it there.")
+    raise cursor.wrong("FLOW takes AUTO CDC or INSERT BY NAME")
+
+
+def _insert(cursor: Cursor) -> Insert:
+    once = cursor.take("ONCE")
+    if not cursor.take("BY NAME"):
+        raise cursor.wrong("BY NAME is expected", "Columns are matched by name: BY NAME SELECT ...")
+    return Insert(_query(cursor), once)
+
+
+def _flow(cursor: Cursor) -> CreateFlow:
+    name = cursor.name("A name")
+    comment = cursor.string("A comment") if cursor.take("COMMENT") else None
+    cursor.expect("AS")
+    if cursor.take_any("AUTO CDC", "APPLY CHANGES"):
+        return _change_flow(cursor, name, comment)
+    cursor.expect("INSERT INTO")
+    once = cursor.take("ONCE")
+    target = cursor.name("A table")
+    insert = _insert(cursor)
+    return CreateFlow(name, target, Insert(insert.query, once or insert.once), comment)
+
+
+def _change_flow(cursor: Cursor, name: str | None, comment: str | None) -> CreateFlow:
+    once = cursor.take("ONCE")
+    cursor.expect("INTO")
+    target = cursor.name("A table")
+    return CreateFlow(name, target, read_change(cursor, once=once), comment)
+
+
+def _set(cursor: Cursor) -> SetValue:
+    key = cursor.until(("=",), required="A key")
+    cursor.expect("=")
+    value, _ = cursor.rest()
+    value = value.strip()
+    return SetValue(key.strip("` "), string_value(value) if value[:1] in "'\"" and value else value)
+
+
+def _use(cursor: Cursor) -> UseNamespace:
+    if cursor.take("CATALOG"):
+        found = UseNamespace(cursor.column(), None)
+    else:
+        cursor.take_any("SCHEMA", "DATABASE", "NAMESPACE")
+        parts = [cursor.column()]
+        while cursor.take("."):
+            parts.append(cursor.column())
+        if len(parts) > 2:
+            raise cursor.wrong("USE takes schema, or catalog.schema")
+        found = UseNamespace(parts[0] if len(parts) > 1 else None, parts[-1])
+    cursor.end()
+    return found
+
+
+def _function(cursor: Cursor) -> CreateFunction:
+    cursor.take("IF NOT EXISTS")
+    start = cursor.position
+    name = cursor.name("A name")
+    return CreateFunction(name, f"CREATE OR REPLACE TEMPORARY FUNCTION {cursor.text[start:]}")
+
+
+def _properties(cursor: Cursor) -> dict[str, str]:
+    cursor.expect("(")
+    found = {}
+    while not cursor.take(")"):
+        quoted = cursor.token is not None and cursor.token.kind == "text"
+        key = cursor.string("A property") if quoted else cursor.until(("=", ",", ")"))
+        cursor.expect("=")
+        value = cursor.until((",", ")"), required="A value")
+        found[key] = string_value(value) if value[:1] in "'\"" else value
+        if not cursor.sees(")"):
+            cursor.expect(",")
+    return found
+
+
+def _cluster(cursor: Cursor) -> dict[str, Any]:
+    if cursor.take("AUTO"):
+        return {"clusters_auto": True}
+    return {} if cursor.take("NONE") else {"cluster_by": cursor.column_list()}
+
+
+def _schedule(cursor: Cursor) -> dict[str, Any]:
+    """Go past a schedule: it is for tables that no pipeline refreshes."""
+    cursor.until(_CLAUSES)
+    return {}
+
+
+def _collation(cursor: Cursor) -> dict[str, Any]:
+    if not cursor.take("UTF8_BINARY"):
+        raise cursor.wrong("Only the collation UTF8_BINARY is supported")
+    return {}
+
+
+def _refused(what: str, hint: str) -> Callable[[Cursor], dict[str, Any]]:
+    def read(cursor: Cursor) -> dict[str, Any]:
+        raise _not_built(cursor, what, hint)
+
+    return read
+
+
+def _not_built(cursor: Cursor, what: str, hint: str) -> SqlSyntaxError:
+    return SqlSyntaxError(
+        f"{what} is not supported in Headwater",
+        cursor.tokens[cursor.at - 1].start,
+        hint=hint,
+        code="SQL_NOT_BUILT",
+    )
+
+
+def _using(cursor: Cursor) -> dict[str, Any]:
+    if not cursor.take("DELTA"):
+        raise cursor.wrong("Tables of a pipeline are USING DELTA")
+    return {}
+
+
+_CLAUSES: dict[str, Callable[[Cursor], dict[str, Any]]] = {
+    "AS": lambda cursor: {"flow": _query(cursor)},
+    "FLOW": _inline_flow,
+    "COMMENT": lambda cursor: {"comment": cursor.string("A comment")},
+    "TBLPROPERTIES": lambda cursor: {"properties": _properties(cursor)},
+    "PARTITIONED BY": lambda cursor: {"partition_by": cursor.column_list()},
+    "CLUSTER BY": _cluster,
+    "LOCATION": lambda cursor: {"path": cursor.string("A location")},
+    "USING": _using,
+    "SCHEDULE": _schedule,
+    "TRIGGER ON UPDATE": _schedule,
+    "DEFAULT COLLATION": _collation,
+    "WITH ROW FILTER": _refused("WITH ROW FILTER", "Filter in the query, or leave it out here."),
+    "ROW FILTER": _refused("ROW FILTER", "Filter in the query, or leave it out here."),
+    "REFRESH POLICY": _refused("REFRESH POLICY", "Leave it out: every refresh recomputes here."),
+}
+"""What may stand between a dataset's columns and its query, in any order."""

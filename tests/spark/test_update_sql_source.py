@@ -1,0 +1,287 @@
+"""Pipelines written in SQL: the same graph as in Python, the same tables, faults at their place."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from harness import Project
+from headwater.errors import GraphError, Location
+from headwater.graph.dag import Graph, QueryPlan
+
+NOWHERE = Location("")
+SOURCE = """
+    from pyspark import pipelines as dp
+
+    @dp.table
+    def events():
+        return spark.readStream.schema("id INT, name STRING, op STRING, seq INT").json("VOLUME")
+"""
+
+PAIRS = {
+    "streaming table with rules": (
+        """
+        CREATE OR REFRESH STREAMING TABLE clean (
+          id INT COMMENT 'the key', name STRING,
+          CONSTRAINT has_id EXPECT (id IS NOT NULL) ON VIOLATION DROP ROW,
+          CONSTRAINT named EXPECT (name <> '' OR name = 'x')
+        )
+        PARTITIONED BY (name) COMMENT 'good ones' TBLPROPERTIES ('quality' = 'silver')
+        AS SELECT id, name FROM STREAM(LIVE.events)
+        """,
+        """
+        @dp.table(
+            schema="id INT COMMENT 'the key', name STRING", partition_cols=["name"],
+            comment="good ones", table_properties={"quality": "silver"})
+        @dp.expect_or_drop("has_id", "id IS NOT NULL")
+        @dp.expect("named", "name <> '' OR name = 'x'")
+        def clean():
+            return spark.readStream.table("events").select("id", "name")
+        """,
+    ),
+    "materialized view over a private table and a view": (
+        """
+        CREATE TEMPORARY VIEW named AS SELECT * FROM STREAM events WHERE name IS NOT NULL;
+        CREATE PRIVATE STREAMING TABLE own CLUSTER BY (id) AS SELECT id FROM STREAM named;
+        CREATE MATERIALIZED VIEW other.counts AS SELECT id, count(*) AS n FROM own GROUP BY id;
+        """,
+        """
+        @dp.temporary_view
+        def named():
+            return spark.readStream.table("events").where("name IS NOT NULL")
+
+        @dp.table(private=True, cluster_by=["id"])
+        def own():
+            return spark.readStream.table("named").select("id")
+
+        @dp.materialized_view(name="other.counts")
+        def counts():
+            return spark.sql("SELECT id, count(*) AS n FROM own GROUP BY id")
+        """,
+    ),
+    "legacy words": (
+        """
+        CREATE STREAMING LIVE VIEW v AS SELECT id FROM STREAM(LIVE.events);
+        CREATE STREAMING LIVE TABLE a AS SELECT * FROM STREAM(LIVE.v);
+        CREATE TEMPORARY LIVE TABLE b AS SELECT * FROM LIVE.a;
+        """,
+        """
+        import dlt
+
+        @dlt.view
+        def v():
+            return dlt.read_stream("events").select("id")
+
+        @dlt.table
+        def a():
+            return dlt.read_stream("v")
+
+        @dlt.table(temporary=True)
+        def b():
+            return dlt.read("a")
+        """,
+    ),
+    "append flows": (
+        """
+        CREATE OR REFRESH STREAMING TABLE joined (
+          CONSTRAINT ok EXPECT (id > 0) ON VIOLATION DROP ROW);
+        CREATE FLOW one AS INSERT INTO joined BY NAME SELECT id FROM STREAM events;
+        CREATE FLOW two COMMENT 'old' AS INSERT INTO ONCE joined BY NAME SELECT 1 AS id;
+        """,
+        """
+        dp.create_streaming_table("joined", expect_all_or_drop={"ok": "id > 0"})
+
+        @dp.append_flow(target="joined")
+        def one():
+            return spark.readStream.table("events").select("id")
+
+        @dp.append_flow(target="joined", once=True, comment="old")
+        def two():
+            return spark.sql("SELECT 1 AS id")
+        """,
+    ),
+    "AUTO CDC": (
+        """
+        CREATE STREAMING TABLE now;
+        CREATE FLOW current AS AUTO CDC INTO now FROM STREAM events KEYS (id)
+          IGNORE NULL UPDATES ON (name) APPLY AS DELETE WHEN op = 'D'
+          APPLY AS TRUNCATE WHEN op = 'T' SEQUENCE BY seq COLUMNS * EXCEPT (op, seq);
+        CREATE STREAMING TABLE history TBLPROPERTIES (pipelines.reset.allowed = false)
+          FLOW AUTO CDC FROM STREAM(events) KEYS (id) SEQUENCE BY struct(seq, op)
+          COLUMNS (id, name) STORED AS SCD TYPE 2 TRACK HISTORY ON * EXCEPT (name);
+        CREATE STREAMING TABLE old;
+        APPLY CHANGES INTO LIVE.old FROM STREAM(LIVE.events) KEYS (id) SEQUENCE BY seq;
+        """,
+        """
+        from pyspark.sql import functions as F
+
+        dp.create_streaming_table("now")
+        dp.create_auto_cdc_flow(
+            target="now", source="events", keys=["id"], sequence_by="seq", name="current",
+            ignore_null_updates_column_list=["name"], apply_as_deletes="op = 'D'",
+            apply_as_truncates="op = 'T'", except_column_list=["op", "seq"])
+        dp.create_streaming_table("history", table_properties={"pipelines.reset.allowed": "false"})
+        dp.create_auto_cdc_flow(
+            target="history", source="events", keys=["id"], sequence_by=F.struct("seq", "op"),
+            column_list=["id", "name"], stored_as_scd_type=2,
+            track_history_except_column_list=["name"])
+        dp.create_streaming_table("old")
+        dp.create_auto_cdc_flow(target="old", source="events", keys=["id"], sequence_by="seq")
+        """,
+    ),
+    "names completed by USE, and a setting of a flow": (
+        """
+        USE silver;
+        SET spark.sql.ansi.enabled = false;
+        CREATE MATERIALIZED VIEW a AS SELECT count(*) AS n FROM SCHEMA.events;
+        """,
+        """
+        @dp.materialized_view(name="silver.a", spark_conf={"spark.sql.ansi.enabled": "false"})
+        def a():
+            return spark.sql("SELECT count(*) AS n FROM events")
+        """,
+    ),
+}
+
+
+def comparable(graph: Graph) -> list[Any]:
+    """A graph without the places and functions of its source, and with plans as equal or not."""
+    datasets = [replace(each, location=NOWHERE) for each in graph.datasets.values()]
+    flows = [
+        replace(
+            each,
+            flow=replace(
+                each.flow,
+                location=NOWHERE,
+                query=print,
+                change=None,
+                namespace=("", ""),
+                own=each.flow.own or each.flow.name == each.flow.target.table,
+            ),
+            plan=QueryPlan(),
+        )
+        for each in (*graph.flows, *graph.views)
+    ]
+    return [datasets, graph.schemas, flows]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_sql_and_python_build_equal_graphs(spark: SparkSession, tmp_path: Path, pair: str) -> None:
+    in_sql, in_python = PAIRS[pair]
+    project = Project(spark, tmp_path)
+    project.write(SOURCE)
+    first = project.write(in_sql, "more.sql")
+    from_sql = project.resolved()
+    first.unlink()
+    project.write("from pyspark import pipelines as dp\n" + textwrap.dedent(in_python), "more.py")
+    from_python = project.resolved()
+    assert comparable(from_sql) == comparable(from_python)
+    assert changes(from_sql) == changes(from_python)
+
+
+def changes(graph: Graph) -> list[str]:
+    return [str(each.flow.change) for each in graph.flows]
+
+
+def test_pipeline_in_sql_runs_and_goes_on(project: Project) -> None:
+    project.write(
+        """
+        -- what is good of the events
+        CREATE OR REFRESH STREAMING TABLE clean (
+          CONSTRAINT positive EXPECT (n > 0) ON VIOLATION DROP ROW
+        ) AS SELECT k, n, '${run.label}' AS label FROM STREAM(LIVE.events);
+
+        CREATE STREAMING TABLE latest;
+        APPLY CHANGES INTO latest FROM STREAM clean KEYS (k) SEQUENCE BY n;
+
+        CREATE OR REFRESH MATERIALIZED VIEW totals (k COMMENT 'the key', total) AS
+        SELECT clean.k, sum(clean.n) FROM LIVE.clean GROUP BY ALL
+        """,
+        "more.sql",
+    )
+    project.configure({"run.label": "x"})
+    project.write(SOURCE.replace("id INT, name STRING, op STRING, seq INT", "k STRING, n INT"))
+    for number, rows in enumerate(({"a": 1, "b": 2}, {"a": 5, "b": -2})):
+        lines = [f'{{"k":"{k}","n":{n}}}' for k, n in rows.items()]
+        (project.landing / f"{number}.json").write_text("\n".join(lines))
+        assert project.run().state == "COMPLETED"
+    assert project.sql("SELECT * FROM SCHEMA.totals ORDER BY k") == [
+        {"k": "a", "total": 6},
+        {"k": "b", "total": 2},
+    ]
+    assert project.sql("SELECT k, n, label FROM SCHEMA.latest ORDER BY k") == [
+        {"k": "a", "n": 5, "label": "x"},
+        {"k": "b", "n": 2, "label": "x"},
+    ]
+    (described,) = [row for row in project.sql("DESCRIBE SCHEMA.totals") if row["col_name"] == "k"]
+    assert described["comment"] == "the key"
+
+
+def faults(project: Project) -> list[tuple[str, str]]:
+    with pytest.raises(GraphError) as caught:
+        project.resolved()
+    return [(each.code, str(each.where).rpartition("/")[2]) for each in caught.value.faults]
+
+
+def test_faults_of_queries_are_told_at_line_and_column(project: Project) -> None:
+    project.write(
+        """\
+        CREATE MATERIALIZED VIEW a AS
+          SELECT 1 FROM
+          range(3) WHER x;
+        CREATE MATERIALIZED VIEW b AS
+          SELECT id,
+            nothing_like_it FROM c;
+        CREATE MATERIALIZED VIEW c (one) AS SELECT 1 AS id, 2;
+        CREATE STREAMING TABLE d AS SELECT 1 AS id;
+        CREATE MATERIALIZED VIEW e AS SELECT * FROM no_such_table;
+        CREATE MATERIALIZED VIEW f AS SELECT explode(array(1))
+        """,
+        "main.sql",
+    )
+    assert faults(project) == [
+        ("QUERY_INVALID", "main.sql:3:17"),
+        ("SQL_COLUMNS_DIFFER", "main.sql:7"),
+        ("FLOW_KIND_WRONG", "main.sql:8"),
+        ("TABLE_NOT_FOUND", "main.sql:9"),
+    ]
+
+
+def test_unknown_column_of_a_sql_query_is_told_at_its_line(project: Project) -> None:
+    project.write("CREATE MATERIALIZED VIEW b AS\n\n  SELECT nothing FROM range(1)", "main.sql")
+    assert faults(project) == [("QUERY_INVALID", "main.sql:3")]
+
+
+def test_parameters_functions_and_use_in_sql_and_python(project: Project) -> None:
+    project.create("outside", "SELECT 7 AS n")
+    project.write(
+        """
+        CREATE TEMPORARY FUNCTION twice(x INT) RETURNS INT RETURN x * 2;
+        USE gold_SCHEMA;
+        CREATE MATERIALIZED VIEW a AS SELECT twice(n) AS n, :day AS day FROM SCHEMA.outside;
+        CREATE MATERIALIZED VIEW b AS SELECT n, '${unit}' AS unit FROM IDENTIFIER(:from)
+        """,
+        "main.sql",
+    )
+    project.write(
+        """
+        from pyspark import pipelines as dp
+
+        spark.sql("USE CATALOG main")
+        spark.sql("USE gold_SCHEMA")
+
+        @dp.materialized_view
+        def c():
+            return spark.sql("SELECT a.n, '${unit}' AS unit FROM a JOIN b ON a.n = b.n")
+        """
+    )
+    project.configure({"unit": "mg"}, parameters={"day": "it's", "from": "a"})
+    assert project.run().state == "COMPLETED"
+    assert project.sql("SELECT * FROM gold_SCHEMA.a") == [{"n": 14, "day": "it's"}]
+    assert project.sql("SELECT * FROM gold_SCHEMA.c") == [{"n": 14, "unit": "mg"}]
+    assert project.values("SHOW TABLES IN SCHEMA") == [project.schema]
