@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from harness import Project
 from headwater.names import TableName
 from headwater.observed import observed
+from headwater.sandbox.sql_plans import query_over
 from headwater.sandbox.sql_text import SqlText
 from headwater.state.catalog import register_table
 from headwater.state.store import Store
@@ -99,3 +100,25 @@ def test_numbers_that_spark_never_delivers_are_not_waited_for_forever(spark: Spa
     spark.range(3).observe(never, rows)
     assert observed(ran) == {"rows": 3}
     assert observed(never, deadline=time.monotonic()) is None
+
+
+def test_paths_of_a_batch_read_are_names_and_not_patterns(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    for name in ("a [1].txt", "a 1.txt"):
+        (tmp_path / name).write_text(name)
+    reader = spark.read.option("__globPaths__", "false")
+    assert reader.text([str(tmp_path / "a [1].txt")]).collect() == [("a [1].txt",)]
+
+
+def test_query_with_a_frame_in_place_of_a_view_keeps_its_hidden_columns(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    frame = spark.read.text(str(tmp_path))
+    for text in (
+        "SELECT *, _metadata.file_name AS f FROM v",
+        "WITH c AS (SELECT value, _metadata.file_name AS f FROM v) SELECT * FROM c",
+        "SELECT v.value, w._metadata.file_name f FROM v AS w JOIN v ON v.value = w.value",
+    ):
+        assert query_over(spark, text, {"v": frame}).collect() == [("x", "a.txt")], text

@@ -154,7 +154,7 @@ def test_table_that_hides_behind_its_own_name_is_an_input(project: Project) -> N
 @pytest.mark.parametrize(
     ("query", "named"),
     [
-        ("spark.sql(\"SELECT * FROM read_files('/x')\")", "read_files"),
+        ("spark.sql(\"SELECT * FROM event_log('x')\")", "event_log"),
         ("spark.sql(\"SELECT * FROM IDENTIFIER('a' || 'b')\")", "IDENTIFIER"),
         ('spark.read.load("s3://bucket/x")', "s3:"),
         ('spark.readStream.schema("a INT").json("dbfs:/x")', "dbfs:"),

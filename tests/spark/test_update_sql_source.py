@@ -285,3 +285,69 @@ def test_parameters_functions_and_use_in_sql_and_python(project: Project) -> Non
     assert project.sql("SELECT * FROM gold_SCHEMA.a") == [{"n": 14, "day": "it's"}]
     assert project.sql("SELECT * FROM gold_SCHEMA.c") == [{"n": 14, "unit": "mg"}]
     assert project.values("SHOW TABLES IN SCHEMA") == [project.schema]
+
+
+def test_files_read_in_sql_as_streams_and_as_batches(project: Project) -> None:
+    project.write(
+        """
+        CREATE STREAMING TABLE typed AS
+        SELECT *, _metadata.file_name AS file FROM STREAM read_files('VOLUME/in', format => 'json');
+
+        CREATE STREAMING TABLE legacy AS
+        SELECT k, n FROM cloud_files(
+          'VOLUME/in', 'json', map('cloudFiles.schemaHints', 'n STRING'));
+
+        CREATE MATERIALIZED VIEW whole AS
+        SELECT k, sum(n) AS n, max(more) AS more, count(_rescued_data) AS odd
+        FROM read_files('/Volumes/main/' || 'SCHEMA/landing/in', schemaHints => 'n INT, more INT')
+        GROUP BY k;
+
+        CREATE MATERIALIZED VIEW named AS
+        SELECT r.a, b FROM STREAM_of_no_one AS r;
+        CREATE TEMPORARY VIEW STREAM_of_no_one AS
+        SELECT * FROM read_files('VOLUME/x y/*.csv', schema => 'a INT, b STRING', header => true)
+        """,
+        "main.sql",
+    )
+    odd = project.landing / "x y"
+    odd.mkdir()
+    (odd / "a {1}.csv").write_text("a,b\n1,x\n")
+    (project.landing / "in").mkdir()
+    for number, rows in enumerate((['{"k":"a","n":1}'], ['{"k":"a","n":2}', '{"k":"b","n":"z"}'])):
+        (project.landing / "in" / f"{number}.json").write_text("\n".join(rows))
+        assert project.run().state == "COMPLETED"
+    rows = project.sql("SELECT k, n, file, _rescued_data IS NULL AS whole FROM SCHEMA.typed")
+    assert sorted(rows, key=lambda row: (row["file"], row["k"])) == [
+        {"k": "a", "n": 1, "file": "0.json", "whole": True},
+        {"k": "a", "n": 2, "file": "1.json", "whole": True},
+        {"k": "b", "n": None, "file": "1.json", "whole": False},
+    ]
+    assert project.values("SELECT n FROM SCHEMA.legacy") == ["1", "2", "z"]
+    assert project.sql("SELECT * FROM SCHEMA.named") == [{"a": 1, "b": "x"}]
+    assert [tuple(r.values()) for r in project.sql("SELECT * FROM SCHEMA.whole ORDER BY k")] == [
+        ("a", 3, None, 0),
+        ("b", None, None, 1),
+    ]
+
+
+def test_files_in_sql_are_refused_at_their_line(project: Project) -> None:
+    (project.landing / "in").mkdir()
+    project.write(
+        """\
+        CREATE MATERIALIZED VIEW a AS SELECT * FROM read_files('VOLUME/none', format => 'json');
+        CREATE MATERIALIZED VIEW b AS SELECT * FROM read_files('VOLUME/in');
+        CREATE STREAMING TABLE c AS SELECT * FROM STREAM read_files('s3://x/y', format => 'csv');
+        CREATE STREAMING TABLE d AS SELECT * FROM STREAM read_files('VOLUME/in', 'csv');
+        CREATE STREAMING TABLE e AS SELECT * FROM STREAM read_files('VOLUME/in', format => 'xlsx');
+        CREATE STREAMING TABLE f AS SELECT * FROM cloud_files('VOLUME/in');
+        """,
+        "main.sql",
+    )
+    assert faults(project) == [
+        ("SOURCE_PATH_NOT_FOUND", "main.sql:1"),
+        ("AUTOLOADER_FORMAT_MISSING", "main.sql:2"),
+        ("PATH_NOT_BUILT", "main.sql:3"),
+        ("READ_FILES_INVALID", "main.sql:4"),
+        ("AUTOLOADER_OPTION_INVALID", "main.sql:5"),
+        ("READ_FILES_INVALID", "main.sql:6"),
+    ]

@@ -54,10 +54,12 @@ class Inference:
     _readers: set[TableName] = field(default_factory=set)
 
     def define(self, request: CloudFiles, reader: Flow, number: int) -> DataFrame:
-        """Return a stream of the source's columns, which is never started."""
+        """Return a frame of the source's columns, which is never run."""
         self._asked.setdefault(reader.name, {})[number] = request
         self._readers.add(reader.target)
         place = resolved_source(self.state, reader, number, self.cache, self.resets)
+        if request.is_batch:
+            return autoloader.define_batch(self.spark, request, place)
         saves = self.saves and reader.target not in self.resets
         return autoloader.define_stream(self.spark, request, place, save=saves)
 

@@ -1,5 +1,6 @@
-"""Auto Loader: `cloudFiles` sources on Spark's own file streams."""
+"""Auto Loader: `cloudFiles` and `read_files` on Spark's own readers."""
 
+from headwater.autoloader.batch import define_batch, open_batch
 from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.failures import explain_failure
 from headwater.autoloader.options import check_options
@@ -13,10 +14,12 @@ __all__ = [
     "SourceState",
     "base_folder",
     "check_options",
+    "define_batch",
     "define_stream",
     "explain_failure",
     "file_states",
     "follow_move",
     "listing_digest",
+    "open_batch",
     "open_stream",
 ]

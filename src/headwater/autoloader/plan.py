@@ -1,4 +1,4 @@
-"""The parts that the streaming frames of all formats share."""
+"""The parts that the frames of all formats share."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ MALFORMED = "HEADWATER_MALFORMED_RECORD"
 
 _SHOW_PATH = "spark.databricks.sql.rescuedDataColumn.filePath.enabled"
 _EVER = "9000000000000000000ms"
+_AS_PATTERNS = "__globPaths__"
+"""Spark's option of whether paths are patterns: names of files may look like one."""
+
+_NO_FILE = "*.nowhere"
+"""A pattern that no file matches: Spark's reader needs a folder that is there."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class StreamPlan:
         schema: columns the frame has.
         wide: columns of the files; wider than the schema where new fields are rescued.
         pending: entries that are not committed yet.
+        is_batch: read the pending entries once, rather than the manifest as a stream.
     """
 
     spark: SparkSession
@@ -42,19 +48,36 @@ class StreamPlan:
     schema: SourceSchema
     wide: StructType
     pending: Sequence[Entry] = ()
+    is_batch: bool = False
 
     def read(self, file_format: str, schema: StructType, more: Mapping[str, str]) -> DataFrame:
-        """Read the files of the manifest as a stream, with Spark's own reader."""
+        """Read the files with Spark's own reader."""
         options = self.options
+        if self.is_batch:
+            return self._read_batch(file_format, schema, more)
         reader = self.spark.readStream.format(file_format).schema(schema)
         reader = reader.options(**{**more, "recursiveFileLookup": "true", "maxFileAge": _EVER})
         if options.max_bytes is None:
             reader = reader.option("maxFilesPerTrigger", options.max_files)
         else:
             reader = reader.option("maxBytesPerTrigger", options.max_bytes)
-        reader = reader.option("ignoreCorruptFiles", str(options.ignore_corrupt).lower())
-        reader = reader.option("ignoreMissingFiles", str(options.ignore_missing).lower())
-        return reader.load(str(self.manifest))
+        return reader.options(**self._tolerance()).load(str(self.manifest))
+
+    def _read_batch(
+        self, file_format: str, schema: StructType, more: Mapping[str, str]
+    ) -> DataFrame:
+        reader = self.spark.read.format(file_format).schema(schema)
+        reader = reader.options(**more, **self._tolerance())
+        if self.pending:
+            reader = reader.option(_AS_PATTERNS, "false")
+            return reader.load([entry.path for entry in self.pending])
+        return reader.option("pathGlobFilter", _NO_FILE).load(str(Path(__file__).parent))
+
+    def _tolerance(self) -> dict[str, str]:
+        return {
+            "ignoreCorruptFiles": str(self.options.ignore_corrupt).lower(),
+            "ignoreMissingFiles": str(self.options.ignore_missing).lower(),
+        }
 
     def finish(
         self,

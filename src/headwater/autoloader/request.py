@@ -22,12 +22,14 @@ class CloudFiles:
         options: every option, as given.
         schema: as given to `schema`, None to infer it.
         where: the user's line.
+        is_batch: all files are read each time, and nothing is remembered.
     """
 
     path: str
     options: Mapping[str, str]
     where: Location
     schema: Union[str, StructType, None] = None  # noqa: UP007 - Python 3.10
+    is_batch: bool = False
 
 
 @dataclass(frozen=True)

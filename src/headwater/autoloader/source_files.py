@@ -95,18 +95,25 @@ class SourceFiles:
         """
         floor = -(-(self.options.max_bytes or 0) // self.options.max_files)
         entered = []
-        context = self.source.context()
         for file in listing.new:
             if self.storage.stat(file.path) != file:  # one that grows is left to the next call
                 continue
-            path = file.path
-            if file in findings.clashing:
-                self._check_can_rescue(file, findings)
-                path = str(file_format.stage(file, findings.clashing[file]))
-            elif needs_link(path):
-                path = link_to(path, context.staged_path(file))
+            path = self.readable(file_format, file, findings)
             entered.append((path, max(file.size, floor)))
         self.manifest.append(entered)
+
+    def readable(self, file_format: FileFormat, file: SourceFile, findings: Findings) -> str:
+        """Return the path under which Spark reads a file: its own, a copy's or a link's.
+
+        Raises:
+            SourceFileError: SOURCE_FILE_TYPE_MISMATCH.
+        """
+        if file in findings.clashing:
+            self._check_can_rescue(file, findings)
+            return str(file_format.stage(file, findings.clashing[file]))
+        if needs_link(file.path):
+            return link_to(file.path, self.source.context().staged_path(file))
+        return file.path
 
     def sweep(self, pending: Sequence[Entry]) -> None:
         """Delete rewritten copies that are committed or were never entered."""

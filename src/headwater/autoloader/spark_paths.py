@@ -42,7 +42,7 @@ def is_special(path: str) -> bool:
 
 
 def needs_link(path: str) -> bool:
-    """Whether a stream can't open a file under its own name; streams know no patterns."""
+    """Whether Spark can't open a file under its own name, even if it takes no patterns."""
     return not is_remote(path) and ":" in _name(path)
 
 

@@ -47,7 +47,8 @@ class FlowReads:
     def files(self, request: CloudFiles, reader: Flow, number: int) -> DataFrame:
         """Open an Auto Loader source of the flow, or of a view on the way."""
         place = self.sources.open(request, reader, number)
-        return autoloader.open_stream(self.context.spark, request, place)
+        open_files = autoloader.open_batch if request.is_batch else autoloader.open_stream
+        return open_files(self.context.spark, request, place)
 
 
 @dataclass(frozen=True)

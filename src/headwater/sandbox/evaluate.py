@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -30,13 +31,13 @@ from headwater.graph.model import Flow
 from headwater.graph.sql_query import SqlQuery
 from headwater.machine.session import activate, add_catalog, java_class
 from headwater.names import READ_VIEW, TableName, quote, table_name
+from headwater.sandbox import sql_files, sql_plans
 from headwater.sandbox.failures import explained
 from headwater.sandbox.patches import ReaderRecord, intercepted, record_of, refusal
-from headwater.sandbox.sql_text import Relation, Replacement, SqlText
+from headwater.sandbox.sql_text import FunctionCall, Relation, Replacement, SqlText
 from headwater.sql.parameters import fill
 from headwater.state.store import Store
 
-_CATALYST = "org.apache.spark.sql.catalyst"
 _numbers = itertools.count()
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _FILE_FORMATS = ("delta", "parquet", "json", "csv", "text", "orc", "global_temp")
@@ -52,7 +53,7 @@ class DatasetSource(Protocol):
         """Return a dataset's rows; `reader` carries the user's options, or is None."""
 
     def cloud_files(self, request: CloudFiles, number: int) -> DataFrame:
-        """Return the rows of the `number`-th Auto Loader source of the function."""
+        """Return the rows of the `number`-th read of files by Auto Loader in the function."""
 
     def dataset_names(self) -> list[str]:
         """List the names of all datasets, for hints."""
@@ -82,7 +83,7 @@ class Evaluation:
     read_options: list[str] = field(default_factory=list)
     refused: HeadwaterError | None = None
     sources: int = 0
-    views: list[tuple[SparkSession, str]] = field(default_factory=list)
+    views: list[tuple[str, DataFrame]] = field(default_factory=list)
 
     def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | str:
         """Answer `spark.table`, `spark.read.table` and `spark.readStream.table`."""
@@ -96,7 +97,7 @@ class Evaluation:
         self._read_external(table, name)
         return name if self.namespace == self.home else table.quoted
 
-    def read_sql(self, spark: SparkSession, text: str) -> str:
+    def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
         """Point the relations of a SQL text to views over the pipeline's datasets.
 
         Parameters such as `${key}` are filled in first: positions are those of the result.
@@ -111,15 +112,24 @@ class Evaluation:
             return text  # Spark says what is wrong with it
         if statement.is_command and self.in_dataset_function:
             self.refuse("spark.sql")
-        for call in statement.functions():
+        calls = statement.functions()
+        for call in calls:
             if call.name in _WORKSPACE_FUNCTIONS:
                 raise not_built(f"{call.name}(...) in SQL", _WORKSPACE_FUNCTIONS[call.name])
+        reads = [call for call in calls if call.name in sql_files.FUNCTIONS]
+        if reads:
+            statement = SqlText(spark, self._with_files(spark, text, reads))
         if statement.has_computed_names:
             raise not_built(
                 "IDENTIFIER(...) with an expression",
                 "Write the name as one string: IDENTIFIER('t').",
             )
-        return statement.replaced(self._view_over)
+        replaced = statement.replaced(self._view_over)
+        frames = {view: frame for view, frame in self.views if view in replaced}
+        if not (frames and sql_plans.needs_frames(text)) or statement.is_command:
+            return replaced
+        with intercepted(None):
+            return sql_plans.query_over(spark, replaced, frames)
 
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
         """Answer `spark.readStream.format("cloudFiles")...load(path)`."""
@@ -127,15 +137,18 @@ class Evaluation:
         location = path or options.pop("path", None)
         if not location:
             raise fault("AUTOLOADER_PATH_MISSING", "load() has no path", "Pass a folder or glob.")
+        return self._load(location, options, recorded.schema)
+
+    def _load(
+        self, path: str, options: Mapping[str, str], schema: Any, *, is_batch: bool = False
+    ) -> DataFrame:
         resolved = {
             key: self.local_path(value)
             if value.startswith(("/Volumes", "dbfs:/Volumes"))
             else value
             for key, value in options.items()
         }
-        request = CloudFiles(
-            self.local_path(location), resolved, current_location(), recorded.schema
-        )
+        request = CloudFiles(self.local_path(path), resolved, current_location(), schema, is_batch)
         number, self.sources = self.sources, self.sources + 1
         with intercepted(None):
             return self.source.cloud_files(request, number)
@@ -189,7 +202,7 @@ class Evaluation:
 
     def _view_over(self, relation: Relation) -> Replacement | None:
         parts = relation.parts[1:] if relation.parts[0] == "live" else relation.parts
-        if not 1 <= len(parts) <= 3:
+        if not 1 <= len(parts) <= 3 or parts[0].startswith(READ_VIEW):
             return None
         name = table_name(".".join(map(quote, parts)), *self.namespace)
         if not self.source.owns(name):
@@ -197,12 +210,29 @@ class Evaluation:
                 return self._files(relation, name)
             self._read_external(name, ".".join(parts))
             return None if self.namespace == self.home else Replacement(name.quoted, name)
-        frame = self._read_own(name, relation.streaming, None)
+        return Replacement(self._view(self._read_own(name, relation.streaming, None)), name)
+
+    def _with_files(self, spark: SparkSession, text: str, calls: Sequence[FunctionCall]) -> str:
+        """Point calls of read_files and cloud_files to views over the files."""
+        for call in sorted(calls, key=lambda each: -each.start):
+            path, schema, options = sql_files.read_arguments(
+                call.text, lambda expression: _constant(spark, expression)
+            )
+            if "cloudfiles.format" not in {key.lower() for key in options}:
+                found = sql_files.format_of(self.local_path(path))
+                options = {**options, **({"cloudFiles.format": found} if found else {})}
+            is_batch = call.name == "read_files" and not call.streaming
+            frame = self._load(path, options, schema, is_batch=is_batch)
+            text = text[: call.start] + self._view(frame) + text[call.end :]
+        return text
+
+    def _view(self, frame: DataFrame) -> str:
+        """Give a frame a name that a SQL text can read."""
         view = f"{READ_VIEW}{next(_numbers)}"
         with intercepted(None):
             frame.createOrReplaceTempView(view)
-        self.views.append((frame.sparkSession, view))
-        return Replacement(view, name)
+        self.views.append((view, frame))
+        return view
 
     def _files(self, relation: Relation, name: TableName) -> Replacement | None:
         """Point a name such as json.`/Volumes/...` to the path as the target sees it."""
@@ -214,13 +244,18 @@ class Evaluation:
     def drop_views(self) -> None:
         """Drop the views that SQL texts were pointed to; plans made of them keep their own."""
         while self.views:
-            spark, view = self.views.pop()
-            spark.catalog.dropTempView(view)
+            view, frame = self.views.pop()
+            frame.sparkSession.catalog.dropTempView(view)
+
+
+def _constant(spark: SparkSession, expression: str) -> Any:
+    """Return the value of a constant expression such as `map('a', 'b')`."""
+    with intercepted(None):
+        row = spark.sql(f"SELECT {expression}").head()
+    return row[0] if row else None
 
 
 _WORKSPACE_FUNCTIONS = {
-    "read_files": 'Read the files with spark.readStream.format("cloudFiles") or spark.read.',
-    "cloud_files": 'Read the files with spark.readStream.format("cloudFiles").',
     "event_log": "Query the event log with `headwater sql`.",
 }
 """Table-valued functions of a workspace that are refused by name, and what to do instead."""
@@ -250,12 +285,10 @@ def resolved_path(store: Store, path: str) -> str:
 def qualified(frame: DataFrame, name: TableName) -> DataFrame:
     """Allow a table's columns to be qualified by its name, in one to three parts."""
     spark = frame.sparkSession
-    to_seq = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq
-    make_name = java_class(spark, f"{_CATALYST}.AliasIdentifier")
-    make_alias = java_class(spark, f"{_CATALYST}.plans.logical.SubqueryAlias")
-    alias = make_name(name.table, to_seq([name.catalog, name.schema]))
     dataset = java_class(spark, "org.apache.spark.sql.classic.Dataset")
-    plan = make_alias(alias, frame._jdf.logicalPlan())
+    plan = sql_plans.aliased(
+        spark, frame._jdf.logicalPlan(), name.table, (name.catalog, name.schema)
+    )
     return DataFrame(dataset.ofRows(spark._jsparkSession, plan), spark)
 
 

@@ -40,8 +40,8 @@ class Interceptor(Protocol):
     def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | str:
         """Return the DataFrame for a table, or the name under which Spark reads it."""
 
-    def read_sql(self, spark: SparkSession, text: str) -> str:
-        """Return the SQL text to run in place of `text`."""
+    def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
+        """Return the SQL text to run in place of `text`, or its result."""
 
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
         """Return the DataFrame of an Auto Loader source."""
@@ -179,6 +179,8 @@ def _runs_sql(_: str, original: Original) -> Original:
     def run(self: SparkSession, sqlQuery: str, *args: Any, **kwargs: Any) -> DataFrame:  # noqa: N803
         current = _current.get()
         text = sqlQuery if current is None else current.read_sql(self, sqlQuery)
+        if not isinstance(text, str):
+            return text
         with intercepted(None):
             frame: DataFrame = original(self, text, *args, **kwargs)
         return frame

@@ -61,12 +61,17 @@ class Replacement:
 
 @dataclass(frozen=True)
 class FunctionCall:
-    """A table-valued function in a SQL text: name, place and the text of the call."""
+    """A table-valued function in a SQL text: name, place and the text of the call.
+
+    Attributes:
+        streaming: whether STREAM precedes it.
+    """
 
     name: str
     start: int
     end: int
     text: str
+    streaming: bool
 
 
 class SqlText:
@@ -305,9 +310,12 @@ def _span(node: Any) -> tuple[int, int]:
 
 def _call(node: Any, text: str) -> FunctionCall:
     start, _ = _span(node)
+    streaming = bool(node.isStreaming())
+    if streaming and (leading := _STREAM.match(text, start)):
+        start = leading.end()
     closing = _closing_parenthesis(text, start)
     name = ".".join(str(part) for part in _items(node.name()))
-    return FunctionCall(name.lower(), start, closing, text[start:closing])
+    return FunctionCall(name.lower(), start, closing, text[start:closing], streaming)
 
 
 def _closing_parenthesis(text: str, start: int) -> int:

@@ -1,0 +1,156 @@
+"""`read_files` and `cloud_files` in SQL: their arguments become a request of Auto Loader.
+
+Source: the functions' pages in the Databricks SQL reference. `read_files` infers types and finds
+the format by the files' names; `cloud_files` is Auto Loader as in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from headwater.autoloader.option_tables import KNOWN
+from headwater.graph.arguments import fault
+from headwater.sql.cursor import Cursor, SqlSyntaxError
+from headwater.sql.tokens import string_value
+
+FUNCTIONS = ("read_files", "cloud_files")
+
+_PREFIX = "cloudFiles."
+_RENAMED = {"filenamepattern": "pathGlobFilter"}
+_FORMATS = {
+    ".avro": "avro",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".orc": "orc",
+    ".parquet": "parquet",
+    ".tsv": "csv",
+    ".txt": "text",
+    ".xml": "xml",
+}
+_COMPRESSED = (".gz", ".bz2", ".zst", ".snappy", ".deflate", ".lz4")
+
+Constant = Callable[[str], Any]
+
+
+def read_arguments(text: str, constant: Constant) -> tuple[str, str | None, dict[str, str]]:
+    """Read the text of a call: path, schema and options under Auto Loader's names.
+
+    Args:
+        constant: returns the value of a constant expression.
+
+    Raises:
+        DefinitionError: READ_FILES_INVALID.
+    """
+    cursor = Cursor(text)
+    name = cursor.name("A function").lower()
+    try:
+        positional, named = _arguments(cursor)
+    except SqlSyntaxError as error:
+        raise _invalid(name, error.message) from None
+    values = [_value(each, constant) for each in positional]
+    options = {key: _value(each, constant) for key, each in named.items()}
+    if name == "cloud_files":
+        return _cloud_files(values, options)
+    return _read_files(values, options)
+
+
+def format_of(path: str) -> str:
+    """Find a format by the names of files at a local path or pattern; "" if no name tells.
+
+    Example:
+        >>> format_of("/in/2024-*.csv.gz")
+        'csv'
+    """
+    told = _suffix_format(Path(path))
+    if told:
+        return told
+    found = [path] if Path(path).exists() else sorted(glob(path))  # noqa: PTH207 - it is absolute
+    for base in map(Path, found):
+        for file in sorted(base.rglob("*")):
+            hidden = any(part.startswith(("_", ".")) for part in file.relative_to(base).parts)
+            if not hidden and file.is_file() and (told := _suffix_format(file)):
+                return told
+    return ""
+
+
+def _suffix_format(file: Path) -> str:
+    suffixes = [each.lower() for each in file.suffixes if each.lower() not in _COMPRESSED]
+    return _FORMATS.get(suffixes[-1], "") if suffixes else ""
+
+
+def _arguments(cursor: Cursor) -> tuple[list[str], dict[str, str]]:
+    positional: list[str] = []
+    named: dict[str, str] = {}
+    cursor.expect("(")
+    while not cursor.take(")"):
+        key = cursor.until((",", ")", "=>"), required="An argument")
+        if cursor.take("=>"):
+            named[key.strip("`")] = cursor.until((",", ")"), required="A value")
+        else:
+            positional.append(key)
+        if not cursor.sees(")"):
+            cursor.expect(",")
+    return positional, named
+
+
+def _value(text: str, constant: Constant) -> Any:
+    tokens = Cursor(text).tokens
+    if len(tokens) == 1 and tokens[0].kind == "text":
+        return string_value(tokens[0].text)
+    if len(tokens) == 1 and tokens[0].word in ("TRUE", "FALSE"):
+        return text.lower()
+    if len(tokens) == 1 and tokens[0].kind == "number":
+        return text
+    return constant(text)
+
+
+def _read_files(
+    values: list[Any], named: Mapping[str, Any]
+) -> tuple[str, str | None, dict[str, str]]:
+    given = {key.lower(): (key, value) for key, value in named.items()}
+    path = given.pop("path", ("path", None))[1] if not values else values[0]
+    if len(values) > 1 or not isinstance(path, str):
+        raise _invalid("read_files", "takes one path; options are written option => value")
+    schema = given.pop("schema", ("schema", None))[1]
+    options = {_PREFIX + "inferColumnTypes": "true"}
+    for low, (key, value) in given.items():
+        options[_option(low, key)] = _as_text(value)
+    return path, None if schema is None else str(schema), options
+
+
+def _cloud_files(
+    values: list[Any], named: Mapping[str, Any]
+) -> tuple[str, str | None, dict[str, str]]:
+    if named or not 2 <= len(values) <= 3 or not all(isinstance(v, str) for v in values[:2]):
+        raise _invalid("cloud_files", "takes a path, a format and a map of options")
+    more = values[2] if len(values) > 2 else {}
+    if not isinstance(more, Mapping):
+        raise _invalid("cloud_files", "takes its options as map(key, value, ...)")
+    options = {_option(str(key).lower(), str(key)): _as_text(value) for key, value in more.items()}
+    schema = options.pop("schema", None)
+    return values[0], schema, {**options, _PREFIX + "format": values[1]}
+
+
+def _option(low: str, written: str) -> str:
+    """Return an option under Auto Loader's name: `format` is `cloudFiles.format`."""
+    if low in _RENAMED:
+        return _RENAMED[low]
+    return _PREFIX + written if _PREFIX.lower() + low in KNOWN else written
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _invalid(name: str, what: str) -> Exception:
+    return fault(
+        "READ_FILES_INVALID",
+        f"{name}: {what}",
+        "Write read_files('/Volumes/...', format => 'json').",
+        function=name,
+    )

@@ -1,0 +1,88 @@
+"""Put DataFrames in the place of names in a parsed query, where a view would hide too much.
+
+A temporary view shows no hidden column, so `_metadata` of files that a query reads is lost behind
+it. In the plan, the frame itself stands where the view's name stood. Relations in subqueries of
+expressions keep their views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from headwater.machine.session import java_class
+
+_CATALYST = "org.apache.spark.sql.catalyst"
+_HIDDEN = "_metadata"
+_STREAM = "NamedStreamingRelation"
+
+
+def needs_frames(text: str) -> bool:
+    """Whether a query may use a column that views hide."""
+    return _HIDDEN in text.lower()
+
+
+def query_over(spark: SparkSession, text: str, frames: Mapping[str, DataFrame]) -> DataFrame:
+    """Analyze a query with frames in the place of the views of these names.
+
+    Raises:
+        pyspark.errors.PySparkException: as `spark.sql` does.
+    """
+    plan = spark._jsparkSession.sessionState().sqlParser().parsePlan(text)
+    replaced = _Plans(spark, frames).replaced(plan)
+    dataset = java_class(spark, "org.apache.spark.sql.classic.Dataset")
+    return DataFrame(dataset.ofRows(spark._jsparkSession, replaced), spark)
+
+
+def aliased(spark: SparkSession, plan: Any, name: str, qualifier: Sequence[str] = ()) -> Any:
+    """Return a plan whose columns can be qualified by a name, in one or more parts."""
+    to_seq = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq
+    alias = java_class(spark, f"{_CATALYST}.AliasIdentifier")(name, to_seq(list(qualifier)))
+    return java_class(spark, f"{_CATALYST}.plans.logical.SubqueryAlias")(alias, plan)
+
+
+class _Plans:
+    """Rebuilds a plan from its leaves up; what has nothing to replace stays the same object."""
+
+    def __init__(self, spark: SparkSession, frames: Mapping[str, DataFrame]) -> None:
+        self.spark = spark
+        self.frames = frames
+        self.to_seq = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq
+
+    def replaced(self, node: Any) -> Any:
+        name = self._name(node)
+        if name in self.frames:
+            plan = self.frames[name]._jdf.queryExecution().analyzed()
+            return aliased(self.spark, plan, name)
+        if _kind(node) == "UnresolvedWith":
+            node = self._with(node)
+        children = [node.children().apply(at) for at in range(node.children().size())]
+        new = [self.replaced(child) for child in children]
+        if all(one.equals(other) for one, other in zip(new, children, strict=True)):
+            return node
+        return node.withNewChildren(self.to_seq(new))
+
+    def _name(self, node: Any) -> str:
+        relation = node.child() if _kind(node) == _STREAM else node
+        if _kind(relation) != "UnresolvedRelation":
+            return ""
+        parts = relation.multipartIdentifier()
+        return str(parts.apply(0)) if parts.size() == 1 else ""
+
+    def _with(self, node: Any) -> Any:
+        relations = node.cteRelations()
+        found = []
+        for at in range(relations.size()):
+            entry = relations.apply(at)
+            found.append(entry.copy(entry._1(), self.replaced(entry._2()), *_rest(entry)))
+        return node.copy(node.child(), self.to_seq(found), node.allowRecursion())
+
+
+def _rest(entry: Any) -> list[Any]:
+    return [entry.productElement(at) for at in range(2, entry.productArity())]
+
+
+def _kind(node: Any) -> str:
+    return str(node.getClass().getSimpleName())
