@@ -12,6 +12,7 @@ from headwater.graph.dependencies import import_paths
 from headwater.graph.loader import load_files
 from headwater.graph.modules import bound_modules
 from headwater.graph.registry import Registry
+from headwater.sandbox.patches import intercepted, patched_pyspark
 
 
 def load(*files: Path, **namespace: object) -> Registry:
@@ -255,3 +256,38 @@ def test_module_that_gives_a_notebooks_names_is_bound(tmp_path: Path) -> None:
     with bound_runtime({"spark": Session(), "dbutils": "u", "display": print}):
         assert load(file).faults == []
     assert "databricks.sdk.runtime" not in sys.modules
+
+
+def test_volumes_are_folders_for_python_while_a_file_is_loaded(tmp_path: Path) -> None:
+    folder = write(tmp_path / "landing" / "a.csv", "x\n").parent
+    source = write(
+        tmp_path / "a.py",
+        """
+import dlt, glob, os, pathlib, shutil
+V = "/Volumes/main/s/landing"
+with open(f"{V}/a.csv") as f:
+    read = f.read()
+(pathlib.Path(V) / "b.txt").write_text("y")
+os.makedirs(f"{V}/in/ner", exist_ok=True)
+shutil.copy(f"{V}/a.csv", f"{V}/in/ner")
+os.rename(f"{V}/b.txt", f"{V}/c.txt")
+os.remove(f"{V}/c.txt")
+names = [*sorted(os.listdir(V)), *glob.glob(f"{V}/*.csv"), *(len(each) for *each, _ in os.walk(V))]
+exists = [os.path.isdir(V), pathlib.Path(V, "none").exists(), os.path.getsize(f"{V}/a.csv")]
+@dlt.table(name="t", comment=repr((read, names, exists)))
+def t(): ...
+""",
+    )
+
+    class Reads:
+        def local_path(self, path: str) -> str:
+            return path.replace("/Volumes/main/s/landing", str(folder))
+
+    with patched_pyspark(), intercepted(Reads()):  # type: ignore[arg-type]
+        registry = load(source)
+    assert registry.faults == []
+    (dataset,) = registry.datasets.values()
+    assert dataset.comment == repr(
+        ("x\n", ["a.csv", "in", "/Volumes/main/s/landing/a.csv", 2, 2, 2], [True, False, 2])
+    )
+    assert not Path("/Volumes/main/s").exists()

@@ -1,4 +1,4 @@
-"""What a run changes in PySpark, as rows of one table, applied and undone by one context manager.
+"""What a run changes in PySpark and Python, as rows of one table, applied and undone together.
 
 While a dataset function is evaluated, reads of tables, paths and `cloudFiles` go to the current
 evaluation, and actions are refused. Outside an evaluation every patched method is itself.
@@ -20,6 +20,7 @@ from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from headwater.graph.arguments import fault
+from headwater.sandbox import volume_paths
 
 Original = Callable[..., Any]
 
@@ -111,7 +112,7 @@ def patched_pyspark() -> Iterator[None]:
                 _undo()
 
 
-_before: list[tuple[type, str, Any]] = []
+_before: list[tuple[Any, str, Any]] = []
 
 
 def _apply() -> None:
@@ -271,6 +272,23 @@ def _action(name: str, original: Any) -> Any:
     return _refusing(name, original)
 
 
+def _finds_volumes(owner: Any, count: int) -> Callable[[str, Any], Any]:
+    """Let a function of Python take paths in volumes while user code runs."""
+
+    def wrapped(_: str, original: Any) -> Any:
+        @functools.wraps(original)
+        def call(*arguments: Any, **named: Any) -> Any:
+            if any(map(volume_paths.is_in_volume, arguments[:count])):
+                current = _current.get()
+                if current is not None:
+                    arguments = tuple(volume_paths.localized(arguments, count, current.local_path))
+            return original(*arguments, **named)
+
+        return staticmethod(call) if isinstance(owner, type) else call
+
+    return wrapped
+
+
 def _refusing(name: str, original: Original) -> Original:
     @functools.wraps(original)
     def act(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -322,7 +340,7 @@ _BATCH_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
 _STREAM_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
 _CONFIGURE = ("format", "schema", "option", "options")
 
-PATCHES: tuple[tuple[type, str, Callable[[str, Any], Any]], ...] = (
+PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
     (SparkSession, "_jsparkSession", _redirects),  # an attribute of each session, not of the class
     (SparkSession, "conf", _redirects),
     (SparkSession, "catalog", _redirects),
@@ -336,5 +354,6 @@ PATCHES: tuple[tuple[type, str, Callable[[str, Any], Any]], ...] = (
     *((DataStreamReader, name, _records) for name in _CONFIGURE),
     *((DataFrameReader, name, _records) for name in _CONFIGURE),
     *((ClassicDataFrame, name, _action) for name in ACTIONS if name in ClassicDataFrame.__dict__),
+    *((owner, name, _finds_volumes(owner, count)) for owner, name, count in volume_paths.FUNCTIONS),
 )
-"""Class, attribute, wrapper: every change that a run makes in PySpark."""
+"""Class or module, attribute, wrapper: every change that a run makes in PySpark and Python."""
