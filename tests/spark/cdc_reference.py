@@ -49,3 +49,23 @@ def _runs(versions, untracked):
         if row:
             runs.append([(seq, None), row, tracked])
     return [(interval, row) for interval, row, _ in runs]
+
+
+def after_snapshot(table, snapshot, version, columns, scd_type=1, untracked=()):
+    """Return the target's rows, as `final_table` does, after a snapshot: {key: values}."""
+    if scd_type == 1:
+        return {(key, *values) for key, values in snapshot.items()}
+    tracked = [place for place, name in enumerate(columns) if name not in untracked]
+    after, going_on = set(), set()
+    for key, *values, start, end in table:
+        new = snapshot.get(key)
+        if end is not None:
+            after.add((key, *values, start, end))
+        elif new is not None and all(values[place] == new[place] for place in tracked):
+            after.add((key, *new, start, None))
+            going_on.add(key)
+        else:
+            after.add((key, *values, start, version))
+    return after | {
+        (key, *new, version, None) for key, new in snapshot.items() if key not in going_on
+    }

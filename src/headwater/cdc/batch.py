@@ -6,8 +6,8 @@ follow from events is decided in `rows` and `versions`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 
@@ -73,6 +73,10 @@ class ChangeCounts:
 
     upserted: int
     deleted: int
+
+
+_Counted = tuple[DataFrame, Mapping[int | str, int]]
+"""Rows, and how many of them meet each condition."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ def _append_first(events: DataFrame, work: _Work) -> ChangeCounts:
     if plan.memory in (Memory.NOTHING, Memory.EVENTS):
         work.table.append(_rows(decided, plan, INSERT).drop(ACTION))
         return ChangeCounts(work.table.count(), 0)
-    with _computed(_worth_writing(decided)) as (changed, counts):
+    with _counted(decided) as (changed, counts):
         return _write(changed, counts, work)
 
 
@@ -189,7 +193,7 @@ def _apply_next(events: DataFrame, work: _Work, *, empties: bool) -> ChangeCount
         truncates = memory.without_known(events.filter(col(OP) == TRUNCATE))
     decide = changed_versions if plan.scd_type == 2 else changed_rows
     decided = decide(_entries(events, work, all_keys=empties), plan)
-    with _computed(_worth_writing(decided)) as (changed, counts):
+    with _counted(decided) as (changed, counts):
         return _write(changed, counts, work, truncates)
 
 
@@ -246,23 +250,35 @@ def _worth_writing(decided: DataFrame) -> DataFrame:
     return decided.filter((col(ACTION) != KEEP) | col(REMEMBER))
 
 
-@contextmanager
-def _computed(decided: DataFrame) -> Iterator[tuple[DataFrame, Mapping[int | str, int]]]:
-    """Compute rows once, in one job, and count them by what is to happen with them.
-
-    They are cut from the tables they come from, so that a commit to one of those drops nothing, and
-    a MERGE need not keep them once more.
-    """
+def _counted(decided: DataFrame) -> AbstractContextManager[_Counted]:
+    """Compute the rows that are worth writing, and count them by what is to happen with them."""
     wanted: dict[int | str, Column] = {
         action: col(ACTION) == action for action in (INSERT, UPDATE, REMOVE)
     }
-    wanted[REMEMBER] = col(REMEMBER)
+    return computed(_worth_writing(decided), wanted | {REMEMBER: col(REMEMBER)})
+
+
+@contextmanager
+def computed(
+    decided: DataFrame,
+    wanted: Mapping[int | str, Column],
+    then: Callable[[DataFrame], DataFrame] = lambda rows: rows,
+) -> Iterator[_Counted]:
+    """Compute rows once, in one job, and count those that meet conditions.
+
+    They are cut from the tables they come from, so that a commit to one of those drops nothing, and
+    a MERGE need not keep them once more.
+
+    Args:
+        wanted: conditions to count by.
+        then: what to make of the counted rows in the same job.
+    """
     observation = Observation()
     numbers = [F.count_if(each).alias(str(name)) for name, each in wanted.items()]
-    kept = decided.observe(observation, *numbers)
+    kept = then(decided.observe(observation, *numbers))
     rows = kept.localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
     try:
-        told = observed(observation) or rows.agg(*numbers).collect()[0].asDict()
+        told = observed(observation) or decided.agg(*numbers).collect()[0].asDict()
         yield rows, {name: told[str(name)] or 0 for name in wanted}
     finally:
         rows._jdf.queryExecution().analyzed().rdd().unpersist(False)

@@ -45,7 +45,7 @@ def events_of(batch: DataFrame, change: AutoCdc, plan: ChangePlan) -> DataFrame:
     """Turn rows of the source into events. A plan only: nothing runs."""
     kept = selected(batch.columns, change)
     values = [
-        _value(batch, find(name, kept), dtype).alias(name) for name, dtype in plan.types.items()
+        value_of(batch, find(name, kept), dtype).alias(name) for name, dtype in plan.types.items()
     ]
     staged = batch.select(
         *values,
@@ -56,7 +56,7 @@ def events_of(batch: DataFrame, change: AutoCdc, plan: ChangePlan) -> DataFrame:
     return staged.withColumn(RANK, rank(plan))
 
 
-def _value(batch: DataFrame, given: str | None, dtype: DataType) -> Column:
+def value_of(batch: DataFrame, given: str | None, dtype: DataType) -> Column:
     """Return a value in the target's type, in which its rows are read back and hashed as well."""
     if given is None:
         return F.lit(None).cast(dtype)
