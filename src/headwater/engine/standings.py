@@ -108,6 +108,8 @@ class Standings:
             write_standing(file, begun)
 
     def _can_rest(self, each: ResolvedFlow, of: ResolvedFlow) -> bool:
+        if of.flow.snapshots and of.flow.snapshots.is_asked:
+            return False  # what a function knows of can't be looked at
         recomputes = write_of(of.flow).recomputes
         return each.plan.is_repeatable if recomputes else each.plan.is_idle_without_rows
 

@@ -15,7 +15,7 @@ from pyspark.sql.types import StructType
 
 from headwater.errors import DefinitionError
 from headwater.graph.locations import current_location
-from headwater.graph.model import Action, AutoCdc, ColumnOrText, Expectation
+from headwater.graph.model import Action, AutoCdc, ColumnOrText, Expectation, SnapshotCdc
 
 _QUOTED = re.compile(r"`(?:[^`]|``)+`")
 
@@ -180,6 +180,24 @@ def auto_cdc(given: Mapping[str, Any]) -> AutoCdc:
         track_history_except=optional_names(
             given["track_history_except_column_list"], "track_history_except_column_list"
         ),
+    )
+
+
+def snapshot_cdc(given: Mapping[str, Any]) -> SnapshotCdc:
+    """Build the specification from the arguments of `create_auto_cdc_from_snapshot_flow`."""
+    source = given["source"]
+    if not callable(source) and not (isinstance(source, str) and source.strip()):
+        raise _wrong("source", "a table's name or a function of the latest version", source)
+    return SnapshotCdc(
+        keys=names(given["keys"], "keys"),
+        scd_type=scd_type(given["stored_as_scd_type"]),
+        track_history_columns=optional_names(
+            given["track_history_column_list"], "track_history_column_list"
+        ),
+        track_history_except=optional_names(
+            given["track_history_except_column_list"], "track_history_except_column_list"
+        ),
+        is_asked=callable(source),
     )
 
 

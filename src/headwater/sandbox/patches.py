@@ -289,7 +289,7 @@ def refusal(action: str) -> Exception:
     )
 
 
-ACTIONS = (
+LOOKS = (
     "collect",
     "count",
     "first",
@@ -301,6 +301,11 @@ ACTIONS = (
     "toPandas",
     "toArrow",
     "toLocalIterator",
+)
+"""DataFrame methods that run a job and change nothing."""
+
+ACTIONS = (
+    *LOOKS,
     "foreach",
     "foreachPartition",
     "write",
