@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cdc_reference import after_snapshot
 from delta.tables import DeltaTable
+from deltalake import DeltaTable as DeltaLog
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.cdc import ChangeCounts, SnapshotTarget, apply_snapshot, snapshot_schema
@@ -32,12 +33,13 @@ class Snapshots:
     def path(self) -> str:
         return str(self.folder / "target")
 
-    def apply(self, snapshot: DataFrame, version: Any) -> ChangeCounts:
+    def apply(self, snapshot: DataFrame, version: Any, **settings: str) -> ChangeCounts:
         if not (self.folder / "target").exists():
             columns = snapshot_schema(snapshot, self.spec)
             builder = DeltaTable.create(self.spark).location(self.path)
             builder.addColumns(columns).execute()
-        return apply_snapshot(snapshot, version, SnapshotTarget(self.path, "t", self.spec))
+        named = {f"spark.databricks.delta.write.{key}": each for key, each in settings.items()}
+        return apply_snapshot(snapshot, version, SnapshotTarget(self.path, "t", self.spec, named))
 
     def apply_rows(self, version: Any, *rows: tuple[Any, ...], of: str = COLUMNS) -> ChangeCounts:
         return self.apply(self.spark.createDataFrame(list(rows), of), version)
@@ -109,6 +111,19 @@ def test_each_snapshot_is_one_commit_and_counted(spark: SparkSession, tmp_path: 
     lean = Snapshots(spark, tmp_path / "lean", spec(1))
     lean.apply_rows(0, (0, 1, "x", 1), (0, 2, "x", 1))
     assert lean.apply_rows(1, (0, 2, "y", 1)) == ChangeCounts(1, 1)
+
+
+def test_snapshot_is_committed_once_under_its_number(spark: SparkSession, tmp_path: Path) -> None:
+    target = Snapshots(spark, tmp_path, spec(2))
+    for number, value in enumerate("xyz"):
+        snapshot = spark.createDataFrame([(0, 1, value, 1)], COLUMNS)
+        target.apply(snapshot, number, txnAppId="flow", txnVersion=str(number))  # append, merge
+    assert DeltaLog(target.path).transaction_version("flow") == 2
+    before = target.rows(), target.commits
+    late = spark.createDataFrame([(0, 1, "late", 1)], COLUMNS)
+    target.apply(late, 9, txnAppId="flow", txnVersion="2")
+    assert (target.rows(), target.commits) == before
+    assert spark.conf.get("spark.databricks.delta.write.txnAppId", None) is None
 
 
 def test_faulty_keys_are_counted_and_nothing_is_written(

@@ -68,6 +68,7 @@ def test_snapshots_of_a_table_give_the_worked_vector(project: Project) -> None:
     project.run()
     (flow,) = project.run().flows
     assert (flow.kind, flow.status, flow.rows_written) == ("SNAPSHOT_CHANGE", "COMPLETED", 0)
+    assert [each for each in project.events() if each["level"] == "METRICS"] == []
     project.sql(f"INSERT OVERWRITE SCHEMA.source {SECOND}")
     (flow,) = project.run().flows
     assert history(project) == vector(0, 1)
@@ -147,6 +148,39 @@ def test_equal_snapshots_of_a_function_are_taken_and_late_ones_passed_over(
     assert memory_of(project).latest() == Taken(1, 6)
     said = [each["message"] for each in project.events()]
     assert "Flow 'target' passed over a snapshot: its version does not rise." in said
+
+
+def test_function_over_a_dataset_of_the_pipeline_needs_a_declared_schema(
+    project: Project,
+) -> None:
+    project.create("source", f"SELECT *, DATE'2026-01-01' AS day FROM ({FIRST})")
+    text = """
+        from pyspark import pipelines as dp
+
+        @dp.table
+        def landed():
+            return spark.readStream.table("SCHEMA.source")
+
+        def following(latest):
+            day = spark.sql("SELECT max(day) FROM landed").first()[0]
+            if day is None or day == latest:
+                return None, day
+            return spark.read.table("landed").where(f"day = DATE'{day}'").drop("day"), day
+
+        dp.create_streaming_table("target"DECLARED)
+        dp.create_auto_cdc_from_snapshot_flow("target", following, ["id"], 2)
+    """
+    project.write(text.replace("DECLARED", ""))
+    with pytest.raises(GraphError) as caught:
+        project.run()
+    assert caught.value.code == "SNAPSHOT_MISSING"
+    schema = "id INT, city STRING, __START_AT DATE, __END_AT DATE"
+    project.write(text.replace("DECLARED", f", schema='{schema}'"))
+    project.run()
+    project.sql("INSERT INTO SCHEMA.source VALUES (1, 'Oaxaca', DATE'2026-01-02')")
+    project.run()
+    first, second = "2026-01-01", "2026-01-02"
+    assert [row[2:] for row in history(project)] == [(first, None), *2 * [(first, second)]]
 
 
 def test_once_snapshot_is_not_taken_again(project: Project) -> None:

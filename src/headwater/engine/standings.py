@@ -126,9 +126,8 @@ class Standings:
     def _rereads(self, resolved: ResolvedFlow, tables: Mapping[str, str]) -> tuple[str, ...]:
         """Name the tables that are read or rewritten whole once there is something new."""
         write = write_of(resolved.flow)
-        if write.recomputes:
-            return tuple(tables)
-        return (str(self._places(resolved).table),) if write.merges else ()
+        own = (str(self._places(resolved).table),) if write.merges else ()
+        return (*tables, *own) if write.recomputes else own
 
     def _path(self, name: TableName) -> Path:
         dataset = self.context.graph.datasets.get(name)
