@@ -69,3 +69,29 @@ def after_snapshot(table, snapshot, version, columns, scd_type=1, untracked=()):
     return after | {
         (key, *new, version, None) for key, new in snapshot.items() if key not in going_on
     }
+
+
+def bitemporal_table(events, columns):
+    """Return the rows of a bitemporal target: {(key, *values, start, end, known, until)}.
+
+    An event is (key, sequence, operation, values, system time).
+    """
+    rows = set()
+    for key in {key for key, *_ in events}:
+        own = [each for each in events if each[0] == key]
+        times = sorted({each[4] for each in own})
+        believed = {at: _believed(own, at, columns) for at in times}
+        for place, at in enumerate(times):
+            before = believed[times[place - 1]] if place else set()
+            for row in believed[at] - before:
+                ends = (each for each in times[place:] if row not in believed[each])
+                rows.add((*row, at, next(ends, None)))
+    return rows
+
+
+def _believed(events, at, columns):
+    latest = {}
+    for event in sorted((e for e in events if e[4] <= at), key=lambda e: (e[1], e[4], e[2] == "D")):
+        latest[event[1]] = event
+    known = [(key, seq, op, values, None) for key, seq, op, values, _ in latest.values()]
+    return final_table(known, columns, scd_type=2)

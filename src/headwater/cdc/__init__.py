@@ -6,9 +6,10 @@ events; `snapshots` does the same for snapshots of a whole table. How rows are d
 here: streams, checkpoints and the creation of tables.
 """
 
-from headwater.cdc.batch import ChangeCounts, ChangeTarget, apply_batch
+from headwater.cdc.batch import apply_batch
 from headwater.cdc.checks import check_change
-from headwater.cdc.columns import END, START
+from headwater.cdc.columns import END, INTERVALS, START
+from headwater.cdc.computed import ChangeCounts
 from headwater.cdc.drift import check_drift, describe_change
 from headwater.cdc.events import inside_where, narrowed, removes
 from headwater.cdc.plan import target_schema
@@ -19,9 +20,11 @@ from headwater.cdc.snapshots import (
     describe_snapshots,
     snapshot_schema,
 )
+from headwater.cdc.target import ChangeTarget
 
 __all__ = [
     "END",
+    "INTERVALS",
     "START",
     "ChangeCounts",
     "ChangeTarget",

@@ -11,40 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from headwater.cdc.batch import ChangeCounts, computed
 from headwater.cdc.checks import check_change
-from headwater.cdc.columns import (
-    ACTION,
-    END,
-    INSERT,
-    KEEP,
-    OLD,
-    REMOVE,
-    START,
-    UPDATE,
-    all_true,
-    col,
-    cols,
-    find,
-    same,
-)
+from headwater.cdc.computed import ChangeCounts
+from headwater.cdc.differences import NULL_KEYS, REPEATED, differences, write_differences
 from headwater.cdc.drift import describe_change
-from headwater.cdc.events import value_of
-from headwater.cdc.plan import ChangePlan, plan_change, target_schema
+from headwater.cdc.plan import plan_change, target_schema
 from headwater.cdc.target import TargetTable, lacking
 from headwater.errors import Location, UpdateError
 from headwater.graph.model import AutoCdc, SnapshotCdc
-
-_NEW = "__cdc_new"
-_COPY = "__cdc_copy"
-_NULL_KEYS = "null_keys"
-_REPEATED = "repeated_keys"
-_CLOSE = 4
-"""Beside the values of ACTION: the current version ends with this snapshot."""
 
 
 @dataclass(frozen=True)
@@ -122,76 +100,18 @@ def apply_snapshot(snapshot: DataFrame, version: Any, target: SnapshotTarget) ->
         table.add_columns(new)
         have = table.read().schema
     plan = plan_change(snapshot, change, have)
-    compared = _compared(snapshot, table.read(), plan)
-    numbers = _numbers(plan)
-    with computed(compared, numbers, lambda rows: _changes(rows, plan)) as (changes, counts):
+    with differences(snapshot, table.read(), plan) as (changes, counts):
         _check_keys(counts, target.name)
         at = F.lit(version).cast(target.snapshots.version_type)
-        return _write(_rows(changes, plan, at), counts, table, plan)
-
-
-def _compared(snapshot: DataFrame, rows: DataFrame, plan: ChangePlan) -> DataFrame:
-    """Put each key's current row beside its new one: OLD and _NEW, NULL where there is none."""
-    current = rows.filter(col(END).isNull()) if plan.scd_type == 2 else rows
-    shown = (*plan.columns, START) if plan.scd_type == 2 else plan.columns
-    old = current.select(F.struct(*cols(shown)).alias(OLD))
-    values = [
-        value_of(snapshot, find(name, snapshot.columns), dtype).alias(name)
-        for name, dtype in plan.types.items()
-    ]
-    given = snapshot.select(F.struct(*values).alias(_NEW))
-    keys = [col(_NEW)[key] for key in plan.keys]
-    copies = Window.partitionBy(*keys).orderBy(*keys)
-    given = given.withColumn(_COPY, F.row_number().over(copies))
-    matches = [col(OLD)[key] == col(_NEW)[key] for key in plan.keys]
-    return old.join(given, matches, "full_outer")
-
-
-def _changes(compared: DataFrame, plan: ChangePlan) -> DataFrame:
-    """Keep one row for each row of the target that is to change, with ACTION."""
-    return compared.select(OLD, _NEW, F.explode(_actions(plan)).alias(ACTION))
-
-
-def _actions(plan: ChangePlan) -> Column:
-    """Return the list of what is to happen for a key."""
-    names = plan.values
-    if plan.scd_type == 1:
-        differing = F.when(_equal(names, plan), _list()).otherwise(_list(UPDATE))
-        gone = _list(REMOVE)
-    else:
-        shown = F.when(_equal(names, plan), _list()).otherwise(_list(UPDATE))
-        differing = F.when(_equal(plan.tracked, plan), shown).otherwise(_list(_CLOSE, INSERT))
-        gone = _list(_CLOSE)
-    return (
-        F.when(col(OLD).isNull(), _list(INSERT)).when(col(_NEW).isNull(), gone).otherwise(differing)
-    )
-
-
-def _equal(names: tuple[str, ...], plan: ChangePlan) -> Column:
-    return all_true([same(col(OLD)[name], col(_NEW)[name], plan.types[name]) for name in names])
-
-
-def _list(*actions: int) -> Column:
-    return F.array(*map(F.lit, actions)).cast("array<int>")
-
-
-def _numbers(plan: ChangePlan) -> dict[int | str, Column]:
-    """Count what is to happen, and the keys that can't be; over the rows of `_compared`."""
-    actions = _actions(plan)
-    is_given = col(_NEW).isNotNull()
-    has_key = all_true([col(_NEW)[key].isNotNull() for key in plan.keys])
-    counted: dict[int | str, Column] = {
-        each: F.array_contains(actions, each) for each in (INSERT, UPDATE, REMOVE, _CLOSE)
-    }
-    return counted | {_NULL_KEYS: is_given & ~has_key, _REPEATED: has_key & (col(_COPY) == 2)}
+        return write_differences(changes, counts, table, plan, at)
 
 
 def _check_keys(counts: Mapping[int | str, int], name: str) -> None:
-    if counts[_NULL_KEYS]:
-        raise _refused("SNAPSHOT_NULL_KEY", "rows have a NULL in a key", counts[_NULL_KEYS], name)
-    if counts[_REPEATED]:
+    if counts[NULL_KEYS]:
+        raise _refused("SNAPSHOT_NULL_KEY", "rows have a NULL in a key", counts[NULL_KEYS], name)
+    if counts[REPEATED]:
         what = "keys stand in several rows"
-        raise _refused("SNAPSHOT_DUPLICATE_KEY", what, counts[_REPEATED], name)
+        raise _refused("SNAPSHOT_DUPLICATE_KEY", what, counts[REPEATED], name)
 
 
 def _refused(code: str, what: str, count: int, name: str) -> UpdateError:
@@ -202,31 +122,3 @@ def _refused(code: str, what: str, count: int, name: str) -> UpdateError:
         hint="Give each row a key of its own: add columns to `keys`, or clean the source before.",
         count=count,
     )
-
-
-def _rows(changes: DataFrame, plan: ChangePlan, version: Column) -> DataFrame:
-    """Return the rows to write, with the target's columns and ACTION."""
-    is_old = col(ACTION).isin(REMOVE, _CLOSE)
-    columns = [
-        F.when(is_old, col(OLD)[name]).otherwise(col(_NEW)[name]).alias(name)
-        for name in plan.columns
-    ]
-    if plan.scd_type == 2:
-        is_new = col(ACTION) == INSERT
-        columns.append(F.when(is_new, version).otherwise(col(OLD)[START]).alias(START))
-        columns.append(F.when(col(ACTION) == _CLOSE, version).alias(END))
-    action = F.when(col(ACTION) == _CLOSE, UPDATE).otherwise(col(ACTION))
-    return changes.select(*columns, action.alias(ACTION))
-
-
-def _write(
-    rows: DataFrame, counts: Mapping[int | str, int], table: TargetTable, plan: ChangePlan
-) -> ChangeCounts:
-    updated = counts[UPDATE] + counts[_CLOSE]
-    happens = {INSERT: counts[INSERT], UPDATE: updated, REMOVE: counts[REMOVE], KEEP: 0}
-    actions = [action for action, count in happens.items() if count]
-    if actions == [INSERT]:
-        table.append(rows.drop(ACTION))
-    elif actions:
-        table.merge(rows, plan, actions)
-    return ChangeCounts(counts[INSERT] + updated, counts[REMOVE])

@@ -44,11 +44,30 @@ from headwater.cdc.columns import (
 )
 from headwater.cdc.events import rank
 from headwater.cdc.plan import ChangePlan
+from headwater.graph.model import AutoCdc
 from headwater.names import quote
 
 _SOURCE = "__cdc_source"
 _TARGET = "__cdc_target"
 _MATERIALIZE = "spark.databricks.delta.merge.materializeSource"
+
+
+@dataclass(frozen=True)
+class ChangeTarget:
+    """The target of a flow's changes.
+
+    Attributes:
+        path: folder of the target's Delta table, which exists with `target_schema`.
+        state_path: folder for what is remembered beside the target; shared by its flows, and
+            dropped together with the target's rows on a full refresh.
+        name: the dataset, for messages.
+        change: what to do with the events.
+    """
+
+    path: str
+    state_path: str
+    name: str
+    change: AutoCdc
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,10 @@ def _beside_snapshots(dataset: Dataset, flows: list[Flow]) -> Iterator[Definitio
 
 def _identity(flow: Flow) -> tuple[object, ...]:
     change = flow.change
-    return () if change is None else (change.scd_type, tuple(k.lower() for k in change.keys))
+    if change is None:
+        return ()
+    is_bitemporal = change.system_sequence_by is not None
+    return (change.scd_type, is_bitemporal, tuple(k.lower() for k in change.keys))
 
 
 def _unknown_dependencies(registry: Registry) -> Iterator[DefinitionError]:

@@ -64,6 +64,8 @@ class AutoCdc:
         keys: names of the columns that identify a row.
         sequence_by: orders the events of a key; a STRUCT orders by its fields in turn.
         scd_type: 1 keeps the latest row, 2 keeps history in `__START_AT`, `__END_AT`.
+        system_sequence_by: bitemporal, which is SCD type 2 with a second history, of when each row
+            was believed, in `__SYSTEM_START_AT`, `__SYSTEM_END_AT`; orders when events were known.
         ignore_null_updates: True for all columns; a NULL then keeps the target's value.
         ignore_null_columns: only for these columns (None: no list was given).
         ignore_null_except: for all columns but these (None: no list was given).
@@ -80,6 +82,7 @@ class AutoCdc:
     keys: tuple[str, ...]
     sequence_by: ColumnOrText
     scd_type: int = 1
+    system_sequence_by: ColumnOrText | None = None
     ignore_null_updates: bool = False
     ignore_null_columns: tuple[str, ...] | None = None
     ignore_null_except: tuple[str, ...] | None = None
