@@ -18,8 +18,9 @@ OF_TABLE = """
     from pyspark import pipelines as dp
 
     @dp.temporary_view
+    @dp.expect_or_drop("named", "city <> ''")
     def cities():
-        return spark.read.table("SCHEMA.source").where("city <> ''")
+        return spark.read.table("SCHEMA.source")
 
     dp.create_streaming_table("target")
     dp.create_auto_cdc_from_snapshot_flow(
@@ -69,10 +70,12 @@ def test_snapshots_of_a_table_give_the_worked_vector(project: Project) -> None:
     (flow,) = project.run().flows
     assert (flow.kind, flow.status, flow.rows_written) == ("SNAPSHOT_CHANGE", "COMPLETED", 0)
     assert [each for each in project.events() if each["level"] == "METRICS"] == []
-    project.sql(f"INSERT OVERWRITE SCHEMA.source {SECOND}")
+    project.sql(f"INSERT OVERWRITE SCHEMA.source {SECOND} UNION ALL SELECT 9, ''")
     (flow,) = project.run().flows
     assert history(project) == vector(0, 1)
     assert (flow.rows_in, flow.rows_written) == (4, 7)
+    (rule,) = flow.rules.values()
+    assert (rule.passed_records, rule.failed_records) == (4, 1)
     batches = [each for each in project.events() if each["level"] == "METRICS"]
     metrics = batches[0]["details"]["flow_progress"]["metrics"]
     assert "num_upserted_rows" not in metrics

@@ -17,7 +17,7 @@ from headwater.graph.model import DatasetKind, Flow, FlowKind, SnapshotCdc
 from headwater.graph.modules import bound_modules
 from headwater.graph.registry import Registry
 from headwater.names import TableName
-from headwater.state.snapshots import SnapshotMemory, Taken, version_type
+from headwater.state.snapshots import SnapshotMemory, Taken, Version, is_next, version_type
 
 VERSIONS = [
     7,
@@ -99,6 +99,17 @@ def test_versions_have_a_type_of_spark() -> None:
     kinds = ["bigint", "double", "string", "date", "timestamp", "timestamp", "decimal(38,18)"]
     assert [version_type(each) for each in VERSIONS] == kinds
     assert [version_type(each) for each in (True, None, b"1", float("nan"), [1])] == [None] * 5
+
+
+def test_version_comes_next_only_if_it_rises() -> None:
+    assert [is_next(each, Taken(3, 7)) for each in (6, 7, 8)] == [False, False, True]
+    assert is_next("x", None)
+
+
+@pytest.mark.parametrize("others", [(7, "8"), (VERSIONS[4], VERSIONS[5]), (1, 1.5)])
+def test_version_of_another_type_has_no_order(others: tuple[Version, Version]) -> None:
+    with pytest.raises(TypeError):
+        is_next(others[1], Taken(0, others[0]))
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def _check_selection(source: DataFrame, change: AutoCdc, place: _Place) -> None:
         raise place.fault(
             "AUTOCDC_RESERVED_COLUMN",
             f"the source's column '{reserved[0]}' has a name that AUTO CDC reserves",
-            "Rename the column, or leave it out with except_column_list.",
+            "Rename the column, or leave it out of the target.",
             column=reserved[0],
         )
     if change.columns_to_update:

@@ -40,6 +40,7 @@ REPEATED = "repeated_keys"
 
 _NEW = "__cdc_new"
 _COPY = "__cdc_copy"
+_ACTIONS = "__cdc_actions"
 _CLOSE = 4
 """Beside the values of ACTION: the current version ends."""
 
@@ -56,11 +57,14 @@ def differences(
         rows: the rows that it has.
     """
     compared = _compared(wanted, rows, plan)
-    return computed(compared, _numbers(plan), lambda each: _changes(each, plan))
+    return computed(compared, _numbers(plan), _changes)
 
 
 def _compared(wanted: DataFrame, rows: DataFrame, plan: ChangePlan) -> DataFrame:
-    """Put each key's current row beside its new one: OLD and _NEW, NULL where there is none."""
+    """Put each key's current row beside its new one, and list what is to happen.
+
+    OLD and _NEW are NULL where there is none.
+    """
     current = rows.filter(col(END).isNull()) if plan.scd_type == 2 else rows
     shown = (*plan.columns, START) if plan.scd_type == 2 else plan.columns
     old = current.select(F.struct(*cols(shown)).alias(OLD))
@@ -73,12 +77,13 @@ def _compared(wanted: DataFrame, rows: DataFrame, plan: ChangePlan) -> DataFrame
     copies = Window.partitionBy(*keys).orderBy(*keys)
     given = given.withColumn(_COPY, F.row_number().over(copies))
     matches = [col(OLD)[key] == col(_NEW)[key] for key in plan.keys]
-    return old.join(given, matches, "full_outer")
+    joined = old.join(given, matches, "full_outer")
+    return joined.withColumn(_ACTIONS, _actions(plan))
 
 
-def _changes(compared: DataFrame, plan: ChangePlan) -> DataFrame:
+def _changes(compared: DataFrame) -> DataFrame:
     """Keep one row for each row of the target that is to change, with ACTION."""
-    return compared.select(OLD, _NEW, F.explode(_actions(plan)).alias(ACTION))
+    return compared.select(OLD, _NEW, F.explode(_ACTIONS).alias(ACTION))
 
 
 def _actions(plan: ChangePlan) -> Column:
@@ -106,11 +111,10 @@ def _list(*actions: int) -> Column:
 
 def _numbers(plan: ChangePlan) -> dict[int | str, Column]:
     """Count what is to happen, and the keys that can't be; over the rows of `_compared`."""
-    actions = _actions(plan)
     is_given = col(_NEW).isNotNull()
     has_key = all_true([col(_NEW)[key].isNotNull() for key in plan.keys])
     counted: dict[int | str, Column] = {
-        each: F.array_contains(actions, each) for each in (INSERT, UPDATE, REMOVE, _CLOSE)
+        each: F.array_contains(_ACTIONS, each) for each in (INSERT, UPDATE, REMOVE, _CLOSE)
     }
     return counted | {NULL_KEYS: is_given & ~has_key, REPEATED: has_key & (col(_COPY) == 2)}
 

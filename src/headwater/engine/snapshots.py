@@ -12,7 +12,7 @@ from headwater.engine.flows import FlowRun
 from headwater.errors import UpdateError
 from headwater.graph.model import SnapshotCdc
 from headwater.sandbox.snapshots import Snapshot
-from headwater.state.snapshots import Taken, version_type
+from headwater.state.snapshots import Taken, is_next, version_type
 
 
 def take_snapshots(run: FlowRun, snapshots: SnapshotCdc) -> None:
@@ -42,24 +42,22 @@ def take_snapshots(run: FlowRun, snapshots: SnapshotCdc) -> None:
 
 def _is_next(run: FlowRun, snapshots: SnapshotCdc, found: Snapshot, latest: Taken | None) -> bool:
     """Whether a snapshot comes after the latest; one that comes late is passed over."""
-    given = version_type(found.version)
-    known = version_type(latest.version) if latest else given
-    is_same = given == known and (snapshots.scd_type == 1 or given == snapshots.version_type)
+    name = run.dataset.name
     try:
-        is_late = latest is not None and not latest.version < found.version  # type: ignore[operator]
-    except TypeError:  # another type, or a time with a zone after one without
-        is_same = False
-    if not is_same:
+        if snapshots.scd_type == 2 and version_type(found.version) != snapshots.version_type:
+            raise TypeError(snapshots.version_type)
+        comes_next = is_next(found.version, latest)
+    except TypeError:
         raise UpdateError(
             "SNAPSHOT_VERSION_CHANGED",
-            f"A snapshot's version is not of the type of the others, {snapshots.version_type}",
-            where=str(run.dataset.name),
-            hint=f"Return versions of one type, or run with --full-refresh {run.dataset.name}.",
-        )
-    if is_late:
+            "A snapshot's version is of another type than those before",
+            where=str(name),
+            hint=f"Return versions of one type, or run once with --full-refresh {name}.",
+        ) from None
+    if not comes_next:
         text = f"Flow '{run.resolved.flow.name}' passed over a snapshot: its version does not rise."
         run.context.journal.status(run.resolved, "RUNNING", text)
-    return not is_late
+    return comes_next
 
 
 def _take(run: FlowRun, snapshots: SnapshotCdc, taken: Taken, found: Snapshot) -> None:

@@ -61,6 +61,19 @@ class Taken:
     version: Version
 
 
+def is_next(version: Version, latest: Taken | None) -> bool:
+    """Whether a version rises above that of the snapshot taken last.
+
+    Raises:
+        TypeError: it is of another type, or a time with a zone after one without.
+    """
+    if latest is None:
+        return True
+    if version_type(version) != version_type(latest.version):
+        raise TypeError(version_type(version))
+    return bool(latest.version < version)  # type: ignore[operator]
+
+
 @dataclass(frozen=True)
 class SnapshotMemory:
     """What is known of the snapshots of one flow in one generation of its target.
