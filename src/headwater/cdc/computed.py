@@ -31,7 +31,7 @@ class ChangeCounts:
 def computed(
     decided: DataFrame,
     wanted: Mapping[int | str, Column],
-    then: Callable[[DataFrame], DataFrame] = lambda rows: rows,
+    then: Callable[[DataFrame], DataFrame] | None = None,
 ) -> Iterator[Counted]:
     """Compute rows once, in one job, and count those that meet conditions.
 
@@ -44,10 +44,12 @@ def computed(
     """
     observation = Observation()
     numbers = [F.count_if(each).alias(str(name)) for name, each in wanted.items()]
-    kept = then(decided.observe(observation, *numbers))
-    rows = kept.localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
+    counted = decided.observe(observation, *numbers)
+    made = counted if then is None else then(counted)
+    rows = made.localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
     try:
-        told = observed(observation) or decided.agg(*numbers).collect()[0].asDict()
+        counted = rows if then is None else decided
+        told = observed(observation) or counted.agg(*numbers).collect()[0].asDict()
         yield rows, {name: told[str(name)] or 0 for name in wanted}
     finally:
         rows._jdf.queryExecution().analyzed().rdd().unpersist(False)
