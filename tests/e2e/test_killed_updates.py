@@ -46,12 +46,22 @@ dp.create_auto_cdc_flow(
     apply_as_deletes="op = 'D'", except_column_list=["op", "seq"],
 )
 
+def snapshot(latest):
+    version = (latest or 0) + 1
+    if version > len(dbutils.fs.ls("/Volumes/main/s/landing/events")) // 3:
+        return None
+    rows = spark.range(30).selectExpr("id", f"hash(id, {version}) % 3 AS a")
+    return rows.where(f"hash({version}, id) % 4 <> 0"), version
+
+dp.create_streaming_table("versions")
+dp.create_auto_cdc_from_snapshot_flow("versions", snapshot, ["id"], 2)
+
 @dp.materialized_view
 def totals():
     return spark.read.table("silver").groupBy("id").agg(F.count("*").alias("n"))
 """
 
-TABLES = ("bronze", "silver", "history", "totals")
+TABLES = ("bronze", "silver", "history", "versions", "totals")
 
 
 def land(folder: Path, wave: int, seed: int) -> None:

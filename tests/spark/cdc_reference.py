@@ -49,3 +49,49 @@ def _runs(versions, untracked):
         if row:
             runs.append([(seq, None), row, tracked])
     return [(interval, row) for interval, row, _ in runs]
+
+
+def after_snapshot(table, snapshot, version, columns, scd_type=1, untracked=()):
+    """Return the target's rows, as `final_table` does, after a snapshot: {key: values}."""
+    if scd_type == 1:
+        return {(key, *values) for key, values in snapshot.items()}
+    tracked = [place for place, name in enumerate(columns) if name not in untracked]
+    after, going_on = set(), set()
+    for key, *values, start, end in table:
+        new = snapshot.get(key)
+        if end is not None:
+            after.add((key, *values, start, end))
+        elif new is not None and all(values[place] == new[place] for place in tracked):
+            after.add((key, *new, start, None))
+            going_on.add(key)
+        else:
+            after.add((key, *values, start, version))
+    return after | {
+        (key, *new, version, None) for key, new in snapshot.items() if key not in going_on
+    }
+
+
+def bitemporal_table(events, columns):
+    """Return the rows of a bitemporal target: {(key, *values, start, end, known, until)}.
+
+    An event is (key, sequence, operation, values, system time).
+    """
+    rows = set()
+    for key in {key for key, *_ in events}:
+        own = [each for each in events if each[0] == key]
+        times = sorted({each[4] for each in own})
+        believed = {at: _believed(own, at, columns) for at in times}
+        for place, at in enumerate(times):
+            before = believed[times[place - 1]] if place else set()
+            for row in believed[at] - before:
+                ends = (each for each in times[place:] if row not in believed[each])
+                rows.add((*row, at, next(ends, None)))
+    return rows
+
+
+def _believed(events, at, columns):
+    latest = {}
+    for event in sorted((e for e in events if e[4] <= at), key=lambda e: (e[1], e[4], e[2] == "D")):
+        latest[event[1]] = event
+    known = [(key, seq, op, values, None) for key, seq, op, values, _ in latest.values()]
+    return final_table(known, columns, scd_type=2)

@@ -149,3 +149,36 @@ def test_null_keys_fail_the_flow_and_leave_the_table(project: Project) -> None:
     assert result.error is not None
     assert result.error.code == "AUTOCDC_NULL_KEY"
     assert project.sql("SELECT * FROM t") == []
+
+
+def test_bitemporal_target_keeps_what_was_believed(project: Project) -> None:
+    project.create("changes", "SELECT 1 AS id, 'x10' AS x, 10 AS bt, 100 AS st")
+    text = """
+        from pyspark import pipelines as dp
+        from pyspark.sql.functions import col
+
+        dp.create_streaming_table("t")
+        dp.create_auto_cdc_flow(
+            target="t", source="changes", keys=["id"], sequence_by="bt",
+            system_sequence_by=col("st"), stored_as_scd_type="bitemporal"MORE)
+    """
+    project.write(text.replace("MORE", ", except_column_list=['bt', 'st']"))
+    project.run()
+    project.sql("INSERT INTO changes VALUES (1, 'x20', 20, 200)")
+    project.run()
+    rows = project.sql("SELECT * FROM t ORDER BY __SYSTEM_START_AT, __START_AT")
+    assert list(rows[0])[-4:] == [
+        "__START_AT",
+        "__END_AT",
+        "__SYSTEM_START_AT",
+        "__SYSTEM_END_AT",
+    ]
+    assert [tuple(row.values())[1:] for row in rows] == [
+        ("x10", 10, None, 100, 200),
+        ("x10", 10, 20, 200, None),
+        ("x20", 20, None, 200, None),
+    ]
+    project.write(text.replace("MORE", ", track_history_column_list=['x']"))
+    with pytest.raises(GraphError) as caught:
+        project.run()
+    assert caught.value.code == "AUTOCDC_ARGUMENTS_CONFLICT"

@@ -134,6 +134,30 @@ PAIRS = {
         dp.create_auto_cdc_flow(target="old", source="events", keys=["id"], sequence_by="seq")
         """,
     ),
+    "snapshots, and beliefs": (
+        """
+        CREATE MATERIALIZED VIEW people AS SELECT 1 AS id, 'a' AS name;
+        CREATE STREAMING TABLE seen;
+        CREATE FLOW f AS AUTO CDC INTO seen FROM SNAPSHOT people KEYS (id)
+          STORED AS SCD TYPE 2 TRACK HISTORY ON (name);
+        CREATE STREAMING TABLE believed FLOW AUTO CDC FROM STREAM events KEYS (id)
+          SEQUENCE BY seq SYSTEM SEQUENCE BY op STORED AS BITEMPORAL;
+        """,
+        """
+        @dp.materialized_view
+        def people():
+            return spark.sql("SELECT 1 AS id, 'a' AS name")
+
+        dp.create_streaming_table("seen")
+        dp.create_auto_cdc_from_snapshot_flow(
+            target="seen", source="people", keys=["id"], stored_as_scd_type=2,
+            track_history_column_list=["name"], name="f")
+        dp.create_streaming_table("believed")
+        dp.create_auto_cdc_flow(
+            target="believed", source="events", keys=["id"], sequence_by="seq",
+            system_sequence_by="op", stored_as_scd_type="bitemporal")
+        """,
+    ),
     "names completed by USE, and a setting of a flow": (
         """
         USE silver;

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from headwater.errors import DefinitionError
 from headwater.graph.model import Action, DatasetKind
 from headwater.graph.modules import FUNCTIONS, bound_modules
 from headwater.graph.registry import Registry
@@ -136,3 +137,14 @@ def test_name_of_a_flow_does_not_depend_on_how_its_table_is_spelled(
     dp().create_streaming_table("changes")
     assert list(registry.flows) == [name]
     assert registry.flows[name].own
+
+
+@pytest.mark.parametrize(
+    "given", [{"stored_as_scd_type": "bitemporal"}, {"system_sequence_by": "st"}]
+)
+def test_bitemporal_needs_type_and_system_sequence(
+    registry: Registry, given: dict[str, object]
+) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        dp().create_auto_cdc_flow("t", "s", ["id"], "bt", **given)
+    assert caught.value.code == "AUTOCDC_BITEMPORAL_INCOMPLETE"

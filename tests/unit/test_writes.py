@@ -11,14 +11,17 @@ from headwater.engine.writes import (
     Change,
     ChangeOnce,
     Overwrite,
+    Snapshots,
+    SnapshotsOnce,
     Write,
     write_of,
 )
 from headwater.errors import Location
-from headwater.graph.model import AutoCdc, Flow, FlowKind
+from headwater.graph.model import AutoCdc, Flow, FlowKind, SnapshotCdc
 from headwater.names import TableName
 
 CDC = AutoCdc(("id",), "ts")
+ROWS = SnapshotCdc(("id",))
 FLOW = Flow("f", TableName("c", "s", "t"), lambda: None, Location("x.py", 3))  # type: ignore[arg-type, return-value]
 
 
@@ -30,6 +33,8 @@ FLOW = Flow("f", TableName("c", "s", "t"), lambda: None, Location("x.py", 3))  #
         (replace(FLOW, kind=FlowKind.COMPLETE), Overwrite()),
         (replace(FLOW, kind=FlowKind.CHANGE, change=CDC), Change(CDC)),
         (replace(FLOW, kind=FlowKind.CHANGE, change=CDC, once=True), ChangeOnce(CDC)),
+        (replace(FLOW, kind=FlowKind.SNAPSHOT, snapshots=ROWS), Snapshots(ROWS)),
+        (replace(FLOW, kind=FlowKind.SNAPSHOT, snapshots=ROWS, once=True), SnapshotsOnce(ROWS)),
     ],
 )
 def test_way_follows_from_kind_once_and_change(flow: Flow, write: Write) -> None:
@@ -47,4 +52,6 @@ def test_facts_of_each_way() -> None:
         "Overwrite": (True, False, True, False),
         "Change": (False, False, False, True),
         "ChangeOnce": (True, True, False, True),
+        "Snapshots": (True, False, True, True),
+        "SnapshotsOnce": (True, True, False, True),
     }

@@ -164,21 +164,21 @@ def check_fits(frame: DataFrame, declared: StructType, dataset: Dataset) -> None
 
 
 def check_intervals(schema: StructType, declared: StructType, dataset: Dataset) -> None:
-    """Refuse declared types of `__START_AT` and `__END_AT` that are not those of the sequence.
+    """Refuse declared types of `__START_AT`, `__END_AT` and the like that are not the sequence's.
 
     Raises:
         DefinitionError: SCHEMA_MISMATCH.
     """
     kinds = {column.name: column.dataType for column in declared}
     for column in schema:
-        if column.name in (cdc.START, cdc.END) and kinds.get(column.name) != column.dataType:
+        if column.name in cdc.INTERVALS and kinds.get(column.name) != column.dataType:
             raise DefinitionError(
                 "SCHEMA_MISMATCH",
                 f"Column '{column.name}' of '{dataset.name}' is declared as "
                 f"{kinds[column.name].simpleString()}, but the sequence is "
                 f"{column.dataType.simpleString()}",
                 where=dataset.location,
-                hint="Declare both columns of the interval in the type of sequence_by.",
+                hint="Declare both columns of the interval in the type of what orders the events.",
                 column=column.name,
             )
 

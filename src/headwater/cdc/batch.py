@@ -7,14 +7,14 @@ follow from events is decided in `rows` and `versions`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 
-from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from headwater.cdc.bitemporal import apply_bitemporal
 from headwater.cdc.columns import (
     ACTION,
     FROM_BATCH,
@@ -30,6 +30,7 @@ from headwater.cdc.columns import (
     col,
     cols,
 )
+from headwater.cdc.computed import ChangeCounts, Counted, computed, kept
 from headwater.cdc.events import (
     check_events,
     event_columns,
@@ -40,39 +41,8 @@ from headwater.cdc.events import (
 from headwater.cdc.memory import EventMemory, apply_truncates, truncates_of
 from headwater.cdc.plan import ChangePlan, Memory, plan_change, target_schema
 from headwater.cdc.rows import changed_rows, first_rows
-from headwater.cdc.target import TargetTable, lacking, target_entries
+from headwater.cdc.target import ChangeTarget, TargetTable, lacking, target_entries
 from headwater.cdc.versions import changed_versions, first_versions, version_rows
-from headwater.graph.model import AutoCdc
-from headwater.observed import observed
-
-
-@dataclass(frozen=True)
-class ChangeTarget:
-    """The target of a flow's changes.
-
-    Attributes:
-        path: folder of the target's Delta table, which exists with `target_schema`.
-        state_path: folder for what is remembered beside the target; shared by its flows, and
-            dropped together with the target's rows on a full refresh.
-        name: the dataset, for messages.
-        change: what to do with the events.
-    """
-
-    path: str
-    state_path: str
-    name: str
-    change: AutoCdc
-
-
-@dataclass(frozen=True)
-class ChangeCounts:
-    """Rows of the target that a batch inserted or updated, and rows that it removed.
-
-    A delete in SCD type 2 closes a row, which is an update.
-    """
-
-    upserted: int
-    deleted: int
 
 
 @dataclass(frozen=True)
@@ -107,6 +77,8 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
     Raises:
         UpdateError: AUTOCDC_NULL_KEY, AUTOCDC_NULL_SEQUENCE; nothing was written.
     """
+    if target.change.system_sequence_by is not None:
+        return apply_bitemporal(batch, batch_id, target)
     spark = batch.sparkSession
     table = TargetTable(spark, target.path)
     have = table.read().schema
@@ -116,7 +88,7 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
     if _is_first(work):
         return _apply_first(events, work)
     new = lacking(have, target_schema(batch, target.change))
-    with _kept(events):
+    with kept(events):
         truncates = 0
         if plan.has_truncates or new or not _is_local(spark):  # else the batch's work tells enough
             facts = check_events(events, plan, target.name)
@@ -171,7 +143,7 @@ def _append_first(events: DataFrame, work: _Work) -> ChangeCounts:
     if plan.memory in (Memory.NOTHING, Memory.EVENTS):
         work.table.append(_rows(decided, plan, INSERT).drop(ACTION))
         return ChangeCounts(work.table.count(), 0)
-    with _computed(_worth_writing(decided)) as (changed, counts):
+    with _counted(decided) as (changed, counts):
         return _write(changed, counts, work)
 
 
@@ -189,7 +161,7 @@ def _apply_next(events: DataFrame, work: _Work, *, empties: bool) -> ChangeCount
         truncates = memory.without_known(events.filter(col(OP) == TRUNCATE))
     decide = changed_versions if plan.scd_type == 2 else changed_rows
     decided = decide(_entries(events, work, all_keys=empties), plan)
-    with _computed(_worth_writing(decided)) as (changed, counts):
+    with _counted(decided) as (changed, counts):
         return _write(changed, counts, work, truncates)
 
 
@@ -246,26 +218,12 @@ def _worth_writing(decided: DataFrame) -> DataFrame:
     return decided.filter((col(ACTION) != KEEP) | col(REMEMBER))
 
 
-@contextmanager
-def _computed(decided: DataFrame) -> Iterator[tuple[DataFrame, Mapping[int | str, int]]]:
-    """Compute rows once, in one job, and count them by what is to happen with them.
-
-    They are cut from the tables they come from, so that a commit to one of those drops nothing, and
-    a MERGE need not keep them once more.
-    """
+def _counted(decided: DataFrame) -> AbstractContextManager[Counted]:
+    """Compute the rows that are worth writing, and count them by what is to happen with them."""
     wanted: dict[int | str, Column] = {
         action: col(ACTION) == action for action in (INSERT, UPDATE, REMOVE)
     }
-    wanted[REMEMBER] = col(REMEMBER)
-    observation = Observation()
-    numbers = [F.count_if(each).alias(str(name)) for name, each in wanted.items()]
-    kept = decided.observe(observation, *numbers)
-    rows = kept.localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
-    try:
-        told = observed(observation) or rows.agg(*numbers).collect()[0].asDict()
-        yield rows, {name: told[str(name)] or 0 for name in wanted}
-    finally:
-        rows._jdf.queryExecution().analyzed().rdd().unpersist(False)
+    return computed(_worth_writing(decided), wanted | {REMEMBER: col(REMEMBER)})
 
 
 def _remembered(decided: DataFrame, plan: ChangePlan, truncates: DataFrame | None) -> DataFrame:
@@ -279,13 +237,3 @@ def _rows(decided: DataFrame, plan: ChangePlan, *actions: int) -> DataFrame:
     rows = decided.filter(col(ACTION).isin(*actions))
     rows = version_rows(rows, plan) if plan.scd_type == 2 else rows
     return rows.select(*cols(plan.target_columns), col(ACTION))
-
-
-@contextmanager
-def _kept(frame: DataFrame) -> Iterator[DataFrame]:
-    """Keep a frame's rows while they are used, so that its query runs once."""
-    frame.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        yield frame
-    finally:
-        frame.unpersist()

@@ -13,9 +13,17 @@ from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, DataType, StringType
 
-from headwater.cdc.columns import END, PREFIX, START, find, is_comparable
+from headwater.cdc.columns import (
+    END,
+    PREFIX,
+    START,
+    SYSTEM_END,
+    SYSTEM_START,
+    find,
+    is_comparable,
+)
 from headwater.cdc.events import condition
-from headwater.cdc.plan import selected, sequence_type
+from headwater.cdc.plan import selected, type_of
 from headwater.errors import DefinitionError, Location, nearest
 from headwater.graph.model import AutoCdc, ColumnOrText
 
@@ -35,6 +43,18 @@ _EXCLUSIVE = (
     ("columns_to_update", "ignore_null_updates"),
     ("columns_to_update", "ignore_null_columns"),
     ("columns_to_update", "ignore_null_except"),
+    *(
+        ("system_sequence_by", each)
+        for each in (
+            "track_history_columns",
+            "track_history_except",
+            "apply_as_truncates",
+            "columns_to_update",
+            "ignore_null_updates",
+            "ignore_null_columns",
+            "ignore_null_except",
+        )
+    ),
 )
 
 
@@ -76,7 +96,9 @@ def check_change(source: DataFrame, change: AutoCdc, *, name: str, where: Locati
     _check_arguments(change, place)
     _check_names(source.columns, change, place)
     _check_selection(source, change, place)
-    _check_sequence(source, change, place)
+    _check_sequence(source, change.sequence_by, "sequence_by", place)
+    if change.system_sequence_by is not None:
+        _check_sequence(source, change.system_sequence_by, "system_sequence_by", place)
     _check_condition(source, change.apply_as_deletes, "apply_as_deletes", place)
     _check_condition(source, change.apply_as_truncates, "apply_as_truncates", place)
     _check_condition(source, change.where, "where", place)
@@ -110,7 +132,8 @@ def _check_arguments(change: AutoCdc, place: _Place) -> None:
 
 
 def _is_given(change: AutoCdc, argument: str) -> bool:
-    return getattr(change, argument) not in (None, False)
+    value = getattr(change, argument)
+    return value is not None and value is not False  # a Column has no truth
 
 
 def _check_names(columns: list[str], change: AutoCdc, place: _Place) -> None:
@@ -137,12 +160,12 @@ def _check_selection(source: DataFrame, change: AutoCdc, place: _Place) -> None:
     kept = selected(source.columns, change)
     for key in change.keys:
         _check_key(source, key, find(key, kept), place)
-    reserved = [name for name in kept if _is_reserved(name, change.scd_type)]
+    reserved = [name for name in kept if _is_reserved(name, change)]
     if reserved:
         raise place.fault(
             "AUTOCDC_RESERVED_COLUMN",
             f"the source's column '{reserved[0]}' has a name that AUTO CDC reserves",
-            "Rename the column, or leave it out with except_column_list.",
+            "Rename the column, or leave it out of the target.",
             column=reserved[0],
         )
     if change.columns_to_update:
@@ -179,27 +202,28 @@ def _type_of(source: DataFrame, name: str) -> DataType:
     return schema.fields[schema.names.index(find(name, schema.names) or name)].dataType
 
 
-def _is_reserved(name: str, scd_type: int) -> bool:
-    is_interval = name.upper() in (START, END)
-    return name.lower().startswith(PREFIX) or (scd_type == 2 and is_interval)
+def _is_reserved(name: str, change: AutoCdc) -> bool:
+    taken = [START, END] if change.scd_type == 2 else []
+    taken += [] if change.system_sequence_by is None else [SYSTEM_START, SYSTEM_END]
+    return name.lower().startswith(PREFIX) or name.upper() in taken
 
 
-def _check_sequence(source: DataFrame, change: AutoCdc, place: _Place) -> None:
+def _check_sequence(source: DataFrame, given: ColumnOrText, argument: str, place: _Place) -> None:
     try:
-        dtype = sequence_type(source, change)
+        dtype = type_of(source, given)
     except (AnalysisException, ParseException) as error:
         unknown = _unresolved(error)
         if unknown:
-            raise _unknown(unknown, "sequence_by", source.columns, place) from error
+            raise _unknown(unknown, argument, source.columns, place) from error
         raise place.fault(
             "AUTOCDC_SEQUENCE_INVALID",
-            f"'sequence_by' can't be evaluated: {_first_line(error)}",
+            f"'{argument}' can't be evaluated: {_first_line(error)}",
             'Write a column\'s name, col("...") or struct(...).',
         ) from error
     if not is_comparable(dtype):
         raise place.fault(
             "AUTOCDC_NON_ORDERABLE_SEQUENCE",
-            f"'sequence_by' is {dtype.simpleString()}, which has no order",
+            f"'{argument}' is {dtype.simpleString()}, which has no order",
             "Order by a number, a time, a string or a STRUCT of these.",
             type=dtype.simpleString(),
         )

@@ -22,9 +22,13 @@ from headwater.names import quote
 
 START = "__START_AT"
 END = "__END_AT"
+SYSTEM_START = "__SYSTEM_START_AT"
+SYSTEM_END = "__SYSTEM_END_AT"
+INTERVALS = (START, END, SYSTEM_START, SYSTEM_END)
 
 PREFIX = "__cdc_"
 SEQ = "__cdc_seq"
+SYSTEM = "__cdc_system"
 OP = "__cdc_op"
 RANK = "__cdc_rank"
 WRITTEN = "__cdc_written"

@@ -30,10 +30,12 @@ def describe_change(source: DataFrame, change: AutoCdc) -> dict[str, str]:
     """
     plan = plan_change(source, change)
     keys = sorted(plan.keys, key=str.lower)
-    return {
+    system = plan.system_type
+    bitemporal = {} if system is None else {"system_sequence_type": system.simpleString()}
+    return bitemporal | {
         "keys": _list(keys),
         "key_types": ", ".join(plan.types[key].simpleString() for key in keys),
-        "scd_type": str(plan.scd_type),
+        "scd_type": "bitemporal" if bitemporal else str(plan.scd_type),
         "sequence_type": plan.sequence_type.simpleString(),
         "tracked_columns": _tracked(change),
         "remembered": plan.memory.value,

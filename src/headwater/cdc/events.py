@@ -19,6 +19,7 @@ from headwater.cdc.columns import (
     OP,
     RANK,
     SEQ,
+    SYSTEM,
     TRUNCATE,
     UPSERT,
     WRITTEN,
@@ -45,18 +46,26 @@ def events_of(batch: DataFrame, change: AutoCdc, plan: ChangePlan) -> DataFrame:
     """Turn rows of the source into events. A plan only: nothing runs."""
     kept = selected(batch.columns, change)
     values = [
-        _value(batch, find(name, kept), dtype).alias(name) for name, dtype in plan.types.items()
+        value_of(batch, find(name, kept), dtype).alias(name) for name, dtype in plan.types.items()
     ]
     staged = batch.select(
         *values,
         sequence_expression(batch.columns, change.sequence_by).cast(plan.sequence_type).alias(SEQ),
         _operation(change).alias(OP),
+        *_system(batch, change, plan),
         *([_written(plan.columns_to_update)] if plan.columns_to_update else []),
     )
     return staged.withColumn(RANK, rank(plan))
 
 
-def _value(batch: DataFrame, given: str | None, dtype: DataType) -> Column:
+def _system(batch: DataFrame, change: AutoCdc, plan: ChangePlan) -> list[Column]:
+    if change.system_sequence_by is None or plan.system_type is None:
+        return []
+    given = sequence_expression(batch.columns, change.system_sequence_by)
+    return [given.cast(plan.system_type).alias(SYSTEM)]
+
+
+def value_of(batch: DataFrame, given: str | None, dtype: DataType) -> Column:
     """Return a value in the target's type, in which its rows are read back and hashed as well."""
     if given is None:
         return F.lit(None).cast(dtype)
@@ -75,6 +84,8 @@ def narrowed(source: DataFrame, change: AutoCdc) -> DataFrame:
     made_of = [col(find(key, source.columns) or key) for key in change.keys]
     made_of += cols(selected(source.columns, change))
     made_of.append(sequence_expression(source.columns, change.sequence_by))
+    if change.system_sequence_by is not None:
+        made_of.append(sequence_expression(source.columns, change.system_sequence_by))
     made_of.append(_operation(change))
     if change.columns_to_update:
         made_of.append(col(change.columns_to_update))
@@ -121,7 +132,14 @@ def rank(plan: ChangePlan) -> Column:
 def event_columns(plan: ChangePlan, *, with_values: bool = True) -> list[str]:
     """Name the columns of an event."""
     names = [*(plan.columns if with_values else plan.keys), SEQ, OP, RANK]
+    names += [SYSTEM] if plan.system_type is not None else []
     return [*names, WRITTEN] if plan.columns_to_update else names
+
+
+def identity_of(plan: ChangePlan) -> list[str]:
+    """Name the columns that tell one event from another."""
+    names = [*plan.keys, SEQ, OP, RANK]
+    return [*names, SYSTEM] if plan.system_type is not None else names
 
 
 def guarded(events: DataFrame, plan: ChangePlan) -> DataFrame:
@@ -167,11 +185,15 @@ def _has_null_key(plan: ChangePlan) -> Column:
 
 
 def _has_null_sequence(plan: ChangePlan) -> Column:
+    missing = _is_null(SEQ, plan.sequence_type)
+    return missing if plan.system_type is None else missing | _is_null(SYSTEM, plan.system_type)
+
+
+def _is_null(name: str, dtype: DataType) -> Column:
     """A STRUCT counts as NULL when all of its fields are."""
-    missing = col(SEQ).isNull()
-    if isinstance(plan.sequence_type, StructType):
-        fields = [col(SEQ)[name].isNull() for name in plan.sequence_type.names]
-        return missing | all_true(fields)
+    missing = col(name).isNull()
+    if isinstance(dtype, StructType):
+        return missing | all_true([col(name)[field].isNull() for field in dtype.names])
     return missing
 
 

@@ -24,7 +24,7 @@ from headwater.cdc.columns import (
     col,
     cols,
 )
-from headwater.cdc.events import event_columns
+from headwater.cdc.events import event_columns, identity_of
 from headwater.cdc.plan import ChangePlan, Memory
 
 _BATCHES_BETWEEN_COMPACTIONS = 64
@@ -76,7 +76,7 @@ class EventMemory:
 
     def without_known(self, events: DataFrame) -> DataFrame:
         """Return each different event that isn't remembered yet, once."""
-        identity = [*self.plan.keys, SEQ, OP, RANK]
+        identity = identity_of(self.plan)
         fresh = events.dropDuplicates([f"{name}" for name in identity])
         if not self.exists():
             return fresh
@@ -94,7 +94,7 @@ class EventMemory:
             self._needed(self.read()).write.format("delta").mode("overwrite").save(self.path)
 
     def _needed(self, stored: DataFrame) -> DataFrame:
-        identity = [*self.plan.keys, SEQ, OP, RANK]
+        identity = identity_of(self.plan)
         if self.plan.memory in (Memory.HIDDEN, Memory.EVENTS):
             return stored.dropDuplicates(identity)
         # Truncates have no key, so the latest of them stays as well.

@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StructField, StructType
 
-from headwater.cdc.columns import END, START, col, find
+from headwater.cdc.columns import END, START, SYSTEM_END, SYSTEM_START, col, find
 from headwater.graph.model import AutoCdc, ColumnOrText
 
 
@@ -43,6 +43,7 @@ class ChangePlan:
         columns_to_update: the source's column with the names that an event writes.
         sequence_type: type of the sequence.
         sequence_columns: the target's columns that make up the sequence; () if it left some out.
+        system_type: type of the system sequence; None unless bitemporal.
         memory: what is remembered beside the target.
     """
 
@@ -56,6 +57,7 @@ class ChangePlan:
     sequence_columns: tuple[str, ...]
     has_truncates: bool
     memory: Memory
+    system_type: DataType | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -88,7 +90,12 @@ class ChangePlan:
     @property
     def target_columns(self) -> tuple[str, ...]:
         """All columns of the target, in order."""
-        return self.columns + ((START, END) if self.scd_type == 2 else ())
+        return self.columns + tuple(each.name for each in self.interval)
+
+    @property
+    def interval(self) -> list[StructField]:
+        """The columns that say when a row was valid and, if bitemporal, when it was believed."""
+        return _interval(self.scd_type, self.sequence_type, self.system_type)
 
 
 def plan_change(
@@ -114,6 +121,7 @@ def plan_change(
         sequence_columns=kept if len(kept) == len(columns) else (),
         has_truncates=change.apply_as_truncates is not None,
         memory=Memory.EVENTS,
+        system_type=system_type(source, change),
     )
     return replace(plan, memory=_memory(plan, change))
 
@@ -121,17 +129,23 @@ def plan_change(
 def target_schema(source: DataFrame, change: AutoCdc) -> StructType:
     """Return the target's columns: those selected, in the source's order, all nullable.
 
-    SCD type 2 adds `__START_AT` and `__END_AT` of the sequence's type. Runs no job.
+    SCD type 2 adds `__START_AT` and `__END_AT` of the sequence's type, and a bitemporal target
+    `__SYSTEM_START_AT` and `__SYSTEM_END_AT` of the system sequence's. Runs no job.
     """
     fields = [
         _plain_field(field)
         for field in source.schema.fields
         if field.name in selected(source.columns, change)
     ]
-    if change.scd_type == 2:
-        sequence = sequence_type(source, change)
-        fields += [StructField(START, sequence, True), StructField(END, sequence, True)]
-    return StructType(fields)
+    sequence = sequence_type(source, change)
+    return StructType(fields + _interval(change.scd_type, sequence, system_type(source, change)))
+
+
+def _interval(scd_type: int, sequence: DataType, system: DataType | None) -> list[StructField]:
+    names = {START: sequence, END: sequence} if scd_type == 2 else {}
+    if system is not None:
+        names |= {SYSTEM_START: system, SYSTEM_END: system}
+    return [StructField(name, dtype, True) for name, dtype in names.items()]
 
 
 def selected(columns: Iterable[str], change: AutoCdc) -> tuple[str, ...]:
@@ -154,7 +168,18 @@ def sequence_expression(columns: Iterable[str], sequence_by: ColumnOrText) -> Co
 
 def sequence_type(source: DataFrame, change: AutoCdc) -> DataType:
     """Return the type of the sequence, all of its fields nullable."""
-    expression = sequence_expression(source.columns, change.sequence_by)
+    return type_of(source, change.sequence_by)
+
+
+def system_type(source: DataFrame, change: AutoCdc) -> DataType | None:
+    """Return the type of the system sequence, all of its fields nullable; None without one."""
+    given = change.system_sequence_by
+    return None if given is None else type_of(source, given)
+
+
+def type_of(source: DataFrame, given: ColumnOrText) -> DataType:
+    """Return the type of an expression over a source, all of its fields nullable."""
+    expression = sequence_expression(source.columns, given)
     return source.select(expression.alias(START)).schema.toNullable().fields[0].dataType
 
 
@@ -180,7 +205,9 @@ def _column_types(
     types = {field.name: field.dataType for field in source.fields if field.name in names}
     if existing is None:
         return types
-    interval = (START, END) if change.scd_type == 2 else ()
+    interval = [START, END] if change.scd_type == 2 else []
+    if change.system_sequence_by is not None:
+        interval += [SYSTEM_START, SYSTEM_END]
     known = {each.name: each.dataType for each in existing.fields if each.name not in interval}
     new = {name: dtype for name, dtype in types.items() if find(name, known) is None}
     return known | new
@@ -210,6 +237,8 @@ def _null_keeps(change: AutoCdc, values: tuple[str, ...]) -> frozenset[str]:
 
 
 def _memory(plan: ChangePlan, change: AutoCdc) -> Memory:
+    if plan.system_type is not None:
+        return Memory.EVENTS
     if plan.null_keeps or plan.columns_to_update or _is_partial(change):
         return Memory.EVENTS
     has_deletes = change.apply_as_deletes is not None

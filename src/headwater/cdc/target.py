@@ -5,9 +5,9 @@ The table stays an ordinary one: no helper columns, no helper rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from delta.tables import DeltaTable
 from deltalake import DeltaTable as LogReader
@@ -44,6 +44,7 @@ from headwater.cdc.columns import (
 )
 from headwater.cdc.events import rank
 from headwater.cdc.plan import ChangePlan
+from headwater.graph.model import AutoCdc
 from headwater.names import quote
 
 _SOURCE = "__cdc_source"
@@ -52,11 +53,34 @@ _MATERIALIZE = "spark.databricks.delta.merge.materializeSource"
 
 
 @dataclass(frozen=True)
+class ChangeTarget:
+    """The target of a flow's changes.
+
+    Attributes:
+        path: folder of the target's Delta table, which exists with `target_schema`.
+        state_path: folder for what is remembered beside the target; shared by its flows, and
+            dropped together with the target's rows on a full refresh.
+        name: the dataset, for messages.
+        change: what to do with the events.
+    """
+
+    path: str
+    state_path: str
+    name: str
+    change: AutoCdc
+
+
+@dataclass(frozen=True)
 class TargetTable:
-    """A target, by the folder of its Delta table."""
+    """A target, by the folder of its Delta table.
+
+    Attributes:
+        settings: of the session, while rows are committed.
+    """
 
     spark: SparkSession
     path: str
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def read(self) -> DataFrame:
         """Return the table's rows as of now."""
@@ -72,11 +96,15 @@ class TargetTable:
 
     def append(self, rows: DataFrame) -> None:
         """Add rows, and columns that are new, in one commit; no rows, no commit."""
+        with _set(self.spark, self.settings):
+            self._append(rows)
+
+    def _append(self, rows: DataFrame) -> None:
         rows.write.format("delta").mode("append").option("mergeSchema", "true").save(self.path)
 
     def add_columns(self, columns: Sequence[StructField]) -> None:
         """Add columns, and fields of STRUCTs, in a commit of their own."""
-        self.append(self.spark.createDataFrame([], StructType([*columns])))
+        self._append(self.spark.createDataFrame([], StructType([*columns])))
 
     def merge(self, decided: DataFrame, plan: ChangePlan, actions: Collection[int]) -> None:
         """Insert, update and remove rows as decided, in one commit.
@@ -100,22 +128,25 @@ class TargetTable:
             merge = merge.whenMatchedUpdate(condition=action == UPDATE, set=rows)
         if INSERT in actions:
             merge = merge.whenNotMatchedInsert(condition=action == INSERT, values=rows)
-        with _as_it_is(self.spark):
+        # The source is taken as it is: computed already, and cut from what it came from.
+        with _set(self.spark, {**self.settings, _MATERIALIZE: "none"}):
             merge.execute()
 
 
 @contextmanager
-def _as_it_is(spark: SparkSession) -> Iterator[None]:
-    """Let a MERGE take its source as it is: computed already, and cut from what it came from."""
-    before = spark.conf.get(_MATERIALIZE, None)
-    spark.conf.set(_MATERIALIZE, "none")
+def _set(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Set settings of a session for a while."""
+    before = {key: spark.conf.get(key, None) for key in settings}
+    for key, value in settings.items():
+        spark.conf.set(key, value)
     try:
         yield
     finally:
-        if before is None:
-            spark.conf.unset(_MATERIALIZE)
-        else:
-            spark.conf.set(_MATERIALIZE, before)
+        for key, each in before.items():
+            if each is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, each)
 
 
 def target_entries(rows: DataFrame, plan: ChangePlan) -> DataFrame:

@@ -72,6 +72,15 @@ def changed_versions(entries: DataFrame, plan: ChangePlan) -> DataFrame:
     return versions.withColumns({ACTION: _action(plan), REMEMBER: is_remembered})
 
 
+def opened_versions(events: DataFrame, plan: ChangePlan) -> DataFrame:
+    """Return the versions that events make: the events that open one, with START and END.
+
+    Args:
+        events: one for each key and sequence.
+    """
+    return _versions(_last_of_sequence(events, plan), plan).filter(col(_OPENS))
+
+
 def _by_key(events: DataFrame, plan: ChangePlan) -> DataFrame:
     """Sort the events of each key, once for all the windows that follow."""
     keys = cols(plan.keys)

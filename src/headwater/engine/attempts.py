@@ -15,6 +15,7 @@ from headwater.engine.standings import Standings
 from headwater.engine.writes import write_of
 from headwater.errors import HeadwaterError, SchemaChange
 from headwater.graph.dag import ResolvedFlow
+from headwater.graph.model import FlowKind
 from headwater.names import TableName
 from headwater.sandbox.causes import texts
 from headwater.sandbox.failures import describe
@@ -49,11 +50,12 @@ class FlowAttempts:
         context.journal.status(resolved, "RUNNING")
         if write.runs_once:
             self._run(resolved)
-            context.state.mark_once_done(flow.target, flow.name)
+            if not context.stopping.is_set():  # what has run to its end is repeated for nothing
+                context.state.mark_once_done(flow.target, flow.name)
             return
         standing = self.standings.now(resolved)
         rests = standing is not None and self.standings.is_done(resolved, standing)
-        if write.recomputes:
+        if flow.kind is FlowKind.COMPLETE:
             context.journal.planned(resolved, recomputes=not rests)
         if rests:
             return

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -27,6 +27,7 @@ from headwater.graph.model import Dataset
 from headwater.machine.session import session_with
 from headwater.sandbox.patches import redirected
 from headwater.state.places import FlowPlaces
+from headwater.state.snapshots import SnapshotMemory
 
 POLL_SECONDS: Any = 0.1  # PySpark takes parts of a second, its annotation says int
 
@@ -67,11 +68,25 @@ class FlowRun:
         """Where the flow keeps what it knows, and its table."""
         return self.context.places[self.resolved.flow.name]
 
+    @property
+    def snapshots(self) -> SnapshotMemory:
+        """What is known of the snapshots that were taken, if the flow takes any."""
+        return SnapshotMemory(self.places.changes, self.places.table)
+
+    def again(self) -> FlowRun:
+        """Return the attempt as it begins: nothing is observed yet."""
+        reads = self.reads
+        return replace(self, reads=replace(reads, observations=reads.observations.anew()))
+
     @contextmanager
-    def session(self) -> Iterator[None]:
-        """Open a separate session for a flow with `spark_conf`: other flows run beside it."""
+    def session(self, *, apart: bool = False) -> Iterator[None]:
+        """Open a separate session for a flow with `spark_conf`: other flows run beside it.
+
+        Args:
+            apart: in any case, for the flow sets settings while it runs.
+        """
         settings = self.resolved.flow.spark_conf
-        if not settings:
+        if not settings and not apart:
             yield
             return
         spark = self.context.spark
@@ -101,15 +116,21 @@ class FlowRun:
             .trigger(availableNow=True)
         )
 
-    def batch(self, write: Callable[[], cdc.ChangeCounts | None]) -> None:
-        """Write one batch and report it."""
+    def batch(
+        self, write: Callable[[], cdc.ChangeCounts | None], number: int | None = None
+    ) -> None:
+        """Write one batch and report it.
+
+        Args:
+            number: of the batch, where a flow writes several.
+        """
         started = time.monotonic()
         changes = write()
         seconds = max(time.monotonic() - started, 0.001)
         observations = self.reads.observations
         counts = observations.counts(observations.of_batch())
         rows = counts[self.dataset.name].input_rows if self.dataset.name in counts else 0
-        self._report(FlowReport(None, counts, changes, rows / seconds, int(seconds * 1000)))
+        self._report(FlowReport(number, counts, changes, rows / seconds, int(seconds * 1000)))
 
     def follow(self, query: StreamingQuery, merged: Merged | None = None) -> None:
         """Report a stream's micro-batches to its end, or stop it when the update stops.

@@ -150,7 +150,9 @@ def _metrics(report: FlowReport, resolved: ResolvedFlow) -> dict[str, int]:
     if own is not None:
         metrics["num_input_rows"] = own.input_rows
         metrics["num_dropped_rows"] = own.dropped_records
-    if report.changes is not None:
+    if report.changes is not None and resolved.flow.snapshots:
+        metrics["num_output_rows"] = report.changes.upserted
+    elif report.changes is not None:
         metrics["num_upserted_rows"] = report.changes.upserted
         metrics["num_deleted_rows"] = report.changes.deleted
     elif own is not None:

@@ -35,6 +35,10 @@ class Observations:
     _watched: dict[str, tuple[TableName, tuple[Expectation, ...]]] = field(default_factory=dict)
     _handles: dict[str, Observation] = field(default_factory=dict)
 
+    def anew(self) -> Observations:
+        """Return the same for another batch, of which nothing is observed yet."""
+        return Observations(self.flow, self.is_batch, self.shows_records)
+
     def watch(self, frame: DataFrame, dataset: Dataset, spared: Column | None = None) -> DataFrame:
         """Enforce a dataset's rules on a frame and have their numbers observed.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -14,6 +14,8 @@ from headwater.engine.observations import Observations
 from headwater.graph.model import Dataset, Flow
 from headwater.names import TableName
 from headwater.sandbox.evaluate import Evaluation, evaluate, reader_with_options
+from headwater.sandbox.snapshots import Snapshot, next_snapshot
+from headwater.state.snapshots import Version
 from headwater.state.sources import FlowSources
 
 
@@ -32,11 +34,18 @@ class FlowReads:
 
     def query(self, flow: Flow) -> DataFrame:
         """Evaluate a flow's function on real data."""
+        return evaluate(flow, self._evaluation(flow))
+
+    def next_snapshot(self, flow: Flow, latest: Version | None) -> Snapshot | None:
+        """Ask a flow's function for the snapshot after the latest, on real data."""
+        return next_snapshot(flow, replace(self._evaluation(flow), may_look=True), latest)
+
+    def _evaluation(self, flow: Flow) -> Evaluation:
         context = self.context
         source = _FunctionReads(self, flow)
         home = (context.spec.catalog, context.spec.schema)
         store = context.tables.store
-        return evaluate(flow, Evaluation(source, context.spark, store, flow.namespace, home))
+        return Evaluation(source, context.spark, store, flow.namespace, home)
 
     def view(self, dataset: Dataset) -> DataFrame:
         """Evaluate the query of a view, with the view's rules enforced."""

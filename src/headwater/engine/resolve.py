@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
@@ -27,7 +26,10 @@ from headwater.analysis.schemas import (
     merge_schemas,
     placeholder,
 )
+from headwater.analysis.streams import check_stream
 from headwater.autoloader.request import CloudFiles
+from headwater.engine.snapshot_plans import planned_snapshot
+from headwater.engine.tables import Tables
 from headwater.engine.writes import write_of
 from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError
 from headwater.expectations.rules import check_rules
@@ -37,17 +39,11 @@ from headwater.graph.kinds import dataset_kind, flow_kind
 from headwater.graph.locations import current_location
 from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
 from headwater.graph.registry import Registry
-from headwater.machine.session import java_class
 from headwater.names import TableName
 from headwater.sandbox.evaluate import Evaluation, evaluate
-from headwater.sandbox.failures import explained
 from headwater.sandbox.patches import record_of
 from headwater.sandbox.sql_text import without_live
 from headwater.state.store import Store, check_clashes
-
-_ANALYSIS = "org.apache.spark.sql.catalyst.analysis"
-_CHECKED = "spark.sql.streaming.unsupportedOperationCheck"
-"""Spark setting: whether streams are checked before they start."""
 
 MAX_DEPTH = 30
 """How deeply evaluations of datasets may nest."""
@@ -177,7 +173,7 @@ class _Resolver:
         seen: list[tuple[Flow, DataFrame, Evaluation]] = []
         for flow in flows:
             with suppress(_Broken):
-                seen.append((flow, *self._evaluate(flow)))
+                seen.append(self._evaluate(flow, dataset))
         if len(seen) < len(flows):
             raise _Broken
         streams = [(flow, frame.isStreaming) for flow, frame, _ in seen]
@@ -189,7 +185,7 @@ class _Resolver:
             schema = merge_schemas(schema, columns, flow, dataset)
         return self._declared(dataset, schema, [frame for _, frame, _ in seen])
 
-    def _evaluate(self, flow: Flow) -> tuple[DataFrame, Evaluation]:
+    def _evaluate(self, flow: Flow, dataset: Dataset) -> tuple[Flow, DataFrame, Evaluation]:
         source = _Placeholders(self, flow)
         evaluation = Evaluation(
             source,
@@ -198,9 +194,13 @@ class _Resolver:
             flow.namespace,
             (self.registry.catalog, self.registry.schema),
         )
-        frame = evaluate(flow, evaluation)
+        if flow.snapshots and flow.snapshots.is_asked:
+            tables = Tables(self.spark, self.store, self.inference.state)
+            flow, frame = planned_snapshot(flow, dataset, evaluation, tables, self.inference.resets)
+        else:
+            frame = evaluate(flow, evaluation)
         check_columns(frame, flow)
-        return frame, evaluation
+        return flow, frame, evaluation
 
     def _resolve_flow(
         self, flow: Flow, dataset: Dataset, frame: DataFrame, evaluation: Evaluation
@@ -342,31 +342,6 @@ class _Placeholders:
         flows = (each.flow for each in self.resolver.resolved.values())
         if any(write_of(flow).merges for flow in flows if flow.target == name):
             raise _not_streamable(name, "a target of AUTO CDC, whose rows change")
-
-
-def check_stream(frame: DataFrame, flow: Flow) -> None:
-    """Refuse what a stream that appends can't do, such as an aggregate without a watermark.
-
-    Raises:
-        DefinitionError: STREAM_UNSUPPORTED, with Spark's reason.
-    """
-    spark = frame.sparkSession
-    settings = {_CHECKED: spark.conf.get(_CHECKED, "true"), **flow.spark_conf}
-    if str(settings[_CHECKED]).lower() == "false":
-        return
-    checker = java_class(spark, f"{_ANALYSIS}.UnsupportedOperationChecker")
-    mode = java_class(spark, "org.apache.spark.sql.streaming.OutputMode").Append()
-    try:
-        checker.checkForStreaming(frame._jdf.queryExecution().analyzed(), mode)
-    except AnalysisException as error:
-        raise DefinitionError(
-            "STREAM_UNSUPPORTED",
-            f"The stream into '{flow.target}' can't run: {explained(error)}",
-            where=flow.location,
-            hint="Add a watermark, or make the dataset a materialized view over a batch read.",
-            dataset=str(flow.target),
-            condition=error.getCondition(),
-        ) from None
 
 
 def _not_streamable(name: TableName, what: str) -> DefinitionError:

@@ -108,6 +108,8 @@ class Standings:
             write_standing(file, begun)
 
     def _can_rest(self, each: ResolvedFlow, of: ResolvedFlow) -> bool:
+        if of.flow.snapshots and of.flow.snapshots.is_asked:
+            return False  # what a function knows of can't be looked at
         recomputes = write_of(of.flow).recomputes
         return each.plan.is_repeatable if recomputes else each.plan.is_idle_without_rows
 
@@ -124,9 +126,8 @@ class Standings:
     def _rereads(self, resolved: ResolvedFlow, tables: Mapping[str, str]) -> tuple[str, ...]:
         """Name the tables that are read or rewritten whole once there is something new."""
         write = write_of(resolved.flow)
-        if write.recomputes:
-            return tuple(tables)
-        return (str(self._places(resolved).table),) if write.merges else ()
+        own = (str(self._places(resolved).table),) if write.merges else ()
+        return (*tables, *own) if write.recomputes else own
 
     def _path(self, name: TableName) -> Path:
         dataset = self.context.graph.datasets.get(name)

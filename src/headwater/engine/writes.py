@@ -5,6 +5,8 @@
     Overwrite    rows of a batch replace those of a materialized view
     Change       events of a stream are merged: AUTO CDC
     ChangeOnce   events of a batch are merged, once
+    Snapshots    rows of a table change to those of a snapshot, or of each of several
+    SnapshotsOnce    the same, once
 
 A further way is a further class here and a line in `write_of`. Each tells what an update has to
 know of it, and runs an attempt. What does not live here: the attempt's query, session and reports
@@ -24,7 +26,8 @@ from headwater import cdc
 from headwater.analysis.schemas import fitted
 from headwater.engine.flows import FlowRun, Merged
 from headwater.engine.overwrite import overwrite
-from headwater.graph.model import AutoCdc, Flow, FlowKind
+from headwater.engine.snapshots import take_snapshots
+from headwater.graph.model import AutoCdc, Flow, FlowKind, SnapshotCdc
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,38 @@ class ChangeOnce(_Merging):
             run.batch(lambda: self._merge(run, events, 0))
 
 
-Write = Append | AppendOnce | Overwrite | Change | ChangeOnce
+@dataclass(frozen=True)
+class Snapshots(_Way):
+    """Snapshots whose differences are merged, each in one commit under its number."""
+
+    snapshots: SnapshotCdc
+
+    is_batch = True
+    recomputes = True
+    merges = True
+
+    def columns(self, frame: DataFrame, flow: Flow) -> StructType:
+        cdc.check_snapshots(frame, self.snapshots, name=str(flow.target), where=flow.location)
+        return cdc.snapshot_schema(frame, self.snapshots)
+
+    def described(self, frame: DataFrame) -> Mapping[str, str]:
+        return cdc.describe_snapshots(frame, self.snapshots)
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        with run.session(apart=True):
+            take_snapshots(run, self.snapshots)
+
+
+@dataclass(frozen=True)
+class SnapshotsOnce(Snapshots):
+    """The same, until the next full refresh."""
+
+    runs_once = True
+    recomputes = False
+
+
+Write = Append | AppendOnce | Overwrite | Change | ChangeOnce | Snapshots | SnapshotsOnce
 
 
 def write_of(flow: Flow) -> Write:
@@ -173,6 +207,8 @@ def write_of(flow: Flow) -> Write:
     """
     if flow.kind is FlowKind.COMPLETE:
         return Overwrite()
+    if flow.snapshots is not None:
+        return SnapshotsOnce(flow.snapshots) if flow.once else Snapshots(flow.snapshots)
     if flow.change is not None:
         return ChangeOnce(flow.change) if flow.once else Change(flow.change)
     return AppendOnce() if flow.once else Append()

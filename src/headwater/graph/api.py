@@ -15,7 +15,15 @@ from pyspark.sql import DataFrame, SparkSession
 from headwater.errors import DefinitionError, UsageError
 from headwater.graph import arguments as given
 from headwater.graph.locations import current_location, function_location, located
-from headwater.graph.model import Action, AutoCdc, Dataset, DatasetKind, Expectation, Flow
+from headwater.graph.model import (
+    Action,
+    AutoCdc,
+    Dataset,
+    DatasetKind,
+    Expectation,
+    Flow,
+    SnapshotCdc,
+)
 from headwater.graph.registry import Registry, unique_rules
 from headwater.names import TableName
 
@@ -261,6 +269,25 @@ class PipelineApi:
 
     apply_changes = create_auto_cdc_flow
 
+    def create_auto_cdc_from_snapshot_flow(
+        self,
+        target: str,
+        source: Any,
+        keys: list[str],
+        stored_as_scd_type: str | int = "1",
+        track_history_column_list: list[str] | None = None,
+        track_history_except_column_list: list[str] | None = None,
+        once: bool = False,
+        name: str | None = None,
+        flow_name: str | None = None,
+    ) -> None:
+        """Bring an existing streaming table to each of a row of snapshots, as SCD type 1 or 2."""
+        self._add_snapshot_flow(
+            target, given.snapshot_cdc(locals()), source, name or flow_name, once
+        )
+
+    apply_changes_from_snapshot = create_auto_cdc_from_snapshot_flow
+
     def read(self, name: str) -> DataFrame:
         """Read a dataset of the pipeline completely (legacy; `spark.read.table`)."""
         return self._session.read.table(given.text(name, "name"))
@@ -279,23 +306,25 @@ class PipelineApi:
     def _add_change_flow(
         self, target: str, source: str, change: AutoCdc, name: str | None, once: bool
     ) -> None:
-        table = self._name(target, "target")
-
         def query() -> DataFrame:
             spark = self._session
             return spark.read.table(source) if once else spark.readStream.table(source)
 
-        flow_name = name or self._registry.flow_name(table)
-        self._registry.add_flow(
-            Flow(
-                given.text(flow_name, "name"),
-                table,
-                query,
-                current_location(),
-                once=bool(once),
-                change=change,
-            )
-        )
+        self._add_flow(target, query, name, change=change, once=bool(once))
+
+    def _add_snapshot_flow(
+        self, target: str, snapshots: SnapshotCdc, source: Any, name: str | None, once: bool
+    ) -> None:
+        def query() -> DataFrame:
+            return self._session.read.table(source)
+
+        asked = source if snapshots.is_asked else query
+        self._add_flow(target, asked, name, snapshots=snapshots, once=bool(once))
+
+    def _add_flow(self, target: str, query: Function, name: str | None, **way: Any) -> None:
+        table = self._name(target, "target")
+        flow_name = given.text(name or self._registry.flow_name(table), "name")
+        self._registry.add_flow(Flow(flow_name, table, query, current_location(), **way))
 
     def _expect(self, rules: list[Expectation]) -> Decorator:
         where = current_location()

@@ -15,7 +15,7 @@ from pyspark.sql.types import StructType
 
 from headwater.errors import DefinitionError
 from headwater.graph.locations import current_location
-from headwater.graph.model import Action, AutoCdc, ColumnOrText, Expectation
+from headwater.graph.model import Action, AutoCdc, ColumnOrText, Expectation, SnapshotCdc
 
 _QUOTED = re.compile(r"`(?:[^`]|``)+`")
 
@@ -139,8 +139,6 @@ def _condition(value: object, argument: str) -> ColumnOrText | None:
 
 def scd_type(value: object) -> int:
     """Take 1, 2, "1" or "2"."""
-    if str(value).lower() == "bitemporal":
-        raise not_built("stored_as_scd_type='bitemporal'")
     if str(value) not in ("1", "2"):
         raise _wrong("stored_as_scd_type", "1 or 2", value)
     return int(str(value))
@@ -148,16 +146,21 @@ def scd_type(value: object) -> int:
 
 def auto_cdc(given: Mapping[str, Any]) -> AutoCdc:
     """Build the change specification from the arguments of `create_auto_cdc_flow`."""
-    if given["system_sequence_by"] is not None:
-        raise not_built("system_sequence_by")
-    sequence = given["sequence_by"]
-    if not isinstance(sequence, (str, Column)):
-        raise _wrong("sequence_by", 'a column name, col("...") or struct(...)', sequence)
+    stored = given["stored_as_scd_type"]
+    is_bitemporal = str(stored).lower() == "bitemporal"
+    system = given["system_sequence_by"]
+    if is_bitemporal != (system is not None):
+        raise fault(
+            "AUTOCDC_BITEMPORAL_INCOMPLETE",
+            "stored_as_scd_type='bitemporal' and system_sequence_by need each other",
+            "Pass both, or neither.",
+        )
     to_update = given["columns_to_update"]
     return AutoCdc(
         keys=names(given["keys"], "keys"),
-        sequence_by=sequence,
-        scd_type=scd_type(given["stored_as_scd_type"]),
+        sequence_by=_sequence(given["sequence_by"], "sequence_by"),
+        scd_type=2 if is_bitemporal else scd_type(stored),
+        system_sequence_by=_sequence(system, "system_sequence_by") if is_bitemporal else None,
         ignore_null_updates=bool(given["ignore_null_updates"]),
         ignore_null_columns=optional_names(
             given["ignore_null_updates_column_list"], "ignore_null_updates_column_list"
@@ -180,6 +183,30 @@ def auto_cdc(given: Mapping[str, Any]) -> AutoCdc:
         track_history_except=optional_names(
             given["track_history_except_column_list"], "track_history_except_column_list"
         ),
+    )
+
+
+def _sequence(value: object, argument: str) -> ColumnOrText:
+    if isinstance(value, (str, Column)):
+        return value
+    raise _wrong(argument, 'a column name, col("...") or struct(...)', value)
+
+
+def snapshot_cdc(given: Mapping[str, Any]) -> SnapshotCdc:
+    """Build the specification from the arguments of `create_auto_cdc_from_snapshot_flow`."""
+    source = given["source"]
+    if not callable(source) and not (isinstance(source, str) and source.strip()):
+        raise _wrong("source", "a table's name or a function of the latest version", source)
+    return SnapshotCdc(
+        keys=names(given["keys"], "keys"),
+        scd_type=scd_type(given["stored_as_scd_type"]),
+        track_history_columns=optional_names(
+            given["track_history_column_list"], "track_history_column_list"
+        ),
+        track_history_except=optional_names(
+            given["track_history_except_column_list"], "track_history_except_column_list"
+        ),
+        is_asked=callable(source),
     )
 
 

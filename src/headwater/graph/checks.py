@@ -15,6 +15,7 @@ def check_declarations(registry: Registry) -> list[DefinitionError]:
     for dataset in registry.datasets.values():
         flows = [flow for flow in registry.flows.values() if flow.target == dataset.name]
         faults.extend(_mixtures(dataset, flows))
+        faults.extend(_beside_snapshots(dataset, flows))
     faults.extend(_unknown_dependencies(registry))
     return faults
 
@@ -35,6 +36,8 @@ def _flows_without_target(registry: Registry) -> Iterator[DefinitionError]:
 
 def _mixtures(dataset: Dataset, flows: list[Flow]) -> Iterator[DefinitionError]:
     changes = [flow for flow in flows if flow.change]
+    if any(flow.snapshots for flow in flows):
+        return
     if changes and len(changes) != len(flows):
         yield DefinitionError(
             "FLOWS_MIXED",
@@ -62,9 +65,38 @@ def _mixtures(dataset: Dataset, flows: list[Flow]) -> Iterator[DefinitionError]:
         )
 
 
+def _beside_snapshots(dataset: Dataset, flows: list[Flow]) -> Iterator[DefinitionError]:
+    """Find what a target of snapshots can't have: other flows, a query of its own, and rules.
+
+    A snapshot takes out of its target whatever it doesn't have, so rows of others would not last.
+    """
+    owner = next((flow for flow in flows if flow.snapshots), None)
+    if owner is None:
+        return
+    if len(flows) > 1 or dataset.kind is not DatasetKind.STREAMING_TABLE:
+        yield DefinitionError(
+            "SNAPSHOT_TARGET_SHARED",
+            f"'{dataset.name}' takes snapshots, and is filled in another way as well",
+            where=flows[-1].location,
+            hint="Give each snapshot flow a table of its own, from dp.create_streaming_table.",
+            dataset=str(dataset.name),
+        )
+    if dataset.expectations:
+        yield DefinitionError(
+            "SNAPSHOT_WITH_EXPECTATIONS",
+            f"'{dataset.name}' takes snapshots, and has expectations",
+            where=owner.location,
+            hint="Put them on a view over the source, and take the snapshots from the view.",
+            dataset=str(dataset.name),
+        )
+
+
 def _identity(flow: Flow) -> tuple[object, ...]:
     change = flow.change
-    return () if change is None else (change.scd_type, tuple(k.lower() for k in change.keys))
+    if change is None:
+        return ()
+    is_bitemporal = change.system_sequence_by is not None
+    return (change.scd_type, is_bitemporal, tuple(k.lower() for k in change.keys))
 
 
 def _unknown_dependencies(registry: Registry) -> Iterator[DefinitionError]:

@@ -37,6 +37,15 @@ def flow_kind(kind: DatasetKind, flow: Flow, is_streaming: bool) -> FlowKind:
         if is_streaming:
             raise _wrong(flow, "a materialized view", "a batch", "Read its source with spark.read.")
         return FlowKind.COMPLETE
+    if flow.snapshots:
+        if is_streaming:
+            raise _wrong(
+                flow,
+                "a flow of snapshots",
+                "a batch",
+                "Let the view read its source with spark.read.",
+            )
+        return FlowKind.SNAPSHOT
     if flow.once and is_streaming:
         raise _wrong(flow, "a flow with once=True", "a batch", "Read its source with spark.read.")
     if not flow.once and not is_streaming:

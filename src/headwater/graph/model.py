@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Union
+from typing import Any, Union
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql.types import StructType
 
 from headwater.errors import Location
 from headwater.names import TableName
 
 ColumnOrText = Union[Column, str]  # noqa: UP007 - evaluated at run time on Python 3.10
-QueryFunction = Callable[[], DataFrame]
+QueryFunction = Callable[..., Any]
+"""Returns the DataFrame to write; one that is asked for snapshots takes the latest version."""
 
 
 class DatasetKind(Enum):
@@ -34,6 +35,7 @@ class FlowKind(Enum):
     APPEND = "APPEND"
     COMPLETE = "MATERIALIZED_VIEW"
     CHANGE = "CHANGE"
+    SNAPSHOT = "SNAPSHOT_CHANGE"
     VIEW = "VIEW"
 
 
@@ -62,6 +64,8 @@ class AutoCdc:
         keys: names of the columns that identify a row.
         sequence_by: orders the events of a key; a STRUCT orders by its fields in turn.
         scd_type: 1 keeps the latest row, 2 keeps history in `__START_AT`, `__END_AT`.
+        system_sequence_by: bitemporal, which is SCD type 2 with a second history, of when each row
+            was believed, in `__SYSTEM_START_AT`, `__SYSTEM_END_AT`; orders when events were known.
         ignore_null_updates: True for all columns; a NULL then keeps the target's value.
         ignore_null_columns: only for these columns (None: no list was given).
         ignore_null_except: for all columns but these (None: no list was given).
@@ -78,6 +82,7 @@ class AutoCdc:
     keys: tuple[str, ...]
     sequence_by: ColumnOrText
     scd_type: int = 1
+    system_sequence_by: ColumnOrText | None = None
     ignore_null_updates: bool = False
     ignore_null_columns: tuple[str, ...] | None = None
     ignore_null_except: tuple[str, ...] | None = None
@@ -92,6 +97,29 @@ class AutoCdc:
 
 
 @dataclass(frozen=True)
+class SnapshotCdc:
+    """The arguments of `create_auto_cdc_from_snapshot_flow`, checked and normalized.
+
+    Attributes:
+        keys: names of the columns that identify a row.
+        scd_type: 1 keeps the latest row, 2 keeps history in `__START_AT`, `__END_AT`.
+        track_history_columns: SCD type 2: a new version only when one of these changes.
+        track_history_except: SCD type 2: a new version when any other column changes.
+        is_asked: the flow's query takes the latest version, and returns the next snapshot with its
+            version, or None; else it returns the one snapshot there is.
+        version_type: Spark's name for the type of the versions; of a query that is asked, known
+            once it was evaluated.
+    """
+
+    keys: tuple[str, ...]
+    scd_type: int = 1
+    track_history_columns: tuple[str, ...] | None = None
+    track_history_except: tuple[str, ...] | None = None
+    is_asked: bool = False
+    version_type: str = "bigint"
+
+
+@dataclass(frozen=True)
 class Flow:
     """A query and the dataset it writes to.
 
@@ -103,6 +131,7 @@ class Flow:
         own: the query of the dataset's own function, not one that was added to it.
         once: runs one time, on a batch DataFrame, and again only after a full refresh.
         change: set for AUTO CDC flows.
+        snapshots: set for AUTO CDC flows from snapshots.
         depends_on: datasets to be finished first, beside those the query reads.
         namespace: catalog and schema of unqualified names in the query.
     """
@@ -115,6 +144,7 @@ class Flow:
     own: bool = False
     once: bool = False
     change: AutoCdc | None = None
+    snapshots: SnapshotCdc | None = None
     comment: str | None = None
     depends_on: tuple[TableName, ...] = ()
     spark_conf: Mapping[str, str] = field(default_factory=dict)

@@ -48,6 +48,8 @@ FUNCTIONS = (
     "expect_all_or_fail",
     "create_auto_cdc_flow",
     "apply_changes",
+    "create_auto_cdc_from_snapshot_flow",
+    "apply_changes_from_snapshot",
     "read",
     "read_stream",
     "readStream",
@@ -68,8 +70,6 @@ NOT_BUILT = (
     "on_event_hook",
     "update_flow",
     "replace_flow",
-    "create_auto_cdc_from_snapshot_flow",
-    "apply_changes_from_snapshot",
 )
 """Documented by Databricks, refused by name when called."""
 

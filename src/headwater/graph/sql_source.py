@@ -159,27 +159,24 @@ class SqlFile:
         *,
         comment: str | None = None,
     ) -> None:
+        way: dict[str, Any] = {}
         if change.from_snapshot:
-            raise given.not_built("AUTO CDC FROM SNAPSHOT")
-        self._add_flow(
-            name,
-            target,
-            self._source(change, statement),
-            once=change.once,
-            change=given.auto_cdc(_arguments(change)),
-            comment=comment,
-        )
+            way["snapshots"] = given.snapshot_cdc(_arguments(change))
+        else:
+            way["change"] = given.auto_cdc(_arguments(change))
+        source = self._source(change, statement)
+        self._add_flow(name, target, source, once=change.once, comment=comment, **way)
 
     def _source(self, change: Change, statement: SqlStatement) -> Callable[[], DataFrame]:
         """Return the query of a change flow: a table's name reads its stream, STREAM or not."""
-        name, once = change.stream, change.once
+        name, is_batch = change.stream, change.once or change.from_snapshot
         if name is None:
             start = change.source.start - len(_SELECT)
             return self._query(Query(_SELECT + change.source.text, start), statement)
 
         def read() -> DataFrame:
             spark = self.spark
-            return spark.read.table(name) if once else spark.readStream.table(name)
+            return spark.read.table(name) if is_batch else spark.readStream.table(name)
 
         return read
 
@@ -225,8 +222,9 @@ def _not_published(name: TableName, where: Location) -> DefinitionError:
 
 
 def _arguments(change: Change) -> dict[str, Any]:
-    """Return the clauses as the arguments of `create_auto_cdc_flow`."""
+    """Return the clauses as the arguments of `create_auto_cdc_flow`, or of snapshots."""
     return {
+        "source": change.stream or change.source.text,
         "keys": list(change.keys),
         "sequence_by": _expression(change.sequence_by),
         "system_sequence_by": _expression(change.system_sequence_by),

@@ -33,7 +33,7 @@ from headwater.machine.session import activate, add_catalog, java_class
 from headwater.names import READ_VIEW, TableName, quote, table_name
 from headwater.sandbox import sql_files, sql_plans
 from headwater.sandbox.failures import explained
-from headwater.sandbox.patches import ReaderRecord, intercepted, record_of, refusal
+from headwater.sandbox.patches import LOOKS, ReaderRecord, intercepted, record_of, refusal
 from headwater.sandbox.sql_text import FunctionCall, Relation, Replacement, SqlText
 from headwater.sql.parameters import fill
 from headwater.state.store import Store
@@ -66,6 +66,7 @@ class Evaluation:
     Attributes:
         namespace: catalog and schema of unqualified names.
         home: those of the pipeline, in which Spark completes names.
+        may_look: actions that only return rows are not refused.
         inputs: datasets of the pipeline that were read.
         external: other tables that were read.
         read_options: options of the reads of tables, as text.
@@ -78,6 +79,7 @@ class Evaluation:
     namespace: tuple[str, str]
     home: tuple[str, str]
     in_dataset_function: bool = True
+    may_look: bool = False
     inputs: set[TableName] = field(default_factory=set)
     external: set[TableName] = field(default_factory=set)
     read_options: list[str] = field(default_factory=list)
@@ -163,6 +165,8 @@ class Evaluation:
 
     def refuse(self, action: str) -> None:
         """Raise for a side effect, and remember it."""
+        if self.may_look and action in LOOKS:
+            return
         error = refusal(action)
         if isinstance(error, HeadwaterError):
             self.refused = self.refused or error
@@ -296,13 +300,31 @@ def evaluate(flow: Flow, evaluation: Evaluation) -> DataFrame:
     """Run a flow's function and return its DataFrame.
 
     Raises:
+        HeadwaterError: what `answer_of` raises, or no DataFrame was returned.
+    """
+    frame = answer_of(flow, evaluation)
+    if not isinstance(frame, DataFrame):
+        raise DefinitionError(
+            "DATASET_WITHOUT_DATAFRAME",
+            f"The function of '{flow.target}' returned {type(frame).__name__}, not a DataFrame",
+            where=run_at(flow.location, function_location, flow.query),
+            hint="End the function with `return df`.",
+            dataset=str(flow.target),
+        )
+    return frame
+
+
+def answer_of(flow: Flow, evaluation: Evaluation, *arguments: object) -> object:
+    """Run a flow's function and return what it returns.
+
+    Raises:
         HeadwaterError: what the function did wrong, with the user's file and line: an action,
-            an unknown table, an analysis error, any other exception, or no DataFrame returned.
+            an unknown table, an analysis error, or any other exception.
     """
     activate(evaluation.spark)
     with intercepted(evaluation):
         try:
-            frame = run_at(flow.location, flow.query)
+            answer = run_at(flow.location, flow.query, *arguments)
         except HeadwaterError:
             raise
         except (Exception, SystemExit) as error:
@@ -313,15 +335,7 @@ def evaluate(flow: Flow, evaluation: Evaluation) -> DataFrame:
             evaluation.drop_views()
     if evaluation.refused:
         raise evaluation.refused
-    if not isinstance(frame, DataFrame):
-        raise DefinitionError(
-            "DATASET_WITHOUT_DATAFRAME",
-            f"The function of '{flow.target}' returned {type(frame).__name__}, not a DataFrame",
-            where=run_at(flow.location, function_location, flow.query),
-            hint="End the function with `return df`.",
-            dataset=str(flow.target),
-        )
-    return frame
+    return answer
 
 
 def _query_fault(flow: Flow, error: BaseException) -> DefinitionError:

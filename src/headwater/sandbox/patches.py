@@ -310,7 +310,7 @@ def refusal(action: str) -> Exception:
     )
 
 
-ACTIONS = (
+LOOKS = (
     "collect",
     "count",
     "first",
@@ -322,6 +322,11 @@ ACTIONS = (
     "toPandas",
     "toArrow",
     "toLocalIterator",
+)
+"""DataFrame methods that run a job and change nothing."""
+
+ACTIONS = (
+    *LOOKS,
     "foreach",
     "foreachPartition",
     "write",
