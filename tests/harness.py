@@ -30,7 +30,7 @@ _numbers = itertools.count(1)
 def frame_of(spark: SparkSession, rows: Iterable[tuple[Any, ...]], columns: str) -> DataFrame:
     """Return rows as a frame of Spark's own; `createDataFrame` runs Python for them each time."""
     schema = StructType.fromDDL(columns)
-    arrow = to_arrow_schema(schema)
+    arrow = to_arrow_schema(schema, timezone="UTC")
     by_column = list(zip(*rows, strict=True)) or [()] * len(arrow)
     arrays = [pa.array(values, field.type) for values, field in zip(by_column, arrow, strict=True)]
     return spark.createDataFrame(pa.Table.from_arrays(arrays, schema=arrow), schema)
