@@ -32,7 +32,7 @@ TINY = FOR_LITTLE | {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=3, help="how often a running update is killed")
+    parser.addoption("--kills", type=int, default=1, help="how often a running update is killed")
 
 
 @pytest.fixture
