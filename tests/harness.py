@@ -6,11 +6,14 @@ import copy
 import itertools
 import shutil
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import SparkSession
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
 
 from headwater.bundle import load_bundle
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
@@ -23,6 +26,15 @@ from headwater.state.store import Store
 from headwater.state.target import Target
 
 _numbers = itertools.count(1)
+
+
+def frame_of(spark: SparkSession, rows: Iterable[tuple[Any, ...]], columns: str) -> DataFrame:
+    """Return rows as a frame of Spark's own; `createDataFrame` runs Python for them each time."""
+    schema = StructType.fromDDL(columns)
+    arrow = to_arrow_schema(schema, timezone="UTC")
+    by_column = list(zip(*rows, strict=True)) or [()] * len(arrow)
+    arrays = [pa.array(values, field.type) for values, field in zip(by_column, arrow, strict=True)]
+    return spark.createDataFrame(pa.Table.from_arrays(arrays, schema=arrow), schema)
 
 
 class Project:

@@ -23,6 +23,7 @@ from lakeflow_job_meta.constants import (
 from lakeflow_job_meta.errors import ControlTableBusy
 from lakeflow_job_meta.load_plan import Change, ChangeKind, Key, StoredRow
 from lakeflow_job_meta.retries import again_on_conflict, is_conflict
+from lakeflow_job_meta.rows import frame_of
 from lakeflow_job_meta.sources import read_source, source_row
 from lakeflow_job_meta.utils import quoted_table_name
 
@@ -192,7 +193,7 @@ class ControlTable:
                 row["content_hash"] = change.source.content_hash
             row["updated_by"] = change.owner
             rows.append((*(row[name] for name in _WRITTEN), change.kind.value))
-        return self._spark.createDataFrame(rows, _CHANGES)
+        return frame_of(self._spark, rows, _CHANGES)
 
     def change(self, plan: Callable[[Sequence[StoredRow]], Sequence[Change]]) -> list[Change]:
         """Read the table, plan changes of it and write them, as if nobody else wrote meanwhile.

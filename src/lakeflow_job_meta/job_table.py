@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 from lakeflow_job_meta.constants import JOBS_SUFFIX
 from lakeflow_job_meta.retries import again_on_conflict
+from lakeflow_job_meta.rows import frame_of
 from lakeflow_job_meta.utils import quoted_table_name
 
 _COLUMNS = (
@@ -106,7 +107,7 @@ class JobTable:
             )
             for job in jobs
         ]
-        new = self._spark.createDataFrame(rows, _COLUMNS).alias("new")
+        new = frame_of(self._spark, rows, _COLUMNS).alias("new")
         (
             DeltaTable.forName(self._spark, self.name)
             .alias("old")
@@ -119,7 +120,7 @@ class JobTable:
     def forget(self, module_names: Sequence[str]) -> None:
         """Drop the rows of modules whose jobs are gone."""
         if module_names:
-            gone = self._spark.createDataFrame([(name,) for name in module_names], "name STRING")
+            gone = frame_of(self._spark, [(name,) for name in module_names], "name STRING")
             again_on_conflict(
                 lambda: (
                     DeltaTable.forName(self._spark, self.name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from command import environment, refused
 from faulty_server import FaultyServer
 from job_meta_support import client_of, needs_minilake, notebook, sql_query, yaml_of
+from lakeflow_job_meta.cli.main import main
 
 COMMAND = str(Path(sys.executable).with_name("lakeflow-job-meta"))
 TABLE = ("--control-table", "main.ops.control")
@@ -49,6 +52,31 @@ def start(*arguments: str, folder: Path, proxy: FaultyServer) -> subprocess.Pope
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+Here = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Here]:
+    """Run a command that needs no Spark as the program does, but in this process."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/nowhere")
+    for name in [each for each in os.environ if each.startswith("DATABRICKS_")]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", [COMMAND, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), *said)
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
 
 
 def names(proxy: FaultyServer) -> list[str]:
@@ -127,27 +155,27 @@ def test_module_runs_here_and_its_metadata_is_kept(tmp_path: Path) -> None:
     assert (tables / "ops/control/_delta_log").is_dir()
 
 
-def test_yaml_is_checked_and_drawn_without_spark(tmp_path: Path) -> None:
+def test_yaml_is_checked_and_drawn_without_spark(here: Here, tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(yaml_of(("a", [notebook("n1"), notebook('n"2', 2)])))
     assert job_meta("validate", "m.yaml", folder=tmp_path).stdout == "No faults.\n"
-    text = job_meta("graph", "--yaml", "m.yaml", folder=tmp_path).stdout
+    text = here("graph", "--yaml", "m.yaml").stdout
     assert text.splitlines()[-1].split() == ["2", 'n"2', "notebook", "after", "n1"]
-    drawn = job_meta("graph", "a", "--yaml", "m.yaml", "--format", "mermaid", folder=tmp_path)
+    drawn = here("graph", "a", "--yaml", "m.yaml", "--format", "mermaid")
     assert drawn.stdout.splitlines()[1:] == [
         '  t0["n1<br/>notebook"]',
         '  t1["n#34;2<br/>notebook"]',
         "  t0 --> t1",
     ]
-    facts = json.loads(job_meta("graph", "--yaml", "m.yaml", "--json", folder=tmp_path).stdout)
+    facts = json.loads(here("graph", "--yaml", "m.yaml", "--json").stdout)
     assert [each["source_id"] for each in facts["a"]] == ["n1", 'n"2']
 
 
-def test_faults_of_a_file_have_their_lines(tmp_path: Path) -> None:
+def test_faults_of_a_file_have_their_lines(here: Here, tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(
         "modules:\n- module_name: a\n  sources:\n  - source_id: x\n    source_type: sql\n"
         "    transformation_config: {task_type: nootbook}\n"
     )
-    done = job_meta("validate", "m.yaml", "--json", folder=tmp_path)
+    done = here("validate", "m.yaml", "--json")
     assert done.returncode == 1
     (fault,) = json.loads(done.stdout)
     assert (fault["code"], fault["hint"]) == ("TASK_TYPE_UNKNOWN", "Did you mean 'notebook'?")
@@ -166,6 +194,8 @@ def test_faults_of_a_file_have_their_lines(tmp_path: Path) -> None:
         (["graph", "nosuch", "--yaml", "m.yaml"], "MODULE_UNKNOWN"),
     ],
 )
-def test_mistake_is_answered_in_two_lines(tmp_path: Path, arguments: list[str], code: str) -> None:
+def test_mistake_is_answered_in_two_lines(
+    here: Here, tmp_path: Path, arguments: list[str], code: str
+) -> None:
     (tmp_path / "m.yaml").write_text(yaml_of(("a", [notebook("n1")])))
-    refused(job_meta(*arguments, folder=tmp_path), code)
+    refused(here(*arguments), code)

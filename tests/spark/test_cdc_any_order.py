@@ -15,6 +15,7 @@ from cdc_reference import final_table
 from cdc_support import Target
 from pyspark.sql import SparkSession
 
+from harness import frame_of
 from headwater.graph.model import AutoCdc
 
 SETS, ORDERS, BATCHES, KEYS = 40, 4, 3, 2
@@ -150,7 +151,7 @@ def test_cdc_any_order_gives_the_reference(case: Case, spark: SparkSession, tmp_
             wanted |= expected(part, events, case)
     for seq in case.truncates:
         rows.append((chance.randrange(BATCHES), None, None, seq, 0, "T", None, None, None))
-    source = spark.createDataFrame(rows, f"batch int, {SOURCE}").cache()
+    source = frame_of(spark, rows, f"batch int, {SOURCE}").cache()
     target = Target(spark, tmp_path, case.change).create(source.drop("batch"))
     for number in range(BATCHES):
         target.apply(source.filter(f"batch = {number}").drop("batch"))

@@ -9,6 +9,7 @@ from cdc_support import Target, target_of
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from harness import frame_of
 from headwater.cdc import ChangeCounts, narrowed
 from headwater.errors import UpdateError
 from headwater.graph.model import AutoCdc
@@ -24,7 +25,7 @@ first_and_next = pytest.mark.parametrize("batch_id", [0, 1])
 
 
 def frame(spark: SparkSession, *rows: tuple) -> DataFrame:
-    return spark.createDataFrame(list(rows), COLUMNS)
+    return frame_of(spark, rows, COLUMNS)
 
 
 def refusal(target: Target, batch: DataFrame, batch_id: int = 0) -> tuple[str, dict[str, object]]:
@@ -143,8 +144,8 @@ def test_cdc_tie_of_values_in_different_columns_is_broken_the_same_way(
     """NULLs are told apart by their column; numbers are compared in the target's type."""
     spec = AutoCdc(("key",), "seq")
     wide, narrow = "key int, seq int, a bigint, b bigint", "key int, seq int, a int, b int"
-    one = spark.createDataFrame([(1, 1, 7, None)], wide)
-    two = spark.createDataFrame([(1, 1, None, 7)], narrow)
+    one = frame_of(spark, [(1, 1, 7, None)], wide)
+    two = frame_of(spark, [(1, 1, None, 7)], narrow)
     found = [
         target_of(spark, tmp_path / str(at), spec, [one.limit(0), *order]).rows()
         for at, order in enumerate(([one, two], [two, one]))
@@ -187,7 +188,7 @@ ODD = "`my key` int, `a.b` string, `we``ird` int, `Order` int, `s t` struct<`x y
 def test_cdc_odd_names_work(spark: SparkSession, tmp_path: Path, given: dict[str, object]) -> None:
     spec = AutoCdc(("MY KEY",), "order", **given)  # type: ignore[arg-type]
     rows = [(1, "x", 1, 1, (1,)), (1, "y", 2, 3, (1,)), (1, "x", 3, 2, (2,))]
-    batches = [spark.createDataFrame([row], ODD) for row in rows]
+    batches = [frame_of(spark, [row], ODD) for row in rows]
     target = target_of(spark, tmp_path, spec, batches)
     found = target.read().orderBy(target.read().columns[-1]).select("`a.b`", "`we``ird`")
     latest = [("y", 2)]

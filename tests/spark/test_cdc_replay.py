@@ -14,6 +14,7 @@ import pytest
 from cdc_support import Target
 from pyspark.sql import DataFrame, SparkSession
 
+from harness import frame_of
 from headwater.graph.model import AutoCdc
 
 COLUMNS = "key int, seq int, op string, a string, b int"
@@ -55,7 +56,7 @@ def kinds(*names: str) -> pytest.MarkDecorator:
 
 
 def frame(spark: SparkSession, rows: list[tuple]) -> DataFrame:
-    return spark.createDataFrame(rows, COLUMNS)
+    return frame_of(spark, rows, COLUMNS)
 
 
 def started(spark: SparkSession, folder: Path, spec: AutoCdc) -> Target:

@@ -8,6 +8,7 @@ import pytest
 from cdc_support import target_of
 from pyspark.sql import DataFrame, SparkSession
 
+from harness import frame_of
 from headwater.graph.model import AutoCdc
 
 COLUMNS = "userId int, name string, city string, operation string, sequenceNum int"
@@ -36,9 +37,7 @@ def change(**given: object) -> AutoCdc:
 
 def batches(spark: SparkSession, events: list[tuple], size: int) -> list[DataFrame]:
     """Cut the events into batches of a size, in the order given."""
-    return [
-        spark.createDataFrame(events[at : at + size], COLUMNS) for at in range(0, len(events), size)
-    ]
+    return [frame_of(spark, events[at : at + size], COLUMNS) for at in range(0, len(events), size)]
 
 
 @pytest.mark.parametrize("size", [3, 9])

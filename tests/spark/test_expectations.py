@@ -6,6 +6,7 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 
+from harness import frame_of
 from headwater.errors import Location
 from headwater.expectations.rules import (
     QualityCounts,
@@ -52,7 +53,7 @@ def drop(condition: str, name: str = "r") -> Expectation:
 def test_a_row_passes_only_when_the_condition_is_true(
     spark: SparkSession, condition: str, kept: list[int | None]
 ) -> None:
-    frame = spark.createDataFrame([(1,), (0,), (-1,), (None,)], "a INT")
+    frame = frame_of(spark, [(1,), (0,), (-1,), (None,)], "a INT")
     rows, counts = applied(frame, drop(condition))
     assert [row[0] for row in rows] == kept
     assert (counts.rules[0].passed_records, counts.rules[0].failed_records) == (
@@ -62,7 +63,7 @@ def test_a_row_passes_only_when_the_condition_is_true(
 
 
 def test_a_row_that_breaks_two_drop_rules_is_dropped_once(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(1, None), (5, 5)], "a INT, b INT")
+    frame = frame_of(spark, [(1, None), (5, 5)], "a INT, b INT")
     rows, counts = applied(frame, drop("a > 2", "r1"), drop("b > 2", "r2"))
     assert rows == [(5, 5)]
     assert counts.dropped_records == 1
@@ -70,7 +71,7 @@ def test_a_row_that_breaks_two_drop_rules_is_dropped_once(spark: SparkSession) -
 
 
 def test_warn_rules_count_rows_that_a_drop_rule_removes(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(1,), (2,)], "a INT")
+    frame = frame_of(spark, [(1,), (2,)], "a INT")
     warn = Expectation("w", "a > 5", Action.WARN)
     rows, counts = applied(frame, warn, drop("a > 1"))
     assert len(rows) == 1
@@ -78,7 +79,7 @@ def test_warn_rules_count_rows_that_a_drop_rule_removes(spark: SparkSession) -> 
 
 
 def test_an_empty_input_counts_zero(spark: SparkSession) -> None:
-    rows, counts = applied(spark.createDataFrame([], "a INT"), drop("a > 1"))
+    rows, counts = applied(frame_of(spark, [], "a INT"), drop("a > 1"))
     assert (rows, counts.input_rows, counts.dropped_records) == ([], 0, 0)
 
 
@@ -98,7 +99,7 @@ def test_conservation_on_random_rows_and_rules(spark: SparkSession) -> None:
             )
             for n in range(dice.randint(1, 4))
         ]
-        rows, counts = applied(spark.createDataFrame(data, "a INT, b INT"), *rules)
+        rows, counts = applied(frame_of(spark, data, "a INT, b INT"), *rules)
         assert counts.input_rows == len(data) == len(rows) + counts.dropped_records
         assert all(rule.passed_records + rule.failed_records == len(data) for rule in counts.rules)
 
@@ -109,7 +110,7 @@ def test_fail_rules_name_all_they_found_and_no_values(spark: SparkSession) -> No
         Expectation("second", "b IS NOT NULL", Action.FAIL),
         Expectation("held", "a > 0", Action.FAIL),
     ]
-    frame = spark.createDataFrame([(4711, "x"), (3, None)], "a INT, b STRING")
+    frame = frame_of(spark, [(4711, "x"), (3, None)], "a INT, b STRING")
     with pytest.raises(PySparkException) as caught:
         enforce(frame, rules, observation="o", flow="f").collect()
     assert "Violated expectations: 'first, second'." in str(caught.value)
@@ -120,7 +121,7 @@ def test_fail_rules_name_all_they_found_and_no_values(spark: SparkSession) -> No
 
 
 def test_fail_rules_report_no_counts(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(1,)], "a INT")
+    frame = frame_of(spark, [(1,)], "a INT")
     rows, counts = applied(frame, Expectation("f", "a > 0", Action.FAIL))
     assert (rows, counts.rules, counts.input_rows) == ([(1,)], (), 1)
 
@@ -131,12 +132,12 @@ def test_fail_rules_report_no_counts(spark: SparkSession) -> None:
 def test_rules_that_are_no_conditions_are_found_before_a_run(
     spark: SparkSession, condition: str
 ) -> None:
-    frame = spark.createDataFrame([], "age INT, name STRING")
+    frame = frame_of(spark, [], "age INT, name STRING")
     (fault,) = check_rules(frame, [drop(condition, "bad")], dataset="d", where=WHERE)
     assert (fault.code, fault.parameters["expectation"]) == ("EXPECTATION_INVALID", "bad")
 
 
 def test_unknown_column_names_the_nearest(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([], "age INT")
+    frame = frame_of(spark, [], "age INT")
     (fault,) = check_rules(frame, [drop("agee > 1")], dataset="d", where=WHERE)
     assert "'age'" in fault.hint

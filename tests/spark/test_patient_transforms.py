@@ -7,6 +7,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from harness import frame_of
 from patient_analytics.transformations.gold import (
     admissions,
     department_states,
@@ -43,7 +44,7 @@ def at(text: str) -> datetime:
 def test_add_time_columns_reads_several_formats(
     spark: SparkSession, text: str | None, expected: str | None
 ) -> None:
-    rows = spark.createDataFrame([(text, text, text)], TIMES)
+    rows = frame_of(spark, [(text, text, text)], TIMES)
     shown = add_time_columns(rows).select(F.col("event_time").cast("string")).collect()
     assert shown[0][0] == expected
 
@@ -51,7 +52,7 @@ def test_add_time_columns_reads_several_formats(
 def enriched(
     spark: SparkSession, admitted: str | None, discharged: str | None
 ) -> dict[str, object]:
-    rows = spark.createDataFrame([("2026-01-01T00:00:00", admitted, discharged)], TIMES)
+    rows = frame_of(spark, [("2026-01-01T00:00:00", admitted, discharged)], TIMES)
     (row,) = enrich_with_temporal_attrs(add_time_columns(rows)).collect()
     return row.asDict()
 
@@ -91,7 +92,7 @@ def silver(spark: SparkSession, *rows: tuple[object, ...]) -> DataFrame:
         "admission_time STRING, discharge_time STRING, bed_id STRING, hospital_id STRING, "
         "event_time STRING"
     )
-    return to_silver(spark.createDataFrame(list(rows), columns))
+    return to_silver(frame_of(spark, list(rows), columns))
 
 
 IN = ("e1", "p", "f", "30", " ICU ", "2026-01-01T00:00:00", None, "b", "h", "2026-01-01T00:00:00")
@@ -113,7 +114,7 @@ def test_patient_versions_leaves_repeated_events_to_auto_cdc(spark: SparkSession
 
 
 def test_surrogate_key_tells_apart_what_is_joined_alike(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([("a", "bc"), ("ab", "c"), ("a", None)], "x STRING, y STRING")
+    frame = frame_of(spark, [("a", "bc"), ("ab", "c"), ("a", None)], "x STRING, y STRING")
     keys = {row[0] for row in frame.select(surrogate_key("x", "y")).collect()}
     assert len(keys) == 3
 
@@ -126,7 +127,8 @@ def test_department_states_has_one_key_per_hospital(spark: SparkSession) -> None
 
 def test_admission_takes_the_version_valid_at_admission(spark: SparkSession) -> None:
     events = silver(spark, IN, OUT)
-    versions = spark.createDataFrame(
+    versions = frame_of(
+        spark,
         [
             ("sk", "p", 30, "ICU", at("2026-01-01"), at("2026-01-02")),
             ("sk", "p", 30, "Surgery", at("2026-01-02"), None),
@@ -141,7 +143,8 @@ def test_admission_takes_the_version_valid_at_admission(spark: SparkSession) -> 
 
 def test_admission_without_a_version_stays_as_an_orphan(spark: SparkSession) -> None:
     events = silver(spark, IN)
-    versions = spark.createDataFrame(
+    versions = frame_of(
+        spark,
         [],
         "patient_sk STRING, patient_id STRING, age INT, department STRING, "
         "__START_AT TIMESTAMP, __END_AT TIMESTAMP",

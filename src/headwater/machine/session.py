@@ -129,6 +129,8 @@ def default_settings(
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         # Delta's parser (4.4) loses parameters that Spark 4.2 binds while it parses
         "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
+        # three more calls into the JVM for each Column, to say a line that nothing here shows
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.sql.streaming.numRecentProgressUpdates": "10000",
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.scheduler.mode": "FAIR",
