@@ -85,7 +85,7 @@ return spark.sql('SELEC 1')
 --- sql_command SIDE_EFFECT_IN_DATASET
 return spark.sql('DROP TABLE x')
 --- stream_state STREAM_UNSUPPORTED
-return spark.readStream.format('rate').load().groupBy('value').count()
+return spark.readStream.format('rate').load().orderBy('value')
 --- table TABLE_NOT_FOUND
 return spark.read.table('nowhere')
 --- type ARGUMENT_INVALID
@@ -133,8 +133,6 @@ import nothing_like_it
 spark.readStream.format('cloudFiles').load('VOLUME')
 --- load_path PATH_NOT_BUILT
 spark.read.text('wasbs://x@y/z')
---- load_sql API_NOT_BUILT
-spark.sql('USE CATALOG main')
 --- load_jvm SOURCE_FAILED
 spark._jvm.java.lang.Integer.parseInt('x')
 --- path_scheme API_NOT_BUILT

@@ -1,7 +1,7 @@
 """What a failed update says: the cause, the user's line, and never a value of a row."""
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame
@@ -9,11 +9,8 @@ from pyspark.sql import DataFrame
 from harness import Project
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.update import UpdateResult
-from headwater.errors import DefinitionError, GraphError, HeadwaterError, Location
-from headwater.graph.model import Flow
+from headwater.errors import GraphError, HeadwaterError
 from headwater.names import TableName
-from headwater.sandbox.evaluate import Evaluation, evaluate
-from headwater.sandbox.patches import patched_pyspark
 
 
 def errors(result: UpdateResult) -> dict[str, HeadwaterError]:
@@ -101,7 +98,7 @@ def test_query_that_meets_rows_while_it_is_built_tells_none_of_them(project: Pro
     ("body", "code", "line"),
     [
         ("return spark.range(1).selectExpr('id', 'id AS ID')", "COLUMN_DUPLICATE", 4),
-        ("return dlt.read_stream('events').groupBy('id').count()", "STREAM_UNSUPPORTED", 4),
+        ("return dlt.read_stream('events').orderBy('id')", "STREAM_UNSUPPORTED", 4),
         ("return spark.range(1).select('nope')", "QUERY_INVALID", 6),
         ("return spark.range(1).selectExpr('id AS kept')", "EXPECTATION_INVALID", 4),
     ],
@@ -181,28 +178,6 @@ class NoDatasets:
 
     def dataset_names(self) -> list[str]:
         return []
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("SELECT gone FROM range(1)", "QUERY_INVALID"),
-        ("SELECT * FROM nowhere", "TABLE_NOT_FOUND"),
-        ("SELECT * FROM event_log('x')", "API_NOT_BUILT"),
-        ("", "DATASET_WITHOUT_DATAFRAME"),
-    ],
-)
-def test_query_of_a_sql_file_is_at_fault_where_its_statement_stands(
-    project: Project, text: str, code: str
-) -> None:
-    """Such files are not read yet; a flow of theirs has a place all the same."""
-    spark, where = project.spark, Location("/bundle/silver.sql", 4)
-    name = TableName("main", project.schema, "out")
-    flow = Flow("out", name, lambda: spark.sql(text) if text else cast(DataFrame, None), where)
-    evaluation = Evaluation(NoDatasets(), spark, project.store, "main", project.schema)
-    with patched_pyspark(), pytest.raises(DefinitionError) as caught:
-        evaluate(flow, evaluation)
-    assert (caught.value.code, caught.value.where) == (code, where)
 
 
 def chain(length: int, end: str) -> str:

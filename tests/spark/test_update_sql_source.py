@@ -264,7 +264,8 @@ def test_faults_of_queries_are_told_at_line_and_column(project: Project) -> None
         CREATE MATERIALIZED VIEW c (one) AS SELECT 1 AS id, 2;
         CREATE STREAMING TABLE d AS SELECT 1 AS id;
         CREATE MATERIALIZED VIEW e AS SELECT * FROM no_such_table;
-        CREATE MATERIALIZED VIEW f AS SELECT explode(array(1))
+        CREATE MATERIALIZED VIEW f AS SELECT explode(array(1));
+        CREATE MATERIALIZED VIEW g AS SELECT * FROM event_log('x')
         """,
         "main.sql",
     )
@@ -273,6 +274,7 @@ def test_faults_of_queries_are_told_at_line_and_column(project: Project) -> None
         ("SQL_COLUMNS_DIFFER", "main.sql:7"),
         ("FLOW_KIND_WRONG", "main.sql:8"),
         ("TABLE_NOT_FOUND", "main.sql:9"),
+        ("API_NOT_BUILT", "main.sql:11"),
     ]
 
 

@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 
 from headwater.engine.writes import (
+    Aggregate,
     Append,
     AppendOnce,
     Change,
@@ -30,7 +31,8 @@ FLOW = Flow("f", TableName("c", "s", "t"), lambda: None, Location("x.py", 3))  #
     [
         (replace(FLOW, kind=FlowKind.APPEND), Append()),
         (replace(FLOW, kind=FlowKind.APPEND, once=True), AppendOnce()),
-        (replace(FLOW, kind=FlowKind.COMPLETE), Overwrite()),
+        (replace(FLOW, kind=FlowKind.COMPLETE), Aggregate()),
+        (replace(FLOW, kind=FlowKind.MATERIALIZED_VIEW), Overwrite()),
         (replace(FLOW, kind=FlowKind.CHANGE, change=CDC), Change(CDC)),
         (replace(FLOW, kind=FlowKind.CHANGE, change=CDC, once=True), ChangeOnce(CDC)),
         (replace(FLOW, kind=FlowKind.SNAPSHOT, snapshots=ROWS), Snapshots(ROWS)),
@@ -43,15 +45,16 @@ def test_way_follows_from_kind_once_and_change(flow: Flow, write: Write) -> None
 
 def test_facts_of_each_way() -> None:
     facts = {
-        each.__name__: (each.is_batch, each.runs_once, each.recomputes, each.merges)
+        each.__name__: (each.is_batch, each.runs_once, each.recomputes, each.rewrites, each.merges)
         for each in get_args(Write)
     }
     assert facts == {
-        "Append": (False, False, False, False),
-        "AppendOnce": (True, True, False, False),
-        "Overwrite": (True, False, True, False),
-        "Change": (False, False, False, True),
-        "ChangeOnce": (True, True, False, True),
-        "Snapshots": (True, False, True, True),
-        "SnapshotsOnce": (True, True, False, True),
+        "Append": (False, False, False, False, False),
+        "Aggregate": (False, False, False, True, False),
+        "AppendOnce": (True, True, False, False, False),
+        "Overwrite": (True, False, True, False, False),
+        "Change": (False, False, False, False, True),
+        "ChangeOnce": (True, True, False, False, True),
+        "Snapshots": (True, False, True, False, True),
+        "SnapshotsOnce": (True, True, False, False, True),
     }

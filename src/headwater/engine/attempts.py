@@ -55,7 +55,7 @@ class FlowAttempts:
             return
         standing = self.standings.now(resolved)
         rests = standing is not None and self.standings.is_done(resolved, standing)
-        if flow.kind is FlowKind.COMPLETE:
+        if flow.kind is FlowKind.MATERIALIZED_VIEW:
             context.journal.planned(resolved, recomputes=not rests)
         if rests:
             return

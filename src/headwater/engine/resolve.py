@@ -6,7 +6,7 @@ Nothing is written and no job runs on tables; all faults are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,7 +26,7 @@ from headwater.analysis.schemas import (
     merge_schemas,
     placeholder,
 )
-from headwater.analysis.streams import check_stream
+from headwater.analysis.streams import stream_kind
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.snapshot_plans import planned_snapshot
 from headwater.engine.tables import Tables
@@ -106,6 +106,7 @@ class _Resolver:
     kinds: dict[TableName, DatasetKind] = field(default_factory=dict)
     resolved: dict[str, ResolvedFlow] = field(default_factory=dict)
     streaming: dict[TableName, bool] = field(default_factory=dict)
+    aggregates: set[TableName] = field(default_factory=set)
     stack: list[TableName] = field(default_factory=list)
     waiting: list[TableName] = field(default_factory=list)
 
@@ -207,8 +208,9 @@ class _Resolver:
     ) -> StructType:
         flow = replace(flow, kind=flow_kind(self.kinds[dataset.name], flow, frame.isStreaming))
         write = None if flow.kind is FlowKind.VIEW else write_of(flow)
-        if write is not None and not write.is_batch:
-            check_stream(frame, flow)
+        if frame.isStreaming:
+            flow = replace(flow, kind=self._stream_kind(flow, frame, evaluation.inputs))
+            write = write and write_of(flow)
         self.warnings.extend(state_warnings(frame, flow))
         columns = write.columns(frame, flow) if write else frame.schema
         faults = check_rules(
@@ -232,6 +234,19 @@ class _Resolver:
             ),
         )
         return columns
+
+    def _stream_kind(
+        self, flow: Flow, frame: DataFrame, inputs: Collection[TableName]
+    ) -> FlowKind | None:
+        """Decide how a stream is written; of a view, note whether it holds an aggregate."""
+        flows = [each for each in self.registry.flows.values() if each.target == flow.target]
+        holds = not self.aggregates.isdisjoint(inputs)
+        kind = stream_kind(frame, flow, holds_aggregate=holds, is_only=len(flows) == 1)
+        if flow.kind is not FlowKind.VIEW:
+            return kind
+        if kind is FlowKind.COMPLETE:
+            self.aggregates.add(flow.target)
+        return flow.kind
 
     def _tables(self, inputs: set[TableName]) -> set[TableName]:
         found: set[TableName] = set()
@@ -339,9 +354,12 @@ class _Placeholders:
             return
         if kind is DatasetKind.MATERIALIZED_VIEW:
             raise _not_streamable(name, "a materialized view, which is overwritten")
-        flows = (each.flow for each in self.resolver.resolved.values())
-        if any(write_of(flow).merges for flow in flows if flow.target == name):
+        flows = [each.flow for each in self.resolver.resolved.values()]
+        writes = [write_of(flow) for flow in flows if flow.target == name]
+        if any(write.merges for write in writes):
             raise _not_streamable(name, "a target of AUTO CDC, whose rows change")
+        if any(write.rewrites for write in writes):
+            raise _not_streamable(name, "an aggregate without a watermark, which is rewritten")
 
 
 def _not_streamable(name: TableName, what: str) -> DefinitionError:

@@ -2,6 +2,7 @@
 
     Append       rows of a stream are added
     AppendOnce   rows of a batch are added, once until the next full refresh
+    Aggregate    the whole result of a stream's aggregate replaces the one before
     Overwrite    rows of a batch replace those of a materialized view
     Change       events of a stream are merged: AUTO CDC
     ChangeOnce   events of a batch are merged, once
@@ -38,12 +39,14 @@ class _Way:
         is_batch: its query is a batch, not a stream.
         runs_once: it has nothing to do once it has run, until the next full refresh.
         recomputes: it reads all of its inputs again, and its table must be as it left it.
+        rewrites: it replaces all rows of its table, which can't be read as a stream then.
         merges: it changes rows that are in its table, which it reads for that.
     """
 
     is_batch: ClassVar[bool] = False
     runs_once: ClassVar[bool] = False
     recomputes: ClassVar[bool] = False
+    rewrites: ClassVar[bool] = False
     merges: ClassVar[bool] = False
 
     def columns(self, frame: DataFrame, flow: Flow) -> StructType:
@@ -66,6 +69,25 @@ class Append(_Way):
         with run.session():
             rows = fitted(run.ruled(run.query()), run.dataset)
             writer = run.stream(rows).format("delta").option("mergeSchema", "true")
+            query = writer.start(str(run.places.table))
+        run.follow(query)
+
+
+@dataclass(frozen=True)
+class Aggregate(_Way):
+    """A stream's aggregate without a watermark: each micro-batch writes the whole result anew.
+
+    The result of what came before is in the checkpoint. Source: "Optimize stateful processing with
+    watermarks" in Databricks' documentation: such an aggregate is recomputed with each update.
+    """
+
+    rewrites = True
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        with run.session():
+            rows = fitted(run.ruled(run.query()), run.dataset)
+            writer = run.stream(rows).outputMode("complete").format("delta")
             query = writer.start(str(run.places.table))
         run.follow(query)
 
@@ -196,7 +218,9 @@ class SnapshotsOnce(Snapshots):
     recomputes = False
 
 
-Write = Append | AppendOnce | Overwrite | Change | ChangeOnce | Snapshots | SnapshotsOnce
+Write = (
+    Append | Aggregate | AppendOnce | Overwrite | Change | ChangeOnce | Snapshots | SnapshotsOnce
+)
 
 
 def write_of(flow: Flow) -> Write:
@@ -205,8 +229,10 @@ def write_of(flow: Flow) -> Write:
     Args:
         flow: as resolved, with its kind; not one of a view, which writes nothing.
     """
-    if flow.kind is FlowKind.COMPLETE:
+    if flow.kind is FlowKind.MATERIALIZED_VIEW:
         return Overwrite()
+    if flow.kind is FlowKind.COMPLETE:
+        return Aggregate()
     if flow.snapshots is not None:
         return SnapshotsOnce(flow.snapshots) if flow.once else Snapshots(flow.snapshots)
     if flow.change is not None:

@@ -36,7 +36,7 @@ def flow_kind(kind: DatasetKind, flow: Flow, is_streaming: bool) -> FlowKind:
     if kind is DatasetKind.MATERIALIZED_VIEW:
         if is_streaming:
             raise _wrong(flow, "a materialized view", "a batch", "Read its source with spark.read.")
-        return FlowKind.COMPLETE
+        return FlowKind.MATERIALIZED_VIEW
     if flow.snapshots:
         if is_streaming:
             raise _wrong(

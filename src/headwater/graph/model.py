@@ -33,7 +33,8 @@ class FlowKind(Enum):
     """How a flow writes; the value is the event log's `flow_type`."""
 
     APPEND = "APPEND"
-    COMPLETE = "MATERIALIZED_VIEW"
+    COMPLETE = "COMPLETE"
+    MATERIALIZED_VIEW = "MATERIALIZED_VIEW"
     CHANGE = "CHANGE"
     SNAPSHOT = "SNAPSHOT_CHANGE"
     VIEW = "VIEW"

@@ -1,0 +1,90 @@
+"""Aggregates of streams without a watermark: written in whole, with what earlier updates saw."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import Project
+from headwater.errors import GraphError
+
+SOURCE = """
+    import dlt
+    from pyspark.sql import functions as F
+
+    @dlt.table
+    def events():
+        return spark.readStream.schema("device STRING, v INT").json("VOLUME")
+
+    @dlt.view
+    def summed():
+        return dlt.read_stream("events").groupBy("device").agg(F.sum("v").alias("total"))
+
+    @dlt.table
+    @dlt.expect_or_drop("many", "total > 2")
+    def by_device():
+        return dlt.read_stream("summed")
+
+    @dlt.table
+    def devices():
+        return dlt.read_stream("events").select("device").distinct()
+
+    @dlt.table
+    def latest():
+        return dlt.read("by_device").agg(F.max("total").alias("most"))
+"""
+
+
+def test_aggregate_goes_on_with_what_it_saw_and_replaces_its_table(project: Project) -> None:
+    project.write(SOURCE)
+    found = []
+    for number, rows in enumerate(([("a", 1), ("b", 5)], [("a", 4)], [])):
+        lines = [f'{{"device":"{device}","v":{v}}}' for device, v in rows]
+        if lines:
+            (project.landing / f"{number}.json").write_text("\n".join(lines))
+        assert project.run().state == "COMPLETED"
+        found.append(project.sql("SELECT * FROM SCHEMA.by_device ORDER BY device"))
+        assert project.values("SELECT device FROM SCHEMA.devices") == ["a", "b"]
+    b = {"device": "b", "total": 5}
+    assert found == [[b], [{"device": "a", "total": 5}, b], [{"device": "a", "total": 5}, b]]
+    assert project.values("SELECT most FROM SCHEMA.latest") == [5]
+    kinds = {
+        each["origin"]["flow_name"]: each["details"]["flow_definition"]["flow_type"]
+        for each in project.events()
+        if each["event_type"] == "flow_definition"
+    }
+    assert kinds == {
+        "events": "APPEND",
+        "by_device": "COMPLETE",
+        "summed": "VIEW",
+        "devices": "APPEND",
+        "latest": "MATERIALIZED_VIEW",
+    }
+    assert project.run(full_refresh=("*",)).state == "COMPLETED"
+    assert project.sql("SELECT * FROM SCHEMA.by_device ORDER BY device") == found[-1]
+
+
+def test_aggregate_is_neither_a_stream_nor_one_of_several_flows(project: Project) -> None:
+    project.write(
+        SOURCE
+        + """
+    @dlt.table
+    def on():
+        return dlt.read_stream("by_device")
+
+    dlt.create_streaming_table("both")
+
+    @dlt.append_flow(target="both")
+    def one():
+        return dlt.read_stream("summed")
+
+    @dlt.append_flow(target="both")
+    def other():
+        return dlt.read_stream("events").groupBy().count()
+    """
+    )
+    with pytest.raises(GraphError) as caught:
+        project.resolved()
+    assert [(each.code, each.parameters["dataset"]) for each in caught.value.faults] == [
+        ("STREAM_FROM_CHANGING_TABLE", f"main.{project.schema}.by_device"),
+        ("STREAM_UNSUPPORTED", f"main.{project.schema}.both"),
+    ]
