@@ -15,12 +15,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
+from pyspark.sql.group import GroupedData
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from headwater.graph.arguments import fault
 from headwater.sandbox import volume_paths
+from headwater.sandbox.workspace_columns import joinable, run_text, with_numbers
 
 Original = Callable[..., Any]
 
@@ -183,8 +186,11 @@ def _runs_sql(_: str, original: Original) -> Original:
         if not isinstance(text, str):
             return text
         with intercepted(None):
-            frame: DataFrame = original(self, text, *args, **kwargs)
-        return frame
+
+            def plainly(query: str) -> DataFrame:
+                return original(self, query, *args, **kwargs)  # type: ignore[no-any-return]
+
+            return plainly(text) if current is None else run_text(self, text, plainly)
 
     return run
 
@@ -272,6 +278,39 @@ def _action(name: str, original: Any) -> Any:
     return _refusing(name, original)
 
 
+def _counts_strings(_: str, original: Original) -> Original:
+    """Try a method of a frame again when it calculates with strings, as a workspace does."""
+
+    @functools.wraps(original)
+    def act(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        except AnalysisException as error:
+            frame = self if isinstance(self, DataFrame) else self._df
+            given = with_numbers(frame, error, [*args, kwargs]) if _current.get() else None
+            if given is None:
+                raise
+            return original(self, *given[:-1], **given[-1])
+
+    return act
+
+
+def _joins_itself(_: str, original: Original) -> Original:
+    """Try a join again whose sides come from one frame, as Spark Connect resolves it."""
+
+    @functools.wraps(original)
+    def join(self: Any, other: DataFrame, on: Any = None, how: Any = None) -> Any:
+        try:
+            return original(self, other, on, how)
+        except AnalysisException as error:
+            made = joinable(self, other, on, error) if _current.get() else None
+            if made is None:
+                raise
+            return original(self, *made, how)
+
+    return join
+
+
 def _finds_volumes(owner: Any, count: int) -> Callable[[str, Any], Any]:
     """Let a function of Python take paths in volumes while user code runs."""
 
@@ -343,6 +382,7 @@ ACTIONS = (
 
 _BATCH_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
 _STREAM_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
+_WITH_COLUMNS = ("select", "withColumn", "withColumns", "filter")
 _CONFIGURE = ("format", "schema", "option", "options")
 
 PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
@@ -359,6 +399,9 @@ PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
     *((DataStreamReader, name, _records) for name in _CONFIGURE),
     *((DataFrameReader, name, _records) for name in _CONFIGURE),
     *((ClassicDataFrame, name, _action) for name in ACTIONS if name in ClassicDataFrame.__dict__),
+    *((ClassicDataFrame, name, _counts_strings) for name in _WITH_COLUMNS),
+    (GroupedData, "agg", _counts_strings),
+    (ClassicDataFrame, "join", _joins_itself),
     *((owner, name, _finds_volumes(owner, count)) for owner, name, count in volume_paths.FUNCTIONS),
 )
 """Class or module, attribute, wrapper: every change that a run makes in PySpark and Python."""

@@ -1,0 +1,169 @@
+"""Columns that a workspace resolves and Spark Classic refuses: tried again in another form.
+
+Arithmetic on two strings counts them as DOUBLE in a workspace, as its rules for implicit casts say;
+ANSI mode of Spark has no common type for them. A self-join of derived frames names a column by the
+frame it comes from, as Spark Connect does. Nothing is done unless Spark has refused the query.
+Decision 0019.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
+
+from headwater.names import quote
+from headwater.sandbox.column_trees import (
+    arguments_of,
+    changed,
+    name_of,
+    node_of,
+    of_node,
+    with_arguments,
+)
+
+_OPERATORS = ("+", "-", "*", "/", "%")
+_NO_COMMON_TYPE = "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE"
+_AMBIGUOUS = "_LEGACY_ERROR_TEMP_1182"
+_MOST = 100
+"""How often a SQL text is tried again: once for each operation on two strings in it."""
+
+
+def with_numbers(
+    frame: DataFrame, error: AnalysisException, arguments: Sequence[Any]
+) -> list[Any] | None:
+    """Return the arguments of a method of a frame with strings as numbers; None if it can't help.
+
+    Args:
+        error: what the method failed with.
+    """
+    if not _is_about_strings(error):
+        return None
+    return [_mapped(each, lambda column: _as_numbers(frame, column)) for each in arguments]
+
+
+def text_with_numbers(spark: SparkSession, text: str, error: AnalysisException) -> str | None:
+    """Return a SQL text with the two strings that an error names as numbers; None if it can't."""
+    if not _is_about_strings(error):
+        return None
+    contexts = error.getQueryContext()
+    if not contexts or not contexts[0].fragment():
+        return None
+    start, stop = contexts[0].startIndex(), contexts[0].stopIndex() + 1
+    part = text[start:stop]
+    tree = spark._jsparkSession.sessionState().sqlParser().parseExpression(part)
+    if tree.children().size() != 2:
+        return None
+    sides = [tree.children().apply(at).origin() for at in (0, 1)]
+    (first, end), (second, last) = [
+        (each.startIndex().get(), each.stopIndex().get() + 1) for each in sides
+    ]
+    operator = re.sub(r"[()\s]", "", part[end:second])
+    if operator not in _OPERATORS:
+        return None
+    left, right = part[first:end], part[second:last]
+    number = f"(CAST({left} AS DOUBLE) {operator} CAST({right} AS DOUBLE))"
+    return text[:start] + number + text[stop:]
+
+
+def run_text(spark: SparkSession, text: str, run: Callable[[str], DataFrame]) -> DataFrame:
+    """Run a SQL text; two strings that it calculates with count as DOUBLE.
+
+    Raises:
+        pyspark.errors.PySparkException: as `run` does.
+    """
+    for _ in range(_MOST):
+        try:
+            return run(text)
+        except AnalysisException as error:
+            changed_text = text_with_numbers(spark, text, error)
+            if changed_text is None:
+                raise
+            text = changed_text
+    return run(text)
+
+
+def joinable(
+    left: DataFrame, right: DataFrame, on: Any, error: AnalysisException
+) -> tuple[DataFrame, Any] | None:
+    """Return the right side of a join, and its condition, with columns of their own.
+
+    Args:
+        on: the condition, or a list of conditions.
+        error: what the join failed with.
+    """
+    if error.getCondition() != _AMBIGUOUS:
+        return None
+    shared = _ids(left) & _ids(right)
+    names = [
+        name
+        for name, each in zip(right.columns, _output(right), strict=True)
+        if each.exprId().toString() in shared
+    ]
+    columns = [F.col(quote(name)).alias(name) if name in names else name for name in right.columns]
+    other = right.select(*columns)
+    dataset = right._jdf.id()
+
+    def of_right(node: Any) -> Any | None:
+        if name_of(node) != "ExpressionColumnNode":
+            return None
+        attribute = node.productElement(0)
+        if name_of(attribute) != "AttributeReference" or str(attribute.name()) not in names:
+            return None
+        if f'"__dataset_id":{dataset},' not in str(attribute.metadata().json()):
+            return None
+        return node_of(other[quote(str(attribute.name()))])
+
+    return other, _mapped(on, lambda column: changed(left.sparkSession, column, of_right))
+
+
+def _output(frame: DataFrame) -> list[Any]:
+    output = frame._jdf.queryExecution().analyzed().output()
+    return [output.apply(at) for at in range(output.size())]
+
+
+def _ids(frame: DataFrame) -> set[str]:
+    return {str(each.exprId().toString()) for each in _output(frame)}
+
+
+def _is_about_strings(error: AnalysisException) -> bool:
+    if error.getCondition() != _NO_COMMON_TYPE:
+        return False
+    return (error.getMessageParameters() or {}).get("actualDataType") == '"STRING"'
+
+
+def _as_numbers(frame: DataFrame, column: Column) -> Column:
+    spark = frame.sparkSession
+
+    def number(node: Any) -> Any | None:
+        if name_of(node) != "UnresolvedFunction" or node.functionName() not in _OPERATORS:
+            return None
+        sides = [of_node(spark, each) for each in arguments_of(node)]
+        if len(sides) != 2 or not all(_is_string(frame, each) for each in sides):
+            return None
+        numbers = [node_of(each.cast("double")) for each in sides]
+        return with_arguments(spark, node, numbers)
+
+    return changed(spark, column, number)
+
+
+def _is_string(frame: DataFrame, column: Column) -> bool:
+    try:
+        return isinstance(frame.select(column).schema[0].dataType, StringType)
+    except AnalysisException:
+        return False
+
+
+def _mapped(value: Any, change: Callable[[Column], Column]) -> Any:
+    if isinstance(value, Column):
+        return change(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_mapped(each, change) for each in value)
+    if isinstance(value, dict):
+        return {key: _mapped(each, change) for key, each in value.items()}
+    return value
