@@ -13,7 +13,7 @@ INTERNAL = ("Py4J", "py4j", "org.apache", "java.", "__headwater", "UNEXPECTED", 
 
 QUERIES = """
 --- action SIDE_EFFECT_IN_DATASET
-return spark.range(spark.range(3).count())
+return spark.range(3).write.save('x')
 --- ambiguous QUERY_INVALID
 a = spark.range(1)
 return a.join(a.select('id')).select('id')
@@ -56,7 +56,7 @@ return dbutils.fs.ls('/Volumes/main/SCHEMA/landing/nowhere')
 return spark.sql('SELECT nothing_like_it(1)')
 --- hidden SIDE_EFFECT_IN_DATASET
 try:
-    spark.range(1).show()
+    spark.range(1).foreach(print)
 except BaseException:
     pass
 return spark.range(1)

@@ -83,3 +83,73 @@ def test_keys_in_backticks_may_hold_any_character(project: Project) -> None:
     for expression in (F.col("a.b"), F.upper("a"), F.col("a") + 1):
         with pytest.raises(ValueError, match="COLUMN_NOT_PLAIN"):
             column_name(expression, "keys")
+
+
+def test_function_may_look_at_rows_and_is_warned_of(project: Project) -> None:
+    project.write("""
+        import dlt
+
+        @dlt.table
+        def raw():
+            return spark.readStream.schema("id INT").json("VOLUME")
+
+        @dlt.table
+        def check():
+            n = dlt.read("raw").count()
+            first = [row.id for row in dlt.read("raw").collect()][:1]
+            return spark.createDataFrame([[n, *(first or [0])]], "n LONG, first LONG")
+    """)
+    graph = project.resolved()
+    assert [(each.code, str(each.where).rpartition(":")[2]) for each in graph.warnings] == [
+        ("ACTION_IN_DATASET", "10"),
+        ("ACTION_IN_DATASET", "11"),
+    ]
+    for number in (7, 8):
+        (project.landing / f"{number}.json").write_text(f'{{"id":{number}}}')
+        assert project.run().state == "COMPLETED"
+        assert project.values("SELECT n FROM SCHEMA.check") == [number - 6]
+
+
+def test_function_that_needs_rows_while_it_is_planned_is_told_so(project: Project) -> None:
+    project.create("old", "SELECT 1 AS id WHERE false")
+    project.write("""
+        import dlt
+
+        @dlt.table
+        def check():
+            first = spark.read.table("old").collect()[0]
+            return spark.range(first.id)
+    """)
+    with pytest.raises(GraphError) as caught:
+        project.resolved()
+    assert (caught.value.code, caught.value.where.line) == ("QUERY_INVALID", 6)
+    assert "while a pipeline is planned" in caught.value.hint.lower()
+
+
+def test_temporary_views_belong_to_their_function(project: Project) -> None:
+    project.write("""
+        import dlt
+
+        spark.range(9, 10).createOrReplaceTempView("shared")
+
+        def of(number):
+            @dlt.table(name=f"t{number}")
+            def t():
+                dlt.read_stream("events").createOrReplaceTempView("changes")
+                spark.range(number, 5).createOrReplaceTempView("Numbers")
+                chosen = spark.sql("SELECT numbers.id FROM numbers WHERE numbers.id > 2")
+                chosen.createTempView("chosen")
+                return spark.table("chosen").select("chosen.id").union(spark.table("shared"))
+
+        @dlt.table
+        def events():
+            return spark.readStream.schema("id INT").json("VOLUME")
+
+        of(2)
+        of(4)
+    """)
+    assert project.run().state == "COMPLETED"
+    assert project.values("SELECT id FROM SCHEMA.t2") == [3, 4, 9]
+    assert project.values("SELECT id FROM SCHEMA.t4") == [4, 9]
+    views = project.spark.sql("SHOW VIEWS").collect()
+    assert [each.viewName for each in views if not each.viewName.startswith("__")] == []

@@ -69,6 +69,7 @@ def query_plan(
     read_options: Iterable[str] = (),
     conditions: Sequence[str] = (),
     tables: Collection[TableName] = (),
+    is_fixed: bool = True,
 ) -> QueryPlan:
     """Describe the query of a frame on placeholders, and the rules on its rows; runs no job.
 
@@ -76,6 +77,7 @@ def query_plan(
         read_options: how the query reads its tables; placeholders don't show it.
         conditions: of the rules; valid ones.
         tables: tables of others that the query was seen to read.
+        is_fixed: the plan does not depend on rows that the function looked at.
     """
     ruled = frame.select("*", *map(F.expr, conditions)) if conditions else frame
     plan = ruled._jdf.queryExecution().analyzed()
@@ -87,7 +89,8 @@ def query_plan(
     seen = {(each.schema, each.table) for each in tables}
     return QueryPlan(
         _digest(canonical, text, frame.schema.json(), *read_options),
-        bool(plan.deterministic())
+        is_fixed
+        and bool(plan.deterministic())
         and not _has(spark, plan, _PASSING)
         and not _MOMENTS.search(text)
         and all(_is_dated(each, seen) for each in leaves if not each.isStreaming()),

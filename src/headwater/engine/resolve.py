@@ -211,7 +211,7 @@ class _Resolver:
         if frame.isStreaming:
             flow = replace(flow, kind=self._stream_kind(flow, frame, evaluation.inputs))
             write = write and write_of(flow)
-        self.warnings.extend(state_warnings(frame, flow))
+        self.warnings.extend([*evaluation.looks, *state_warnings(frame, flow)])
         columns = write.columns(frame, flow) if write else frame.schema
         faults = check_rules(
             frame, dataset.expectations, dataset=str(dataset.name), where=dataset.location
@@ -231,6 +231,7 @@ class _Resolver:
                 read_options=evaluation.read_options,
                 conditions=rules,
                 tables=evaluation.external,
+                is_fixed=not evaluation.looks,
             ),
         )
         return columns

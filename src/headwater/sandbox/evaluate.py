@@ -66,10 +66,12 @@ class Evaluation:
     Attributes:
         namespace: catalog and schema of unqualified names.
         home: those of the pipeline, in which Spark completes names.
-        may_look: actions that only return rows are not refused.
+        may_look: actions that only return rows are expected.
         inputs: datasets of the pipeline that were read.
         external: other tables that were read.
         read_options: options of the reads of tables, as text.
+        looks: warnings of actions that only returned rows.
+        named: temporary views that the function has made, by name.
         refused: the first side effect, kept even when user code swallowed the error.
     """
 
@@ -84,6 +86,8 @@ class Evaluation:
     external: set[TableName] = field(default_factory=set)
     read_options: list[str] = field(default_factory=list)
     refused: HeadwaterError | None = None
+    looks: list[DefinitionError] = field(default_factory=list)
+    named: dict[str, DataFrame] = field(default_factory=dict)
     sources: int = 0
     views: list[tuple[str, DataFrame]] = field(default_factory=list)
 
@@ -94,6 +98,9 @@ class Evaluation:
         if options is not None:
             given = sorted((record_of(options).options or {}).items())
             self.read_options.append(f"{table} {streaming} {given}")
+        view = self.named.get(name.strip("`").lower())
+        if view is not None:
+            return qualified(view, table)
         if self.source.owns(table):
             return qualified(self._read_own(table, streaming, options), table)
         self._read_external(table, name)
@@ -164,13 +171,19 @@ class Evaluation:
         return resolved_path(self.store, path)
 
     def refuse(self, action: str) -> None:
-        """Raise for a side effect, and remember it."""
-        if self.may_look and action in LOOKS:
+        """Raise for a side effect, and remember it; warn of one that only returns rows."""
+        if action in LOOKS:
+            if not self.may_look:
+                self.looks.append(_looked(action))
             return
         error = refusal(action)
         if isinstance(error, HeadwaterError):
             self.refused = self.refused or error
         raise error
+
+    def keep_view(self, name: str, frame: DataFrame) -> None:
+        """Let this function's reads find a frame under a name."""
+        self.named[name.strip("`").lower()] = frame
 
     def _read_own(self, table: TableName, streaming: bool, reader: Any) -> DataFrame:
         self.inputs.add(table)
@@ -189,6 +202,8 @@ class Evaluation:
 
     def _read_external(self, table: TableName, written: str) -> None:
         """Record the read of a table that others make; all catalogs share their schemas."""
+        if is_temporary_view(self.spark, written):
+            return
         known = list(self.store.tables())
         if any((each.schema, each.table) == (table.schema, table.table) for each in known):
             add_catalog(self.spark, table.catalog)
@@ -209,6 +224,9 @@ class Evaluation:
         if not 1 <= len(parts) <= 3 or parts[0].startswith(READ_VIEW):
             return None
         name = table_name(".".join(map(quote, parts)), *self.namespace)
+        view = self.named.get(parts[0]) if len(parts) == 1 else None
+        if view is not None:
+            return Replacement(self._view(view), name)
         if not self.source.owns(name):
             if parts[0] in _FILE_FORMATS:
                 return self._files(relation, name)
@@ -250,6 +268,24 @@ class Evaluation:
         while self.views:
             view, frame = self.views.pop()
             frame.sparkSession.catalog.dropTempView(view)
+
+
+def _looked(action: str) -> DefinitionError:
+    return DefinitionError(
+        "ACTION_IN_DATASET",
+        f"A dataset function called {action}(), which runs a job each time it is evaluated",
+        where=current_location(),
+        hint="Compute it in the query; while the pipeline is planned, it sees no rows.",
+        action=action,
+    )
+
+
+def is_temporary_view(spark: SparkSession, name: str) -> bool:
+    """Whether a session has a temporary view of a name, which the source made while loaded."""
+    if "." in name:
+        return False
+    found = spark._jsparkSession.sessionState().catalog().getTempView(name.strip("`"))
+    return bool(found.isDefined())
 
 
 def _constant(spark: SparkSession, expression: str) -> Any:
@@ -330,7 +366,7 @@ def answer_of(flow: Flow, evaluation: Evaluation, *arguments: object) -> object:
         except (Exception, SystemExit) as error:
             if evaluation.refused:
                 raise evaluation.refused from None
-            raise _query_fault(flow, error) from error
+            raise _query_fault(flow, evaluation, error) from error
         finally:
             evaluation.drop_views()
     if evaluation.refused:
@@ -338,14 +374,16 @@ def answer_of(flow: Flow, evaluation: Evaluation, *arguments: object) -> object:
     return answer
 
 
-def _query_fault(flow: Flow, error: BaseException) -> DefinitionError:
+def _query_fault(flow: Flow, evaluation: Evaluation, error: BaseException) -> DefinitionError:
     query = inspect.unwrap(flow.query)
     in_text = query.place_of(error) if isinstance(query, SqlQuery) else None
     return DefinitionError(
         "QUERY_INVALID",
         f"The query of '{flow.target}' can't be built: {explained(error)}",
         where=in_text or user_line(error, flow.location),
-        hint="Fix the query at that line.",
+        hint="Fix the query at that line."
+        if not evaluation.looks
+        else "While a pipeline is planned, collect() and the like see no rows: allow for that.",
         dataset=str(flow.target),
         exception=type(error).__name__,
     )

@@ -56,6 +56,9 @@ class Interceptor(Protocol):
     def refuse(self, action: str) -> None:
         """Raise for an action inside a dataset function."""
 
+    def keep_view(self, name: str, frame: DataFrame) -> None:
+        """Let reads inside this dataset function find a frame under a name."""
+
 
 @dataclass
 class ReaderRecord:
@@ -328,6 +331,20 @@ def _finds_volumes(owner: Any, count: int) -> Callable[[str, Any], Any]:
     return wrapped
 
 
+def _names_view(_: str, original: Original) -> Original:
+    """Keep a temporary view of a dataset function to itself: others may use its name."""
+
+    @functools.wraps(original)
+    def create(self: DataFrame, name: str) -> None:
+        current = _current.get()
+        if current is not None and current.in_dataset_function:
+            current.keep_view(name, self)
+        else:
+            original(self, name)
+
+    return create
+
+
 def _refusing(name: str, original: Original) -> Original:
     @functools.wraps(original)
     def act(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -362,7 +379,8 @@ LOOKS = (
     "toArrow",
     "toLocalIterator",
 )
-"""DataFrame methods that run a job and change nothing."""
+"""DataFrame methods that run a job and change nothing: allowed in a dataset function, and warned
+of."""
 
 ACTIONS = (
     *LOOKS,
@@ -373,15 +391,14 @@ ACTIONS = (
     "writeTo",
     "checkpoint",
     "localCheckpoint",
-    "createTempView",
-    "createOrReplaceTempView",
     "createGlobalTempView",
     "createOrReplaceGlobalTempView",
 )
-"""DataFrame methods and properties that a dataset function must not use."""
+"""DataFrame methods and properties that run a job or change something."""
 
 _BATCH_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
 _STREAM_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
+_VIEWS = ("createTempView", "createOrReplaceTempView")
 _WITH_COLUMNS = ("select", "withColumn", "withColumns", "filter")
 _CONFIGURE = ("format", "schema", "option", "options")
 
@@ -399,6 +416,7 @@ PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
     *((DataStreamReader, name, _records) for name in _CONFIGURE),
     *((DataFrameReader, name, _records) for name in _CONFIGURE),
     *((ClassicDataFrame, name, _action) for name in ACTIONS if name in ClassicDataFrame.__dict__),
+    *((ClassicDataFrame, name, _names_view) for name in _VIEWS),
     *((ClassicDataFrame, name, _counts_strings) for name in _WITH_COLUMNS),
     (GroupedData, "agg", _counts_strings),
     (ClassicDataFrame, "join", _joins_itself),

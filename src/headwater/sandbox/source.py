@@ -63,6 +63,7 @@ def load_source(
         patched_pyspark(),
         bound_modules(registry, spark),
         bound_runtime(namespace),
+        _temporary_views(spark),
     ):
         registry.folders = paths
         with intercepted(_LoadTime(store, spark, registry)):
@@ -138,6 +139,23 @@ def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterat
 
 
 @contextmanager
+def _temporary_views(spark: SparkSession) -> Iterator[None]:
+    """Drop the temporary views that the source makes while it is loaded."""
+    catalog = spark._jsparkSession.sessionState().catalog()
+
+    def names() -> set[str]:
+        found = catalog.listLocalTempViews("*")
+        return {str(found.apply(at).table()) for at in range(found.size())}
+
+    before = names()
+    try:
+        yield
+    finally:
+        for name in names() - before:
+            spark.catalog.dropTempView(name)
+
+
+@contextmanager
 def _python_workers(spark: SparkSession, paths: list[str]) -> Iterator[None]:
     """Let the workers of Python UDFs import what the pipeline's source imports."""
     environment = spark.sparkContext.environment
@@ -186,3 +204,6 @@ class _LoadTime:
 
     def refuse(self, action: str) -> None:
         del action
+
+    def keep_view(self, name: str, frame: DataFrame) -> None:
+        del name, frame
