@@ -19,6 +19,7 @@ from headwater.bundle import load_bundle
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.events.query import read_events
 from headwater.graph.dag import Graph
+from headwater.names import TableName
 from headwater.sandbox.statements import rows_of, run_statements
 from headwater.state.catalog import create_schema, register_all
 from headwater.state.pipeline import PipelineState
@@ -126,6 +127,10 @@ class Project:
         graph = self.run(validate_only=True).graph
         assert graph is not None
         return graph
+
+    def name(self, table: str, catalog: str = "") -> TableName:
+        """The full name of a table; another catalog ends with the schema's name."""
+        return TableName(f"{catalog}_{self.schema}" if catalog else "main", self.schema, table)
 
     def sql(self, text: str) -> list[dict[str, Any]]:
         """Run SQL; SCHEMA in it is filled in."""

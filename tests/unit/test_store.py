@@ -6,7 +6,7 @@ import pytest
 
 from headwater.errors import UsageError
 from headwater.names import TableName
-from headwater.state.store import Store, check_clashes, folder_name
+from headwater.state.store import Store, folder_name, separate_catalogs
 
 
 def test_volume_path_becomes_a_local_folder(tmp_path: Path) -> None:
@@ -53,7 +53,19 @@ def test_folder_name_is_reversible_for_tables_on_disk(tmp_path: Path) -> None:
     assert "." not in folder_name("a.b")
 
 
-def test_same_table_in_two_catalogs_is_refused() -> None:
-    with pytest.raises(UsageError) as caught:
-        check_clashes([TableName("a", "s", "t"), TableName("b", "s", "t")])
-    assert caught.value.code == "CATALOG_CLASH"
+@pytest.mark.parametrize(
+    ("names", "first", "apart"),
+    [
+        ("a.s.t b.s.t", "b", {"a"}),
+        ("a.s.t b.s.t", "c", {"b"}),
+        ("a.s.t b.s.u c.t.t", "a", set()),
+        ("a.s.t b.s.t b.s.u c.s.u", "A", {"b"}),
+        ("a.s.t b.s.t b.s.u c.s.u a.s.u", "a", {"b", "c"}),
+        ("", "a", set()),
+    ],
+)
+def test_catalogs_share_their_schemas_until_two_have_one_table(
+    names: str, first: str, apart: set[str]
+) -> None:
+    tables = [TableName(*name.split(".")) for name in names.split()]
+    assert separate_catalogs(tables, first) == apart

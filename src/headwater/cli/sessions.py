@@ -32,7 +32,6 @@ def command_session(
 
     Raises:
         SettingError: no usable Java, jars that can't be had.
-        UsageError: CATALOG_CLASH.
     """
     spark = (click.get_current_context().find_root().obj or {}).get("spark")
     if spark is None:

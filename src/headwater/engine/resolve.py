@@ -31,7 +31,7 @@ from headwater.autoloader.request import CloudFiles
 from headwater.engine.snapshot_plans import planned_snapshot
 from headwater.engine.tables import Tables
 from headwater.engine.writes import write_of
-from headwater.errors import DefinitionError, GraphError, HeadwaterError, UsageError
+from headwater.errors import DefinitionError, GraphError, HeadwaterError
 from headwater.expectations.rules import check_rules
 from headwater.graph.checks import check_declarations
 from headwater.graph.dag import Graph, ResolvedFlow, ordered
@@ -43,7 +43,7 @@ from headwater.names import TableName
 from headwater.sandbox.evaluate import Evaluation, evaluate
 from headwater.sandbox.patches import record_of
 from headwater.sandbox.sql_text import without_live
-from headwater.state.store import Store, check_clashes
+from headwater.state.store import Store
 
 MAX_DEPTH = 30
 """How deeply evaluations of datasets may nest."""
@@ -117,8 +117,6 @@ class _Resolver:
             self._resolve_chain(name)
         if not self.registry.datasets and not self.faults:
             self.faults.append(_empty())
-        if not self.faults:
-            self._check_names()
         self.faults.extend(self.warnings if self.strict else [])
         if self.faults:
             raise GraphError(sorted(_distinct(self.faults), key=_place))
@@ -283,13 +281,6 @@ class _Resolver:
             check_fits(frame, declared, dataset)
         check_intervals(schema, declared, dataset)
         return declared
-
-    def _check_names(self) -> None:
-        tables = [name for name in self.registry.datasets if self.kinds[name] != DatasetKind.VIEW]
-        try:
-            check_clashes([*self.store.tables(), *tables])
-        except UsageError as error:
-            self.faults.append(error)
 
     def _report_cycle(self, cycle: Sequence[TableName]) -> None:
         self.faults.append(

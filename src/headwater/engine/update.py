@@ -37,10 +37,10 @@ from headwater.graph.dag import Graph
 from headwater.graph.dependencies import source_digest
 from headwater.graph.registry import Registry
 from headwater.graph.selection import ALL, select
-from headwater.machine.session import driver_pid
+from headwater.machine.session import driver_pid, own_catalog
 from headwater.names import TableName
 from headwater.sandbox.source import load_source
-from headwater.state.catalog import create_schema, use_schema
+from headwater.state.catalog import create_schema, keep_apart, use_schema
 from headwater.state.format import check_format
 from headwater.state.lock import update_lock
 from headwater.state.migrations import prepare_state
@@ -200,6 +200,8 @@ class Updater:
         graph = resolved.graph
         journal.defined(graph)
         journal.state("SETTING_UP_TABLES")
+        made = [name for name, each in graph.datasets.items() if not each.is_view]
+        keep_apart(self.spark, self.store, made, next(iter(self.bundle.pipelines.values())).catalog)
         states = tables.set_up(graph, resolved.resets)
         context = UpdateContext(
             spec=self.spec,
@@ -264,7 +266,8 @@ class Updater:
         resets: frozenset[TableName] = frozenset(),
     ) -> Resolution:
         create_schema(self.spark, self.spec.catalog, self.spec.schema, self.store)
-        use_schema(self.spark, self.spec.schema)
+        if own_catalog(self.spark, self.spec.catalog) is None:
+            use_schema(self.spark, self.spec.schema)
         inference = Inference(self.spark, state, self._cache, resets, saves)
         return resolve(self.spark, registry, self.store, inference, strict=strict)
 

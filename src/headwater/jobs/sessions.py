@@ -18,10 +18,12 @@ from headwater.machine.session import (
     QUICK_START,
     activate,
     catalogs_of,
+    has_own_catalogs,
     share_session_catalog,
     spark_session,
 )
 from headwater.names import TableName
+from headwater.sandbox.own_catalogs import run_over_folders
 from headwater.sandbox.sql_text import SqlText
 from headwater.settings import read_settings
 from headwater.state.catalog import (
@@ -65,10 +67,19 @@ def _make_schemas_in_state(session: SparkSession) -> None:
         made = _new_schema(session, sqlQuery)
         if made:
             return _create_schema(session, made)
+        if has_own_catalogs(session):
+            sqlQuery = _over_folders(session, sqlQuery)  # noqa: N806 - PySpark's
         # by the class, where a pipeline's update puts itself between while it runs
         return SparkSession.sql(session, sqlQuery, args, **more)
 
     session.sql = sql  # type: ignore[method-assign]
+
+
+def _over_folders(session: SparkSession, text: str) -> str:
+    try:
+        return run_over_folders(session, _store(session), SqlText(session, text), ("", ""))
+    except ParseException:
+        return text  # Spark says what is wrong with it
 
 
 def _new_schema(session: SparkSession, text: str) -> tuple[str, ...]:
@@ -88,10 +99,14 @@ def _new_schema(session: SparkSession, text: str) -> tuple[str, ...]:
 def _create_schema(session: SparkSession, parts: tuple[str, ...]) -> DataFrame:
     catalog, name = parts if len(parts) > 1 else (session.conf.get(NEW_SCHEMAS_IN) or "", *parts)
     catalog, name = catalog.lower(), name.lower()
-    warehouse = urlsplit(session.conf.get("spark.sql.warehouse.dir") or "").path
-    store = Store(Path(unquote(warehouse)).parent)  # headwater has it in the state folder
-    keep_schema(session, catalog, name, store)
+    keep_schema(session, catalog, name, _store(session))
     return session.createDataFrame([], "")
+
+
+def _store(session: SparkSession) -> Store:
+    """Return the store of the state folder, in which headwater has Spark's warehouse."""
+    warehouse = urlsplit(session.conf.get("spark.sql.warehouse.dir") or "").path
+    return Store(Path(unquote(warehouse)).parent)
 
 
 @contextmanager
@@ -101,7 +116,8 @@ def local_session(
     """Start a local Spark with Delta, whose tables are kept for the next one.
 
     In a bundle they are those of its target, as `headwater sql` sees them; elsewhere they are in
-    `.headwater/local` of the folder. All catalogs share their schemas.
+    `.headwater/local` of the folder. Catalogs share their schemas, but for those with a table of
+    the same name.
 
     Args:
         target: of the bundle; its default one when not given.
@@ -109,7 +125,7 @@ def local_session(
 
     Raises:
         UsageError: OPTION_WITHOUT_EFFECT, for a target where there is no bundle.
-        HeadwaterError: of the bundle, of Java, of the state folder or of a clash of catalogs.
+        HeadwaterError: of the bundle, of Java or of the state folder.
     """
     if target and bundle_above(folder) is None:
         raise UsageError(
@@ -130,7 +146,7 @@ def local_session(
         catalogs=sorted(names - {"spark_catalog"}),
         jvm_options=QUICK_START,
     ) as spark:
-        register_all(spark, store)
+        register_all(spark, store, _default_catalog(opened))
         for each in opened.bundle.schemas.values() if opened else ():
             create_schema(spark, each.catalog, each.name, store)
         _register_others(spark, store, catalog)

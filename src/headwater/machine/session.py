@@ -12,8 +12,10 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
@@ -151,15 +153,63 @@ def default_settings(
     return values
 
 
+@dataclass(frozen=True)
+class OwnCatalog:
+    """A catalog with schemas and tables of its own, in the JVM.
+
+    Attributes:
+        external: holds the entries.
+        delegate: answers Delta's catalog.
+    """
+
+    external: Any
+    delegate: Any
+
+
+_apart: WeakKeyDictionary[SparkContext, dict[str, OwnCatalog]] = WeakKeyDictionary()
+
+
 def share_session_catalog(spark: SparkSession, catalogs: Sequence[str]) -> None:
     """Make `<name>.schema.table` mean the session's own `schema.table`, for each name.
 
-    Delta's catalog needs a delegate, which only the session catalog gets from Spark.
-    Decision 0001; contract test `test_spark_internals`.
+    Except for catalogs that `separate_catalog` was called for. Delta's catalog needs a delegate,
+    which only the session catalog gets from Spark. Decision 0020; contract test
+    `test_spark_internals`.
     """
     manager = spark._jsparkSession.sessionState().catalogManager()
     for name in catalogs:
-        manager.catalog(name).setDelegateCatalog(manager.v2SessionCatalog())
+        own = own_catalog(spark, name)
+        delegate = own.delegate if own else manager.v2SessionCatalog()
+        manager.catalog(name).setDelegateCatalog(delegate)
+
+
+def own_catalog(spark: SparkSession, name: str) -> OwnCatalog | None:
+    """Return a catalog that has schemas of its own; None for one that shares the session's."""
+    return _apart.get(spark.sparkContext, {}).get(name.lower())
+
+
+def has_own_catalogs(spark: SparkSession) -> bool:
+    """Whether any catalog of the program has schemas of its own."""
+    return bool(_apart.get(spark.sparkContext))
+
+
+def separate_catalog(spark: SparkSession, name: str) -> OwnCatalog:
+    """Give a catalog schemas and tables of its own, in all sessions; at first it has none."""
+    found = own_catalog(spark, name)
+    if found is not None:
+        return found
+    context = spark.sparkContext._jsc.sc()
+    catalogs = "org.apache.spark.sql.catalyst.catalog"
+    external = java_class(spark, f"{catalogs}.InMemoryCatalog")(
+        context.conf(), context.hadoopConfiguration()
+    )
+    session_catalog = java_class(spark, f"{catalogs}.SessionCatalog")(external)
+    v2 = java_class(spark, "org.apache.spark.sql.execution.datasources.v2.V2SessionCatalog")
+    own = OwnCatalog(external, v2(session_catalog))
+    _apart.setdefault(spark.sparkContext, {})[name.lower()] = own
+    add_catalog(spark, name)
+    share_session_catalog(spark, [name])
+    return own
 
 
 def add_catalog(spark: SparkSession, name: str) -> None:

@@ -29,18 +29,17 @@ from headwater.graph.locations import (
 )
 from headwater.graph.model import Flow
 from headwater.graph.sql_query import SqlQuery
-from headwater.machine.session import activate, add_catalog, java_class
+from headwater.machine.session import activate, add_catalog, java_class, own_catalog
 from headwater.names import READ_VIEW, TableName, quote, table_name
 from headwater.sandbox import sql_files, sql_plans
 from headwater.sandbox.failures import explained
 from headwater.sandbox.patches import LOOKS, ReaderRecord, intercepted, record_of, refusal
-from headwater.sandbox.sql_text import FunctionCall, Relation, Replacement, SqlText
+from headwater.sandbox.sql_text import FILE_FORMATS, FunctionCall, Relation, Replacement, SqlText
 from headwater.sql.parameters import fill
 from headwater.state.store import Store
 
 _numbers = itertools.count()
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
-_FILE_FORMATS = ("delta", "parquet", "json", "csv", "text", "orc", "global_temp")
 
 
 class DatasetSource(Protocol):
@@ -104,6 +103,11 @@ class Evaluation:
         if self.source.owns(table):
             return qualified(self._read_own(table, streaming, options), table)
         self._read_external(table, name)
+        if own_catalog(self.spark, table.catalog) is not None:
+            path = str(self.store.table_path(table))
+            with intercepted(None):
+                found = reader_with_options(self.spark, options, streaming).load(path)
+            return qualified(found, table)
         return name if self.namespace == self.home else table.quoted
 
     def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
@@ -201,7 +205,7 @@ class Evaluation:
             raise located(error) from None
 
     def _read_external(self, table: TableName, written: str) -> None:
-        """Record the read of a table that others make; all catalogs share their schemas."""
+        """Record the read of a table that others make; most catalogs share their schemas."""
         if is_temporary_view(self.spark, written):
             return
         known = list(self.store.tables())
@@ -228,9 +232,14 @@ class Evaluation:
         if view is not None:
             return Replacement(self._view(view), name)
         if not self.source.owns(name):
-            if parts[0] in _FILE_FORMATS:
+            if parts[0] in FILE_FORMATS:
                 return self._files(relation, name)
             self._read_external(name, ".".join(parts))
+            if own_catalog(self.spark, name.catalog) is not None:
+                with intercepted(None):
+                    reader = reader_with_options(self.spark, None, relation.streaming)
+                    found = reader.load(str(self.store.table_path(name)))
+                return Replacement(self._view(found), name)
             return None if self.namespace == self.home else Replacement(name.quoted, name)
         return Replacement(self._view(self._read_own(name, relation.streaming, None)), name)
 

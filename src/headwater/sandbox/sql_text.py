@@ -16,13 +16,26 @@ from py4j.java_gateway import is_instance_of
 from pyspark.errors import ParseException
 from pyspark.sql import SparkSession
 
-from headwater.names import TableName
+from headwater.errors import UsageError
+from headwater.names import TableName, split_name
 
 _LOGICAL = "org.apache.spark.sql.catalyst.plans.logical."
 _IDENTIFIER = r"(?:`(?:[^`]|``)+`|\w+)"
 _NAME = re.compile(rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*")
 _STREAM = re.compile(r"STREAM\b\s*\(?\s*", re.I)
 _CLAUSE = re.compile(r"IDENTIFIER\s*\(", re.I)
+FILE_FORMATS = ("delta", "parquet", "json", "csv", "text", "orc", "global_temp")
+"""First parts of names that are not those of schemas."""
+
+_NAMED = (
+    "UnresolvedRelation",
+    "UnresolvedTable",
+    "UnresolvedTableOrView",
+    "UnresolvedView",
+    "UnresolvedIdentifier",
+)
+"""Nodes of a plan that name a table."""
+
 _STARS = ("UnresolvedStar", "UnresolvedStarExceptOrReplace")
 
 Parts = tuple[str, ...]
@@ -36,6 +49,7 @@ class Relation:
     Attributes:
         parts: in lower case.
         written: the parts as they are written.
+        is_rows: rows are read or changed; else the statement is about the table, as in DROP.
     """
 
     parts: Parts
@@ -43,6 +57,7 @@ class Relation:
     streaming: bool
     start: int
     end: int
+    is_rows: bool = True
 
 
 @dataclass(frozen=True)
@@ -201,8 +216,10 @@ class _Walk:
     def plan(self, node: Any, outer: Scope, hidden: frozenset[str]) -> Scope:
         """Walk a plan; return the qualifiers that it offers to the node above it."""
         kind = _kind(node)
-        if kind == "UnresolvedRelation":
+        if kind in _NAMED:
             return self._relation(node, hidden)
+        if kind == "InsertIntoStatement":  # the query is its only child
+            self.plan(node.table(), outer, hidden)
         if kind == "UnresolvedWith":
             for pair in _items(node.cteRelations()):  # a later one sees those before it
                 name = {str(pair._1()).lower()}
@@ -220,7 +237,9 @@ class _Walk:
         return {(str(node.alias()).lower(),): None} if kind == "SubqueryAlias" else scope
 
     def _relation(self, node: Any, hidden: frozenset[str]) -> Scope:
-        written = tuple(map(str, _items(node.multipartIdentifier())))
+        is_new = _kind(node) == "UnresolvedIdentifier"
+        names = node.nameParts() if is_new else node.multipartIdentifier()
+        written = tuple(map(str, _items(names)))
         parts = tuple(part.lower() for part in written)
         made = None
         if not (len(parts) == 1 and parts[0] in hidden):
@@ -235,15 +254,18 @@ class _Walk:
     def _placed(self, node: Any, written: Parts) -> Relation:
         """Find the name in the text: a stream's span takes in STREAM(...), options and alias."""
         start, end = _span(node)
-        is_streaming = bool(node.isStreaming())
+        is_rows = _kind(node) == "UnresolvedRelation"
+        is_streaming = is_rows and bool(node.isStreaming())
         if is_streaming and (leading := _STREAM.match(self.text, start)):
             start = leading.end()
         if _CLAUSE.match(self.text, start):
             end = _closing_parenthesis(self.text, start)
+        elif not is_rows:  # the node's place may be that of the whole statement
+            start, end = _written_name(self.text, written, start, end)
         elif found := _NAME.match(self.text, start):
             end = found.end()
         parts = tuple(part.lower() for part in written)
-        return Relation(parts, written, is_streaming, start, end)
+        return Relation(parts, written, is_streaming, start, end, is_rows)
 
     def _columns(self, node: Any, scope: Scope, *, is_hint: bool = False) -> None:
         kind = _kind(node)
@@ -272,6 +294,18 @@ class _Walk:
                 if found:
                     self.edits.append((start, found.end(), view))
             return
+
+
+def _written_name(text: str, parts: Parts, start: int, end: int) -> tuple[int, int]:
+    """Find where a name stands in a part of a text; all of the part if it can't be found."""
+    for found in _NAME.finditer(text, start, end):
+        try:
+            names = split_name(re.sub(r"\s*\.\s*", ".", found[0]))
+        except UsageError:
+            continue
+        if names == tuple(part.lower() for part in parts):
+            return found.start(), found.end()
+    return start, end
 
 
 def _identifier(node: Any) -> Parts | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,17 @@ from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headwater.errors import HeadwaterError, UsageError
+from headwater.errors import HeadwaterError, UsageError, nearest
 from headwater.events.query import expand_event_log, no_event_log
-from headwater.machine.session import add_catalog
+from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import quote, split_name, table_name
 from headwater.sandbox.causes import innermost
 from headwater.sandbox.failures import reason
+from headwater.sandbox.own_catalogs import run_over_folders
 from headwater.sandbox.sql_text import SqlText
+from headwater.sql.parse import created_catalog, used_namespace
 from headwater.sql.split import split_statements
+from headwater.sql.statements import UseNamespace
 from headwater.state.catalog import current_schema, keep_schema, note_table, schema_exists
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
@@ -42,12 +46,12 @@ def run_statements(
         UsageError: SQL_EMPTY; SQL_INVALID with Spark's first line, for the statement that fails.
             Those before it have taken effect.
     """
-    lost: list[str] = []
+    script = _Script(spark, target, target.default_schema()[0].lower())
     result: DataFrame | None = None
     count = 0
     for count, statement in enumerate(split_statements(text), 1):
         try:
-            result = _run(spark, target, statement.text, lost)
+            result = script.run(statement.text)
         except (PySparkException, Py4JError) as error:
             raise UsageError(
                 "SQL_INVALID",
@@ -58,47 +62,112 @@ def run_statements(
             ) from error
     if not count:
         raise UsageError("SQL_EMPTY", "There is no SQL to run", hint='Try "SHOW TABLES".')
-    if lost and warn:
+    if script.lost and warn:
         warn(
             UsageError(
                 "SQL_NOT_KEPT",
-                f"Lost at the end of this command: {', '.join(lost)}",
+                f"Lost at the end of this command: {', '.join(script.lost)}",
                 hint="Only Delta tables are kept; define views in a pipeline.",
-                names=lost,
+                names=script.lost,
             )
         )
     return result
 
 
-def _run(spark: SparkSession, target: Target, statement: str, lost: list[str]) -> DataFrame:
-    """Run one statement; adds to `lost` what it creates and the session's end deletes."""
-    try:
+@dataclass
+class _Script:
+    """Runs statements one after the other; USE holds for those behind it.
+
+    Attributes:
+        catalog: of names without one.
+        schema: of names without one, in a catalog with schemas of its own.
+        lost: names of what was created and the session's end deletes.
+    """
+
+    spark: SparkSession
+    target: Target
+    catalog: str
+    schema: str = "default"
+    lost: list[str] = field(default_factory=list)
+
+    def run(self, statement: str) -> DataFrame:
+        """Run one statement."""
+        used = used_namespace(statement)
+        if used is not None:
+            return self._use(used)
+        created = created_catalog(statement)
+        if created is not None:
+            return self._create_catalog(created)
+        try:
+            text = SqlText(self.spark, statement)
+        except ParseException:
+            return self.spark.sql(statement)  # Spark says what is wrong with it
+        made = text.new_schema()
+        if made is not None:
+            return _create_schema(self.spark, self.target, self.catalog, *made)
+        return self._run(statement, text)
+
+    def _run(self, statement: str, text: SqlText) -> DataFrame:
+        spark, target = self.spark, self.target
+        table = text.new_table()
+        if table is not None:
+            self._check_new(table)
+        # names that Spark finds need a catalog of that name
+        for parts in [table or (), *(relation.parts for relation in text.relations())]:
+            if len(parts) == 3:
+                add_catalog(spark, parts[0].lower())
+        is_own = own_catalog(spark, self.catalog) is not None
+        namespace = (self.catalog, self.schema) if is_own else ("", "")
+        statement = run_over_folders(spark, target.store, text, namespace)
         text = SqlText(spark, statement)
-    except ParseException:
-        return spark.sql(statement)  # Spark says what is wrong with it
-    made = text.new_schema()
-    if made is not None:
-        return _create_schema(spark, target, *made)
-    table = text.new_table()
-    if table is not None:
-        _check_table(table)
-    # names that Spark finds need a catalog of that name
-    for parts in [table or (), *(relation.parts for relation in text.relations())]:
-        if len(parts) == 3:
-            add_catalog(spark, parts[0].lower())
-    result = spark.sql(_expanded(target, statement, text))
-    dropped = text.dropped_table()
-    if dropped is not None:
-        catalog, default = target.default_schema()[0], current_schema(spark)
-        target.store.forget_location(table_name(".".join(map(quote, dropped)), catalog, default))
-    made_table = table or text.new_view()
-    if made_table is not None:
-        schema = made_table[-2] if len(made_table) > 1 else current_schema(spark)
-        catalog = made_table[0] if len(made_table) > 2 else target.default_schema()[0]
-        name = (schema.lower(), made_table[-1].lower())
-        if not note_table(spark, target.store, *name, catalog):
-            lost.append(".".join(name))
-    return result
+        result = spark.sql(_expanded(target, statement, text))
+        dropped = text.dropped_table()
+        if dropped is not None:
+            default = current_schema(spark)
+            name = table_name(".".join(map(quote, dropped)), self.catalog, default)
+            target.store.forget_location(name)
+        made_table = table or text.new_view()
+        if made_table is not None:
+            schema = made_table[-2] if len(made_table) > 1 else current_schema(spark)
+            catalog = made_table[0] if len(made_table) > 2 else self.catalog
+            found = (schema.lower(), made_table[-1].lower())
+            if not note_table(spark, target.store, *found, catalog):
+                self.lost.append(".".join(found))
+        return result
+
+    def _use(self, used: UseNamespace) -> DataFrame:
+        if used.catalog is not None:
+            known = {*self.target.catalogs(), self.catalog}
+            if used.catalog.lower() not in known:
+                raise UsageError(
+                    "CATALOG_UNKNOWN",
+                    f"This target has no catalog '{used.catalog}'",
+                    hint=nearest(used.catalog, known) or "CREATE CATALOG makes one.",
+                    catalog=used.catalog,
+                )
+            self.catalog, self.schema = used.catalog.lower(), "default"
+        if own_catalog(self.spark, self.catalog) is not None:
+            self.schema = (used.schema or self.schema).lower()
+        elif used.schema is not None:
+            return self.spark.sql(f"USE {quote(used.schema)}")
+        return self.spark.createDataFrame([], "")
+
+    def _create_catalog(self, name: str) -> DataFrame:
+        keep_schema(self.spark, name.lower(), "default", self.target.store)
+        return self.spark.createDataFrame([], "")
+
+    def _check_new(self, parts: tuple[str, ...]) -> None:
+        """Refuse a new table that Spark would take only once its files are written, or misplace."""
+        catalog = parts[0] if len(parts) == 3 else self.catalog
+        if own_catalog(self.spark, catalog) is not None:
+            raise UsageError(
+                "CATALOG_NOT_WRITABLE",
+                f"CREATE TABLE is not supported in the catalog '{catalog}' of this target",
+                hint="It has tables of the same names as another catalog: create the table in a "
+                "pipeline.",
+                catalog=catalog,
+            )
+        _check_table(parts)
 
 
 def _check_table(parts: tuple[str, ...]) -> None:
@@ -113,18 +182,18 @@ def _check_table(parts: tuple[str, ...]) -> None:
 
 
 def _create_schema(
-    spark: SparkSession, target: Target, parts: tuple[str, ...], may_exist: bool
+    spark: SparkSession, target: Target, current: str, parts: tuple[str, ...], may_exist: bool
 ) -> DataFrame:
     """Create a schema whose tables are kept with the target's, in the catalog it names."""
     schema = parts[-1].lower()
-    catalog = parts[0].lower() if len(parts) > 1 else target.default_schema()[0].lower()
+    catalog = parts[0].lower() if len(parts) > 1 else current
     if len(parts) > 2:
         raise UsageError(
             "NAME_INVALID",
             f"Not a schema name: {'.'.join(parts)}",
             hint="Write CREATE SCHEMA schema, or catalog.schema.",
         )
-    if schema_exists(spark, schema) and not may_exist:
+    if schema_exists(spark, schema, catalog) and not may_exist:
         raise UsageError(
             "SCHEMA_EXISTS",
             f"The schema '{schema}' already exists",

@@ -6,17 +6,24 @@ ever blocks another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from headwater.machine.session import QUICK_START, add_catalog, spark_session
+from headwater.machine.session import (
+    QUICK_START,
+    add_catalog,
+    java_class,
+    own_catalog,
+    separate_catalog,
+    spark_session,
+)
 from headwater.names import TableName, quote, split_name
 from headwater.settings import Settings
-from headwater.state.store import Store, check_clashes
+from headwater.state.store import Store, identifier_of, separate_catalogs
 from headwater.state.target import Target
 
 
@@ -37,7 +44,6 @@ def target_session(
 
     Raises:
         SettingError: no usable Java, jars that can't be had.
-        UsageError: CATALOG_CLASH.
     """
     with spark_session(
         settings,
@@ -52,12 +58,8 @@ def target_session(
 
 
 def use_target(spark: SparkSession, target: Target) -> None:
-    """Let a session know the target's tables under their names; safe to call twice.
-
-    Raises:
-        UsageError: CATALOG_CLASH.
-    """
-    register_all(spark, target.store)
+    """Let a session know the target's tables under their names; safe to call twice."""
+    register_all(spark, target.store, target.default_schema()[0])
     for schema in target.bundle.schemas.values():
         create_schema(spark, schema.catalog, schema.name, target.store)
     catalog, name = target.default_schema()
@@ -65,14 +67,15 @@ def use_target(spark: SparkSession, target: Target) -> None:
     use_schema(spark, name)
 
 
-def register_all(spark: SparkSession, store: Store) -> None:
+def register_all(spark: SparkSession, store: Store, first: str = "main") -> None:
     """Register every table on disk with the session, without reading any of them.
 
-    Raises:
-        UsageError: CATALOG_CLASH.
+    Args:
+        first: the catalog that `schema.table` means where several have such a table.
     """
     names = list(store.tables())
-    check_clashes(names)
+    for catalog in sorted(separate_catalogs(names, first)):
+        separate_catalog(spark, catalog)
     for catalog, schema in store.schemas():
         create_schema(spark, catalog, schema, store)
     for name in names:
@@ -85,7 +88,7 @@ def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) 
     Written straight to the catalog in memory, which takes any name; CREATE SCHEMA takes only plain
     ones.
     """
-    external = _external_catalog(spark)
+    external = _external_catalog(spark, catalog)
     if external.databaseExists(schema):
         return
     jvm: Any = spark._jvm
@@ -102,9 +105,9 @@ def keep_schema(spark: SparkSession, catalog: str, schema: str, store: Store) ->
     store.schema_path(catalog, schema).mkdir(parents=True, exist_ok=True)
 
 
-def schema_exists(spark: SparkSession, schema: str) -> bool:
-    """Whether a session knows a schema."""
-    return bool(_external_catalog(spark).databaseExists(schema))
+def schema_exists(spark: SparkSession, schema: str, catalog: str = "") -> bool:
+    """Whether a session knows a schema; of a catalog that shares them, in any such catalog."""
+    return bool(_external_catalog(spark, catalog).databaseExists(schema))
 
 
 def current_schema(spark: SparkSession) -> str:
@@ -117,7 +120,11 @@ def use_schema(spark: SparkSession, schema: str) -> None:
     spark.catalog.setCurrentDatabase(quote(schema))
 
 
-def _external_catalog(spark: SparkSession) -> Any:
+def _external_catalog(spark: SparkSession, catalog: str = "") -> Any:
+    """Return what holds a catalog's entries: its own, or what the session's catalogs share."""
+    own = own_catalog(spark, catalog)
+    if own is not None:
+        return own.external
     return spark._jsparkSession.sessionState().catalog().externalCatalog()
 
 
@@ -151,7 +158,12 @@ def register_table(spark: SparkSession, name: TableName, path: Path, store: Stor
     Written straight to the catalog in memory: `CREATE TABLE ... LOCATION` would read the table's
     log (0.2 s each) and make it external, so that DROP TABLE would leave it on disk. Decision 0001.
     """
-    external = _external_catalog(spark)
+    other = _taken_by(spark, name, store)
+    if other and own_catalog(spark, other) is not None:
+        _forget(spark, name)  # the other one has moved to schemas of its own
+    elif other:
+        _separate(spark, name.catalog, store)
+    external = _external_catalog(spark, name.catalog)
     if not external.databaseExists(name.schema):
         create_schema(spark, name.catalog, name.schema, store)
     if external.tableExists(name.schema, name.table):
@@ -181,3 +193,47 @@ def register_table(spark: SparkSession, name: TableName, path: Path, store: Stor
         *defaults,
     )
     external.createTable(table, True)
+
+
+def keep_apart(spark: SparkSession, store: Store, names: Iterable[TableName], first: str) -> None:
+    """Give catalogs schemas of their own where tables that are to be made need it.
+
+    Args:
+        names: of the tables that will be there.
+        first: the catalog that `schema.table` means where several have such a table.
+    """
+    for catalog in sorted(separate_catalogs([*store.tables(), *names], first)):
+        _separate(spark, catalog, store)
+
+
+def _taken_by(spark: SparkSession, name: TableName, store: Store) -> str:
+    """Name the other catalog whose table has that name in the shared schemas; "" if none has."""
+    if own_catalog(spark, name.catalog) is not None:
+        return ""
+    external = _external_catalog(spark)
+    if not external.tableExists(name.schema, name.table):
+        return ""
+    there = Path(external.getTable(name.schema, name.table).location().getPath())
+    tables = store.schema_path(name.catalog, name.schema).absolute().parent.parent
+    if not there.is_relative_to(tables):
+        return ""
+    other = identifier_of(there.relative_to(tables).parts[0])
+    return "" if other == name.catalog else other
+
+
+def _separate(spark: SparkSession, catalog: str, store: Store) -> None:
+    """Give a catalog schemas of its own, with what it has on disk."""
+    separate_catalog(spark, catalog)
+    for name in store.tables():
+        if name.catalog == catalog:
+            register_table(spark, name, store.table_path(name), store)
+
+
+def _forget(spark: SparkSession, name: TableName) -> None:
+    """Take an entry out of the shared schemas; as an external table it keeps its files."""
+    external = _external_catalog(spark)
+    kinds = java_class(spark, "org.apache.spark.sql.catalyst.catalog.CatalogTableType")
+    entry = external.getTable(name.schema, name.table)
+    parts = [entry.productElement(at) for at in range(entry.productArity())]
+    external.alterTable(entry.copy(parts[0], kinds.EXTERNAL(), *parts[2:]))
+    external.dropTable(name.schema, name.table, True, False)

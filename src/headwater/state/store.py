@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,18 +152,22 @@ class Store:
         return sorted({catalog for catalog, _ in self.schemas()})
 
 
-def check_clashes(names: Sequence[TableName]) -> None:
-    """Refuse two catalogs with the same `schema.table`: locally, all catalogs share schemas.
+def separate_catalogs(names: Iterable[TableName], first: str) -> set[str]:
+    """Name the catalogs that can't share their schemas: another one has a table of the same name.
 
-    Raises:
-        UsageError: CATALOG_CLASH. Decision 0001.
+    Args:
+        first: the catalog that keeps sharing where it is one of two.
+
+    Example:
+        >>> separate_catalogs([TableName("a", "s", "t"), TableName("b", "s", "t")], "b")
+        {'a'}
     """
-    seen: dict[tuple[str, str], TableName] = {}
-    for name in names:
-        first = seen.setdefault((name.schema, name.table), name)
-        if first.catalog != name.catalog:
-            raise UsageError(
-                "CATALOG_CLASH",
-                f"{first} and {name} share schema and table name, in two catalogs",
-                hint="Locally all catalogs of a target share their schemas: rename one of them.",
-            )
+    found: set[str] = set()
+    owners: dict[tuple[str, str], str] = {}
+    for name in sorted(names, key=lambda each: (each.catalog != first.lower(), each)):
+        if name.catalog in found:
+            continue
+        owner = owners.setdefault((name.schema, name.table), name.catalog)
+        if owner != name.catalog:
+            found.add(name.catalog)
+    return found

@@ -1,0 +1,56 @@
+"""Point names of tables in catalogs with schemas of their own to the tables' folders.
+
+Spark finds such a table by its three-part name, but takes two of them for one within a query:
+their catalogs have one name for it. By its folder it is told from the others. Decision 0020.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from pyspark.sql import DataFrame, SparkSession
+
+from headwater.machine.session import own_catalog
+from headwater.names import READ_VIEW, TableName, quote, table_name
+from headwater.sandbox.sql_text import FILE_FORMATS, Relation, Replacement, SqlText
+from headwater.state.store import Store
+
+_numbers = itertools.count()
+
+
+def run_over_folders(
+    spark: SparkSession, store: Store, text: SqlText, namespace: tuple[str, str]
+) -> str:
+    """Return a statement in which tables of such catalogs are read by their folders.
+
+    Queries read them through temporary views, which last as long as the session; other statements
+    name the folders.
+
+    Args:
+        namespace: catalog and schema of names without them; ("", "") leaves these to Spark.
+    """
+
+    def replace(relation: Relation) -> Replacement | None:
+        if relation.parts[0] in FILE_FORMATS or (len(relation.parts) < 3 and not namespace[0]):
+            return None
+        name = table_name(".".join(map(quote, relation.parts)), *namespace)
+        frame = table_in_folder(spark, store, name)
+        if frame is None:
+            return None
+        if not relation.is_rows:
+            return Replacement(name.quoted, name)
+        if text.is_command:
+            return Replacement(f"delta.{quote(str(store.table_path(name)))}", name)
+        view = f"{READ_VIEW}sql_{next(_numbers)}"
+        frame.createOrReplaceTempView(view)
+        return Replacement(view, name)
+
+    return text.replaced(replace)
+
+
+def table_in_folder(spark: SparkSession, store: Store, name: TableName) -> DataFrame | None:
+    """Read a table by its folder, if its catalog has schemas of its own."""
+    path = store.table_path(name)
+    if own_catalog(spark, name.catalog) is None or not (path / "_delta_log").is_dir():
+        return None
+    return spark.read.format("delta").load(str(path))
