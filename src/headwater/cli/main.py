@@ -14,6 +14,7 @@ from headwater.cli.groups import Commands
 from headwater.cli.land import land
 from headwater.cli.lazy import LazyModule
 from headwater.cli.options import chosen_target, names, target_options
+from headwater.cli.selection import Selection
 from headwater.settings import read_settings
 
 if TYPE_CHECKING:
@@ -50,6 +51,14 @@ def cli(debug: bool) -> None:
     help="Recompute all tables, or the named ones, from all source rows.",
 )
 @click.option("--refresh", metavar="T,...", help="Refresh only these tables.")
+@click.option(
+    "--refresh-failed", is_flag=True, help="Refresh only the tables that failed last time."
+)
+@click.option(
+    "--reset-checkpoints",
+    metavar="F,...",
+    help="Let these flows read all source rows again; their tables keep their rows.",
+)
 @click.option("--master", help="Spark master (local[*]).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def run(
@@ -62,6 +71,8 @@ def run(
     strict: bool,
     full_refresh: str | None,
     refresh: str | None,
+    refresh_failed: bool,
+    reset_checkpoints: str | None,
     master: str | None,
     as_json: bool,
 ) -> None:
@@ -74,10 +85,15 @@ def run(
       headwater run patient_flow --validate --strict
     """
     chosen = chosen_target(bundle, target, variables, state)
-    selection = (validate, names(full_refresh), names(refresh))
-    status = updates.run_pipeline(
-        chosen, pipeline, selection, strict=strict, master=master, as_json=as_json
+    selection = Selection(
+        validate=validate,
+        strict=strict,
+        full_refresh=names(full_refresh),
+        refresh=names(refresh),
+        refresh_failed=refresh_failed,
+        reset_checkpoints=names(reset_checkpoints),
     )
+    status = updates.run_pipeline(chosen, pipeline, selection, master=master, as_json=as_json)
     sys.exit(status)
 
 

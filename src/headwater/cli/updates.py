@@ -15,6 +15,7 @@ import click
 from headwater.cli.endings import warn
 from headwater.cli.live import progress
 from headwater.cli.render import print_errors, print_json, print_result, result_json
+from headwater.cli.selection import Selection
 from headwater.cli.sessions import command_session
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.errors import SettingError
@@ -31,22 +32,25 @@ from headwater.state.waiting import waiting_bytes
 LITTLE_BYTES = 8 * 1024**2
 """Below this an update ends sooner without the JVM's full compiler; see docs/performance.md."""
 
-Selection = tuple[bool, tuple[str, ...], tuple[str, ...]]
-
 
 def run_pipeline(
     target: Target,
     pipeline: str | None,
     selection: Selection,
     *,
-    strict: bool,
     master: str | None,
     as_json: bool,
 ) -> int:
     """Run an update and show it; return the exit status."""
-    validate, full_refresh, refresh = selection
-    user = read_settings().user_name
-    request = UpdateRequest(validate, full_refresh, refresh, user, strict)
+    request = UpdateRequest(
+        validate_only=selection.validate,
+        full_refresh=selection.full_refresh,
+        refresh=selection.refresh,
+        run_as=read_settings().user_name,
+        strict=selection.strict,
+        refresh_failed=selection.refresh_failed,
+        reset_checkpoints=selection.reset_checkpoints,
+    )
     result = _update(target, pipeline, request, master=master, quiet=as_json)
     inert = target.bundle.pipeline(pipeline).no_effect
     if inert and not as_json:
@@ -55,7 +59,7 @@ def run_pipeline(
         print_warnings(result.graph)
     if as_json:
         print_json(result_json(result))
-    elif validate:
+    elif selection.validate:
         count = len(result.graph.datasets)
         click.echo(f"Valid: {count} datasets, {len(result.graph.flows)} flows. Nothing written.")
     else:
@@ -93,7 +97,7 @@ def _update(
 
 def _is_little(state: PipelineState, request: UpdateRequest) -> bool:
     """Whether less waits than the full compiler is worth; it is chosen when nobody knows."""
-    waiting = waiting_bytes(state, anew=bool(request.full_refresh))
+    waiting = waiting_bytes(state, anew=bool(request.full_refresh or request.reset_checkpoints))
     return waiting is not None and waiting < LITTLE_BYTES
 
 

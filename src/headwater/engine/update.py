@@ -26,6 +26,7 @@ from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
 from headwater.engine.context import UpdateContext, places_of
 from headwater.engine.journal import Journal
+from headwater.engine.recovery import failed_tables, named_flows, reset_checkpoint
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
 from headwater.engine.standings import Standings
@@ -60,6 +61,8 @@ class UpdateRequest:
         refresh: tables to refresh, the others are EXCLUDED; empty for all.
         run_as: who asked, for the event log.
         strict: warnings of lint are errors.
+        refresh_failed: refresh the tables that failed in the last update, too, and no others.
+        reset_checkpoints: flows that read all of their sources again; their tables keep their rows.
     """
 
     validate_only: bool = False
@@ -67,6 +70,8 @@ class UpdateRequest:
     refresh: tuple[str, ...] = ()
     run_as: str = "local"
     strict: bool = False
+    refresh_failed: bool = False
+    reset_checkpoints: tuple[str, ...] = ()
 
     @property
     def full_refresh_all(self) -> bool:
@@ -132,6 +137,9 @@ class Updater:
         ):
             places = {"state": self.store.root, "bundle": self.bundle.root}
             autoloader.follow_move(state.root, places)
+            if request.refresh_failed:
+                named = (*request.refresh, *failed_tables(state))
+                request = replace(request, refresh=named, refresh_failed=False)
             return self._with_restarts(registry, state, request)
 
     def _source_code(self) -> Any:
@@ -191,6 +199,7 @@ class Updater:
         if registry.faults:
             self._resolve(registry, state, strict=request.strict)  # raises all of them
         selection = select(registry, request.refresh, request.full_refresh)
+        anew = named_flows(request.reset_checkpoints, registry.flows)
         known = {name for name, each in registry.datasets.items() if not each.is_view}
         resets = selection.resets | tables.dropped(registry.datasets.values())
         resets |= state.pending_resets() & known
@@ -213,6 +222,8 @@ class Updater:
             stopping=Stopping(self.stopping),
             cache=self._cache,
         )
+        for flow in anew:
+            reset_checkpoint(context.places[flow])
         journal.flow_ids = {flow: each.identity for flow, each in context.places.items()}
         journal.state("RUNNING")
         chosen = selection.chosen | resolved.resets  # what was emptied is filled, asked for or not

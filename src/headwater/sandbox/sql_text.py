@@ -253,7 +253,8 @@ class _Walk:
 
     def _placed(self, node: Any, written: Parts) -> Relation:
         """Find the name in the text: a stream's span takes in STREAM(...), options and alias."""
-        start, end = _span(node)
+        is_placed = node.origin().startIndex().isDefined()  # not in statements of Delta
+        start, end = _span(node) if is_placed else (0, len(self.text))
         is_rows = _kind(node) == "UnresolvedRelation"
         is_streaming = is_rows and bool(node.isStreaming())
         if is_streaming and (leading := _STREAM.match(self.text, start)):

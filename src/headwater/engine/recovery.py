@@ -1,0 +1,73 @@
+"""Go on after a failure: which tables failed last time, and flows that read everything again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+
+from headwater.errors import UsageError, nearest
+from headwater.events.query import read_events
+from headwater.events.report import event_of, report_of
+from headwater.graph.model import Flow
+from headwater.state.pipeline import PipelineState
+from headwater.state.places import FlowPlaces
+
+_FINE = ("COMPLETED", "EXCLUDED")
+
+
+def failed_tables(state: PipelineState) -> tuple[str, ...]:
+    """Name the tables whose flows failed, were stopped or were skipped in the last update.
+
+    Raises:
+        UsageError: NOTHING_FAILED.
+    """
+    report = report_of(map(event_of, read_events(state.event_log, update_id="latest")))
+    flows = report.flows.values()
+    found = dict.fromkeys(flow.dataset for flow in flows if flow.status not in _FINE)
+    if not found:
+        raise UsageError(
+            "NOTHING_FAILED",
+            "No table failed in the last update",
+            hint="Run without --refresh-failed to refresh all tables.",
+        )
+    return tuple(found)
+
+
+def named_flows(names: Sequence[str], flows: Mapping[str, Flow]) -> tuple[str, ...]:
+    """Return the flows that a reset of checkpoints names.
+
+    Args:
+        names: of flows, or `catalog.schema.flow` as Databricks has it.
+
+    Raises:
+        UsageError: FLOW_UNKNOWN, with the nearest name; FLOW_WITHOUT_CHECKPOINT.
+    """
+    found = []
+    for name in names:
+        known = name if name in flows else name.rpartition(".")[2]
+        if known not in flows:
+            raise UsageError(
+                "FLOW_UNKNOWN",
+                f"The pipeline has no flow '{name}'",
+                hint=nearest(name, flows) or f"It has: {', '.join(flows)}.",
+                flow=name,
+            )
+        if flows[known].once:
+            raise UsageError(
+                "FLOW_WITHOUT_CHECKPOINT",
+                f"The flow '{name}' runs once and has no checkpoint",
+                hint="Use --full-refresh of its table to run it again.",
+                flow=name,
+            )
+        found.append(known)
+    return tuple(found)
+
+
+def reset_checkpoint(places: FlowPlaces) -> None:
+    """Forget what a flow has read; its table stays. Safe to repeat after a kill."""
+    places.standing.unlink(missing_ok=True)
+    if places.checkpoint.exists():
+        old = places.checkpoint.with_name(f"{places.checkpoint.name}.reset")
+        shutil.rmtree(old, ignore_errors=True)
+        places.checkpoint.rename(old)  # at once: half a checkpoint would be read as a whole one
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,59 @@
+"""After a failure: refresh what failed, or let a flow read everything again."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import Project
+from headwater.errors import UsageError
+
+SOURCE = """
+    import dlt
+
+    @dlt.table
+    def fine():
+        return spark.readStream.schema("id INT").json("VOLUME")
+
+    @dlt.table
+    @dlt.expect_or_fail("small", "id < LIMIT")
+    def failing():
+        return dlt.read_stream("fine")
+
+    @dlt.table
+    def after():
+        return dlt.read("failing")
+"""
+
+
+def statuses(project: Project, **request: object) -> dict[str, str]:
+    return {flow.flow: flow.status for flow in project.run(**request).flows}
+
+
+def test_only_what_failed_is_refreshed(project: Project) -> None:
+    project.write(SOURCE.replace("LIMIT", "2"))
+    for number in (1, 2):
+        (project.landing / f"{number}.json").write_text(f'{{"id":{number}}}')
+    assert statuses(project) == {"fine": "COMPLETED", "failing": "FAILED", "after": "SKIPPED"}
+    project.write(SOURCE.replace("LIMIT", "5"))
+    (project.landing / "3.json").write_text('{"id":3}')
+    found = statuses(project, refresh_failed=True)
+    assert found == {"fine": "EXCLUDED", "failing": "COMPLETED", "after": "COMPLETED"}
+    assert project.values("SELECT id FROM SCHEMA.after") == [1, 2]
+    with pytest.raises(UsageError) as caught:
+        project.run(refresh_failed=True)
+    assert caught.value.code == "NOTHING_FAILED"
+
+
+def test_flow_without_checkpoint_reads_again_and_its_table_keeps_its_rows(project: Project) -> None:
+    project.write(SOURCE.replace("LIMIT", "5"))
+    (project.landing / "1.json").write_text('{"id":1}')
+    project.run()
+    project.run(reset_checkpoints=("failing",), refresh=("failing",))
+    assert project.values("SELECT id FROM SCHEMA.fine") == [1]
+    assert project.values("SELECT id FROM SCHEMA.failing") == [1, 1]
+    project.run()
+    assert project.values("SELECT id FROM SCHEMA.failing") == [1, 1]
+    for name in ("failin", f"main.{project.schema}.none"):
+        with pytest.raises(UsageError) as caught:
+            project.run(reset_checkpoints=(name,))
+        assert caught.value.code == "FLOW_UNKNOWN"
