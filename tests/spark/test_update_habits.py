@@ -85,6 +85,23 @@ def test_keys_in_backticks_may_hold_any_character(project: Project) -> None:
             column_name(expression, "keys")
 
 
+def test_condition_of_an_expectation_may_be_a_column(project: Project) -> None:
+    project.write("""
+        import dlt
+        from pyspark.sql import functions as F
+
+        @dlt.table
+        @dlt.expect_or_drop("even", F.col("id") % 2 == 0)
+        @dlt.expect_all({"some": F.col("id").isNotNull(), "small": "id < 2"})
+        def out():
+            return spark.range(4)
+    """)
+    flow = project.run().flows[0]
+    counts = {rule.name: (rule.passed_records, rule.failed_records) for rule in flow.rules.values()}
+    assert counts == {"even": (2, 2), "some": (4, 0), "small": (2, 2)}
+    assert project.values("SELECT id FROM SCHEMA.out") == [0, 2]
+
+
 def test_function_may_look_at_rows_and_is_warned_of(project: Project) -> None:
     project.write("""
         import dlt

@@ -11,6 +11,7 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from headwater.analysis.schemas import placeholder
@@ -39,7 +40,7 @@ def rule_warnings(frame: DataFrame, dataset: Dataset) -> list[DefinitionError]:
     All of them must be valid on `frame`.
     """
     rules = dataset.expectations
-    texts = [each.condition for each in rules]
+    texts = [each.text for each in rules if isinstance(each.condition, str)]
     conditions = [each for each in texts if may_be_constant(each, frame.columns)]
     folded = folded_conditions(frame.sparkSession, frame.schema, conditions)
     found = check_constant_rules(rules, folded, str(dataset.name), dataset.location)
@@ -98,7 +99,8 @@ def folded_conditions(
 
 
 def _folded(spark: SparkSession, schema: StructType, conditions: Sequence[str]) -> dict[str, str]:
-    frame = placeholder(spark, schema, False).select(*map(condition_holds, conditions))
+    held = [condition_holds(F.expr(each)) for each in conditions]
+    frame = placeholder(spark, schema, False).select(*held)
     plan = frame._jdf.queryExecution().analyzed()
     for _ in range(2):
         for name in _FOLDING:

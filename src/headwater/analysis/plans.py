@@ -12,8 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import Column, DataFrame, SparkSession
 
 from headwater.analysis.schemas import PLACEHOLDER
 from headwater.graph.dag import QueryPlan
@@ -67,7 +66,7 @@ def query_plan(
     frame: DataFrame,
     *,
     read_options: Iterable[str] = (),
-    conditions: Sequence[str] = (),
+    conditions: Sequence[Column] = (),
     tables: Collection[TableName] = (),
     is_fixed: bool = True,
 ) -> QueryPlan:
@@ -79,7 +78,7 @@ def query_plan(
         tables: tables of others that the query was seen to read.
         is_fixed: the plan does not depend on rows that the function looked at.
     """
-    ruled = frame.select("*", *map(F.expr, conditions)) if conditions else frame
+    ruled = frame.select("*", *conditions) if conditions else frame
     plan = ruled._jdf.queryExecution().analyzed()
     spark = frame.sparkSession
     with _in_full(spark):

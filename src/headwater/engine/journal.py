@@ -65,7 +65,7 @@ class Journal:
 
     def _dataset_defined(self, dataset: Dataset, graph: Graph) -> None:
         rules = [
-            {"name": rule.name, "condition": rule.condition, "action": rule.action.value}
+            {"name": rule.name, "condition": rule.text, "action": rule.action.value}
             for rule in dataset.expectations
         ]
         kind = dataset.kind.value if dataset.kind else "UNKNOWN"

@@ -86,6 +86,8 @@ def resolve(
     for name, dataset in registry.datasets.items():
         rules = [
             replace(rule, condition=without_live(spark, rule.condition))
+            if isinstance(rule.condition, str)
+            else rule
             for rule in dataset.expectations
         ]
         registry.datasets[name] = replace(dataset, expectations=tuple(rules))
@@ -216,7 +218,7 @@ class _Resolver:
         )
         self.faults.extend(faults)
         self.warnings.extend([] if faults else rule_warnings(frame, dataset))
-        rules = () if faults else [rule.condition for rule in dataset.expectations]
+        rules = () if faults else [rule.column for rule in dataset.expectations]
         self.resolved[flow.name] = ResolvedFlow(
             flow,
             frozenset(evaluation.inputs),

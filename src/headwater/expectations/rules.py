@@ -54,9 +54,9 @@ class QualityCounts:
         return self.input_rows - self.dropped_records
 
 
-def condition_holds(condition: str) -> Column:
+def condition_holds(condition: Column) -> Column:
     """Return a column that is true where `condition` IS TRUE, false where it is false or NULL."""
-    return F.coalesce(F.expr(condition).cast("boolean"), F.lit(False))
+    return F.coalesce(condition.cast("boolean"), F.lit(False))
 
 
 def enforce(
@@ -82,7 +82,7 @@ def enforce(
         >>> rule = Expectation("age", "age BETWEEN 0 AND 100", Action.DROP)
         >>> enforce(df, [rule], observation="silver", flow="silver")  # doctest: +SKIP
     """
-    flags = {f"{_PREFIX}{n}": condition_holds(rule.condition) for n, rule in enumerate(rules)}
+    flags = {f"{_PREFIX}{n}": condition_holds(rule.column) for n, rule in enumerate(rules)}
     drops = any(rule.action is Action.DROP for rule in rules)
     if spared is not None and drops:
         flags[_SPARED] = F.coalesce(spared, F.lit(False))
@@ -184,9 +184,9 @@ def check_rules(
     faults = []
     for rule in rules:
         try:
-            frame.where(F.expr(rule.condition))
+            frame.where(rule.column)
             # as `enforce` does: a filter alone finds columns that the query has dropped, too
-            frame.select(condition_holds(rule.condition))
+            frame.select(condition_holds(rule.column))
         except (AnalysisException, ParseException) as error:
             faults.append(_invalid(rule, frame, error, dataset, where))
     return faults
@@ -196,13 +196,13 @@ def _all_hold_good(frame: DataFrame, rules: Sequence[Expectation]) -> bool:
     """Look at all rules at once, for two analyses instead of two a rule."""
     if not rules:
         return True
-    conditions = [F.expr(rule.condition) for rule in rules]
+    conditions = [rule.column for rule in rules]
     try:
         kinds = frame.select(*conditions).schema
         if any(field.dataType != BooleanType() for field in kinds):
             return False
         frame.where(reduce(Column.__and__, conditions))
-        frame.select(*[condition_holds(rule.condition) for rule in rules])
+        frame.select(*[condition_holds(rule.column) for rule in rules])
     except (AnalysisException, ParseException):
         return False
     return True

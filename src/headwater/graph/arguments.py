@@ -125,9 +125,9 @@ def expectations(value: object, action: Action, argument: str) -> list[Expectati
 
 
 def expectation(name: object, condition: object, action: Action) -> Expectation:
-    """Take one rule; the condition is SQL text (Databricks takes a Column as well)."""
+    """Take one rule; the condition is SQL text or a Column."""
     if isinstance(condition, Column):
-        raise not_built("An expectation given as a Column", "Write the condition as SQL text.")
+        return Expectation(text(name, "name"), condition, action)
     return Expectation(text(name, "name"), text(condition, "condition"), action)
 
 

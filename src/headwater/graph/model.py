@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Union
 
 from pyspark.sql import Column
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from headwater.errors import Location
@@ -53,8 +54,19 @@ class Expectation:
     """A rule on the rows of one dataset: holds if and only if `condition` IS TRUE."""
 
     name: str
-    condition: str
+    condition: ColumnOrText
     action: Action
+
+    @property
+    def text(self) -> str:
+        """The condition for people: SQL, or a Column as PySpark shows it."""
+        shown = str(self.condition)
+        return shown[len("Column<'") : -len("'>")] if shown.startswith("Column<'") else shown
+
+    @property
+    def column(self) -> Column:
+        """The condition as a column; SQL that does not parse raises as `expr` does."""
+        return F.expr(self.condition) if isinstance(self.condition, str) else self.condition
 
 
 @dataclass(frozen=True)

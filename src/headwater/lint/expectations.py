@@ -51,7 +51,7 @@ def check_constant_rules(
     """
     found = []
     for rule in rules:
-        value = _value(folded.get(rule.condition, ""))
+        value = _value(folded.get(rule.text, ""))
         if value is not None:
             found.append(_finding(rule, value, dataset, where))
     return found
