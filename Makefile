@@ -8,7 +8,7 @@ DBC := .venv-dbc
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo e2e test quick soak test-servers check format bench clean pins setup-dbc check-dbc
+.PHONY: help setup demo e2e test quick soak test-servers check parity format bench clean pins setup-dbc check-dbc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ check: setup ## format, lint, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+parity: setup ## write docs/parity-reference.md from tests/parity.py
+	@$(BIN)/python tests/parity.py
 
 format: setup ## rewrite the code in the house format
 	@$(BIN)/ruff format .

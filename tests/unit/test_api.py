@@ -8,7 +8,7 @@ import pytest
 
 from headwater.errors import DefinitionError
 from headwater.graph.model import Action, DatasetKind
-from headwater.graph.modules import FUNCTIONS, bound_modules
+from headwater.graph.modules import FUNCTIONS, NOT_BUILT, bound_modules
 from headwater.graph.registry import Registry
 
 
@@ -148,3 +148,89 @@ def test_bitemporal_needs_type_and_system_sequence(
     with pytest.raises(DefinitionError) as caught:
         dp().create_auto_cdc_flow("t", "s", ["id"], "bt", **given)
     assert caught.value.code == "AUTOCDC_BITEMPORAL_INCOMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("decorator", "argument", "value"),
+    [
+        ("table", "row_filter", "ROW FILTER f ON (a)"),
+        ("table", "replace_using", ["a"]),
+        ("table", "replace_where", "a > 1"),
+        ("table", "sequence_by", "a"),
+        ("materialized_view", "row_filter", "ROW FILTER f ON (a)"),
+        ("materialized_view", "refresh_policy", "incremental"),
+        ("create_streaming_table", "row_filter", "ROW FILTER f ON (a)"),
+        ("append_flow", "import_checkpoint", "/x"),
+    ],
+)
+def test_arguments_that_only_a_workspace_has_are_refused_by_name(
+    registry: Registry, decorator: str, argument: str, value: object
+) -> None:
+    needed = {"create_streaming_table": {"name": "t"}, "append_flow": {"target": "t"}}
+    with pytest.raises(DefinitionError) as caught:
+        getattr(dp(), decorator)(**needed.get(decorator, {}), **{argument: value})
+    assert (caught.value.code, argument in caught.value.message) == ("API_NOT_BUILT", True)
+
+
+@pytest.mark.parametrize("name", NOT_BUILT)
+def test_functions_that_only_a_workspace_has_are_refused_by_name(
+    registry: Registry, name: str
+) -> None:
+    """Such as create_sink, foreach_batch_sink, on_event_hook, update_flow, replace_flow."""
+    with pytest.raises(DefinitionError) as caught:
+        getattr(dp(), name)("x")
+    assert (caught.value.code, name in caught.value.message) == ("API_NOT_BUILT", True)
+
+
+@pytest.mark.parametrize(
+    ("old", "kind"),
+    [
+        ("create_table", None),
+        ("create_view", DatasetKind.VIEW),
+        ("create_streaming_live_table", DatasetKind.STREAMING_TABLE),
+        ("create_target_table", DatasetKind.STREAMING_TABLE),
+    ],
+)
+def test_old_names_of_functions_still_work(
+    registry: Registry, old: str, kind: DatasetKind | None
+) -> None:
+    function = getattr(dp(), old)
+    if kind is DatasetKind.STREAMING_TABLE:
+        function("t")
+    else:
+        function(name="t")(lambda: None)
+    (dataset,) = registry.datasets.values()
+    assert (dataset.name.table, dataset.kind) == ("t", kind)
+
+
+def test_accepted_arguments_reach_the_graph(registry: Registry) -> None:
+    pipelines = dp()
+    pipelines.create_streaming_table("t", cluster_by=["a"], cluster_by_auto=True, private=True)
+    pipelines.materialized_view(name="m", refresh_policy="full")(lambda: None)
+    pipelines.table(name="old", temporary=True)(lambda: None)
+    pipelines.append_flow(target="t", name="f", depends_on=["m", "other.x"])(lambda: None)
+    pipelines.create_auto_cdc_flow(
+        target="t",
+        source="s",
+        keys=["k"],
+        sequence_by="n",
+        flow_name="g",
+        where="n > 0",
+        ignore_null_updates_except_column_list=["c"],
+        stored_as_scd_type=2,
+        track_history_except_column_list=["d"],
+    )
+    found = {name.table: each for name, each in registry.datasets.items()}
+    assert (found["t"].cluster_by, found["t"].private) == (("a",), True)
+    assert found["old"].private
+    assert [str(each) for each in registry.flows["f"].depends_on] == [
+        "main.default.m",
+        "main.other.x",
+    ]
+    change = registry.flows["g"].change
+    assert change is not None
+    assert (change.where, change.ignore_null_except, change.track_history_except) == (
+        "n > 0",
+        ("c",),
+        ("d",),
+    )

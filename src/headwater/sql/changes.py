@@ -12,7 +12,7 @@ from typing import Any
 from headwater.sql.cursor import Cursor, SqlSyntaxError
 from headwater.sql.statements import Change, Names, Query
 
-_CLAUSES = (
+CLAUSES = (
     "KEYS",
     "IGNORE NULL UPDATES",
     "APPLY AS DELETE WHEN",
@@ -37,15 +37,13 @@ def read_change(cursor: Cursor, *, once: bool) -> Change:
     from_snapshot = _takes_snapshot(cursor)
     start = cursor.position
     stream = _stream_name(cursor)
-    written = cursor.until(_CLAUSES, required="A source")
+    written = cursor.until(CLAUSES, required="A source")
     found: dict[str, Any] = {}
     while cursor.token is not None:
         at = cursor.position
-        clause = cursor.take_any(*_CLAUSES)
+        clause = cursor.take_any(*CLAUSES)
         if not clause:
-            raise cursor.wrong(
-                "A clause of AUTO CDC is expected", f"One of: {', '.join(_CLAUSES)}."
-            )
+            raise cursor.wrong("A clause of AUTO CDC is expected", f"One of: {', '.join(CLAUSES)}.")
         values = _READ[clause](cursor)
         if values.keys() & found.keys():
             raise SqlSyntaxError(f"{clause} stands here twice", at, hint="Remove one of them.")
@@ -61,7 +59,7 @@ def _takes_snapshot(cursor: Cursor) -> bool:
     """Go past SNAPSHOT, unless it is the name of the source."""
     if not cursor.take("SNAPSHOT"):
         return False
-    if cursor.sees(".") or any(cursor.sees(each) for each in _CLAUSES):
+    if cursor.sees(".") or any(cursor.sees(each) for each in CLAUSES):
         cursor.at -= 1
         return False
     return True
@@ -79,7 +77,7 @@ def _stream_name(cursor: Cursor) -> str | None:
         name = cursor.name("A source")
         if in_parentheses and not cursor.take(")"):
             name = None
-        if cursor.token is not None and not any(cursor.sees(each) for each in _CLAUSES):
+        if cursor.token is not None and not any(cursor.sees(each) for each in CLAUSES):
             name = None
     cursor.at = before
     return name
@@ -107,11 +105,11 @@ def _stored(cursor: Cursor) -> dict[str, Any]:
 
 
 def _condition(field: str) -> Callable[[Cursor], dict[str, Any]]:
-    return lambda cursor: {field: cursor.until(_CLAUSES, required="A condition")}
+    return lambda cursor: {field: cursor.until(CLAUSES, required="A condition")}
 
 
 def _expression(field: str) -> Callable[[Cursor], dict[str, Any]]:
-    return lambda cursor: {field: cursor.until(_CLAUSES, required="An expression")}
+    return lambda cursor: {field: cursor.until(CLAUSES, required="An expression")}
 
 
 _READ: dict[str, Callable[[Cursor], dict[str, Any]]] = {

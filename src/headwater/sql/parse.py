@@ -122,10 +122,10 @@ def _dataset(
             rules.append(read_rule(cursor))
             cursor.take(",")
             continue
-        clause = cursor.take_any(*_CLAUSES)
+        clause = cursor.take_any(*CLAUSES)
         if not clause:
             raise cursor.wrong("A clause of the table, AS or FLOW is expected")
-        found.update(_CLAUSES[clause](cursor))
+        found.update(CLAUSES[clause](cursor))
     flow = found.pop("flow", None)
     if flow is None and kind != "STREAMING_TABLE":
         raise cursor.wrong("AS and a query are expected")
@@ -237,7 +237,7 @@ def _cluster(cursor: Cursor) -> dict[str, Any]:
 
 def _schedule(cursor: Cursor) -> dict[str, Any]:
     """Go past a schedule: it is for tables that no pipeline refreshes."""
-    cursor.until(_CLAUSES)
+    cursor.until(CLAUSES)
     return {}
 
 
@@ -269,7 +269,7 @@ def _using(cursor: Cursor) -> dict[str, Any]:
     return {}
 
 
-_CLAUSES: dict[str, Callable[[Cursor], dict[str, Any]]] = {
+CLAUSES: dict[str, Callable[[Cursor], dict[str, Any]]] = {
     "AS": lambda cursor: {"flow": _query(cursor)},
     "FLOW": _inline_flow,
     "COMMENT": lambda cursor: {"comment": cursor.string("A comment")},
