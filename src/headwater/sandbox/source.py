@@ -148,10 +148,14 @@ def _temporary_views(spark: SparkSession) -> Iterator[None]:
         return {str(found.apply(at).table()) for at in range(found.size())}
 
     before = names()
+    is_interrupted = False
     try:
         yield
+    except KeyboardInterrupt:
+        is_interrupted = True  # the JVM may be gone
+        raise
     finally:
-        for name in names() - before:
+        for name in () if is_interrupted else names() - before:
             spark.catalog.dropTempView(name)
 
 
