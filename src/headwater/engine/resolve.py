@@ -89,6 +89,7 @@ def resolve(
             for rule in dataset.expectations
         ]
         registry.datasets[name] = replace(dataset, expectations=tuple(rules))
+    inference.note_brokers(registry.brokers)
     resolver = _Resolver(spark, registry, store, inference, strict, warnings=[*registry.warnings])
     return inference.resolution(resolver.run())
 
@@ -201,6 +202,7 @@ class _Resolver:
         else:
             frame = evaluate(flow, evaluation)
         check_columns(frame, flow)
+        self.inference.note_brokers(evaluation.brokers)
         return flow, frame, evaluation
 
     def _resolve_flow(

@@ -24,6 +24,7 @@ from headwater.analysis.inference import Inference, Resolution
 from headwater.analysis.plans import settings_digest
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
+from headwater.engine.brokers import check_brokers
 from headwater.engine.context import UpdateContext, places_of
 from headwater.engine.journal import Journal
 from headwater.engine.resolve import resolve
@@ -198,6 +199,7 @@ class Updater:
             journal.state("RESETTING")
         resolved = self._resolved_anew(registry, state, resets, request.strict)
         graph = resolved.graph
+        check_brokers(resolved.brokers)
         journal.defined(graph)
         journal.state("SETTING_UP_TABLES")
         states = tables.set_up(graph, resolved.resets)
@@ -210,6 +212,7 @@ class Updater:
             journal=journal,
             stopping=Stopping(self.stopping),
             cache=self._cache,
+            brokers=resolved.brokers,
         )
         journal.flow_ids = {flow: each.identity for flow, each in context.places.items()}
         journal.state("RUNNING")

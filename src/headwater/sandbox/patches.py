@@ -47,6 +47,9 @@ class Interceptor(Protocol):
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
         """Return the DataFrame of an Auto Loader source."""
 
+    def prepare_load(self, reader: Any, recorded: ReaderRecord) -> None:
+        """Check and complete a reader that is about to load what Spark has a source for."""
+
     def local_path(self, path: str) -> str:
         """Resolve a path as the target sees it."""
 
@@ -200,6 +203,8 @@ def _reads_path(name: str, original: Original) -> Original:
             _note_load(recorded, args, kwargs)
         if recorded.format.lower() == "cloudfiles" and name == "load":
             return current.read_cloud_files(recorded, path)
+        if name == "load":
+            current.prepare_load(self, recorded)
         with intercepted(None):
             paths = _local(current, path)
             rest = [_local(current, each) if isinstance(each, str) else each for each in args]
