@@ -13,7 +13,7 @@ import pytest
 from deltalake import DeltaTable
 
 from command import BUNDLE, bundle, headwater, start, until
-from dev_clients import send
+from dev_clients import receive, send
 from headwater.dev.kafka import Broker, kafka_broker
 
 pytestmark = pytest.mark.servers
@@ -123,6 +123,24 @@ def test_hub_is_read_in_sql_with_a_workspace_login(broker: Broker, tmp_path: Pat
     put(broker, "hub", 3)
     run(folder)
     assert (numbers(folder, "bronze"), numbers(folder, "whole")) == ([1, 2, 3], [1, 2, 3])
+
+
+def test_sink_sends_each_row_once_in_undisturbed_updates(broker: Broker, tmp_path: Path) -> None:
+    sink = """
+dp.create_sink("out", "kafka", {
+    "kafka.bootstrap.servers": spark.conf.get("servers"), "topic": "sent"})
+
+@dp.append_flow(target="out")
+def send():
+    rows = spark.readStream.table("silver")
+    return rows.select(F.to_json(F.struct("n")).alias("value"))
+"""
+    folder = project(tmp_path, broker.bootstrap_servers, "sending", SOURCE + sink)
+    for number in (1, 2):
+        put(broker, "sending", number)
+        run(folder)
+    found = receive({"bootstrap_servers": broker.bootstrap_servers}, "sent", 2)
+    assert sorted(each.value for each in found) == [b'{"n":1}', b'{"n":2}']
 
 
 def test_unknown_topic_is_named_as_the_cause(broker: Broker, tmp_path: Path) -> None:

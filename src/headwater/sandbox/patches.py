@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, DataFrameWriter, SparkSession
 from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
@@ -213,6 +213,16 @@ def _reads_path(name: str, original: Original) -> Original:
     return read
 
 
+def _writes_path(_: str, original: Original) -> Original:
+    @functools.wraps(original)
+    def write(self: Any, path: Any = None, *args: Any, **kwargs: Any) -> Any:
+        current = _current.get()
+        found = path if current is None else _local(current, path)
+        return original(self, found, *args, **kwargs)
+
+    return write
+
+
 def _local(current: Interceptor, path: Any) -> Any:
     if isinstance(path, str):
         return current.local_path(path)
@@ -348,6 +358,7 @@ ACTIONS = (
 
 _BATCH_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
 _STREAM_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
+_WRITE_PATHS = ("save", "csv", "json", "parquet", "text", "orc")
 _CONFIGURE = ("format", "schema", "option", "options")
 
 PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
@@ -361,6 +372,7 @@ PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
     (DataStreamReader, "table", _reads_table),
     *((DataFrameReader, name, _reads_path) for name in _BATCH_PATHS),
     *((DataStreamReader, name, _reads_path) for name in _STREAM_PATHS),
+    *((DataFrameWriter, name, _writes_path) for name in _WRITE_PATHS),
     *((DataStreamReader, name, _records) for name in _CONFIGURE),
     *((DataFrameReader, name, _records) for name in _CONFIGURE),
     *((ClassicDataFrame, name, _action) for name in ACTIONS if name in ClassicDataFrame.__dict__),
