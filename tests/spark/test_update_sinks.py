@@ -69,6 +69,20 @@ def test_batch_that_is_sent_again_after_a_kill_changes_nothing(project: Project)
     assert project.values("SELECT id FROM SCHEMA.sent") == [1]
 
 
+def test_hook_gets_the_events_of_an_update(project: Project) -> None:
+    project.create("rows", "SELECT 1L AS id")
+    hook = """
+@dp.on_event_hook
+def keep(event):
+    with open("VOLUME/told", "a") as out:
+        out.write(event["event_type"] + "\\n")
+"""
+    project.write(SOURCE + hook.replace("VOLUME", str(project.landing)))
+    project.run()
+    told = (project.landing / "told").read_text().splitlines()
+    assert told == [each["event_type"] for each in project.events()]
+
+
 def test_sink_is_defined_in_the_event_log_without_secrets(project: Project) -> None:
     project.create("rows", "SELECT 1L AS id")
     project.write(SOURCE.replace('"}', '", "password": "hidden"}'))

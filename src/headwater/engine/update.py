@@ -26,6 +26,7 @@ from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
 from headwater.engine.brokers import check_brokers
 from headwater.engine.context import UpdateContext, places_of
+from headwater.engine.hooks import EventHooks
 from headwater.engine.journal import Journal
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
@@ -34,6 +35,7 @@ from headwater.engine.tables import Tables
 from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
 from headwater.events.report import FlowTotals, UpdateReport
+from headwater.events.rows import Event
 from headwater.graph.dag import Graph
 from headwater.graph.dependencies import source_digest
 from headwater.graph.registry import Registry
@@ -172,7 +174,15 @@ class Updater:
             "update_id": update_id,
             "cloud": "local",
         }
-        with EventLog(state.event_log, origin, self.listener) as log:
+        hooks = EventHooks(registry.hooks, origin)
+
+        def tell(event: Event) -> None:
+            hooks.put(event)
+            if self.listener:
+                self.listener(event)
+
+        with EventLog(state.event_log, origin, tell) as log, hooks:
+            hooks.emit = log.emit
             journal = Journal(log, self.spec.name, update_id, report=report)
             journal.created(cause, request.run_as, _config(self.spec, request))
             try:

@@ -137,6 +137,20 @@ class Sink:
 
 
 @dataclass(frozen=True)
+class EventHook:
+    """A function that is called with each event of an update.
+
+    Attributes:
+        most_failures: it is not called again when it fails more often in a row; None for no limit.
+    """
+
+    name: str
+    function: Callable[[dict[str, Any]], object]
+    location: Location
+    most_failures: int | None = None
+
+
+@dataclass(frozen=True)
 class Flow:
     """A query and the dataset it writes to.
 

@@ -56,6 +56,7 @@ FUNCTIONS = (
     "create_sink",
     "foreach_batch_sink",
     "update_flow",
+    "on_event_hook",
 )
 """Functions of both modules."""
 
@@ -67,10 +68,7 @@ DEPRECATED = {
 }
 """Old names that still work, and what they mean."""
 
-NOT_BUILT = (
-    "on_event_hook",
-    "replace_flow",
-)
+NOT_BUILT = ("replace_flow",)
 """Documented by Databricks, refused by name when called."""
 
 

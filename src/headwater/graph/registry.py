@@ -13,7 +13,7 @@ from typing import Any
 
 from headwater.errors import DefinitionError, HeadwaterError, Location
 from headwater.graph.brokers import BrokerUse
-from headwater.graph.model import Dataset, Expectation, Flow
+from headwater.graph.model import Dataset, EventHook, Expectation, Flow
 from headwater.names import TableName, table_name
 
 Function = Callable[..., Any]
@@ -54,6 +54,7 @@ class Registry:
         self.folders: list[str] = []
         self.files: list[Path] = []
         self.brokers: list[BrokerUse] = []
+        self.hooks: list[EventHook] = []
         self._rules: dict[Function, _Rules] = {}
         self._claimed: set[Function] = set()
         self._made: dict[Function, TableName] = {}

@@ -1,4 +1,4 @@
-"""The functions of the pipeline API for what leaves the pipeline: sinks and flows into them.
+"""The functions of the pipeline API for what leaves the pipeline: sinks, flows into them, hooks.
 
 Source: "Sinks" and "ForEachBatch" in the Lakeflow Python reference, pages of 2026. What does not
 live here: append flows, which write into tables and sinks alike (`api`).
@@ -12,7 +12,7 @@ from typing import Any
 from headwater.errors import UsageError
 from headwater.graph import arguments as given
 from headwater.graph.locations import current_location, function_location, located
-from headwater.graph.model import Dataset, DatasetKind, Flow, Sink
+from headwater.graph.model import Dataset, DatasetKind, EventHook, Flow, Sink
 from headwater.graph.registry import Registry
 from headwater.names import TableName, split_name
 
@@ -79,6 +79,28 @@ class SinkApi:
             return function
 
         return decorate if query_function is None else decorate(query_function)
+
+    def on_event_hook(
+        self,
+        hook_function: Function | None = None,
+        *,
+        max_allowable_consecutive_failures: int | None = None,
+    ) -> Any:
+        """Have a function called with each event of an update, beside it."""
+        most = max_allowable_consecutive_failures
+        if most is not None and (type(most) is not int or most < 0):
+            raise given.fault(
+                "ARGUMENT_INVALID",
+                "'max_allowable_consecutive_failures' takes a whole number from 0, or None",
+                "Write @dp.on_event_hook(max_allowable_consecutive_failures=3).",
+            )
+
+        def decorate(function: Function) -> Function:
+            where = function_location(function)
+            self._registry.hooks.append(EventHook(function.__name__, function, where, most))
+            return function
+
+        return decorate if hook_function is None else decorate(hook_function)
 
     def _add(self, name: str, sink: Sink, function: Function | None = None) -> None:
         where = function_location(function) if function else current_location()
