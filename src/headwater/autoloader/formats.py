@@ -13,10 +13,13 @@ from enum import Enum
 
 from pyspark.sql.types import StructType
 
+from headwater.autoloader.binary_files import COLUMNS as BINARY
+from headwater.autoloader.binary_files import BinaryFiles
 from headwater.autoloader.csv_files import CsvFiles
 from headwater.autoloader.findings import Context, FileFormat
 from headwater.autoloader.json_files import JsonFiles
 from headwater.autoloader.parquet_files import ParquetFiles
+from headwater.autoloader.spark_files import AvroFiles, OrcFiles
 from headwater.autoloader.text_files import COLUMNS, TextFiles
 
 ANY = ""
@@ -125,6 +128,22 @@ _ROWS = (
         wide=Wide.NEVER,
         rescues=False,
         fixed=COLUMNS,
+    ),
+    Format(
+        "binaryFile",
+        "binaryFile",
+        BinaryFiles,
+        refuses={"rescuedDataColumn": ANY, "cloudFiles.schemaEvolutionMode": "rescue"},
+        rescues=False,
+        fixed=BINARY,
+    ),
+    Format("orc", "ORC", OrcFiles, refuses={"readerCaseSensitive": "false"}),
+    Format(
+        "avro",
+        "Avro",
+        AvroFiles,
+        options=("datetimeRebaseMode",),
+        refuses={"readerCaseSensitive": "false"},
     ),
 )
 

@@ -30,9 +30,11 @@ from headwater.graph.locations import (
 )
 from headwater.graph.model import Flow
 from headwater.graph.sql_query import SqlQuery
+from headwater.machine.connectors import AVRO
 from headwater.machine.session import activate, add_catalog, java_class
 from headwater.names import READ_VIEW, TableName, quote, table_name
 from headwater.sandbox import kafka, sql_files, sql_plans
+from headwater.sandbox.connectors import require
 from headwater.sandbox.failures import explained
 from headwater.sandbox.patches import LOOKS, ReaderRecord, intercepted, record_of, refusal
 from headwater.sandbox.sql_text import FunctionCall, Relation, Replacement, SqlText
@@ -153,6 +155,9 @@ class Evaluation:
             else value
             for key, value in options.items()
         }
+        given = {key.lower(): value.lower() for key, value in options.items()}
+        if given.get("cloudfiles.format") == AVRO.word:
+            require(self.spark, AVRO)
         request = CloudFiles(self.local_path(path), resolved, current_location(), schema, is_batch)
         number, self.sources = self.sources, self.sources + 1
         with intercepted(None):
