@@ -65,15 +65,7 @@ class SparkFiles:
         Raises:
             SourceFileError: SOURCE_FILE_TYPE_MISMATCH.
         """
-        raise SourceFileError(
-            "SOURCE_FILE_TYPE_MISMATCH",
-            f"Columns {', '.join(clashing)} of {file.path} can't be read with the types of the "
-            "schema",
-            hint="Write the file with the schema's types, or remove it; values of this format "
-            "are not rescued.",
-            path=file.path,
-            fields=list(clashing),
-        )
+        raise refused(file, clashing)
 
     def frame(self, plan: StreamPlan) -> DataFrame:
         """Build the stream."""
@@ -108,6 +100,17 @@ class AvroFiles(SparkFiles):
     """Reads Avro files; Spark needs a further jar for them."""
 
     kind = "avro"
+
+
+def refused(file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> SourceFileError:
+    """Make the error for a file that clashes with the schema, and can't be copied."""
+    return SourceFileError(
+        "SOURCE_FILE_TYPE_MISMATCH",
+        f"Columns {', '.join(clashing)} of {file.path} can't be read with the types of the schema",
+        hint="Write the file with the schema's types, or remove it; such values are not rescued.",
+        path=file.path,
+        fields=list(clashing),
+    )
 
 
 def _same(found: DataType, wanted: DataType) -> bool:
