@@ -51,5 +51,13 @@ def test_failure_of_the_client_has_a_code_of_its_own(kind: str, code: str) -> No
     assert "b:9092" in error.message
 
 
+def test_option_that_the_client_refuses_is_named_without_its_value() -> None:
+    text = "Invalid value NOPE for configuration security.protocol: must be one of ..."
+    error = explained(Cause("ConfigException", "", {}, text))
+    assert error is not None
+    assert "(kafka.security.protocol)" in error.message
+    assert "NOPE" not in error.message
+
+
 def test_other_failures_are_not_blamed_on_kafka() -> None:
     assert explained(Cause("ArithmeticException", "DIVIDE_BY_ZERO")) is None

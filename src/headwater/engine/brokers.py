@@ -5,6 +5,7 @@ Asked before anything is written: the client itself would wait for minutes, flow
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterable, Sequence
 
@@ -53,6 +54,9 @@ _FAILURES = {
     ),
 }
 """What the exceptions of Kafka's client mean, by class: code, what happened, what to do."""
+
+_OPTION = re.compile(r"configuration ([a-z][a-z.]+[a-z])\b")
+"""The name of an option in what Kafka's client says of its value."""
 
 _LOST = ("KAFKA_DATA_LOSS", "KafkaIllegalStateException", "OffsetOutOfRangeException")
 
@@ -114,6 +118,8 @@ def explain_failure(
             )
         if each.kind in _FAILURES:
             code, what, hint = _FAILURES[each.kind]
+            named = _OPTION.search(each.text) if each.kind == "ConfigException" else None
+            what += f" (kafka.{named[1]})" if named else ""
             message = f"Flow '{flow}' failed: {what}; Kafka at {servers}"
             return UpdateError(code, message, hint=hint, flow=flow, servers=servers)
     return None

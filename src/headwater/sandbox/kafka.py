@@ -25,6 +25,7 @@ FUNCTION = "read_kafka"
 
 _SERVERS = "kafka.bootstrap.servers"
 _TOPICS = ("subscribe", "subscribePattern", "assign")
+_OFFSETS = ("startingOffsets", "endingOffsets")
 _SHADED = "kafkashaded."
 """Prefix of the classes of Kafka's client in a workspace; here they have their own names."""
 
@@ -72,6 +73,18 @@ def prepared(
     *,
     is_source: bool,
 ) -> tuple[BrokerUse, dict[str, str]]:
+    """Check a session and the options of a reader or a sink; return its use and what to set.
+
+    Raises:
+        DefinitionError: CONNECTOR_MISSING; what `checked` raises.
+    """
+    require(spark, KAFKA)
+    return checked(given, local_path, is_source=is_source)
+
+
+def checked(
+    given: Mapping[str, str], local_path: Callable[[str], str], *, is_source: bool
+) -> tuple[BrokerUse, dict[str, str]]:
     """Check the options of a reader or a sink; return its use and the options to set.
 
     Args:
@@ -79,10 +92,9 @@ def prepared(
         local_path: resolves a path as the target sees it.
 
     Raises:
-        DefinitionError: CONNECTOR_MISSING, KAFKA_OPTION_MISSING, KAFKA_SERVERS_INVALID,
+        DefinitionError: KAFKA_OPTION_MISSING, KAFKA_OPTION_INVALID, KAFKA_SERVERS_INVALID,
             API_NOT_BUILT for an option of a workspace.
     """
-    require(spark, KAFKA)
     lower = {key.lower(): value for key, value in given.items()}
     servers = lower.get(_SERVERS, "")
     if not servers:
@@ -95,10 +107,23 @@ def prepared(
             f"{_SERVERS} is no list of host:port",
             "Write host:port, several separated by commas.",
         )
+    _check_offsets(lower)
     for key in given:
         if key.lower().startswith(_WORKSPACE):
             raise not_built(f"Kafka's option '{key}'", "Log in with kafka.sasl.* options.")
     return BrokerUse(servers, current_location()), dict(_changed(given, lower, local_path))
+
+
+def _check_offsets(lower: Mapping[str, str]) -> None:
+    for name in _OFFSETS:
+        value = lower.get(name.lower(), "latest").strip()
+        if value.lower() not in ("earliest", "latest") and not value.startswith("{"):
+            raise fault(
+                "KAFKA_OPTION_INVALID",
+                f"Kafka's option {name} is neither earliest nor latest nor JSON",
+                'Write "earliest", or offsets by topic and partition: {"topic": {"0": 23}}.',
+                option=name,
+            )
 
 
 def _changed(
