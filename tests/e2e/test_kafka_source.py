@@ -104,6 +104,15 @@ def test_killed_update_of_a_topic_is_continued(broker: Broker, tmp_path: Path) -
     process.communicate()
     run(folder)
     assert numbers(folder, "silver") == list(range(40))
+    told = [json.loads(each["details"])["flow_progress"] for each in metrics(folder)]
+    left = [each["metrics"].get("backlog_records") for each in told]
+    assert left[-2:] == [0, None]  # of the last micro-batches of bronze and of silver
+
+
+def metrics(folder: Path) -> list[dict[str, str]]:
+    log = DeltaTable(folder / ".headwater/dev/pipelines/flow/event_log").to_pyarrow_table()
+    rows = sorted(log.to_pylist(), key=lambda row: row["timestamp"])
+    return [row for row in rows if row["level"] == "METRICS"]
 
 
 def test_hub_is_read_in_sql_with_a_workspace_login(broker: Broker, tmp_path: Path) -> None:

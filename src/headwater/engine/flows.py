@@ -163,7 +163,12 @@ class FlowRun:
             changes = merged.counts.pop(batch.batch_id, None)
             self._report(
                 FlowReport(
-                    batch.batch_id, counts, changes, batch.rows_per_second, batch.duration_ms
+                    batch.batch_id,
+                    counts,
+                    changes,
+                    batch.rows_per_second,
+                    batch.duration_ms,
+                    batch.backlog_records,
                 )
             )
 

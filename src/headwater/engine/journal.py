@@ -156,6 +156,8 @@ class Journal:
 
 def _metrics(report: FlowReport, resolved: ResolvedFlow) -> dict[str, int]:
     metrics = {"executor_time_ms": report.duration_ms}
+    if report.backlog_records is not None:
+        metrics["backlog_records"] = report.backlog_records
     own: QualityCounts | None = report.counts.get(resolved.flow.target)
     if own is not None:
         metrics["num_input_rows"] = own.input_rows
