@@ -17,9 +17,13 @@ import pyspark.pipelines as upstream
 from headwater.autoloader import formats, option_tables
 from headwater.graph.api import PipelineApi
 from headwater.graph.modules import DEPRECATED, FUNCTIONS, NOT_BUILT
+from headwater.graph.sink_api import SinkApi
 from headwater.sql import changes, parse
 
 PAGE = Path(__file__).parents[1] / "docs" / "parity-reference.md"
+_FUNCTION_GIVEN = ("query_function", "batch_function", "hook_function")
+"""Arguments by which a decorator takes what it stands above."""
+
 STATUSES = ("works", "no effect", "limited", "differs", "refused")
 
 
@@ -84,6 +88,9 @@ stored_as_scd_type | yes | works | spark/test_update_cdc | 1, 2 and bitemporal
 track_history_column_list | yes | works | spark/test_update_cdc |
 track_history_except_column_list | yes | works | spark/test_update_sql_source |
 flow_name | yes | works | unit/test_api | another name of `name`
+format | yes | works | spark/test_update_sinks
+options | yes | works | spark/test_update_sinks
+max_allowable_consecutive_failures | no | works | unit/test_event_hooks
 where | no | works | unit/test_api | a row that does not meet it fails the flow
 """
 
@@ -106,8 +113,15 @@ _FUNCTION_TESTS = {
     "read": "spark/test_update",
     "read_stream": "spark/test_update",
     "readStream": "spark/test_update_habits",
+    "create_sink": "spark/test_update_sinks",
+    "foreach_batch_sink": "spark/test_update_sinks",
+    "update_flow": "spark/test_update_sinks",
+    "on_event_hook": "unit/test_event_hooks",
 }
 """Where a function is shown to work."""
+
+_FORMAT_TESTS = dict.fromkeys(("avro", "binaryFile", "orc"), "spark/test_autoloader_orc_binary")
+"""Where a format is shown whose name no file of tests has."""
 
 _CLAUSES = """
 AS | yes | works | query of a dataset
@@ -145,12 +159,12 @@ update_progress | works | unit/test_event_log |
 flow_progress | works | unit/test_update_report | with metrics and data_quality
 flow_definition | works | spark/test_update_aggregates |
 dataset_definition | works | spark/test_update |
-sink_definition | refused | unit/test_api | sinks are refused
+sink_definition | works | spark/test_update_sinks
 deprecation | refused | unit/test_api | not written: old names work as ever
 cluster_resources | refused | unit/test_event_log | not written: there is no cluster
 autoscale | refused | unit/test_event_log | not written: there is no cluster
 planning_information | works | spark/test_update_idle | COMPLETE_RECOMPUTE and NO_OP
-hook_progress | refused | unit/test_api | hooks are refused
+hook_progress | works | unit/test_event_hooks
 operation_progress | refused | unit/test_event_log | not written
 stream_progress | refused | unit/test_event_log | not written: flow_progress has the numbers
 """
@@ -176,8 +190,9 @@ def known() -> Iterator[tuple[str, str]]:
     for name in (*FUNCTIONS, *DEPRECATED, *NOT_BUILT, *upstream.__all__):
         yield "Functions", name
     for function in FUNCTIONS:
-        for argument in inspect.signature(getattr(PipelineApi, function)).parameters:
-            if argument not in ("self", "query_function"):
+        made = getattr(PipelineApi, function, None) or getattr(SinkApi, function)
+        for argument in inspect.signature(made).parameters:
+            if argument not in ("self", *_FUNCTION_GIVEN):
                 yield "Arguments", argument
     for clause in (*parse.CLAUSES, *changes.CLAUSES):
         yield "Clauses of SQL", clause
@@ -243,7 +258,7 @@ def _sql() -> Iterator[Row]:
 def _auto_loader() -> Iterator[Row]:
     for name in formats.OF_DATABRICKS:
         has = name.lower() in formats.FORMATS
-        test = f"spark/test_autoloader_{name.lower()}" if has else "unit/test_autoloader_options"
+        test = _FORMAT_TESTS.get(name, f"spark/test_autoloader_{name.lower()}")
         status = "works" if has else "refused"
         yield Row("Formats of Auto Loader", name, "no", status, test)
     area = "Evolution modes of Auto Loader"

@@ -12,16 +12,19 @@ from headwater.engine.writes import (
     Change,
     ChangeOnce,
     Overwrite,
+    Send,
+    SendBatches,
     Snapshots,
     SnapshotsOnce,
     Write,
     write_of,
 )
 from headwater.errors import Location
-from headwater.graph.model import AutoCdc, Flow, FlowKind, SnapshotCdc
+from headwater.graph.model import AutoCdc, Flow, FlowKind, Sink, SnapshotCdc
 from headwater.names import TableName
 
 CDC = AutoCdc(("id",), "ts")
+BATCHES = SendBatches("update")
 ROWS = SnapshotCdc(("id",))
 FLOW = Flow("f", TableName("c", "s", "t"), lambda: None, Location("x.py", 3))  # type: ignore[arg-type, return-value]
 
@@ -32,6 +35,8 @@ FLOW = Flow("f", TableName("c", "s", "t"), lambda: None, Location("x.py", 3))  #
         (replace(FLOW, kind=FlowKind.APPEND), Append()),
         (replace(FLOW, kind=FlowKind.APPEND, once=True), AppendOnce()),
         (replace(FLOW, kind=FlowKind.COMPLETE), Aggregate()),
+        (replace(FLOW, kind=FlowKind.APPEND, sink=Sink("kafka")), Send("append")),
+        (replace(FLOW, sink=Sink("foreachBatch", function=print), updates=True), BATCHES),
         (replace(FLOW, kind=FlowKind.MATERIALIZED_VIEW), Overwrite()),
         (replace(FLOW, kind=FlowKind.CHANGE, change=CDC), Change(CDC)),
         (replace(FLOW, kind=FlowKind.CHANGE, change=CDC, once=True), ChangeOnce(CDC)),
@@ -57,4 +62,6 @@ def test_facts_of_each_way() -> None:
         "ChangeOnce": (True, True, False, False, True),
         "Snapshots": (True, False, True, False, True),
         "SnapshotsOnce": (True, True, False, False, True),
+        "Send": (False, False, False, False, False),
+        "SendBatches": (False, False, False, False, False),
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater import autoloader
 from headwater.autoloader.request import CloudFiles
+from headwater.graph.brokers import BrokerUse
 from headwater.graph.dag import Graph
 from headwater.graph.model import Flow
 from headwater.names import TableName
@@ -26,12 +27,14 @@ class Resolution:
     Attributes:
         readers: datasets whose functions read files.
         resets: datasets that start anew with this graph.
+        brokers: those of Kafka that its functions and sinks use.
     """
 
     graph: Graph
     sources: Sources
     readers: frozenset[TableName]
     resets: frozenset[TableName]
+    brokers: tuple[BrokerUse, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Inference:
     saves: bool
     _asked: dict[str, dict[int, CloudFiles]] = field(default_factory=dict)
     _readers: set[TableName] = field(default_factory=set)
+    _brokers: list[BrokerUse] = field(default_factory=list)
 
     def define(self, request: CloudFiles, reader: Flow, number: int) -> DataFrame:
         """Return a frame of the source's columns, which is never run."""
@@ -63,7 +67,12 @@ class Inference:
         saves = self.saves and reader.target not in self.resets
         return autoloader.define_stream(self.spark, request, place, save=saves)
 
+    def note_brokers(self, uses: Iterable[BrokerUse]) -> None:
+        """Note brokers that the graph uses."""
+        self._brokers.extend(uses)
+
     def resolution(self, graph: Graph) -> Resolution:
         """Return a graph that was resolved with these answers, and what it asked for."""
         sources = {flow: list(requests.values()) for flow, requests in self._asked.items()}
-        return Resolution(graph, sources, frozenset(self._readers), self.resets)
+        readers = frozenset(self._readers)
+        return Resolution(graph, sources, readers, self.resets, tuple(self._brokers))

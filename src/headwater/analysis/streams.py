@@ -34,10 +34,11 @@ def stream_kind(
     settings = {_CHECKED: spark.conf.get(_CHECKED, "true"), **flow.spark_conf}
     if str(settings[_CHECKED]).lower() == "false":
         return flow.kind
-    error = _refusal(frame, "Append")
-    if error is None and not holds_aggregate:
+    updates = flow.kind is FlowKind.UPDATE
+    error = _refusal(frame, "Update" if updates else "Append")
+    if error is None and (updates or not holds_aggregate):
         return flow.kind
-    may_be_whole = is_only and flow.kind in (FlowKind.APPEND, FlowKind.VIEW)
+    may_be_whole = is_only and flow.sink is None and flow.kind in (FlowKind.APPEND, FlowKind.VIEW)
     if may_be_whole and (error is None or _refusal(frame, "Complete") is None):
         return FlowKind.COMPLETE
     said = explained(error) if error else "it reads an aggregate without a watermark"
@@ -45,7 +46,9 @@ def stream_kind(
         "STREAM_UNSUPPORTED",
         f"The stream into '{flow.target}' can't run: {said}",
         where=flow.location,
-        hint="Add a watermark, or make the dataset a materialized view over a batch read.",
+        hint="Add a watermark, or make the flow an @dp.update_flow."
+        if flow.sink
+        else "Add a watermark, or make the dataset a materialized view over a batch read.",
         dataset=str(flow.target),
         condition=error.getCondition() if error else "",
     )

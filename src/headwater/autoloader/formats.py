@@ -13,11 +13,15 @@ from enum import Enum
 
 from pyspark.sql.types import StructType
 
+from headwater.autoloader.binary_files import COLUMNS as BINARY
+from headwater.autoloader.binary_files import BinaryFiles
 from headwater.autoloader.csv_files import CsvFiles
 from headwater.autoloader.findings import Context, FileFormat
 from headwater.autoloader.json_files import JsonFiles
 from headwater.autoloader.parquet_files import ParquetFiles
+from headwater.autoloader.spark_files import AvroFiles, OrcFiles
 from headwater.autoloader.text_files import COLUMNS, TextFiles
+from headwater.autoloader.xml_files import XmlFiles
 
 ANY = ""
 """Stands for every value of an option that a format refuses."""
@@ -43,6 +47,7 @@ class Format:
         wide: whether two-byte encodings are read; None where files are not text.
         is_remote: whether files are read from Azure storage.
         rescues: whether there is a rescued data column.
+        needs: an option that must be given, "" for none.
         fixed: the columns of every file, None where files have columns of their own.
     """
 
@@ -55,6 +60,7 @@ class Format:
     is_remote: bool = False
     rescues: bool = True
     fixed: StructType | None = None
+    needs: str = ""
 
     @property
     def option_names(self) -> frozenset[str]:
@@ -126,13 +132,49 @@ _ROWS = (
         rescues=False,
         fixed=COLUMNS,
     ),
+    Format(
+        "binaryFile",
+        "binaryFile",
+        BinaryFiles,
+        refuses={"rescuedDataColumn": ANY, "cloudFiles.schemaEvolutionMode": "rescue"},
+        rescues=False,
+        fixed=BINARY,
+    ),
+    Format("orc", "ORC", OrcFiles, refuses={"readerCaseSensitive": "false"}),
+    Format(
+        "avro",
+        "Avro",
+        AvroFiles,
+        options=("datetimeRebaseMode",),
+        refuses={"readerCaseSensitive": "false"},
+    ),
+    Format(
+        "xml",
+        "XML",
+        XmlFiles,
+        options=(
+            *_TYPED_TEXT[:2],
+            *_TYPED_TEXT[3:],
+            "rowTag",
+            "attributePrefix",
+            "valueTag",
+            "excludeAttribute",
+            "ignoreNamespace",
+            "ignoreSurroundingSpaces",
+            "nullValue",
+            "wildcardColName",
+        ),
+        refuses={"readerCaseSensitive": "false"},
+        wide=Wide.NEVER,
+        needs="rowTag",
+    ),
 )
 
 FORMATS = {each.name.lower(): each for each in _ROWS}
 """Each supported format by its name in lower case."""
 
 OF_DATABRICKS = ("avro", "binaryFile", "csv", "json", "orc", "parquet", "text", "xml")
-"""Every format that Databricks documents; those without a row are refused by name."""
+"""Every format that Databricks documents; each has a row."""
 
 READER_OPTIONS = frozenset(name for row in _ROWS for name in row.option_names)
 """Options of any format's reader, in lower case: each is known, whatever the format is."""
@@ -141,17 +183,6 @@ SPELLINGS = tuple(dict.fromkeys(name for row in _ROWS for name in row.options))
 """The usual spelling of these options, for hints."""
 
 
-def is_of_databricks(name: str) -> bool:
-    """Whether Databricks documents a format of that name."""
-    return name.lower() in {each.lower() for each in OF_DATABRICKS}
-
-
 def remote_labels() -> str:
     """Name the formats that are read from Azure storage."""
     return " or ".join(row.label for row in _ROWS if row.is_remote)
-
-
-def supported_names() -> str:
-    """List the supported formats: `parquet, json and csv`."""
-    *others, last = (row.name for row in _ROWS)
-    return f"{', '.join(others)} and {last}"

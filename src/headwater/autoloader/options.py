@@ -45,7 +45,7 @@ def read_options(request: CloudFiles, *, java_charsets: bool = False) -> Options
 
     Raises:
         DefinitionError: AUTOLOADER_OPTION_UNKNOWN, AUTOLOADER_OPTION_NOT_BUILT,
-            AUTOLOADER_OPTION_INVALID, AUTOLOADER_FORMAT_MISSING, AUTOLOADER_FORMAT_NOT_BUILT,
+            AUTOLOADER_OPTION_INVALID, AUTOLOADER_FORMAT_MISSING, AUTOLOADER_OPTION_MISSING,
             AUTOLOADER_EVOLUTION_NEEDS_INFERENCE.
     """
     return _Reading(request, java_charsets).options()
@@ -125,14 +125,7 @@ class _Reading:
         row = formats.FORMATS.get(value.lower())
         if row is not None:
             return row
-        if not formats.is_of_databricks(value):
-            raise self._invalid("cloudFiles.format", value, ", ".join(formats.FORMATS))
-        raise self._fault(
-            "AUTOLOADER_FORMAT_NOT_BUILT",
-            f"cloudFiles.format '{value}' is not supported in Headwater",
-            f"Supported: {formats.supported_names()}; other formats run only in a workspace.",
-            format=value,
-        )
+        raise self._invalid("cloudFiles.format", value, ", ".join(formats.FORMATS))
 
     def _check_format(self, row: formats.Format) -> None:
         """Refuse what this format can't do."""
@@ -147,6 +140,13 @@ class _Reading:
             given = self._text(option)
             if given and value in (formats.ANY, given.lower()):
                 raise self._not_built(option, f"{given} with {row.label}")
+        if row.needs and not self._text(row.needs):
+            raise self._fault(
+                "AUTOLOADER_OPTION_MISSING",
+                f"Files of the format {row.label} need the option {row.needs}",
+                f'Add .option("{row.needs}", ...).',
+                option=row.needs,
+            )
         self._check_encoding(row)
 
     def _evolution(self, inferred: bool) -> str:

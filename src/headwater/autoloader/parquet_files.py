@@ -20,9 +20,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField, StructType
 
 from headwater.autoloader.arrow_types import UnreadableType, footer_schema
+from headwater.autoloader.columnar import columnar_frame
 from headwater.autoloader.findings import Context, Findings
-from headwater.autoloader.plan import StreamPlan, named
-from headwater.autoloader.rescue import fragment, split
+from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.storage import SourceFile, Storage
 from headwater.autoloader.types import Difference, FieldPath, compare, widens, widest
 
@@ -86,22 +86,7 @@ class ParquetFiles:
 
     def frame(self, plan: StreamPlan) -> DataFrame:
         """Build the stream."""
-        reserved = self._reserved_columns(plan)
-        wide = plan.wide if plan.options.rescues_new else plan.schema.data
-        read = StructType([*wide.fields, *reserved])
-        frame = plan.read("parquet", read, plan.options.reader)
-        columns, fragments = [], []
-        for each in plan.schema.data:
-            part = split(named(each.name), wide[each.name].dataType, each.dataType)
-            columns.append(part.kept.alias(each.name))
-            if part.rescued is not None:
-                fragments.append(fragment(each.name, part.rescued, part.present))
-        own = set(plan.schema.data.fieldNames())
-        fragments += [
-            fragment(each.name, named(each.name)) for each in wide if each.name not in own
-        ]
-        fragments += [fragment(_original(each.name), named(each.name)) for each in reserved]
-        return plan.finish(frame, columns, fragments)
+        return columnar_frame(plan, "parquet", self._reserved_columns(plan), _original)
 
     def _reserved_columns(self, plan: StreamPlan) -> list[StructField]:
         found: dict[str, StructField] = {}

@@ -31,7 +31,7 @@ class Source:
     @property
     def row(self) -> Format:
         """What differs between formats."""
-        return FORMATS[self.options.format]
+        return FORMATS[self.options.format.lower()]
 
     @property
     def base(self) -> str:

@@ -17,30 +17,40 @@ COLUMNS = StructType([StructField("value", StringType())])
 """The columns of every text file."""
 
 
-class TextFiles:
-    """Reads the text files of one source."""
+class WholeFiles:
+    """Files of which nothing can be broken or new, for their columns never change.
+
+    Attributes:
+        columns: those of every file.
+    """
+
+    columns = COLUMNS
 
     def __init__(self, context: Context) -> None:
         self.context = context
 
     def broken(self, files: Sequence[SourceFile]) -> dict[SourceFile, str]:
-        """Any bytes are text."""
+        """Any bytes can be read."""
         del files
         return {}
 
     def infer(self, files: Sequence[SourceFile]) -> StructType:
-        """Return the one column that files of text have."""
+        """Return the columns that all files have."""
         del files
-        return COLUMNS
+        return self.columns
 
     def inspect(self, files: Sequence[SourceFile], schema: StructType) -> Findings:
-        """No file of text has another column."""
+        """No file has another column."""
         del files
         return Findings(schema)
 
     def stage(self, file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> Path:
-        """Text files are never copied."""
+        """Such files are never copied."""
         raise NotImplementedError
+
+
+class TextFiles(WholeFiles):
+    """Reads the text files of one source."""
 
     def frame(self, plan: StreamPlan) -> DataFrame:
         """Build the stream."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
@@ -20,6 +20,7 @@ def command_session(
     master: str | None = None,
     quick: bool = False,
     configuration: Mapping[str, str] | None = None,
+    connectors: Sequence[str] = (),
 ) -> Iterator[SparkSession]:
     """Open a session that knows the target's tables, for the length of a `with` block.
 
@@ -29,6 +30,7 @@ def command_session(
     Args:
         quick: for short work: starts sooner, runs slower.
         configuration: further Spark settings, for a session of its own.
+        connectors: words of further jars, such as "kafka", for a session of its own.
 
     Raises:
         SettingError: no usable Java, jars that can't be had.
@@ -36,7 +38,12 @@ def command_session(
     spark = (click.get_current_context().find_root().obj or {}).get("spark")
     if spark is None:
         with target_session(
-            target, read_settings(), master=master, quick=quick, configuration=configuration
+            target,
+            read_settings(),
+            master=master,
+            quick=quick,
+            configuration=configuration,
+            connectors=connectors,
         ) as opened:
             yield opened
     else:

@@ -20,8 +20,10 @@ from headwater.cli.sessions import command_session
 from headwater.engine.update import Updater, UpdateRequest, UpdateResult
 from headwater.errors import SettingError
 from headwater.graph.dag import Graph
+from headwater.machine.connectors import KAFKA
 from headwater.machine.jvm import ignore_interrupt
 from headwater.machine.session import FOR_LITTLE
+from headwater.sandbox.connectors import connectors_of
 from headwater.settings import read_settings
 from headwater.state.migrations import prepare_state
 from headwater.state.pipeline import PipelineState
@@ -76,7 +78,10 @@ def _update(
     looks = request.validate_only
     if not looks:
         prepare_state(target.store.root)
-    little = not looks and _is_little(target.pipeline_state(spec.key), request)
+    connectors = connectors_of(spec, target.bundle.root)
+    # nobody knows how many events of a topic wait
+    little = not looks and KAFKA.word not in connectors
+    little = little and _is_little(target.pipeline_state(spec.key), request)
     with (
         untouched(target) if looks else nullcontext(target) as place,
         progress(quiet or looks) as listener,
@@ -85,6 +90,7 @@ def _update(
             master=master,
             quick=looks or little,
             configuration=FOR_LITTLE if little else None,
+            connectors=connectors,
         ) as spark,
     ):
         updater = Updater(spark, target.bundle, spec, place.store, listener)

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 
 from headwater import autoloader
+from headwater.engine.brokers import explain_failure
 from headwater.engine.context import UpdateContext
 from headwater.engine.flows import FlowRun
 from headwater.engine.observations import Observations
@@ -17,7 +18,7 @@ from headwater.errors import HeadwaterError, SchemaChange
 from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import FlowKind
 from headwater.names import TableName
-from headwater.sandbox.causes import texts
+from headwater.sandbox.causes import causes, texts
 from headwater.sandbox.failures import describe
 from headwater.state.sources import FlowSources
 
@@ -40,7 +41,7 @@ class FlowAttempts:
         Nothing is started for a flow whose inputs have not moved since it was done with them.
 
         Raises:
-            Exception: what the flow ended with; Auto Loader's own failures in its own words.
+            Exception: what the flow ended with; failures of Auto Loader and Kafka in own words.
         """
         flow, context = resolved.flow, self.context
         write = write_of(flow)
@@ -80,6 +81,9 @@ class FlowAttempts:
                 found = autoloader.explain_failure(texts(error), request, place)
                 if found is not None:
                     raise found from error
+            lost = explain_failure(causes(error), flow.name, context.brokers)
+            if lost is not None:
+                raise lost from error
             raise
 
     def events(self) -> FlowEvents:

@@ -11,6 +11,7 @@ from headwater.bundle import PipelineSpec
 from headwater.engine.journal import Journal
 from headwater.engine.scheduler import Stopping
 from headwater.engine.tables import Tables
+from headwater.graph.brokers import BrokerUse
 from headwater.graph.dag import Graph
 from headwater.names import TableName
 from headwater.state.pipeline import PipelineState, TableState
@@ -28,6 +29,7 @@ class UpdateContext:
         states: what is remembered of each table, as set-up left it.
         places: where each flow keeps what it knows, by the flow's name.
         stopping: when set, running flows stop after what they are doing.
+        brokers: those of Kafka that the pipeline uses.
         cache: what Auto Loader has learned in this process, over all updates.
     """
 
@@ -39,6 +41,7 @@ class UpdateContext:
     journal: Journal
     stopping: Stopping
     cache: dict[str, object]
+    brokers: tuple[BrokerUse, ...] = ()
 
     @property
     def spark(self) -> SparkSession:

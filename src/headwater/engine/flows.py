@@ -44,6 +44,10 @@ class Merged:
     counts: dict[int, cdc.ChangeCounts] = field(default_factory=dict)
     failure: BaseException | None = None
 
+    def fail(self, error: BaseException) -> None:
+        """Note what a batch ended with."""
+        self.failure = error
+
 
 @dataclass(frozen=True)
 class FlowRun:
@@ -107,11 +111,11 @@ class FlowRun:
         """
         return self.reads.observations.watch(frame, self.dataset, spared)
 
-    def stream(self, frame: DataFrame) -> DataStreamWriter:
+    def stream(self, frame: DataFrame, mode: str = "append") -> DataStreamWriter:
         """Return what starts a stream of all that is there now, under the flow's checkpoint."""
         return (
             frame.writeStream.queryName(self.resolved.flow.name)
-            .outputMode("append")
+            .outputMode(mode)
             .option("checkpointLocation", str(self.places.checkpoint))
             .trigger(availableNow=True)
         )
@@ -159,7 +163,12 @@ class FlowRun:
             changes = merged.counts.pop(batch.batch_id, None)
             self._report(
                 FlowReport(
-                    batch.batch_id, counts, changes, batch.rows_per_second, batch.duration_ms
+                    batch.batch_id,
+                    counts,
+                    changes,
+                    batch.rows_per_second,
+                    batch.duration_ms,
+                    batch.backlog_records,
                 )
             )
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headwater.engine.progress import FlowReport
+from headwater.engine.sinks import shown_options
 from headwater.errors import HeadwaterError
 from headwater.events.log import EventLog
 from headwater.events.report import UpdateReport, with_event
 from headwater.events.rows import Event
 from headwater.expectations.rules import QualityCounts, RuleCount
 from headwater.graph.dag import Graph, ResolvedFlow
-from headwater.graph.model import Dataset
+from headwater.graph.model import Dataset, Sink
 
 
 @dataclass
@@ -57,13 +58,22 @@ class Journal:
             self.log.flush()
 
     def defined(self, graph: Graph) -> None:
-        """`dataset_definition` and `flow_definition` for all of the pipeline."""
+        """`dataset_definition`, `sink_definition` and `flow_definition` for all of the pipeline."""
         for dataset in graph.datasets.values():
             self._dataset_defined(dataset, graph)
         for flow in (*graph.flows, *graph.views):
             self._flow_defined(flow)
 
+    def _sink_defined(self, dataset: Dataset, sink: Sink) -> None:
+        details = {"format": sink.format, "options": shown_options(sink)}
+        origin = {"dataset_name": str(dataset.name)}
+        message = f"The sink {dataset.name.table} is defined."
+        self._emit(Event("sink_definition", message, details, origin=origin))
+
     def _dataset_defined(self, dataset: Dataset, graph: Graph) -> None:
+        if dataset.sink:
+            self._sink_defined(dataset, dataset.sink)
+            return
         rules = [
             {"name": rule.name, "condition": rule.text, "action": rule.action.value}
             for rule in dataset.expectations
@@ -146,6 +156,8 @@ class Journal:
 
 def _metrics(report: FlowReport, resolved: ResolvedFlow) -> dict[str, int]:
     metrics = {"executor_time_ms": report.duration_ms}
+    if report.backlog_records is not None:
+        metrics["backlog_records"] = report.backlog_records
     own: QualityCounts | None = report.counts.get(resolved.flow.target)
     if own is not None:
         metrics["num_input_rows"] = own.input_rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ class FlowReport:
         batch_id: number of the micro-batch, None for a batch flow.
         counts: rows and rules of the target and of the views on the way to it.
         changes: set for AUTO CDC flows.
+        backlog_records: as of a `BatchProgress`.
     """
 
     batch_id: int | None
@@ -29,17 +30,23 @@ class FlowReport:
     changes: cdc.ChangeCounts | None
     rows_per_second: float
     duration_ms: int
+    backlog_records: int | None = None
 
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """One micro-batch: rows read, rows per second, what was observed, how long it took."""
+    """One micro-batch: rows read, rows per second, what was observed, how long it took.
+
+    Attributes:
+        backlog_records: events of topics that waited when it had ended; None without a topic.
+    """
 
     batch_id: int
     input_rows: int
     rows_per_second: float
     duration_ms: int
     observed: dict[str, dict[str, int | None]]
+    backlog_records: int | None = None
 
 
 class ProgressReader:
@@ -74,4 +81,22 @@ def _read(told: dict[str, Any]) -> BatchProgress:
             name: {key: None if value is None else int(value) for key, value in row.items()}
             for name, row in (told.get("observedMetrics") or {}).items()
         },
+        kafka_backlog(told.get("sources") or ()),
+    )
+
+
+def kafka_backlog(sources: Iterable[Mapping[str, Any]]) -> int | None:
+    """Count the events of topics that a micro-batch left; None if it read no topic.
+
+    Args:
+        sources: of the progress that Spark reports, with offsets by topic and partition.
+    """
+    topics = [each for each in sources if str(each.get("description")).startswith("KafkaV2")]
+    if not topics:
+        return None
+    return sum(
+        int(latest) - int(((each.get("endOffset") or {}).get(topic) or {}).get(partition, latest))
+        for each in topics
+        for topic, partitions in (each.get("latestOffset") or {}).items()
+        for partition, latest in partitions.items()
     )

@@ -28,6 +28,8 @@ from headwater.analysis.schemas import (
 )
 from headwater.analysis.streams import stream_kind
 from headwater.autoloader.request import CloudFiles
+from headwater.engine.faults import distinct, empty, not_streamable, place, sink_read
+from headwater.engine.sinks import check_rows, check_sink
 from headwater.engine.snapshot_plans import planned_snapshot
 from headwater.engine.tables import Tables
 from headwater.engine.writes import write_of
@@ -36,7 +38,6 @@ from headwater.expectations.rules import check_rules
 from headwater.graph.checks import check_declarations
 from headwater.graph.dag import Graph, ResolvedFlow, ordered
 from headwater.graph.kinds import dataset_kind, flow_kind
-from headwater.graph.locations import current_location
 from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
 from headwater.graph.registry import Registry
 from headwater.names import TableName
@@ -91,6 +92,7 @@ def resolve(
             for rule in dataset.expectations
         ]
         registry.datasets[name] = replace(dataset, expectations=tuple(rules))
+    inference.note_brokers(registry.brokers)
     resolver = _Resolver(spark, registry, store, inference, strict, warnings=[*registry.warnings])
     return inference.resolution(resolver.run())
 
@@ -118,10 +120,10 @@ class _Resolver:
         for name in self.registry.datasets:
             self._resolve_chain(name)
         if not self.registry.datasets and not self.faults:
-            self.faults.append(_empty())
+            self.faults.append(empty())
         self.faults.extend(self.warnings if self.strict else [])
         if self.faults:
-            raise GraphError(sorted(_distinct(self.faults), key=_place))
+            raise GraphError(sorted(distinct(self.faults), key=place))
         return self._graph()
 
     def _resolve_chain(self, name: TableName) -> None:
@@ -177,13 +179,16 @@ class _Resolver:
                 seen.append(self._evaluate(flow, dataset))
         if len(seen) < len(flows):
             raise _Broken
+        if dataset.sink:
+            self.inference.note_brokers(check_sink(self.spark, dataset, self.store))
         streams = [(flow, frame.isStreaming) for flow, frame, _ in seen]
         self.kinds[dataset.name] = dataset_kind(dataset.kind, streams)
         self.streaming[dataset.name] = any(is_streaming for _, is_streaming in streams)
         schema = StructType([])
         for flow, frame, evaluation in seen:
             columns = self._resolve_flow(flow, dataset, frame, evaluation)
-            schema = merge_schemas(schema, columns, flow, dataset)
+            if dataset.sink is None:
+                schema = merge_schemas(schema, columns, flow, dataset)
         return self._declared(dataset, schema, [frame for _, frame, _ in seen])
 
     def _evaluate(self, flow: Flow, dataset: Dataset) -> tuple[Flow, DataFrame, Evaluation]:
@@ -201,18 +206,22 @@ class _Resolver:
         else:
             frame = evaluate(flow, evaluation)
         check_columns(frame, flow)
+        self.inference.note_brokers(evaluation.brokers)
         return flow, frame, evaluation
 
     def _resolve_flow(
         self, flow: Flow, dataset: Dataset, frame: DataFrame, evaluation: Evaluation
     ) -> StructType:
-        flow = replace(flow, kind=flow_kind(self.kinds[dataset.name], flow, frame.isStreaming))
+        kind = flow_kind(self.kinds[dataset.name], flow, frame.isStreaming)
+        flow = replace(flow, kind=kind, sink=dataset.sink)
         write = None if flow.kind is FlowKind.VIEW else write_of(flow)
         if frame.isStreaming:
             flow = replace(flow, kind=self._stream_kind(flow, frame, evaluation.inputs))
             write = write and write_of(flow)
         self.warnings.extend([*evaluation.looks, *state_warnings(frame, flow)])
         columns = write.columns(frame, flow) if write else frame.schema
+        if dataset.sink:
+            check_rows(columns, dataset, flow.name)
         faults = check_rules(
             frame, dataset.expectations, dataset=str(dataset.name), where=dataset.location
         )
@@ -311,7 +320,7 @@ class _Resolver:
             schemas,
             tuple(each for each in flows if each.flow.kind is not FlowKind.VIEW),
             tuple(each for each in flows if each.flow.kind is FlowKind.VIEW),
-            tuple(sorted(_distinct(self.warnings), key=_place)),
+            tuple(sorted(distinct(self.warnings), key=place)),
         )
 
 
@@ -329,12 +338,14 @@ class _Placeholders:
         return [str(name) for name in self.resolver.registry.datasets]
 
     def read(self, name: TableName, *, streaming: bool, reader: Any) -> DataFrame:
+        if self.resolver.registry.datasets[name].sink:
+            raise sink_read(name)
         schema = self.resolver.schema_of(name)
         kind = self.resolver.kinds[name]
         if kind is DatasetKind.VIEW:
             streaming = streaming or self.resolver.streaming[name]
             if streaming and not self.resolver.streaming[name]:
-                raise _not_streamable(name, "a view over a batch query")
+                raise not_streamable(name, "a view over a batch query")
         elif streaming:
             self._check_streamable(name, kind, reader)
         return placeholder(self.resolver.spark, schema, streaming)
@@ -347,43 +358,10 @@ class _Placeholders:
         if options & {"skipchangecommits", "readchangefeed", "readchangedata", "ignorechanges"}:
             return
         if kind is DatasetKind.MATERIALIZED_VIEW:
-            raise _not_streamable(name, "a materialized view, which is overwritten")
+            raise not_streamable(name, "a materialized view, which is overwritten")
         flows = [each.flow for each in self.resolver.resolved.values()]
         writes = [write_of(flow) for flow in flows if flow.target == name]
         if any(write.merges for write in writes):
-            raise _not_streamable(name, "a target of AUTO CDC, whose rows change")
+            raise not_streamable(name, "a target of AUTO CDC, whose rows change")
         if any(write.rewrites for write in writes):
-            raise _not_streamable(name, "an aggregate without a watermark, which is rewritten")
-
-
-def _not_streamable(name: TableName, what: str) -> DefinitionError:
-    return DefinitionError(
-        "STREAM_FROM_CHANGING_TABLE",
-        f"'{name}' can't be read as a stream: it is {what}",
-        where=current_location(),
-        hint="Read it with spark.read.table, or set the option skipChangeCommits.",
-        dataset=str(name),
-    )
-
-
-def _empty() -> DefinitionError:
-    return DefinitionError(
-        "RUN_EMPTY_PIPELINE",
-        "The pipeline's source defines no dataset",
-        hint="Check `libraries` in the bundle, and that functions have a dataset decorator.",
-    )
-
-
-def _distinct(faults: list[HeadwaterError]) -> list[HeadwaterError]:
-    """Keep one of the faults that say the same about several datasets at one place."""
-    found: dict[tuple[str, str, str], HeadwaterError] = {}
-    for each in faults:
-        said = each.message.replace(f"'{each.parameters.get('dataset')}'", "")
-        found.setdefault((each.code, said, str(each.where)), each)
-    return list(found.values())
-
-
-def _place(error: HeadwaterError) -> tuple[str, int, int]:
-    where = error.where
-    file, cell, line = (getattr(where, name, 0) for name in ("file", "cell", "line"))
-    return str(file or ""), int(cell), int(line)
+            raise not_streamable(name, "an aggregate without a watermark, which is rewritten")

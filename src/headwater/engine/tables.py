@@ -52,7 +52,7 @@ class Tables:
         """Name the folder of a dataset's table."""
         if dataset.path:
             return Path(self.store.local_path(dataset.path).removeprefix("file://"))
-        if dataset.private:
+        if dataset.private or dataset.sink:  # of a sink the folder is never made
             return self.state.private_table(dataset.name)
         return self.store.table_path(dataset.name)
 
@@ -61,7 +61,7 @@ class Tables:
         return frozenset(
             each.name
             for each in datasets
-            if not each.is_view
+            if each.is_table
             and (state := self._known(each)) is not None
             and state.is_made
             and not is_delta(self.path(each))
@@ -97,11 +97,25 @@ class Tables:
                 if dataset.name in resets:
                     with faults:
                         states[dataset.name] = self._reset(dataset, schema, change)
-            for view in (each for each in graph.datasets.values() if each.is_view):
-                if view.name in resets:
-                    self._next_generation(view, {})
+            for other in (each for each in graph.datasets.values() if not each.is_table):
+                if other.name in resets:
+                    self._next_generation(other, {})
             self.state.end_resets(resets)  # what Delta refused has its rows, and is not tried again
+        for sink in (each for each in graph.datasets.values() if each.sink):
+            states[sink.name] = self._sink(sink)
         return states
+
+    def _sink(self, dataset: Dataset) -> TableState:
+        """Return what is remembered of a sink: which generation of checkpoints its flows have."""
+        known = self.state.load(dataset.name)
+        if known is not None and known.kind == DatasetKind.SINK.value:
+            return known
+        return self._next_generation(dataset, {}) if known else self._first(dataset)
+
+    def _first(self, dataset: Dataset) -> TableState:
+        state = TableState(DatasetKind.SINK.value, is_made=False)
+        self.state.save(dataset.name, state)
+        return state
 
     def _check(self, dataset: Dataset, change: Mapping[str, str], is_reset: bool) -> None:
         """Refuse what the table can't follow; writes nothing."""

@@ -24,7 +24,9 @@ from headwater.analysis.inference import Inference, Resolution
 from headwater.analysis.plans import settings_digest
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
+from headwater.engine.brokers import check_brokers
 from headwater.engine.context import UpdateContext, places_of
+from headwater.engine.hooks import EventHooks
 from headwater.engine.journal import Journal
 from headwater.engine.recovery import failed_tables, named_flows, reset_checkpoint
 from headwater.engine.resolve import resolve
@@ -34,6 +36,7 @@ from headwater.engine.tables import Tables
 from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
 from headwater.events.report import FlowTotals, UpdateReport
+from headwater.events.rows import Event
 from headwater.graph.dag import Graph
 from headwater.graph.dependencies import source_digest
 from headwater.graph.registry import Registry
@@ -179,7 +182,15 @@ class Updater:
             "update_id": update_id,
             "cloud": "local",
         }
-        with EventLog(state.event_log, origin, self.listener) as log:
+        hooks = EventHooks(registry.hooks, origin)
+
+        def tell(event: Event) -> None:
+            hooks.put(event)
+            if self.listener:
+                self.listener(event)
+
+        with EventLog(state.event_log, origin, tell) as log, hooks:
+            hooks.emit = log.emit
             journal = Journal(log, self.spec.name, update_id, report=report)
             journal.created(cause, request.run_as, _config(self.spec, request))
             try:
@@ -207,9 +218,10 @@ class Updater:
             journal.state("RESETTING")
         resolved = self._resolved_anew(registry, state, resets, request.strict)
         graph = resolved.graph
+        check_brokers(resolved.brokers)
         journal.defined(graph)
         journal.state("SETTING_UP_TABLES")
-        made = [name for name, each in graph.datasets.items() if not each.is_view]
+        made = [name for name, each in graph.datasets.items() if each.is_table]
         keep_apart(self.spark, self.store, made, next(iter(self.bundle.pipelines.values())).catalog)
         states = tables.set_up(graph, resolved.resets)
         context = UpdateContext(
@@ -221,6 +233,7 @@ class Updater:
             journal=journal,
             stopping=Stopping(self.stopping),
             cache=self._cache,
+            brokers=resolved.brokers,
         )
         for flow in anew:
             reset_checkpoint(context.places[flow])

@@ -8,6 +8,8 @@
     ChangeOnce   events of a batch are merged, once
     Snapshots    rows of a table change to those of a snapshot, or of each of several
     SnapshotsOnce    the same, once
+    Send         rows of a stream go into a sink
+    SendBatches  micro-batches of a stream go into a function
 
 A further way is a further class here and a line in `write_of`. Each tells what an update has to
 know of it, and runs an attempt. What does not live here: the attempt's query, session and reports
@@ -25,6 +27,7 @@ from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.analysis.schemas import fitted
+from headwater.engine import sinks
 from headwater.engine.flows import FlowRun, Merged
 from headwater.engine.overwrite import overwrite
 from headwater.engine.snapshots import take_snapshots
@@ -218,8 +221,58 @@ class SnapshotsOnce(Snapshots):
     recomputes = False
 
 
+@dataclass(frozen=True)
+class Send(_Way):
+    """A stream whose rows go into a sink; Delta's skips a batch that was committed before.
+
+    Attributes:
+        mode: Spark's output mode, append or update.
+    """
+
+    mode: str
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        spark, store = run.context.spark, run.context.tables.store
+        with run.session():
+            writer = run.stream(run.ruled(run.query()), self.mode)
+            query = sinks.start(writer, run.dataset, spark, store)
+        run.follow(query)
+        sinks.register(run.dataset, spark, store)
+
+
+@dataclass(frozen=True)
+class SendBatches(_Way):
+    """A stream whose micro-batches are handed to a function, each with its number.
+
+    Attributes:
+        mode: Spark's output mode, append or update.
+    """
+
+    mode: str
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        merged = Merged()
+        spark, store = run.context.spark, run.context.tables.store
+        with run.session():
+            writer = run.stream(run.ruled(run.query()), self.mode)
+            send = sinks.batch_function(run.dataset, spark, store, merged.fail)
+            query = writer.foreachBatch(send).start()
+        run.follow(query, merged)
+
+
 Write = (
-    Append | Aggregate | AppendOnce | Overwrite | Change | ChangeOnce | Snapshots | SnapshotsOnce
+    Append
+    | Aggregate
+    | AppendOnce
+    | Overwrite
+    | Change
+    | ChangeOnce
+    | Snapshots
+    | SnapshotsOnce
+    | Send
+    | SendBatches
 )
 
 
@@ -229,6 +282,9 @@ def write_of(flow: Flow) -> Write:
     Args:
         flow: as resolved, with its kind; not one of a view, which writes nothing.
     """
+    if flow.sink is not None:
+        mode = "update" if flow.updates else "append"
+        return Send(mode) if flow.sink.function is None else SendBatches(mode)
     if flow.kind is FlowKind.MATERIALIZED_VIEW:
         return Overwrite()
     if flow.kind is FlowKind.COMPLETE:

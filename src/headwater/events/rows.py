@@ -97,6 +97,13 @@ def to_table(events: Sequence[tuple[int, Event]], origin: Mapping[str, Any]) -> 
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
+def as_dict(number: int, event: Event, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event as a hook gets it: a row of the log as JSON has it, `details` parsed."""
+    row = _row(number, event, origin)
+    row["details"] = json.loads(row["details"])
+    return {**row, "timestamp": event.timestamp.isoformat()}
+
+
 def _row(number: int, event: Event, origin: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": event.id,

@@ -25,6 +25,7 @@ from headwater.graph.model import (
     SnapshotCdc,
 )
 from headwater.graph.registry import Registry, unique_rules
+from headwater.graph.sink_api import SinkApi
 from headwater.names import TableName
 
 Function = Callable[..., Any]
@@ -32,11 +33,16 @@ Decorator = Callable[[Function], Function]
 
 
 class PipelineApi:
-    """The API of one load; every public method is a function of the bound modules."""
+    """The API of one load; every public method is a function of the bound modules.
+
+    Attributes:
+        sinks: the functions that are about what leaves the pipeline.
+    """
 
     def __init__(self, registry: Registry, spark: SparkSession | None = None) -> None:
         self._registry = registry
         self._spark = spark
+        self.sinks = SinkApi(registry)
 
     def table(
         self,

@@ -15,7 +15,8 @@ def check_declarations(registry: Registry) -> list[DefinitionError]:
     for dataset in registry.datasets.values():
         flows = [flow for flow in registry.flows.values() if flow.target == dataset.name]
         faults.extend(_mixtures(dataset, flows))
-        faults.extend(_beside_snapshots(dataset, flows))
+        faults.extend(_beside_snapshots(dataset, flows) if dataset.sink is None else ())
+        faults.extend(_into_sink(dataset, flows))
     faults.extend(_unknown_dependencies(registry))
     return faults
 
@@ -89,6 +90,33 @@ def _beside_snapshots(dataset: Dataset, flows: list[Flow]) -> Iterator[Definitio
             hint="Put them on a view over the source, and take the snapshots from the view.",
             dataset=str(dataset.name),
         )
+
+
+def _into_sink(dataset: Dataset, flows: list[Flow]) -> Iterator[DefinitionError]:
+    """Find flows that a sink can't take, and those that only a sink takes."""
+    for flow in flows:
+        what, hint = _misplaced(dataset, flow)
+        if what:
+            yield DefinitionError(
+                "SINK_FLOW_WRONG",
+                f"Flow '{flow.name}' {what} '{dataset.name.table}'",
+                where=flow.location,
+                hint=hint,
+                flow=flow.name,
+            )
+
+
+def _misplaced(dataset: Dataset, flow: Flow) -> tuple[str, str]:
+    if dataset.sink is None:
+        if flow.updates:
+            return "sends updates, which only a sink takes, not", "Use an append or AUTO CDC flow."
+    elif flow.change or flow.snapshots:
+        return "is an AUTO CDC flow into the sink", "Write to a streaming table, and stream that."
+    elif flow.once:
+        return "has once=True and writes to the sink", "Read its source as a stream."
+    elif flow.updates and dataset.sink.format == "delta":
+        return "sends updates to the Delta sink", "Use @dp.foreach_batch_sink with a MERGE."
+    return "", ""
 
 
 def _identity(flow: Flow) -> tuple[object, ...]:

@@ -79,7 +79,7 @@ class Graph:
 
     def tables(self) -> list[Dataset]:
         """List the datasets that are tables."""
-        return [each for each in self.datasets.values() if not each.is_view]
+        return [each for each in self.datasets.values() if each.is_table]
 
     def views_above(self, tables: frozenset[TableName]) -> frozenset[TableName]:
         """Name the views that the flows into some tables read, directly or through other views."""

@@ -33,6 +33,11 @@ def flow_kind(kind: DatasetKind, flow: Flow, is_streaming: bool) -> FlowKind:
     """
     if kind is DatasetKind.VIEW:
         return FlowKind.VIEW
+    if kind is DatasetKind.SINK:
+        if not is_streaming:
+            hint = "Read its source with spark.readStream."
+            raise _wrong(flow, "a flow into a sink", "a streaming", hint)
+        return FlowKind.UPDATE if flow.updates else FlowKind.APPEND
     if kind is DatasetKind.MATERIALIZED_VIEW:
         if is_streaming:
             raise _wrong(flow, "a materialized view", "a batch", "Read its source with spark.read.")

@@ -28,12 +28,14 @@ class DatasetKind(Enum):
     STREAMING_TABLE = "STREAMING_TABLE"
     MATERIALIZED_VIEW = "MATERIALIZED_VIEW"
     VIEW = "VIEW"
+    SINK = "SINK"
 
 
 class FlowKind(Enum):
     """How a flow writes; the value is the event log's `flow_type`."""
 
     APPEND = "APPEND"
+    UPDATE = "UPDATE"
     COMPLETE = "COMPLETE"
     MATERIALIZED_VIEW = "MATERIALIZED_VIEW"
     CHANGE = "CHANGE"
@@ -133,6 +135,34 @@ class SnapshotCdc:
 
 
 @dataclass(frozen=True)
+class Sink:
+    """A place outside the pipeline that flows write to.
+
+    Attributes:
+        format: in lower case; "foreachBatch" for a function.
+        function: takes each micro-batch and its number.
+    """
+
+    format: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    function: Callable[..., Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class EventHook:
+    """A function that is called with each event of an update.
+
+    Attributes:
+        most_failures: it is not called again when it fails more often in a row; None for no limit.
+    """
+
+    name: str
+    function: Callable[[dict[str, Any]], object]
+    location: Location
+    most_failures: int | None = None
+
+
+@dataclass(frozen=True)
 class Flow:
     """A query and the dataset it writes to.
 
@@ -145,6 +175,8 @@ class Flow:
         once: runs one time, on a batch DataFrame, and again only after a full refresh.
         change: set for AUTO CDC flows.
         snapshots: set for AUTO CDC flows from snapshots.
+        updates: rows that a micro-batch changed are sent, into a sink.
+        sink: the target, if it is one; set when the query was evaluated.
         depends_on: datasets to be finished first, beside those the query reads.
         namespace: catalog and schema of unqualified names in the query.
     """
@@ -158,6 +190,8 @@ class Flow:
     once: bool = False
     change: AutoCdc | None = None
     snapshots: SnapshotCdc | None = None
+    updates: bool = False
+    sink: Sink | None = None
     comment: str | None = None
     depends_on: tuple[TableName, ...] = ()
     spark_conf: Mapping[str, str] = field(default_factory=dict)
@@ -166,13 +200,14 @@ class Flow:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A table or view that the pipeline declares.
+    """A table, view or sink that the pipeline declares.
 
     Attributes:
         kind: None for a `table` until its query was seen to be streaming or batch.
         schema: as declared, DDL text or a StructType; None to take the query's.
         path: storage location, None for a managed table.
         private: visible only inside the pipeline.
+        sink: set for what only takes rows, and can't be read.
     """
 
     name: TableName
@@ -186,6 +221,12 @@ class Dataset:
     path: str | None = None
     private: bool = False
     expectations: tuple[Expectation, ...] = ()
+    sink: Sink | None = None
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the pipeline keeps a table for it."""
+        return self.kind not in (DatasetKind.VIEW, DatasetKind.SINK)
 
     @property
     def is_view(self) -> bool:

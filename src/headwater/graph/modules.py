@@ -53,6 +53,10 @@ FUNCTIONS = (
     "read",
     "read_stream",
     "readStream",
+    "create_sink",
+    "foreach_batch_sink",
+    "update_flow",
+    "on_event_hook",
 )
 """Functions of both modules."""
 
@@ -64,13 +68,7 @@ DEPRECATED = {
 }
 """Old names that still work, and what they mean."""
 
-NOT_BUILT = (
-    "create_sink",
-    "foreach_batch_sink",
-    "on_event_hook",
-    "update_flow",
-    "replace_flow",
-)
+NOT_BUILT = ("replace_flow",)
 """Documented by Databricks, refused by name when called."""
 
 
@@ -137,7 +135,7 @@ def _names_of_pyspark_3() -> Iterator[None]:
 def _build(name: str, api: PipelineApi) -> ModuleType:
     module = ModuleType(name, "The pipeline API, bound for the length of an update.")
     for function in FUNCTIONS:
-        setattr(module, function, getattr(api, function))
+        setattr(module, function, getattr(api, function, None) or getattr(api.sinks, function))
     for old, new in DEPRECATED.items():
         setattr(module, old, getattr(api, new))
     for absent in NOT_BUILT:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from headwater.errors import DefinitionError, HeadwaterError, Location
-from headwater.graph.model import Dataset, Expectation, Flow
+from headwater.graph.brokers import BrokerUse
+from headwater.graph.model import Dataset, EventHook, Expectation, Flow
 from headwater.names import TableName, table_name
 
 Function = Callable[..., Any]
@@ -38,6 +39,7 @@ class Registry:
     Attributes:
         folders: folders and wheels that the source's modules come from.
         files: the source files, and the notebooks that they run in place.
+        brokers: those that are read while the files are loaded, and those of sinks.
         namespace: catalog and schema of unqualified names in what is being loaded, as USE sets it.
     """
 
@@ -51,6 +53,8 @@ class Registry:
         self.warnings: list[HeadwaterError] = []
         self.folders: list[str] = []
         self.files: list[Path] = []
+        self.brokers: list[BrokerUse] = []
+        self.hooks: list[EventHook] = []
         self._rules: dict[Function, _Rules] = {}
         self._claimed: set[Function] = set()
         self._made: dict[Function, TableName] = {}

@@ -23,6 +23,7 @@ from headwater.machine.session import (
     spark_session,
 )
 from headwater.names import TableName
+from headwater.sandbox.connectors import connectors_of
 from headwater.sandbox.own_catalogs import run_over_folders
 from headwater.sandbox.sql_text import SqlText
 from headwater.settings import read_settings
@@ -145,6 +146,7 @@ def local_session(
         state=store.root,
         catalogs=sorted(names - {"spark_catalog"}),
         jvm_options=QUICK_START,
+        connectors=_connectors(opened),
     ) as spark:
         register_all(spark, store, _default_catalog(opened))
         for each in opened.bundle.schemas.values() if opened else ():
@@ -155,6 +157,15 @@ def local_session(
         if schema:
             _create_schema(spark, schema)
         yield spark
+
+
+def _connectors(target: Target | None) -> tuple[str, ...]:
+    """Name what any pipeline of a bundle asks for: which of them a job runs is not known yet."""
+    if target is None:
+        return ()
+    specs = target.bundle.pipelines.values()
+    found = [word for spec in specs for word in connectors_of(spec, target.bundle.root)]
+    return tuple(dict.fromkeys(found))
 
 
 def _default_catalog(target: Target | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Union
@@ -24,6 +25,22 @@ def check_files(files: Sequence[Path], folders: Sequence[Path], read: ReadText) 
         read: returns a file's Python text; None for one that it can't read.
     """
     found: list[Finding] = []
+    for source, tree in sources_of(files, folders, read):
+        with suppress(ValueError, RecursionError):  # nested too deeply to follow; it still runs
+            found.extend(
+                replace(each, location=source.location(each.location.line))
+                for each in check_tree(tree, str(source.file))
+            )
+    return found
+
+
+def sources_of(
+    files: Sequence[Path], folders: Sequence[Path], read: ReadText
+) -> Iterator[tuple[SourceText, ast.Module]]:
+    """Read source files and what they import of `folders`, each once; see `check_files`.
+
+    The tree of a file that can't be parsed is empty: the loader reports it.
+    """
     waiting, seen = list(files), set(files)
     while waiting:
         file = waiting.pop(0)
@@ -32,17 +49,13 @@ def check_files(files: Sequence[Path], folders: Sequence[Path], read: ReadText) 
             continue
         try:
             tree = _parsed(source.text, str(file))
-            found.extend(
-                replace(each, location=source.location(each.location.line))
-                for each in check_tree(tree, str(file))
-            )
         except (SyntaxError, ValueError, RecursionError):
-            continue  # the loader reports it, or runs what is nested too deeply to follow
+            tree = ast.Module([], [])
+        yield source, tree
         for module in _imported(tree, file, folders):
             if module not in seen:
                 seen.add(module)
                 waiting.append(module)
-    return found
 
 
 def _parsed(text: str, file: str) -> ast.Module:

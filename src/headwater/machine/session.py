@@ -21,6 +21,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from headwater.machine.azure import hadoop_settings
+from headwater.machine.connectors import fetched
 from headwater.machine.jars import azure_jars, ensure_jars
 from headwater.machine.java import find_java
 from headwater.machine.jvm import Jvm, start_jvm
@@ -50,6 +51,7 @@ def spark_session(
     master: str | None = None,
     configuration: Mapping[str, str] | None = None,
     jvm_options: Sequence[str] = (),
+    connectors: Sequence[str] = (),
 ) -> Iterator[SparkSession]:
     """Run a Spark session for the length of a `with` block, then stop it and its JVM.
 
@@ -60,13 +62,16 @@ def spark_session(
         master: where Spark runs; `local[*]` when not given.
         configuration: further Spark settings; they win over the defaults here.
         jvm_options: options for the driver's JVM, such as `QUICK_START`.
+        connectors: words of further jars, such as "kafka"; what can't be had is left out.
 
     Raises:
         SettingError: no usable Java, jars that can't be had, a JVM that does not start, an invalid
             connection string of a storage account.
     """
     jars = ensure_jars(settings)
-    more = azure_jars(settings) if settings.storage else ()
+    asked = fetched(settings, connectors)
+    more = (*(azure_jars(settings) if settings.storage else ()), *asked.jars)
+    given = {**dict(asked.settings), **(configuration or {})}
     hadoop = hadoop_settings(settings.storage) if settings.storage else {}
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).disabled = True  # they print Spark's errors, values and all
@@ -79,9 +84,7 @@ def spark_session(
         more=more,
     )
     try:
-        spark = _open(
-            jvm, (*jars, *more), state, catalogs, master or "local[*]", configuration or {}
-        )
+        spark = _open(jvm, (*jars, *more), state, catalogs, master or "local[*]", given)
         for key, value in hadoop.items():  # not Spark's own settings: those show up in its log
             spark.sparkContext._jsc.hadoopConfiguration().set(key, value)
         try:

@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from headwater.autoloader.request import CloudFiles
 from headwater.errors import DefinitionError, HeadwaterError, UsageError, nearest
 from headwater.graph.arguments import fault, not_built
+from headwater.graph.brokers import BrokerUse
 from headwater.graph.locations import (
     current_location,
     function_location,
@@ -29,9 +30,11 @@ from headwater.graph.locations import (
 )
 from headwater.graph.model import Flow
 from headwater.graph.sql_query import SqlQuery
+from headwater.machine.connectors import AVRO
 from headwater.machine.session import activate, add_catalog, java_class, own_catalog
 from headwater.names import READ_VIEW, TableName, quote, table_name
-from headwater.sandbox import sql_files, sql_plans
+from headwater.sandbox import kafka, sql_files, sql_plans
+from headwater.sandbox.connectors import require
 from headwater.sandbox.failures import explained
 from headwater.sandbox.patches import LOOKS, ReaderRecord, intercepted, record_of, refusal
 from headwater.sandbox.sql_text import FILE_FORMATS, FunctionCall, Relation, Replacement, SqlText
@@ -69,6 +72,7 @@ class Evaluation:
         inputs: datasets of the pipeline that were read.
         external: other tables that were read.
         read_options: options of the reads of tables, as text.
+        brokers: those of Kafka that were read.
         looks: warnings of actions that only returned rows.
         named: temporary views that the function has made, by name.
         refused: the first side effect, kept even when user code swallowed the error.
@@ -84,6 +88,7 @@ class Evaluation:
     inputs: set[TableName] = field(default_factory=set)
     external: set[TableName] = field(default_factory=set)
     read_options: list[str] = field(default_factory=list)
+    brokers: list[BrokerUse] = field(default_factory=list)
     refused: HeadwaterError | None = None
     looks: list[DefinitionError] = field(default_factory=list)
     named: dict[str, DataFrame] = field(default_factory=dict)
@@ -129,7 +134,7 @@ class Evaluation:
         for call in calls:
             if call.name in _WORKSPACE_FUNCTIONS:
                 raise not_built(f"{call.name}(...) in SQL", _WORKSPACE_FUNCTIONS[call.name])
-        reads = [call for call in calls if call.name in sql_files.FUNCTIONS]
+        reads = [call for call in calls if call.name in (*sql_files.FUNCTIONS, kafka.FUNCTION)]
         if reads:
             statement = SqlText(spark, self._with_files(spark, text, reads))
         if statement.has_computed_names:
@@ -161,10 +166,17 @@ class Evaluation:
             else value
             for key, value in options.items()
         }
+        given = {key.lower(): value.lower() for key, value in options.items()}
+        if given.get("cloudfiles.format") == AVRO.word:
+            require(self.spark, AVRO)
         request = CloudFiles(self.local_path(path), resolved, current_location(), schema, is_batch)
         number, self.sources = self.sources, self.sources + 1
         with intercepted(None):
             return self.source.cloud_files(request, number)
+
+    def prepare_load(self, reader: Any, recorded: ReaderRecord) -> None:
+        """Check and complete a reader that is about to load what Spark has a source for."""
+        self.brokers.extend(kafka.prepare(self.spark, reader, recorded, self.local_path))
 
     def local_path(self, path: str) -> str:
         """Resolve a path as the target sees it.
@@ -244,18 +256,33 @@ class Evaluation:
         return Replacement(self._view(self._read_own(name, relation.streaming, None)), name)
 
     def _with_files(self, spark: SparkSession, text: str, calls: Sequence[FunctionCall]) -> str:
-        """Point calls of read_files and cloud_files to views over the files."""
+        """Point calls of functions that read to views over what they read."""
         for call in sorted(calls, key=lambda each: -each.start):
-            path, schema, options = sql_files.read_arguments(
-                call.text, lambda expression: _constant(spark, expression)
-            )
-            if "cloudfiles.format" not in {key.lower() for key in options}:
-                found = sql_files.format_of(self.local_path(path))
-                options = {**options, **({"cloudFiles.format": found} if found else {})}
-            is_batch = call.name == "read_files" and not call.streaming
-            frame = self._load(path, options, schema, is_batch=is_batch)
+            read = self._topic if call.name == kafka.FUNCTION else self._called
+            frame = read(spark, call)
             text = text[: call.start] + self._view(frame) + text[call.end :]
         return text
+
+    def _called(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
+        """Answer `read_files` and `cloud_files`."""
+        path, schema, options = sql_files.read_arguments(
+            call.text, lambda expression: _constant(spark, expression)
+        )
+        if "cloudfiles.format" not in {key.lower() for key in options}:
+            found = sql_files.format_of(self.local_path(path))
+            options = {**options, **({"cloudFiles.format": found} if found else {})}
+        is_batch = call.name == "read_files" and not call.streaming
+        return self._load(path, options, schema, is_batch=is_batch)
+
+    def _topic(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
+        """Answer `read_kafka`."""
+        values, named = sql_files.call_arguments(
+            call.text, lambda expression: _constant(spark, expression)
+        )
+        reader: Any = spark.readStream if call.streaming else spark.read
+        options = kafka.sql_options(values, named)
+        frame: DataFrame = reader.format(kafka.FORMAT).options(**options).load()
+        return frame
 
     def _view(self, frame: DataFrame) -> str:
         """Give a frame a name that a SQL text can read."""

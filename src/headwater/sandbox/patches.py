@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, DataFrameWriter, SparkSession
 from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 from pyspark.sql.group import GroupedData
 from pyspark.sql.streaming.readwriter import DataStreamReader
@@ -49,6 +49,9 @@ class Interceptor(Protocol):
 
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
         """Return the DataFrame of an Auto Loader source."""
+
+    def prepare_load(self, reader: Any, recorded: ReaderRecord) -> None:
+        """Check and complete a reader that is about to load what Spark has a source for."""
 
     def local_path(self, path: str) -> str:
         """Resolve a path as the target sees it."""
@@ -209,12 +212,24 @@ def _reads_path(name: str, original: Original) -> Original:
             _note_load(recorded, args, kwargs)
         if recorded.format.lower() == "cloudfiles" and name == "load":
             return current.read_cloud_files(recorded, path)
+        if name == "load":
+            current.prepare_load(self, recorded)
         with intercepted(None):
             paths = _local(current, path)
             rest = [_local(current, each) if isinstance(each, str) else each for each in args]
             return original(self, paths, *rest, **kwargs)  # type: ignore[no-any-return]
 
     return read
+
+
+def _writes_path(_: str, original: Original) -> Original:
+    @functools.wraps(original)
+    def write(self: Any, path: Any = None, *args: Any, **kwargs: Any) -> Any:
+        current = _current.get()
+        found = path if current is None else _local(current, path)
+        return original(self, found, *args, **kwargs)
+
+    return write
 
 
 def _local(current: Interceptor, path: Any) -> Any:
@@ -400,6 +415,7 @@ _BATCH_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
 _STREAM_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
 _VIEWS = ("createTempView", "createOrReplaceTempView")
 _WITH_COLUMNS = ("select", "withColumn", "withColumns", "filter")
+_WRITE_PATHS = ("save", "csv", "json", "parquet", "text", "orc")
 _CONFIGURE = ("format", "schema", "option", "options")
 
 PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
@@ -413,6 +429,7 @@ PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
     (DataStreamReader, "table", _reads_table),
     *((DataFrameReader, name, _reads_path) for name in _BATCH_PATHS),
     *((DataStreamReader, name, _reads_path) for name in _STREAM_PATHS),
+    *((DataFrameWriter, name, _writes_path) for name in _WRITE_PATHS),
     *((DataStreamReader, name, _records) for name in _CONFIGURE),
     *((DataFrameReader, name, _records) for name in _CONFIGURE),
     *((ClassicDataFrame, name, _action) for name in ACTIONS if name in ClassicDataFrame.__dict__),

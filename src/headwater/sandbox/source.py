@@ -19,11 +19,12 @@ from headwater.graph.dependencies import import_paths
 from headwater.graph.loader import load_files
 from headwater.graph.modules import bound_modules, bound_runtime
 from headwater.graph.registry import Registry
-from headwater.graph.sources import SourceText, read_source
 from headwater.lint.files import check_files
+from headwater.sandbox.connectors import read_text
 from headwater.sandbox.dbutils import DBUtils
 from headwater.sandbox.evaluate import resolved_path
 from headwater.sandbox.failures import explained
+from headwater.sandbox.kafka import prepare
 from headwater.sandbox.patches import ReaderRecord, intercepted, patched_pyspark
 from headwater.sql.parse import used_namespace
 from headwater.state.store import Store
@@ -74,14 +75,7 @@ def load_source(
 
 def _warnings(files: Sequence[Path], paths: Sequence[str]) -> list[DefinitionError]:
     folders = [*map(Path, paths), *(file.parent for file in files)]
-    return [each.as_error() for each in check_files(files, folders, _text)]
-
-
-def _text(file: Path) -> SourceText | None:
-    try:
-        return read_source(file)
-    except (DefinitionError, UsageError):
-        return None  # the loader reports it
+    return [each.as_error() for each in check_files(files, folders, read_text)]
 
 
 def display(*_: Any, **__: Any) -> None:
@@ -202,6 +196,9 @@ class _LoadTime:
             "cloudFiles was read while the file was loaded",
             "Read it inside the function of a dataset or flow.",
         )
+
+    def prepare_load(self, reader: Any, recorded: ReaderRecord) -> None:
+        self.registry.brokers.extend(prepare(self.spark, reader, recorded, self.local_path))
 
     def local_path(self, path: str) -> str:
         return resolved_path(self.store, path)

@@ -46,6 +46,21 @@ def read_arguments(text: str, constant: Constant) -> tuple[str, str | None, dict
     Raises:
         DefinitionError: READ_FILES_INVALID.
     """
+    values, options = call_arguments(text, constant)
+    if text.lower().startswith("cloud_files"):
+        return _cloud_files(values, options)
+    return _read_files(values, options)
+
+
+def call_arguments(text: str, constant: Constant) -> tuple[list[Any], dict[str, Any]]:
+    """Read the text of a call: the arguments by position, and those by name.
+
+    Args:
+        constant: returns the value of a constant expression.
+
+    Raises:
+        DefinitionError: READ_FILES_INVALID.
+    """
     cursor = Cursor(text)
     name = cursor.name("A function").lower()
     try:
@@ -53,10 +68,7 @@ def read_arguments(text: str, constant: Constant) -> tuple[str, str | None, dict
     except SqlSyntaxError as error:
         raise _invalid(name, error.message) from None
     values = [_value(each, constant) for each in positional]
-    options = {key: _value(each, constant) for key, each in named.items()}
-    if name == "cloud_files":
-        return _cloud_files(values, options)
-    return _read_files(values, options)
+    return values, {key: _value(each, constant) for key, each in named.items()}
 
 
 def format_of(path: str) -> str:

@@ -6,7 +6,7 @@ ever blocks another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,14 @@ def target_session(
     master: str | None = None,
     quick: bool = False,
     configuration: Mapping[str, str] | None = None,
+    connectors: Sequence[str] = (),
 ) -> Iterator[SparkSession]:
     """Open a session that knows the target's tables under their names.
 
     Args:
         quick: for short work: starts sooner, runs slower.
         configuration: further Spark settings.
+        connectors: words of further jars, such as "kafka".
 
     Raises:
         SettingError: no usable Java, jars that can't be had.
@@ -52,6 +54,7 @@ def target_session(
         master=master,
         configuration=configuration,
         jvm_options=QUICK_START if quick else (),
+        connectors=connectors,
     ) as spark:
         use_target(spark, target)
         yield spark

@@ -1,0 +1,56 @@
+"""The faults of a graph that are told of its datasets, and in which order faults are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headwater.errors import DefinitionError, HeadwaterError
+from headwater.graph.locations import current_location
+from headwater.names import TableName
+
+
+def sink_read(name: TableName) -> DefinitionError:
+    """Make the fault of a read of a sink."""
+    return DefinitionError(
+        "SINK_READ",
+        f"'{name.table}' is a sink, which can't be read",
+        where=current_location(),
+        hint="Read what the flows into it read, or the table that it writes to by its own name.",
+        dataset=str(name),
+    )
+
+
+def not_streamable(name: TableName, what: str) -> DefinitionError:
+    """Make the fault of a stream from a dataset whose rows change."""
+    return DefinitionError(
+        "STREAM_FROM_CHANGING_TABLE",
+        f"'{name}' can't be read as a stream: it is {what}",
+        where=current_location(),
+        hint="Read it with spark.read.table, or set the option skipChangeCommits.",
+        dataset=str(name),
+    )
+
+
+def empty() -> DefinitionError:
+    """Make the fault of a pipeline without datasets."""
+    return DefinitionError(
+        "RUN_EMPTY_PIPELINE",
+        "The pipeline's source defines no dataset",
+        hint="Check `libraries` in the bundle, and that functions have a dataset decorator.",
+    )
+
+
+def distinct(faults: Sequence[HeadwaterError]) -> list[HeadwaterError]:
+    """Keep one of the faults that say the same about several datasets at one place."""
+    found: dict[tuple[str, str, str], HeadwaterError] = {}
+    for each in faults:
+        said = each.message.replace(f"'{each.parameters.get('dataset')}'", "")
+        found.setdefault((each.code, said, str(each.where)), each)
+    return list(found.values())
+
+
+def place(error: HeadwaterError) -> tuple[str, int, int]:
+    """Return what faults are sorted by: file, cell and line."""
+    where = error.where
+    file, cell, line = (getattr(where, name, 0) for name in ("file", "cell", "line"))
+    return str(file or ""), int(cell), int(line)

@@ -1,0 +1,240 @@
+"""Sinks: whether one can be written to, and how a stream goes there.
+
+A checkpoint belongs to a flow, so that several may write to one sink. Delta skips a batch that it
+has; Kafka may get one twice after a kill, and so may a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamWriter
+from pyspark.sql.types import BinaryType, StringType, StructType
+
+from headwater.errors import DefinitionError, HeadwaterError, UpdateError
+from headwater.graph.arguments import fault
+from headwater.graph.brokers import BrokerUse
+from headwater.graph.locations import run_at, user_line
+from headwater.graph.model import Dataset, Sink
+from headwater.graph.sink_api import FOREACH_BATCH
+from headwater.machine.session import (
+    activate,
+    add_catalog,
+    catalogs_of,
+    java_class,
+    share_session_catalog,
+)
+from headwater.names import TableName, table_name
+from headwater.sandbox import kafka
+from headwater.sandbox.evaluate import resolved_path
+from headwater.sandbox.failures import is_retryable, reason
+from headwater.sandbox.patches import ReaderRecord, intercepted
+from headwater.state.catalog import create_schema, register_table
+from headwater.state.store import Store
+
+_SOURCES = "org.apache.spark.sql.execution.datasources"
+_SHOWN = ("path", "tablename", "topic", "kafka.bootstrap.servers")
+"""Options whose values may be in the event log; others may be secrets."""
+
+
+def check_sink(spark: SparkSession, dataset: Dataset, store: Store) -> list[BrokerUse]:
+    """Check what can be known of a sink before anything runs; return the brokers it uses.
+
+    Raises:
+        DefinitionError: at the sink's place; its format is unknown or not supported, or Kafka's
+            options are wrong.
+    """
+    sink = _sink_of(dataset)
+    return run_at(dataset.location, _checked, spark, sink, dataset, store)
+
+
+def _checked(spark: SparkSession, sink: Sink, dataset: Dataset, store: Store) -> list[BrokerUse]:
+    if sink.format == FOREACH_BATCH:
+        return []
+    if sink.format == kafka.FORMAT:
+        use, _ = kafka.prepared(
+            spark, sink.options, lambda path: resolved_path(store, path), is_source=False
+        )
+        return [use]
+    if sink.format != "delta" and _is_of_files(spark, sink.format, dataset):
+        raise DefinitionError(
+            "SINK_FORMAT_NOT_BUILT",
+            f"The sink '{dataset.name.table}' has the format {sink.format}, which is not supported",
+            where=dataset.location,
+            hint="Use delta or kafka, or write the files with @dp.foreach_batch_sink: Spark's own "
+            "sink of files drops the batches of a second flow, and those after a full refresh.",
+            dataset=str(dataset.name),
+        )
+    for key in ("path", "location"):
+        if key in sink.options:
+            resolved_path(store, sink.options[key])
+    return []
+
+
+def _is_of_files(spark: SparkSession, kind: str, dataset: Dataset) -> bool:
+    lookup = java_class(spark, f"{_SOURCES}.DataSource")
+    try:
+        found = lookup.lookupDataSource(kind, spark._jsparkSession.sessionState().conf())
+    except (PySparkException, Py4JError):
+        raise DefinitionError(
+            "SINK_FORMAT_UNKNOWN",
+            f"The sink '{dataset.name.table}' has the format {kind}, which nothing provides",
+            where=dataset.location,
+            hint="Use delta or kafka, a format of Spark, or a data source that the source "
+            "registers with spark.dataSource.register.",
+            dataset=str(dataset.name),
+        ) from None
+    files = java_class(spark, "java.lang.Class").forName(f"{_SOURCES}.FileFormat")
+    tables = java_class(spark, "java.lang.Class").forName(f"{_SOURCES}.v2.FileDataSourceV2")
+    return bool(files.isAssignableFrom(found) or tables.isAssignableFrom(found))
+
+
+def check_rows(schema: StructType, dataset: Dataset, flow: str) -> None:
+    """Check that the rows of a flow fit its sink.
+
+    Raises:
+        DefinitionError: KAFKA_COLUMNS_INVALID.
+    """
+    sink = _sink_of(dataset)
+    if sink.format != kafka.FORMAT:
+        return
+    types = {each.name.lower(): each.dataType for each in schema}
+    topic = "topic" in types or "topic" in {key.lower() for key in sink.options}
+    if isinstance(types.get("value"), (StringType, BinaryType)) and topic:
+        return
+    raise DefinitionError(
+        "KAFKA_COLUMNS_INVALID",
+        f"Flow '{flow}' into the sink '{dataset.name.table}' has no text or binary column 'value'"
+        if topic
+        else f"Neither the sink '{dataset.name.table}' nor the rows of flow '{flow}' name a topic",
+        where=dataset.location,
+        hint="Select to_json(struct('*')) AS value, and set the option topic of the sink.",
+        flow=flow,
+    )
+
+
+def shown_options(sink: Sink) -> dict[str, str]:
+    """Return the options of a sink for the event log, without what may be secret."""
+    return {
+        key: value if key.lower() in _SHOWN else "(withheld)" for key, value in sink.options.items()
+    }
+
+
+def start(
+    writer: DataStreamWriter, dataset: Dataset, spark: SparkSession, store: Store
+) -> StreamingQuery:
+    """Start a stream into a sink other than a function."""
+    sink = _sink_of(dataset)
+    options = dict(sink.options)
+    if sink.format == kafka.FORMAT:
+        _, changed = kafka.prepared(
+            spark, options, lambda path: resolved_path(store, path), is_source=False
+        )
+        options |= changed
+    for key in list(options):
+        if key.lower() == "path":
+            options[key] = store.local_path(options[key])
+        elif key.lower() == "tablename" and sink.format == "delta":
+            options["path"] = str(store.table_path(_table(options.pop(key))))
+    return writer.format(sink.format).options(**options).start()
+
+
+def register(dataset: Dataset, spark: SparkSession, store: Store) -> None:
+    """Let the session know the table that a Delta sink has written to."""
+    named = {key.lower(): value for key, value in _sink_of(dataset).options.items()}
+    if _sink_of(dataset).format == "delta" and "tablename" in named:
+        name = _table(named["tablename"])
+        add_catalog(spark, name.catalog)
+        create_schema(spark, name.catalog, name.schema, store)
+        if (store.table_path(name) / "_delta_log").is_dir():
+            register_table(spark, name, store.table_path(name), store)
+
+
+def batch_function(
+    dataset: Dataset, spark: SparkSession, store: Store, note: Callable[[BaseException], None]
+) -> Callable[[DataFrame, int], None]:
+    """Return what Spark calls with each micro-batch of a sink that is a function.
+
+    Args:
+        note: is told what a call ended with, for py4j hands on only its text.
+    """
+    function = _sink_of(dataset).function
+    catalogs = catalogs_of(spark)
+
+    def call(frame: DataFrame, number: int) -> None:
+        activate(frame.sparkSession)
+        share_session_catalog(frame.sparkSession, catalogs)
+        try:
+            with intercepted(_BatchTime(frame.sparkSession, store)):
+                run_at(dataset.location, function or print, frame, number)
+        except Exception as error:
+            is_told = isinstance(error, HeadwaterError) or is_retryable(error)
+            note(error if is_told else _failed(dataset, error))
+            raise
+
+    return call
+
+
+@dataclass(frozen=True)
+class _BatchTime:
+    """Answers what the function of a sink does: only paths are resolved, anything may run."""
+
+    spark: SparkSession
+    store: Store
+    in_dataset_function: bool = False
+
+    def read_table(self, reader: Any, name: str, streaming: bool) -> str:
+        del reader, streaming
+        return name
+
+    def read_sql(self, spark: SparkSession, text: str) -> str:
+        del spark
+        return text
+
+    def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
+        del recorded, path
+        raise fault(
+            "AUTOLOADER_OUTSIDE_DATASET",
+            "cloudFiles was read in the function of a sink",
+            "Read it inside the function of a dataset or flow.",
+        )
+
+    def prepare_load(self, reader: Any, recorded: ReaderRecord) -> None:
+        kafka.prepare(self.spark, reader, recorded, self.local_path)
+
+    def local_path(self, path: str) -> str:
+        return resolved_path(self.store, path)
+
+    def refuse(self, action: str) -> None:
+        del action
+
+    def keep_view(self, name: str, frame: DataFrame) -> None:
+        del name, frame
+
+
+def _failed(dataset: Dataset, error: Exception) -> UpdateError:
+    failed = UpdateError(
+        "SINK_FUNCTION_FAILED",
+        f"The function of the sink '{dataset.name.table}' failed: {reason(error)}",
+        where=user_line(error, dataset.location),
+        hint="Correct it and run again; the batch that failed is handed to it again.",
+        dataset=str(dataset.name),
+    )
+    failed.__cause__ = error
+    return failed
+
+
+def _sink_of(dataset: Dataset) -> Sink:
+    if dataset.sink is None:
+        raise AssertionError(f"{dataset.name} is no sink")
+    return dataset.sink
+
+
+def _table(written: str) -> TableName:
+    return table_name(written, "", "")
