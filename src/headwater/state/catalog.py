@@ -6,6 +6,7 @@ ever blocks another.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,27 @@ def register_all(spark: SparkSession, store: Store) -> None:
         create_schema(spark, catalog, schema, store)
     for name in names:
         register_table(spark, name, store.table_path(name), store)
+
+
+def forget_all(spark: SparkSession, store: Store) -> None:
+    """Let a session forget the tables of a store, which stay on disk as they are.
+
+    The catalog in memory deletes the folders of what it drops: they are elsewhere meanwhile.
+    """
+    schemas = [schema for _, schema in store.schemas()]
+    aside = store.root.with_name(f"{store.root.name}.aside")
+    external = _external_catalog(spark)
+    if current_schema(spark) in schemas:
+        use_schema(spark, "default")
+    if schemas:
+        store.root.rename(aside)
+    try:
+        for schema in schemas:
+            external.dropDatabase(schema, True, True)
+    finally:
+        if schemas:
+            shutil.rmtree(store.root, ignore_errors=True)
+            aside.rename(store.root)
 
 
 def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) -> None:
