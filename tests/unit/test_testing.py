@@ -50,6 +50,15 @@ def test_killed_steps_end_with_one_that_goes_through() -> None:
     assert [each.request.dies_after for each in found] == ["t", "t", None]
 
 
+def test_replayed_steps_end_with_everything_again() -> None:
+    found = twins.started_over([step("a"), step("b", "c")])
+    assert [[name for name, _ in each.sent] for each in found] == [
+        ["a"],
+        ["b", "c"],
+        ["a", "b", "c"],
+    ]
+
+
 def test_last_sent_passes_over_updates_without_batches() -> None:
     assert twins.last_sent([step("a"), step("b"), step()]) == step("b").sent
 

@@ -1,7 +1,7 @@
 """The pipeline of a test: load it, feed its sources, run it, look at what came of it.
 
-What does not live here: sources (`sources`), assertions on tables (`tables`), disturbed repeats
-(`twins`).
+What does not live here: sources (`sources`), assertions on tables (`tables`), totals (`results`),
+disturbed repeats (`twins`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,15 @@ from pyspark.sql.types import StructType
 
 from headwater.bundle import load_bundle
 from headwater.engine.update import UpdateResult
-from headwater.errors import UsageError, nearest
+from headwater.errors import UsageError
 from headwater.events.query import read_events
-from headwater.events.report import FlowTotals, RuleTotals, UpdateReport
+from headwater.events.report import FlowTotals, RuleTotals
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset
 from headwater.names import TableName, table_name
 from headwater.settings import bundle_environment, read_settings
 from headwater.state.pipeline import PipelineState
-from headwater.testing import sources, twins
+from headwater.testing import results, sources, twins
 from headwater.testing.clock import Clock
 from headwater.testing.definition import Definition, Function, empty_definition, source_files
 from headwater.testing.rows import schema_of
@@ -33,8 +32,6 @@ from headwater.testing.sources import Batch, Source
 from headwater.testing.stage import Stage
 from headwater.testing.tables import Table, assert_same_rows
 from headwater.testing.updates import Request, Updates, known
-
-VOLUMES = "/Volumes/"
 
 
 class Pipeline:
@@ -177,16 +174,13 @@ class Pipeline:
         """
         if name not in self._sources:
             columns = None if schema is None else schema_of(schema)
-            make = self._folder if name.startswith(VOLUMES) else self._table
+            make = self._folder if name.startswith(sources.VOLUMES) else self._table
             self._sources[name] = Source(name, make(name, format, columns), self._note)
             self._made.append((name, {"format": format, "schema": columns}))
         return self._sources[name]
 
     def _folder(self, name: str, kind: str, schema: StructType | None) -> sources.Folder:
-        catalog, volume_schema, volume, *_ = [*name.removeprefix(VOLUMES).split("/"), "", ""]
-        self._store.volume_path(catalog, volume_schema, volume).mkdir(parents=True, exist_ok=True)
-        path = Path(self._store.local_path(name))
-        path.mkdir(parents=True, exist_ok=True)
+        path = sources.folder_of(self._store, name)
         return sources.Folder(self._stage.spark, path, kind, schema, self._root)
 
     def _table(self, name: str, _: str, schema: StructType | None) -> sources.Table:
@@ -277,15 +271,7 @@ class Pipeline:
 
     def _behind(self, text: str) -> tuple[str, ...]:
         graph = self.validate()
-        found, waiting = set(), [self._known(text, graph.datasets)]
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                flows = [*graph.flows_into(name), *graph.views_behind([name])]
-                waiting.extend(table for flow in flows for table in graph.upstream(flow))
-        views = {flow.flow.target for flow in graph.views}
-        return tuple(name.quoted for name in graph.datasets if name in found - views)
+        return results.behind(graph, self._known(text, graph.datasets))
 
     # what came of it
 
@@ -322,23 +308,7 @@ class Pipeline:
         Raises:
             UsageError: FLOW_UNKNOWN; FLOW_AMBIGUOUS for a table that several flows write.
         """
-        flows = self._report().flows
-        if name in flows:
-            return flows[name]
-        full = str(self._name(name))
-        found = [each for each in flows.values() if each.dataset == full]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(each.flow for each in found)
-            raise UsageError(
-                "FLOW_AMBIGUOUS", f"Several flows write '{full}'", hint=f"Name one: {names}."
-            )
-        raise UsageError(
-            "FLOW_UNKNOWN",
-            f"The last update had no flow '{name}'",
-            hint=nearest(name, flows) or f"It had: {', '.join(flows)}.",
-        )
+        return results.flow_of(self._ran().report, name, self._name(name))
 
     def expectation(self, dataset: str, rule: str) -> RuleTotals:
         """Return how many rows kept and broke a rule in the last update, over all flows.
@@ -348,16 +318,7 @@ class Pipeline:
         """
         datasets = self._ran().datasets
         full = self._known(dataset, datasets)
-        rules = [each.name for each in datasets[full].expectations]
-        if rule not in rules:
-            raise UsageError(
-                "EXPECTATION_UNKNOWN",
-                f"'{full}' has no expectation '{rule}'",
-                hint=nearest(rule, rules) or f"It has: {', '.join(rules) or 'none'}.",
-            )
-        flows = self._report().flows.values()
-        found = [each.rules[key] for each in flows if (key := (str(full), rule)) in each.rules]
-        return reduce(_sum, found, RuleTotals(rule, str(full)))
+        return results.rule_of(self._ran().report, datasets[full], rule)
 
     def events(self, event_type: str | None = None) -> list[dict[str, Any]]:
         """Return the events of the last update as the event log has them, in their order.
@@ -369,9 +330,6 @@ class Pipeline:
         log = PipelineState(self._store.pipeline_path(spec.key)).event_log
         rows = read_events(log, update_id="latest")
         return [each for each in rows if event_type in (None, each["event_type"])]
-
-    def _report(self) -> UpdateReport:
-        return self._ran().report
 
     def _ran(self) -> Updates:
         if self._updates is None:
@@ -395,8 +353,8 @@ class Pipeline:
         return self.run()
 
     def replayed(self) -> Pipeline:
-        """Return the pipeline in a fresh target, to which each batch came twice."""
-        return self._twin(twins.twice)
+        """Return the pipeline in a fresh target, to which at the end all batches came again."""
+        return self._twin(twins.started_over)
 
     def reversed(self) -> Pipeline:
         """Return the pipeline in a fresh target, to which the batches came in reverse order."""
@@ -428,20 +386,13 @@ class Pipeline:
         twin = Pipeline(self._stage, self._clock, self._root)
         twin._definition = self._definition
         for name, options in self._made:
-            twin.source(name, **options)
+            columns = self._sources[name].place.columns()
+            twin.source(name, **{**options, "schema": columns})
         time = self._clock.time
-        for step in disturbed(self._steps):
+        for step in disturbed(twins.unharmed(self._steps)):
             twin._clock.set(step.time)
             for name, batch in step.sent:
                 twin._sources[name].send(batch)
             twin._run(step.request)
         self._clock.set(time)
         return twin
-
-
-def _sum(total: RuleTotals, more: RuleTotals) -> RuleTotals:
-    return replace(
-        total,
-        passed_records=total.passed_records + more.passed_records,
-        failed_records=total.failed_records + more.failed_records,
-    )

@@ -33,11 +33,17 @@ FORMATS = ("json", "csv", "parquet", "text")
 """Formats of files that rows can be written in; a file of any format can be sent as it is."""
 
 
+VOLUMES = "/Volumes/"
+
+
 class Place(Protocol):
     """Where the batches of a source go."""
 
     def write(self, batch: Batch, number: int) -> None:
         """Add the `number`-th batch; it is there as a whole or not at all."""
+
+    def columns(self) -> StructType | None:
+        """Return the columns, as far as they are known."""
 
 
 @dataclass
@@ -101,6 +107,9 @@ class Folder:
                 made.write_bytes(_WRITERS[self.format](batch))
             made.rename(self.path / f"batch_{number:04}.{self.format}")
 
+    def columns(self) -> StructType | None:
+        return self.schema
+
     def _copy(self, file: Path, number: int) -> None:
         if not file.is_file():
             near = [each.name for each in file.parent.glob("*")]
@@ -135,6 +144,12 @@ class Table:
             batch = frame_of(self.spark, batch, self.schema)
         self._append(batch)
 
+    def columns(self) -> StructType | None:
+        path = self.store.table_path(self.name)
+        return (
+            self.spark.read.format("delta").load(str(path)).schema if path.exists() else self.schema
+        )
+
     def make(self) -> None:
         """Make the table without rows, if its columns are known."""
         if self.schema is not None:
@@ -145,6 +160,25 @@ class Table:
         writer = frame.write.format("delta").mode("append").option("mergeSchema", "true")
         writer.save(str(path))
         register_table(self.spark, self.name, path, self.store)
+
+
+def folder_of(store: Store, name: str) -> Path:
+    """Make the folder that a path in a volume means, and the volume; return it.
+
+    Raises:
+        UsageError: VOLUME_UNKNOWN, PATH_OUTSIDE_VOLUME.
+    """
+    catalog, schema, volume, *_ = [*name.removeprefix(VOLUMES).split("/"), "", ""]
+    if not (catalog and schema and volume):
+        raise UsageError(
+            "VOLUME_UNKNOWN",
+            f"Not a folder in a volume: '{name}'",
+            hint="Write it as /Volumes/<catalog>/<schema>/<volume>, or with folders behind.",
+        )
+    store.volume_path(catalog, schema, volume).mkdir(parents=True, exist_ok=True)
+    path = Path(store.local_path(name))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _written_by_spark(frame: DataFrame, kind: str, folder: Path) -> Path:

@@ -31,14 +31,23 @@ def last_sent(steps: Sequence[Step]) -> tuple[Sent, ...]:
     return next((step.sent for step in reversed(steps) if step.sent), ())
 
 
-def twice(steps: Sequence[Step]) -> list[Step]:
-    """Return each step twice."""
-    return [each for step in steps for each in (step, step)]
+def unharmed(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps without the kills that the test asked for itself."""
+    return [
+        replace(step, request=replace(step.request, dies_after=None, loses_commit=False))
+        for step in steps
+    ]
+
+
+def started_over(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps, and one more that sends everything again."""
+    again = tuple(each for step in steps for each in step.sent)
+    return [*steps, Step(again, Request(), steps[-1].time)] if steps else []
 
 
 def backwards(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps in reverse order, and within each what was sent."""
-    return [replace(step, sent=step.sent[::-1]) for step in reversed(steps)]
+    """Return the steps that sent anything in reverse order, and within each what was sent."""
+    return [replace(step, sent=step.sent[::-1]) for step in reversed(steps) if step.sent]
 
 
 def with_kills(steps: Sequence[Step], after: str) -> list[Step]:
