@@ -51,6 +51,7 @@ def test_pipeline_of_five_tables_takes_two_batches(pipeline: Pipeline) -> None:
     assert pipeline.flow("silver").rows_dropped == 1
     landing.send([event(1, 2, 31)])
     pipeline.run()
+    assert pipeline.flow("silver").rows_dropped == 0
     pipeline.table("dim").assert_rows([event(1, 2, 31)])
     pipeline.table("quarantine").assert_rows([event(2, 1, -5)])
     pipeline.table("totals").assert_rows([{"id": 1, "count": 2}])
@@ -139,11 +140,14 @@ def test_mistakes_name_what_was_meant(pipeline: Pipeline) -> None:
         (lambda: pipeline.expectation("names", "nmed"), "EXPECTATION_UNKNOWN", "named"),
         (lambda: pipeline.table("names").rows("nam"), "COLUMN_UNKNOWN", "name"),
         (lambda: people.send([]), "ROWS_INVALID", "schema"),
+        (lambda: pipeline.run(kill_after="nmes"), "DATASET_UNKNOWN", "names"),
+        (lambda: pipeline.run(up_to="nmes"), "DATASET_UNKNOWN", "names"),
+        (lambda: pipeline.only("nmes").run(), "DATASET_UNKNOWN", "names"),
     ):
         with pytest.raises(UsageError) as raised:
             call()  # type: ignore[no-untyped-call]
         assert (raised.value.code, hint in raised.value.hint) == (code, True)
-    pipeline.source("peple").send([{"name": "bob", "age": 1}])
+    pipeline.only().source("peple").send([{"name": "bob", "age": 1}])
     with pytest.raises(UsageError) as raised:
         pipeline.run()
     assert (raised.value.code, "people" in raised.value.hint) == ("SOURCE_UNREAD", True)

@@ -235,9 +235,10 @@ class Pipeline:
         request = Request(tables, full_refresh, kill_after or kill_within, bool(kill_within))
         if up_to is not None:
             request = replace(request, tables=self._behind(up_to))
+        result = self._run(request)
         self._steps.append(twins.Step(tuple(self._sent), request, self._clock.time))
         self._sent = []
-        return self._run(request)
+        return result
 
     def validate(self) -> Graph:
         """Resolve the graph and return it; nothing is written.

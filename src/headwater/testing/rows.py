@@ -93,10 +93,14 @@ def schema_of(text: str | StructType) -> StructType:
     )
 
 
-def rows_of(frame: DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a frame as dicts, in its order."""
-    fields = frame.schema.fields
-    found = frame.toArrow().to_pylist()
+def rows_of(table: pa.Table, schema: StructType, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of a table as dicts, in its order.
+
+    Args:
+        columns: the only ones to return; all when none are named.
+    """
+    fields = [schema[name] for name in columns or schema.fieldNames()]
+    found = table.select([each.name for each in fields]).to_pylist()
     return [
         {each.name: value_as(row[each.name], each.dataType) for each in fields} for row in found
     ]

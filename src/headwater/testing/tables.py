@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from chispa import DataFramesNotEqualError, assert_df_equality
 from chispa.rows_comparer import assert_basic_rows_equality
 from chispa.schema_comparer import assert_schema_equality_ignore_nullable
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import Row as SparkRow
 from pyspark.sql.types import StructType
@@ -33,16 +37,26 @@ class Table:
     @property
     def schema(self) -> StructType:
         """The columns and their types."""
-        return self.frame.schema
+        return self._read()[0]
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns."""
-        return self.frame.columns
+        return self.schema.fieldNames()
 
     def count(self) -> int:
         """Count the rows."""
-        return self.frame.count()
+        return int(self._read()[1].num_rows)
+
+    def _read(self) -> tuple[StructType, pa.Table]:
+        """Return columns and rows; Spark, which takes longer, reads what delta-rs does not."""
+        try:
+            table = DeltaTable(self.path)
+            schema = StructType.fromJson(json.loads(table.schema().to_json()))
+            return schema, table.to_pyarrow_table()
+        except (DeltaError, pa.ArrowException, NotImplementedError):
+            frame = self.frame
+            return frame.schema, frame.toArrow()
 
     def rows(self, *columns: str) -> list[dict[str, Any]]:
         """Return the rows as dicts, sorted by what they hold.
@@ -55,9 +69,9 @@ class Table:
         Raises:
             UsageError: COLUMN_UNKNOWN.
         """
-        frame = self.frame
-        check_columns(set(columns), frame.columns)
-        return sorted(rows_of(frame.select(*columns) if columns else frame), key=_sorting)
+        schema, table = self._read()
+        check_columns(set(columns), schema.fieldNames())
+        return sorted(rows_of(table, schema, columns), key=_sorting)
 
     def assert_rows(self, expected: Sequence[Row], *, ignore_order: bool = True) -> None:
         """Check that the table holds these rows and no others.
@@ -66,21 +80,20 @@ class Table:
         there. Times and decimals may be written as text.
 
         Args:
-            ignore_order: without it rows are compared in the order in which Spark returns them.
+            ignore_order: without it rows are compared in the order in which they are read.
 
         Raises:
             AssertionError: with both tables side by side.
             UsageError: COLUMN_UNKNOWN.
         """
-        frame = self.frame
+        schema, table = self._read()
         names = list(dict.fromkeys(name for row in expected for name in row))
-        check_columns(set(names), frame.columns)
-        chosen = frame.select(*names) if names else frame
-        kinds = chosen.schema.fields
+        check_columns(set(names), schema.fieldNames())
+        kinds = [schema[name] for name in names or schema.fieldNames()]
         wanted = [
             {c.name: value_as(row.get(c.name), c.dataType) for c in kinds} for row in expected
         ]
-        found = rows_of(chosen)
+        found = rows_of(table, schema, names)
         if ignore_order:
             found, wanted = sorted(found, key=_sorting), sorted(wanted, key=_sorting)
         assert_same_rows(found, wanted)
