@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -21,10 +22,10 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from headwater.errors import UsageError
+from headwater.errors import SettingError, UsageError
 from headwater.events.rows import Event
 from headwater.names import TableName
-from headwater.testing import sources, twins
+from headwater.testing import plugin, sources, twins
 from headwater.testing.clock import called, utc
 from headwater.testing.definition import empty_definition, source_files
 from headwater.testing.kills import Kill, Killed
@@ -187,3 +188,13 @@ def test_folder_stands_for_its_source_files(tmp_path: Path) -> None:
 def test_schema_of_a_definition_is_that_of_its_names(tmp_path: Path) -> None:
     spec = empty_definition(tmp_path).with_spec(schema="gold").bundle.pipeline()
     assert (spec.catalog, spec.schema) == ("main", "gold")
+
+
+def test_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("session", "pipeline", "tables"):
+        monkeypatch.delitem(sys.modules, f"headwater.testing.{name}", raising=False)
+        monkeypatch.delattr(f"headwater.testing.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "chispa", None)
+    with pytest.raises(SettingError) as raised:
+        plugin._room()
+    assert (raised.value.code, "chispa" in raised.value.message) == ("TESTING_MISSING", True)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from headwater.errors import SettingError
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
@@ -30,6 +32,17 @@ def pipeline(
 
 
 def _room() -> Any:
-    from headwater.testing import session  # here: tests without Spark must not wait for it
+    """Return the module that opens what the fixtures are.
 
+    Raises:
+        SettingError: TESTING_MISSING.
+    """
+    try:
+        from headwater.testing import session  # here: tests without Spark must not wait for it
+    except ModuleNotFoundError as missing:
+        raise SettingError(
+            "TESTING_MISSING",
+            f"The package '{missing.name}' is not installed",
+            hint="Run: pip install 'headwater[local,testing]'",
+        ) from None
     return session
