@@ -15,6 +15,8 @@ from headwater.dev.minilake import Minilake, minilake
 from headwater.machine.session import FOR_LITTLE, QUICK_START, spark_session
 from headwater.settings import Settings, read_settings
 
+pytest_plugins = ("headwater.testing.plugin",)
+
 hypothesis.settings.register_profile(
     "house",
     deadline=None,  # machines are slow at times; that is no fault of the code

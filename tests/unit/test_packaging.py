@@ -25,3 +25,8 @@ def test_extra_and_group_for_local_use_are_the_same() -> None:
 def test_job_meta_in_a_workspace_needs_no_more_than_local_use() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     assert set(extras["job-meta"]) <= set(extras["local"])
+
+
+def test_pytest_plugin_has_the_name_of_its_module() -> None:
+    plugins = PROJECT["project"]["entry-points"]["pytest11"]
+    assert plugins == {"headwater.testing.plugin": "headwater.testing.plugin"}

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -105,6 +107,8 @@ class Updater:
 
     Args:
         listener: gets every event, for live progress.
+        adapt: changes what the source declared before it is resolved; tests put rows in place of
+            datasets with it.
     """
 
     spark: SparkSession
@@ -112,6 +116,7 @@ class Updater:
     spec: PipelineSpec
     store: Store
     listener: Listener | None = None
+    adapt: Callable[[Registry], None] | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     _cache: dict[str, object] = field(default_factory=dict)
 
@@ -145,8 +150,12 @@ class Updater:
                 request = replace(request, refresh=named, refresh_failed=False)
             return self._with_restarts(registry, state, request)
 
-    def _source_code(self) -> Any:
-        return load_source(self.spark, self.bundle, self.spec, self.store)
+    @contextmanager
+    def _source_code(self) -> Iterator[Registry]:
+        with load_source(self.spark, self.bundle, self.spec, self.store) as registry:
+            if self.adapt is not None:
+                self.adapt(registry)
+            yield registry
 
     def _with_restarts(
         self, registry: Registry, state: PipelineState, request: UpdateRequest

@@ -215,6 +215,12 @@ def separate_catalog(spark: SparkSession, name: str) -> OwnCatalog:
     return own
 
 
+def rejoin_catalog(spark: SparkSession, name: str) -> None:
+    """Let a catalog share the session's schemas again; those of its own are forgotten."""
+    if _apart.get(spark.sparkContext, {}).pop(name.lower(), None) is not None:
+        share_session_catalog(spark, [name])
+
+
 def add_catalog(spark: SparkSession, name: str) -> None:
     """Accept `name` as the first of three parts of names in a session; safe to call twice."""
     key = f"spark.sql.catalog.{name}"

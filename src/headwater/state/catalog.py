@@ -6,6 +6,7 @@ ever blocks another.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from headwater.machine.session import (
     add_catalog,
     java_class,
     own_catalog,
+    rejoin_catalog,
     separate_catalog,
     spark_session,
 )
@@ -83,6 +85,29 @@ def register_all(spark: SparkSession, store: Store, first: str = "main") -> None
         create_schema(spark, catalog, schema, store)
     for name in names:
         register_table(spark, name, store.table_path(name), store)
+
+
+def forget_all(spark: SparkSession, store: Store) -> None:
+    """Let a session forget the tables of a store, which stay on disk as they are.
+
+    The catalog in memory deletes the folders of what it drops: they are elsewhere meanwhile.
+    """
+    found = list(store.schemas())
+    schemas = [schema for _, schema in found]
+    aside = store.root.with_name(f"{store.root.name}.aside")
+    if current_schema(spark) in schemas:
+        use_schema(spark, "default")
+    if schemas:
+        store.root.rename(aside)
+    try:
+        for catalog, schema in found:
+            _external_catalog(spark, catalog).dropDatabase(schema, True, True)
+        for catalog in {catalog for catalog, _ in found}:
+            rejoin_catalog(spark, catalog)
+    finally:
+        if schemas:
+            shutil.rmtree(store.root, ignore_errors=True)
+            aside.rename(store.root)
 
 
 def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) -> None:

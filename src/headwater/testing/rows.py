@@ -1,0 +1,164 @@
+"""Rows as tests write them, as values of the types that tables have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from pyspark.errors import ParseException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    FloatType,
+    MapType,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
+
+from headwater.errors import UsageError, nearest
+
+Row = Mapping[str, Any]
+
+
+def value_as(value: Any, kind: DataType) -> Any:
+    """Return a value as a test compares it: times without an offset, in UTC; structs as dicts.
+
+    Texts are taken for times, dates and decimals where the type is one.
+
+    Example:
+        >>> value_as("2026-01-02T03:04:05+01:00", TimestampType())
+        datetime.datetime(2026, 1, 2, 2, 4, 5)
+    """
+    if value is None:
+        return None
+    if isinstance(kind, StructType):
+        return {each.name: value_as(value.get(each.name), each.dataType) for each in kind}
+    if isinstance(kind, ArrayType):
+        return [value_as(each, kind.elementType) for each in value]
+    if isinstance(kind, MapType):
+        pairs = value.items() if isinstance(value, Mapping) else value
+        return {value_as(k, kind.keyType): value_as(v, kind.valueType) for k, v in pairs}
+    return _simple(value, kind)
+
+
+def _simple(value: Any, kind: DataType) -> Any:
+    if isinstance(kind, TimestampType | TimestampNTZType):
+        return _time(value)
+    if isinstance(kind, DateType):
+        if isinstance(value, datetime):
+            return value.date()
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    if isinstance(kind, DecimalType):
+        return Decimal(str(value)).quantize(Decimal(1).scaleb(-kind.scale))
+    if isinstance(kind, FloatType | DoubleType):
+        return float(value)
+    return value
+
+
+def _time(value: Any) -> Any:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
+    return datetime(value.year, value.month, value.day) if isinstance(value, date) else value
+
+
+def schema_of(text: str | StructType) -> StructType:
+    """Return a schema that may be written as DDL.
+
+    Raises:
+        UsageError: SCHEMA_INVALID.
+    """
+    if isinstance(text, StructType):
+        return text
+    try:
+        found = StructType.fromDDL(text)
+    except ParseException:
+        found = None
+    if isinstance(found, StructType):
+        return found
+    raise UsageError(
+        "SCHEMA_INVALID",
+        f"Not a list of columns: {text!r}",
+        hint="Write it as in CREATE TABLE: 'id INT, seen TIMESTAMP'.",
+    )
+
+
+def rows_of(table: pa.Table, schema: StructType, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of a table as dicts, in its order.
+
+    Args:
+        columns: the only ones to return; all when none are named.
+    """
+    fields = [schema[name] for name in columns or schema.fieldNames()]
+    found = table.select([each.name for each in fields]).to_pylist()
+    return [
+        {each.name: value_as(row[each.name], each.dataType) for each in fields} for row in found
+    ]
+
+
+def frame_of(spark: SparkSession, rows: Sequence[Row], schema: StructType | None) -> DataFrame:
+    """Return rows as a frame; without a schema, of the types that their values have.
+
+    Raises:
+        UsageError: ROWS_INVALID; COLUMN_UNKNOWN for a column that the schema lacks.
+    """
+    if schema is None:
+        return spark.createDataFrame(arrow_of(rows))
+    names = schema.fieldNames()
+    check_columns({name for row in rows for name in row}, names)
+    try:
+        typed = [{c.name: value_as(row.get(c.name), c.dataType) for c in schema} for row in rows]
+        arrow = to_arrow_schema(schema, timezone="UTC")
+        return spark.createDataFrame(pa.Table.from_pylist(typed, schema=arrow), schema)
+    except (pa.ArrowException, ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        raise _invalid("the rows don't fit the schema") from error
+
+
+def arrow_of(rows: Sequence[Row]) -> pa.Table:
+    """Return rows as a table of Arrow, of the types that their values have.
+
+    Raises:
+        UsageError: ROWS_INVALID, also for rows or columns without a value, which have no type.
+    """
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    try:
+        table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns})
+    except pa.ArrowException as error:
+        raise _invalid("the values of a column have no common type") from error
+    untyped = [each.name for each in table.schema if pa.types.is_null(each.type)]
+    if untyped or not columns:
+        raise _invalid("no type for " + (", ".join(untyped) or "rows without columns"))
+    return table
+
+
+def check_columns(wanted: set[str], known: Sequence[str]) -> None:
+    """Check that columns exist.
+
+    Raises:
+        UsageError: COLUMN_UNKNOWN.
+    """
+    for name in sorted(wanted - set(known)):
+        raise UsageError(
+            "COLUMN_UNKNOWN",
+            f"There is no column '{name}'",
+            hint=nearest(name, known) or f"There are: {', '.join(known)}.",
+            column=name,
+        )
+
+
+def _invalid(problem: str) -> UsageError:
+    return UsageError(
+        "ROWS_INVALID",
+        f"The rows can't be sent: {problem}",
+        hint="Give the source a schema: source(name, schema='id INT, seen TIMESTAMP').",
+    )

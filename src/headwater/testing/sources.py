@@ -1,0 +1,225 @@
+"""Sources that a test feeds: a folder of files, or a table in place of one that others make.
+
+A batch is a list of dicts, a DataFrame, or a file. What does not live here: what an update does
+with it (`pipeline`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol, Union
+
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from headwater.errors import UsageError, nearest
+from headwater.names import TableName
+from headwater.state.catalog import register_table
+from headwater.state.store import Store
+from headwater.testing.rows import Row, arrow_of, frame_of
+
+Batch = Union[Sequence[Row], DataFrame, str, Path]  # noqa: UP007 - evaluated at run time on 3.10
+
+FORMATS = ("json", "csv", "parquet", "text")
+"""Formats of files that rows can be written in; a file of any format can be sent as it is."""
+
+
+VOLUMES = "/Volumes/"
+
+
+class Place(Protocol):
+    """Where the batches of a source go."""
+
+    def write(self, batch: Batch, number: int) -> None:
+        """Add the `number`-th batch; it is there as a whole or not at all."""
+
+    def columns(self) -> StructType | None:
+        """Return the columns, as far as they are known."""
+
+
+@dataclass
+class Source:
+    """A source of the pipeline under test; `pipeline.source(name)` returns it.
+
+    Example:
+        >>> landing.send([{"id": 1}])
+    """
+
+    name: str
+    place: Place
+    noted: Callable[[str, Batch], None]
+    count: int = 0
+
+    def send(self, batch: Batch) -> None:
+        """Add one batch, which the next update reads.
+
+        Args:
+            batch: rows as dicts, a DataFrame, or the path of a file.
+
+        Raises:
+            UsageError: ROWS_INVALID, COLUMN_UNKNOWN, SOURCE_FORMAT, SOURCE_MISSING.
+        """
+        self.count += 1
+        self.place.write(batch, self.count)
+        self.noted(self.name, batch)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder in which each batch is a new file.
+
+    Attributes:
+        root: what relative paths of files start from.
+    """
+
+    spark: SparkSession
+    path: Path
+    format: str
+    schema: StructType | None
+    root: Path
+
+    def write(self, batch: Batch, number: int) -> None:
+        if isinstance(batch, str | Path):
+            self._copy(self.root / batch, number)
+            return
+        if self.format not in FORMATS:
+            raise UsageError(
+                "SOURCE_FORMAT",
+                f"Rows can't be written as '{self.format}'",
+                hint=nearest(self.format, FORMATS) or "Send the path of a file instead.",
+            )
+        if self.schema is not None and not isinstance(batch, DataFrame):
+            batch = frame_of(self.spark, batch, self.schema)
+        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".sending") as folder:
+            made = Path(folder) / "rows"
+            if isinstance(batch, DataFrame):
+                made = _written_by_spark(batch, self.format, made)
+            else:
+                made.write_bytes(_WRITERS[self.format](batch))
+            made.rename(self.path / f"batch_{number:04}.{self.format}")
+
+    def columns(self) -> StructType | None:
+        return self.schema
+
+    def _copy(self, file: Path, number: int) -> None:
+        if not file.is_file():
+            near = [each.name for each in file.parent.glob("*")]
+            raise UsageError(
+                "SOURCE_MISSING",
+                f"No file at '{file}'",
+                hint=nearest(file.name, near) or "Relative paths start at pytest's root directory.",
+            )
+        aside = self.path.parent / f".sending_{file.name}"
+        shutil.copyfile(file, aside)
+        aside.rename(self.path / f"batch_{number:04}_{file.name}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Delta table to which each batch is appended."""
+
+    spark: SparkSession
+    store: Store
+    name: TableName
+    schema: StructType | None
+
+    def write(self, batch: Batch, number: int) -> None:
+        del number
+        if isinstance(batch, str | Path):
+            raise UsageError(
+                "SOURCE_FORMAT",
+                f"A file was sent to the table '{self.name}'",
+                hint="Send rows or a DataFrame; files go to a folder such as /Volumes/a/b/c.",
+            )
+        if not isinstance(batch, DataFrame):
+            batch = frame_of(self.spark, batch, self.schema)
+        self._append(batch)
+
+    def columns(self) -> StructType | None:
+        path = self.store.table_path(self.name)
+        return (
+            self.spark.read.format("delta").load(str(path)).schema if path.exists() else self.schema
+        )
+
+    def make(self) -> None:
+        """Make the table without rows, if its columns are known."""
+        if self.schema is not None:
+            self._append(frame_of(self.spark, [], self.schema))
+
+    def _append(self, frame: DataFrame) -> None:
+        path = self.store.table_path(self.name)
+        writer = frame.write.format("delta").mode("append").option("mergeSchema", "true")
+        writer.save(str(path))
+        register_table(self.spark, self.name, path, self.store)
+
+
+def folder_of(store: Store, name: str) -> Path:
+    """Make the folder that a path in a volume means, and the volume; return it.
+
+    Raises:
+        UsageError: VOLUME_UNKNOWN, PATH_OUTSIDE_VOLUME.
+    """
+    catalog, schema, volume, *_ = [*name.removeprefix(VOLUMES).split("/"), "", ""]
+    if not (catalog and schema and volume):
+        raise UsageError(
+            "VOLUME_UNKNOWN",
+            f"Not a folder in a volume: '{name}'",
+            hint="Write it as /Volumes/<catalog>/<schema>/<volume>, or with folders behind.",
+        )
+    store.volume_path(catalog, schema, volume).mkdir(parents=True, exist_ok=True)
+    path = Path(store.local_path(name))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _written_by_spark(frame: DataFrame, kind: str, folder: Path) -> Path:
+    writer = frame.coalesce(1).write
+    if kind == "csv":
+        writer = writer.option("header", "true")
+    writer.format(kind).save(str(folder))
+    return next(folder.glob("part-*"))
+
+
+def _json(rows: Sequence[Row]) -> bytes:
+    return "".join(json.dumps(dict(row), default=_text) + "\n" for row in rows).encode()
+
+
+def _csv(rows: Sequence[Row]) -> bytes:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: _text(v) for k, v in row.items() if v is not None})
+    return text.getvalue().encode()
+
+
+def _parquet(rows: Sequence[Row]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(arrow_of(rows), sink)
+    return sink.getvalue()
+
+
+def _lines(rows: Sequence[Row]) -> bytes:
+    return "".join(f"{value}\n" for row in rows for value in row.values()).encode()
+
+
+def _text(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)
+
+
+_WRITERS: dict[str, Callable[[Sequence[Row]], bytes]] = {
+    "json": _json,
+    "csv": _csv,
+    "parquet": _parquet,
+    "text": _lines,
+}

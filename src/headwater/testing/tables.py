@@ -1,0 +1,138 @@
+"""A table as a test asserts on it; differences are shown by chispa."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from chispa import DataFramesNotEqualError, assert_df_equality
+from chispa.rows_comparer import assert_basic_rows_equality
+from chispa.schema_comparer import assert_schema_equality_ignore_nullable
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Row as SparkRow
+from pyspark.sql.types import StructType
+
+from headwater.testing.rows import Row, check_columns, rows_of, schema_of, value_as
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as the last update left it; `pipeline.table(name)` returns it."""
+
+    spark: SparkSession
+    name: str
+    path: Path
+
+    @property
+    def frame(self) -> DataFrame:
+        """The table as a DataFrame."""
+        return self.spark.read.format("delta").load(str(self.path))
+
+    @property
+    def schema(self) -> StructType:
+        """The columns and their types."""
+        return self._read()[0]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return self.schema.fieldNames()
+
+    def count(self) -> int:
+        """Count the rows."""
+        return int(self._read()[1].num_rows)
+
+    def _read(self) -> tuple[StructType, pa.Table]:
+        """Return columns and rows; Spark, which takes longer, reads what delta-rs does not."""
+        try:
+            table = DeltaTable(self.path)
+            schema = StructType.fromJson(json.loads(table.schema().to_json()))
+            return schema, table.to_pyarrow_table()
+        except (DeltaError, pa.ArrowException, NotImplementedError):
+            frame = self.frame
+            return frame.schema, frame.toArrow()
+
+    def rows(self, *columns: str) -> list[dict[str, Any]]:
+        """Return the rows as dicts, sorted by what they hold.
+
+        Times have no offset and are in UTC; structs are dicts.
+
+        Args:
+            columns: the only ones to return; all when none are named.
+
+        Raises:
+            UsageError: COLUMN_UNKNOWN.
+        """
+        schema, table = self._read()
+        check_columns(set(columns), schema.fieldNames())
+        return sorted(rows_of(table, schema, columns), key=_sorting)
+
+    def assert_rows(self, expected: Sequence[Row], *, ignore_order: bool = True) -> None:
+        """Check that the table holds these rows and no others.
+
+        Columns that no expected row names are not compared. One that a row leaves out is NULL
+        there. Times and decimals may be written as text.
+
+        Args:
+            ignore_order: without it rows are compared in the order in which they are read.
+
+        Raises:
+            AssertionError: with both tables side by side.
+            UsageError: COLUMN_UNKNOWN.
+        """
+        schema, table = self._read()
+        names = list(dict.fromkeys(name for row in expected for name in row))
+        check_columns(set(names), schema.fieldNames())
+        kinds = [schema[name] for name in names or schema.fieldNames()]
+        wanted = [
+            {c.name: value_as(row.get(c.name), c.dataType) for c in kinds} for row in expected
+        ]
+        found = rows_of(table, schema, names)
+        if ignore_order:
+            found, wanted = sorted(found, key=_sorting), sorted(wanted, key=_sorting)
+        assert_same_rows(found, wanted)
+
+    def assert_frame(self, expected: DataFrame, **options: Any) -> None:
+        """Check that the table equals a DataFrame, whatever the order of rows.
+
+        Args:
+            options: of `chispa.assert_df_equality`, such as `ignore_column_order=True`.
+        """
+        options = {"ignore_row_order": True, "ignore_nullable": True, **options}
+        assert_df_equality(self.frame, expected, **options)
+
+    def assert_schema(self, expected: str | StructType) -> None:
+        """Check columns and types, such as `"id BIGINT, name STRING"`, but not nullability."""
+        schema = schema_of(expected)
+        assert_schema_equality_ignore_nullable(_bare(self.schema), _bare(schema))
+
+
+def assert_same_rows(found: Sequence[Row], expected: Sequence[Row]) -> None:
+    """Check that rows are equal one by one; all have the same columns.
+
+    Raises:
+        AssertionError: with the rows found on the left and those expected on the right.
+    """
+    ours, theirs = ([SparkRow(**row) for row in rows] for rows in (found, expected))
+    try:
+        assert_basic_rows_equality(ours, theirs)
+    except DataFramesNotEqualError as error:
+        raise AssertionError(str(error)) from None
+
+
+def _sorting(row: Row) -> list[tuple[bool, str]]:
+    return [(value is None, repr(value)) for value in row.values()]
+
+
+def _bare(schema: StructType) -> StructType:
+    """Return a schema without comments and other notes on its columns."""
+    bare = StructType()
+    for each in schema:
+        bare = bare.add(each.name, each.dataType, each.nullable)
+    return bare

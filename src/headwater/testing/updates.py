@@ -1,0 +1,189 @@
+"""Run the updates of a pipeline under test, and keep what the last one told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from headwater.engine.tables import Tables
+from headwater.engine.update import Updater, UpdateRequest, UpdateResult
+from headwater.errors import UsageError, nearest
+from headwater.events.report import UpdateReport, with_event
+from headwater.events.rows import Event
+from headwater.graph.dag import Graph
+from headwater.graph.model import Dataset
+from headwater.graph.registry import Registry
+from headwater.graph.selection import ALL
+from headwater.names import TableName, table_name
+from headwater.state.pipeline import PipelineState
+from headwater.state.store import Store
+from headwater.testing.clock import Clock, called
+from headwater.testing.definition import Definition
+from headwater.testing.kills import Kill, Killed, forget_commit
+
+KILLED = "KILLED"
+"""State of an update that died, beside those of every update."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do in an update of a test.
+
+    Attributes:
+        tables: to refresh; all when empty.
+        full_refresh: everything, or these tables.
+        dies_after: the table after which the update dies.
+        loses_commit: it dies before what wrote that table has noted its last batch as done.
+    """
+
+    tables: tuple[str, ...] = ()
+    full_refresh: bool | Sequence[str] = False
+    dies_after: str | None = None
+    loses_commit: bool = False
+
+    def for_update(self) -> UpdateRequest:
+        """Return it as the engine takes it."""
+        named = () if isinstance(self.full_refresh, bool) else tuple(self.full_refresh)
+        full = ALL if self.full_refresh is True else named
+        return UpdateRequest(refresh=self.tables, full_refresh=full)
+
+
+@dataclass
+class Updates:
+    """The updates of one pipeline in one target.
+
+    Attributes:
+        report: what the events of the last update add up to.
+        datasets: what the source declared last, without those that the test feeds.
+        flows: their flows, by the table they write.
+    """
+
+    spark: SparkSession
+    store: Store
+    definition: Definition
+    fed: frozenset[TableName] = frozenset()
+    clock: Clock | None = None
+    report: UpdateReport = field(default_factory=UpdateReport)
+    datasets: dict[TableName, Dataset] = field(default_factory=dict)
+    flows: list[tuple[TableName, str]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def state(self) -> PipelineState:
+        """What the pipeline remembers."""
+        return PipelineState(self.store.pipeline_path(self.definition.spec.key))
+
+    def path(self, dataset: Dataset) -> Path:
+        """Name the folder of a dataset's table."""
+        return Tables(self.spark, self.store, self.state).path(dataset)
+
+    def validate(self) -> Graph:
+        """Resolve the graph; nothing is written.
+
+        Raises:
+            GraphError: with all faults of the source.
+        """
+        return self._updater(None).run(UpdateRequest(validate_only=True)).graph
+
+    def run(self, request: Request) -> UpdateResult:
+        """Run one update.
+
+        Raises:
+            HeadwaterError: what it fails with.
+            UsageError: DATASET_UNKNOWN, SOURCE_UNREAD.
+        """
+        self.report = UpdateReport()
+        if request.dies_after is None:
+            result = self._updater(None).run(request.for_update())
+            if result.error is not None:
+                raise result.error
+            self._check_read(result.graph)
+            return result
+        kill = Kill(self._name(request.dies_after))
+        updater = self._updater(kill)
+        try:
+            return updater.run(request.for_update())
+        except Killed:
+            for table, flow in self.flows:
+                if request.loses_commit and table == kill.table:
+                    forget_commit(self.state, table, flow)
+            return UpdateResult(
+                KILLED, (), tuple(self.report.flows.values()), Graph({}, {}, (), ())
+            )
+
+    def _updater(self, kill: Kill | None) -> Updater:
+        """Return what runs one update, as a new process would: it knows nothing of the last."""
+        definition = self.definition
+
+        def listen(event: Event) -> None:
+            with self._lock:
+                self.report = with_event(self.report, event)
+            if kill is not None:
+                kill.listen(event)
+
+        def adapt(registry: Registry) -> None:
+            self._adapt(registry)
+            if kill is not None:
+                known(kill.table, str(kill.table), self.datasets)
+
+        return Updater(
+            self.spark, definition.bundle, definition.spec, self.store, listen, adapt=adapt
+        )
+
+    def _adapt(self, registry: Registry) -> None:
+        self.definition.declare(registry)
+        names = {self._name(each): each for each in self.definition.only}
+        for name, text in names.items():
+            known(name, text, registry.datasets)
+        left = set(names or registry.datasets) - self.fed
+        registry.datasets = {k: each for k, each in registry.datasets.items() if k in left}
+        registry.flows = {k: each for k, each in registry.flows.items() if each.target in left}
+        if self.clock is not None:
+            for name, dataset in registry.datasets.items():
+                rules = [
+                    replace(each, condition=called(each.condition))
+                    if isinstance(each.condition, str)
+                    else each
+                    for each in dataset.expectations
+                ]
+                registry.datasets[name] = replace(dataset, expectations=tuple(rules))
+        self.datasets = dict(registry.datasets)
+        self.flows = [(each.target, each.name) for each in registry.flows.values()]
+
+    def _check_read(self, graph: Graph) -> None:
+        """Refuse a table that was fed and that nothing reads: its name is misspelt."""
+        read = {name for flow in (*graph.flows, *graph.views) for name in flow.external}
+        for name in sorted(self.fed - read):
+            raise UsageError(
+                "SOURCE_UNREAD",
+                f"Nothing in the pipeline reads '{name}', to which the test sends rows",
+                hint=nearest(str(name), map(str, [*read, *graph.datasets]))
+                or "Name a table that the pipeline reads, or one of its datasets.",
+                table=str(name),
+            )
+
+    def _name(self, text: str) -> TableName:
+        return table_name(text, self.definition.spec.catalog, self.definition.spec.schema)
+
+
+def known(name: TableName, text: str, names: Collection[TableName]) -> TableName:
+    """Check that a dataset is one of those that there are.
+
+    Raises:
+        UsageError: DATASET_UNKNOWN.
+    """
+    if name in names:
+        return name
+    full = [str(each) for each in names]
+    raise UsageError(
+        "DATASET_UNKNOWN",
+        f"The pipeline has no dataset '{text}'",
+        hint=nearest(str(name), full)
+        or nearest(name.table, [each.table for each in names])
+        or f"It has: {', '.join(full)}.",
+        dataset=text,
+    )

@@ -1,0 +1,165 @@
+"""The fixture `pipeline` of `headwater.testing`, as a test of somebody's pipeline uses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from headwater.errors import GraphError, UpdateError, UsageError
+from headwater.testing.pipeline import Pipeline
+
+LANDING = "/Volumes/main/test/landing"
+
+
+def layers(dp: Any, spark: SparkSession) -> None:
+    """Five tables: landed, checked, set aside, the latest of each, and totals."""
+
+    @dp.table
+    def bronze() -> Any:
+        reader = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json")
+        return reader.schema("id INT, seq INT, age INT").load(LANDING)
+
+    @dp.table
+    @dp.expect("known", "id < 100")
+    @dp.expect_or_drop("born", "age >= 0")
+    def silver() -> Any:
+        return spark.readStream.table("bronze")
+
+    @dp.table
+    def quarantine() -> Any:
+        return spark.readStream.table("bronze").where("NOT coalesce(age >= 0, false)")
+
+    dp.create_streaming_table("dim")
+    dp.create_auto_cdc_flow(target="dim", source="silver", keys=["id"], sequence_by="seq")
+
+    @dp.materialized_view
+    def totals() -> Any:
+        return spark.read.table("silver").groupBy("id").count()
+
+
+def event(number: int, seq: int, age: int) -> dict[str, int]:
+    return {"id": number, "seq": seq, "age": age}
+
+
+def test_pipeline_of_five_tables_takes_two_batches(pipeline: Pipeline) -> None:
+    pipeline.define(layers)
+    landing = pipeline.source(LANDING)
+    landing.send([event(1, 1, 30), event(2, 1, -5)])
+    pipeline.run()
+    assert pipeline.flow("silver").rows_dropped == 1
+    landing.send([event(1, 2, 31)])
+    pipeline.run()
+    assert pipeline.flow("silver").rows_dropped == 0
+    pipeline.table("dim").assert_rows([event(1, 2, 31)])
+    pipeline.table("quarantine").assert_rows([event(2, 1, -5)])
+    pipeline.table("totals").assert_rows([{"id": 1, "count": 2}])
+    assert pipeline.expectation("silver", "known").passed_records == 1
+    assert pipeline.events("update_progress")[-1]["details"]["update_progress"] == {
+        "state": "COMPLETED"
+    }
+    pipeline.table("totals").assert_schema("id INT, count BIGINT")
+
+
+def test_update_that_dies_is_mended_by_the_next(pipeline: Pipeline) -> None:
+    pipeline.define(layers)
+    pipeline.only("silver", "totals")
+    bronze = pipeline.source("bronze")
+    bronze.send([event(1, 1, 30)])
+    assert pipeline.run(kill_after="silver").state == "KILLED"
+    pipeline.table("silver").assert_rows([event(1, 1, 30)])
+    pipeline.table("totals").assert_rows([])
+    bronze.send([event(2, 1, 40)])
+    assert pipeline.run(kill_within="silver").state == "KILLED"
+    assert pipeline.table("silver").count() == 2
+    pipeline.run()
+    assert pipeline.table("silver").count() == 2
+    pipeline.table("totals").assert_rows([{"id": 1, "count": 1}, {"id": 2, "count": 1}])
+    pipeline.only("silver")
+    pipeline.assert_same(pipeline.reversed(), "silver")
+    with pytest.raises(AssertionError):
+        pipeline.assert_same(pipeline.replayed(), "silver")
+    pipeline.replay()
+    assert pipeline.table("silver").count() == 3
+
+
+def test_clock_stands_still_in_python_and_sql(pipeline: Pipeline, spark: SparkSession) -> None:
+    @pipeline.define
+    def tables(dp: Any, spark: SparkSession) -> None:
+        from pyspark.sql import functions as F
+
+        @dp.table
+        @dp.expect_or_drop("past", "at <= current_timestamp")
+        def seen() -> Any:
+            return spark.readStream.table("events").withColumn("seen", F.current_timestamp())
+
+    pipeline.sql(
+        "CREATE MATERIALIZED VIEW days AS SELECT current_date AS a, current_date() AS b, "
+        "now() AS c FROM events"
+    )
+    events = pipeline.source("events", schema="at TIMESTAMP")
+    pipeline.freeze("2026-01-02T03:04:05Z")
+    events.send([{"at": "2026-01-01T00:00:00"}, {"at": "2026-01-03T00:00:00"}])
+    pipeline.run()
+    pipeline.table("seen").assert_rows(
+        [{"at": "2026-01-01T00:00:00", "seen": "2026-01-02T03:04:05"}]
+    )
+    day = {"a": "2026-01-02", "b": "2026-01-02", "c": "2026-01-02T03:04:05"}
+    pipeline.table("days").assert_rows([day, day])
+    pipeline.freeze(None)
+    assert spark.sql("SELECT year(now()) > 2025 AND now() <> '2026-01-02T03:04:05'").head()[0]  # type: ignore[index]
+
+
+def test_mistakes_name_what_was_meant(pipeline: Pipeline) -> None:
+    @pipeline.define
+    def tables(dp: Any, spark: SparkSession) -> None:
+        dp.temporary_view(name="adults")(lambda: spark.read.table("people").where("age > 17"))
+
+        @dp.materialized_view
+        @dp.expect_or_fail("named", "name IS NOT NULL")
+        def names() -> Any:
+            return spark.read.table("adults").select("name")
+
+    with pytest.raises(UsageError) as raised:
+        pipeline.table("names")
+    assert raised.value.code == "PIPELINE_NOT_RUN"
+    with pytest.raises(GraphError) as missing:
+        pipeline.run()
+    assert missing.value.code == "TABLE_NOT_FOUND"
+    people = pipeline.source("people")
+    with pytest.raises(UsageError) as raised:
+        pipeline.run()
+    assert raised.value.code == "SOURCE_EMPTY"
+    people.send([{"name": "ann", "age": 30}])
+    pipeline.run()
+    for call, code, hint in (
+        (lambda: pipeline.table("nmes"), "DATASET_UNKNOWN", "names"),
+        (lambda: pipeline.table("adults"), "TABLE_IS_VIEW", "reads it"),
+        (lambda: pipeline.flow("name"), "FLOW_UNKNOWN", "names"),
+        (lambda: pipeline.expectation("names", "nmed"), "EXPECTATION_UNKNOWN", "named"),
+        (lambda: pipeline.table("names").rows("nam"), "COLUMN_UNKNOWN", "name"),
+        (lambda: people.send([]), "ROWS_INVALID", "schema"),
+        (lambda: pipeline.run(kill_after="nmes"), "DATASET_UNKNOWN", "names"),
+        (lambda: pipeline.run(up_to="nmes"), "DATASET_UNKNOWN", "names"),
+        (lambda: pipeline.only("nmes").run(), "DATASET_UNKNOWN", "names"),
+    ):
+        with pytest.raises(UsageError) as raised:
+            call()  # type: ignore[no-untyped-call]
+        assert (raised.value.code, hint in raised.value.hint) == (code, True)
+    pipeline.only().source("peple").send([{"name": "bob", "age": 1}])
+    with pytest.raises(UsageError) as raised:
+        pipeline.run()
+    assert (raised.value.code, "people" in raised.value.hint) == ("SOURCE_UNREAD", True)
+
+
+def test_failed_update_is_raised(pipeline: Pipeline) -> None:
+    pipeline.sql(
+        "CREATE MATERIALIZED VIEW names (CONSTRAINT named EXPECT (name IS NOT NULL) "
+        "ON VIOLATION FAIL UPDATE) AS SELECT name FROM people"
+    )
+    pipeline.source("people", schema="name STRING").send([{"name": None}])
+    with pytest.raises(UpdateError) as raised:
+        pipeline.run()
+    assert raised.value.code == "EXPECTATION_VIOLATION"
+    assert pipeline.flow("names").status == "FAILED"
