@@ -10,14 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 
 from headwater.graph.modules import FUNCTIONS, NOT_BUILT
-from headwater.sandbox.patches import (
-    ACTIONS,
-    PATCHES,
-    Interceptor,
-    ReaderRecord,
-    intercepted,
-    patched_pyspark,
-)
+from headwater.sandbox.interception import Interceptor, ReaderRecord, intercepted
+from headwater.sandbox.patches import ACTIONS, PATCHES, patched_pyspark
 
 RUNS_NO_JOB = {"writeStream", "write", "writeTo"}
 

@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
 from harness import frame_of
-from headwater.sandbox.patches import intercepted, patched_pyspark
+from headwater.sandbox.interception import intercepted
+from headwater.sandbox.patches import patched_pyspark
 
 
 class Reads:

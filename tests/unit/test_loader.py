@@ -12,7 +12,8 @@ from headwater.graph.dependencies import import_paths
 from headwater.graph.loader import load_files
 from headwater.graph.modules import bound_modules
 from headwater.graph.registry import Registry
-from headwater.sandbox.patches import intercepted, patched_pyspark
+from headwater.sandbox.interception import intercepted
+from headwater.sandbox.patches import patched_pyspark
 
 
 def load(*files: Path, **namespace: object) -> Registry:

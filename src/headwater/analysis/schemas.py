@@ -19,7 +19,7 @@ from headwater.errors import DefinitionError, nearest
 from headwater.graph.model import Dataset, DatasetKind, Flow
 from headwater.names import quote
 from headwater.sandbox.failures import explained
-from headwater.sandbox.patches import intercepted
+from headwater.sandbox.interception import intercepted
 
 _CLAUSES = re.compile(
     r"\b(GENERATED|PRIMARY\s+KEY|FOREIGN\s+KEY|CONSTRAINT|DEFAULT|MASK|IDENTITY)\b", re.I

@@ -25,7 +25,7 @@ from headwater.engine.reads import FlowReads
 from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Dataset
 from headwater.machine.session import session_with
-from headwater.sandbox.patches import redirected
+from headwater.sandbox.interception import redirected
 from headwater.state.places import FlowPlaces
 from headwater.state.snapshots import SnapshotMemory
 

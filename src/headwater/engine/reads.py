@@ -13,7 +13,8 @@ from headwater.engine.context import UpdateContext
 from headwater.engine.observations import Observations
 from headwater.graph.model import Dataset, Flow
 from headwater.names import TableName
-from headwater.sandbox.evaluate import Evaluation, evaluate, reader_with_options
+from headwater.sandbox.evaluate import evaluate
+from headwater.sandbox.evaluation import Evaluation, reader_with_options
 from headwater.sandbox.snapshots import Snapshot, next_snapshot
 from headwater.state.snapshots import Version
 from headwater.state.sources import FlowSources

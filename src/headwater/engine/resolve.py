@@ -41,8 +41,9 @@ from headwater.graph.kinds import dataset_kind, flow_kind
 from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
 from headwater.graph.registry import Registry
 from headwater.names import TableName
-from headwater.sandbox.evaluate import Evaluation, evaluate
-from headwater.sandbox.patches import record_of
+from headwater.sandbox.evaluate import evaluate
+from headwater.sandbox.evaluation import Evaluation
+from headwater.sandbox.interception import record_of
 from headwater.sandbox.sql_text import without_live
 from headwater.state.store import Store
 

@@ -32,9 +32,9 @@ from headwater.machine.session import (
 )
 from headwater.names import TableName, table_name
 from headwater.sandbox import kafka
-from headwater.sandbox.evaluate import resolved_path
+from headwater.sandbox.evaluation import resolved_path
 from headwater.sandbox.failures import is_retryable, reason
-from headwater.sandbox.patches import ReaderRecord, intercepted
+from headwater.sandbox.interception import ReaderRecord, intercepted
 from headwater.state.catalog import create_schema, register_table
 from headwater.state.store import Store
 

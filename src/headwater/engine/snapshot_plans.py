@@ -20,7 +20,7 @@ from headwater.engine.tables import Tables
 from headwater.errors import DefinitionError
 from headwater.graph.model import Dataset, Flow, SnapshotCdc
 from headwater.names import TableName
-from headwater.sandbox.evaluate import Evaluation
+from headwater.sandbox.evaluation import Evaluation
 from headwater.sandbox.snapshots import next_snapshot
 from headwater.state.snapshots import SnapshotMemory, version_type
 

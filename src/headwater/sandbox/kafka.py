@@ -17,7 +17,7 @@ from headwater.graph.brokers import BrokerUse, addresses
 from headwater.graph.locations import current_location
 from headwater.machine.connectors import KAFKA
 from headwater.sandbox.connectors import require
-from headwater.sandbox.patches import ReaderRecord
+from headwater.sandbox.interception import ReaderRecord
 
 FORMAT = "kafka"
 FUNCTION = "read_kafka"

@@ -11,9 +11,7 @@ import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameReader, DataFrameWriter, SparkSession
@@ -23,81 +21,19 @@ from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from headwater.graph.arguments import fault
 from headwater.sandbox import volume_paths
+from headwater.sandbox.interception import (
+    Interceptor,
+    ReaderRecord,
+    acting_for,
+    current,
+    intercepted,
+    record_of,
+)
 from headwater.sandbox.workspace_columns import joinable, run_text, with_numbers
 
 Original = Callable[..., Any]
 
 _ABSENT: Any = object()
-
-
-class Interceptor(Protocol):
-    """Answers the reads of user code."""
-
-    @property
-    def spark(self) -> SparkSession:
-        """The session of the update."""
-
-    @property
-    def in_dataset_function(self) -> bool:
-        """Whether actions are to be refused."""
-
-    def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | str:
-        """Return the DataFrame for a table, or the name under which Spark reads it."""
-
-    def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
-        """Return the SQL text to run in place of `text`, or its result."""
-
-    def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
-        """Return the DataFrame of an Auto Loader source."""
-
-    def prepare_load(self, reader: Any, recorded: ReaderRecord) -> None:
-        """Check and complete a reader that is about to load what Spark has a source for."""
-
-    def local_path(self, path: str) -> str:
-        """Resolve a path as the target sees it."""
-
-    def refuse(self, action: str) -> None:
-        """Raise for an action inside a dataset function."""
-
-    def keep_view(self, name: str, frame: DataFrame) -> None:
-        """Let reads inside this dataset function find a frame under a name."""
-
-
-@dataclass
-class ReaderRecord:
-    """Records the settings of a reader, for sources that Spark doesn't have."""
-
-    format: str = ""
-    schema: Any = None
-    options: dict[str, str] | None = None
-
-
-_current: ContextVar[Interceptor | None] = ContextVar("headwater_interceptor", default=None)
-
-
-@contextmanager
-def intercepted(interceptor: Interceptor | None) -> Iterator[None]:
-    """Let `interceptor` answer reads in this thread, for the length of a `with` block."""
-    token = _current.set(interceptor)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-_redirected: ContextVar[tuple[SparkSession, SparkSession] | None] = ContextVar(
-    "headwater_redirected", default=None
-)
-
-
-@contextmanager
-def redirected(spark: SparkSession, session: SparkSession) -> Iterator[None]:
-    """Make `spark`, which user code holds, act as `session` in this thread."""
-    token = _redirected.set((spark, session))
-    try:
-        yield
-    finally:
-        _redirected.reset(token)
 
 
 _lock = threading.Lock()
@@ -144,8 +80,7 @@ def _redirects(name: str, original: Any) -> property:
     """Return an attribute of the session that replaces this one in this thread."""
 
     def get(self: SparkSession) -> Any:
-        pair = _redirected.get()
-        actual = pair[1] if pair is not None and pair[0] is self else self
+        actual = acting_for(self)
         if original is _ABSENT:
             return actual.__dict__[name]
         return original.__get__(actual, SparkSession)
@@ -160,9 +95,9 @@ def _active(_: str, original: Any) -> Any:
     """Return the update's session in threads that run user code."""
 
     def get(cls: type[SparkSession]) -> SparkSession | None:
-        current = _current.get()
+        interceptor = current()
         found: SparkSession | None = original.__get__(None, cls)()
-        return found if current is None else current.spark
+        return found if interceptor is None else interceptor.spark
 
     return classmethod(get)
 
@@ -170,10 +105,10 @@ def _active(_: str, original: Any) -> Any:
 def _reads_table(_: str, original: Original) -> Original:
     @functools.wraps(original)
     def read(self: Any, tableName: str, *args: Any, **kwargs: Any) -> DataFrame:  # noqa: N803
-        current = _current.get()
+        interceptor = current()
         streaming = isinstance(self, DataStreamReader)
-        if current is not None:
-            answer = current.read_table(self, tableName, streaming)
+        if interceptor is not None:
+            answer = interceptor.read_table(self, tableName, streaming)
             if not isinstance(answer, str):
                 return answer
             tableName = answer  # noqa: N806 - PySpark's name for it
@@ -187,8 +122,8 @@ def _reads_table(_: str, original: Original) -> Original:
 def _runs_sql(_: str, original: Original) -> Original:
     @functools.wraps(original)
     def run(self: SparkSession, sqlQuery: str, *args: Any, **kwargs: Any) -> DataFrame:  # noqa: N803
-        current = _current.get()
-        text = sqlQuery if current is None else current.read_sql(self, sqlQuery)
+        interceptor = current()
+        text = sqlQuery if interceptor is None else interceptor.read_sql(self, sqlQuery)
         if not isinstance(text, str):
             return text
         with intercepted(None):
@@ -196,7 +131,7 @@ def _runs_sql(_: str, original: Original) -> Original:
             def plainly(query: str) -> DataFrame:
                 return original(self, query, *args, **kwargs)  # type: ignore[no-any-return]
 
-            return plainly(text) if current is None else run_text(self, text, plainly)
+            return plainly(text) if interceptor is None else run_text(self, text, plainly)
 
     return run
 
@@ -204,19 +139,19 @@ def _runs_sql(_: str, original: Original) -> Original:
 def _reads_path(name: str, original: Original) -> Original:
     @functools.wraps(original)
     def read(self: Any, path: Any = None, *args: Any, **kwargs: Any) -> DataFrame:
-        current = _current.get()
-        if current is None:
+        interceptor = current()
+        if interceptor is None:
             return original(self, path, *args, **kwargs)  # type: ignore[no-any-return]
         recorded = record_of(self)
         if name == "load":
             _note_load(recorded, args, kwargs)
         if recorded.format.lower() == "cloudfiles" and name == "load":
-            return current.read_cloud_files(recorded, path)
+            return interceptor.read_cloud_files(recorded, path)
         if name == "load":
-            current.prepare_load(self, recorded)
+            interceptor.prepare_load(self, recorded)
         with intercepted(None):
-            paths = _local(current, path)
-            rest = [_local(current, each) if isinstance(each, str) else each for each in args]
+            paths = _local(interceptor, path)
+            rest = [_local(interceptor, each) if isinstance(each, str) else each for each in args]
             return original(self, paths, *rest, **kwargs)  # type: ignore[no-any-return]
 
     return read
@@ -225,18 +160,18 @@ def _reads_path(name: str, original: Original) -> Original:
 def _writes_path(_: str, original: Original) -> Original:
     @functools.wraps(original)
     def write(self: Any, path: Any = None, *args: Any, **kwargs: Any) -> Any:
-        current = _current.get()
-        found = path if current is None else _local(current, path)
+        interceptor = current()
+        found = path if interceptor is None else _local(interceptor, path)
         return original(self, found, *args, **kwargs)
 
     return write
 
 
-def _local(current: Interceptor, path: Any) -> Any:
+def _local(interceptor: Interceptor, path: Any) -> Any:
     if isinstance(path, str):
-        return current.local_path(path)
+        return interceptor.local_path(path)
     if isinstance(path, (list, tuple)):
-        return [_local(current, each) for each in path]
+        return [_local(interceptor, each) for each in path]
     return path
 
 
@@ -258,18 +193,10 @@ def _texts(values: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def record_of(reader: Any) -> ReaderRecord:
-    """Return what was recorded of a reader so far."""
-    found = reader.__dict__.get("_headwater_record")
-    if found is None:
-        found = reader.__dict__["_headwater_record"] = ReaderRecord(options={})
-    return found  # type: ignore[no-any-return]
-
-
 def _records(name: str, original: Original) -> Original:
     @functools.wraps(original)
     def configure(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if _current.get() is not None:
+        if current() is not None:
             _note(record_of(self), name, args, kwargs)
         return original(self, *args, **kwargs)
 
@@ -305,7 +232,7 @@ def _counts_strings(_: str, original: Original) -> Original:
             return original(self, *args, **kwargs)
         except AnalysisException as error:
             frame = self if isinstance(self, DataFrame) else self._df
-            given = with_numbers(frame, error, [*args, kwargs]) if _current.get() else None
+            given = with_numbers(frame, error, [*args, kwargs]) if current() else None
             if given is None:
                 raise
             return original(self, *given[:-1], **given[-1])
@@ -321,7 +248,7 @@ def _joins_itself(_: str, original: Original) -> Original:
         try:
             return original(self, other, on, how)
         except AnalysisException as error:
-            made = joinable(self, other, on, error) if _current.get() else None
+            made = joinable(self, other, on, error) if current() else None
             if made is None:
                 raise
             return original(self, *made, how)
@@ -336,9 +263,11 @@ def _finds_volumes(owner: Any, count: int) -> Callable[[str, Any], Any]:
         @functools.wraps(original)
         def call(*arguments: Any, **named: Any) -> Any:
             if any(map(volume_paths.is_in_volume, arguments[:count])):
-                current = _current.get()
-                if current is not None:
-                    arguments = tuple(volume_paths.localized(arguments, count, current.local_path))
+                interceptor = current()
+                if interceptor is not None:
+                    arguments = tuple(
+                        volume_paths.localized(arguments, count, interceptor.local_path)
+                    )
             return original(*arguments, **named)
 
         return staticmethod(call) if isinstance(owner, type) else call
@@ -351,9 +280,9 @@ def _names_view(_: str, original: Original) -> Original:
 
     @functools.wraps(original)
     def create(self: DataFrame, name: str) -> None:
-        current = _current.get()
-        if current is not None and current.in_dataset_function:
-            current.keep_view(name, self)
+        interceptor = current()
+        if interceptor is not None and interceptor.in_dataset_function:
+            interceptor.keep_view(name, self)
         else:
             original(self, name)
 
@@ -363,9 +292,9 @@ def _names_view(_: str, original: Original) -> Original:
 def _refusing(name: str, original: Original) -> Original:
     @functools.wraps(original)
     def act(self: Any, *args: Any, **kwargs: Any) -> Any:
-        current = _current.get()
-        if current is not None and current.in_dataset_function:
-            current.refuse(name)
+        interceptor = current()
+        if interceptor is not None and interceptor.in_dataset_function:
+            interceptor.refuse(name)
         return original(self, *args, **kwargs)
 
     return act

@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame
 from headwater.errors import DefinitionError
 from headwater.graph.locations import function_location, run_at
 from headwater.graph.model import Flow
-from headwater.sandbox.evaluate import Evaluation, answer_of
+from headwater.sandbox.evaluate import answer_of
+from headwater.sandbox.evaluation import Evaluation
 from headwater.state.snapshots import Version, version_type
 
 

@@ -22,10 +22,11 @@ from headwater.graph.registry import Registry
 from headwater.lint.files import check_files
 from headwater.sandbox.connectors import read_text
 from headwater.sandbox.dbutils import DBUtils
-from headwater.sandbox.evaluate import resolved_path
+from headwater.sandbox.evaluation import resolved_path
 from headwater.sandbox.failures import explained
+from headwater.sandbox.interception import ReaderRecord, intercepted
 from headwater.sandbox.kafka import prepare
-from headwater.sandbox.patches import ReaderRecord, intercepted, patched_pyspark
+from headwater.sandbox.patches import patched_pyspark
 from headwater.sql.parse import used_namespace
 from headwater.state.store import Store
 

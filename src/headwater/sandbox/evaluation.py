@@ -1,0 +1,370 @@
+"""Answer what one dataset function reads, and collect it.
+
+An `Evaluation` is current while one function runs. It answers reads of the pipeline's own
+datasets through a `DatasetSource` (placeholders while the graph is resolved, real tables while a
+flow runs), lets Spark answer the others, and refuses actions. What does not live here: running the
+function (`evaluate`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pyspark.errors import ParseException
+from pyspark.sql import DataFrame, SparkSession
+
+from headwater.autoloader.request import CloudFiles
+from headwater.errors import DefinitionError, HeadwaterError, UsageError, nearest
+from headwater.graph.arguments import fault, not_built
+from headwater.graph.brokers import BrokerUse
+from headwater.graph.locations import (
+    current_location,
+    located,
+)
+from headwater.machine.connectors import AVRO
+from headwater.machine.session import add_catalog, java_class, own_catalog
+from headwater.names import READ_VIEW, TableName, quote, table_name
+from headwater.sandbox import kafka, sql_files, sql_plans
+from headwater.sandbox.connectors import require
+from headwater.sandbox.interception import ReaderRecord, intercepted, record_of
+from headwater.sandbox.patches import LOOKS, refusal
+from headwater.sandbox.sql_text import FILE_FORMATS, FunctionCall, Relation, Replacement, SqlText
+from headwater.sql.parameters import fill
+from headwater.state.store import Store
+
+_numbers = itertools.count()
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+
+
+class DatasetSource(Protocol):
+    """Answers reads of the pipeline's datasets in one phase of an update."""
+
+    def owns(self, name: TableName) -> bool:
+        """Whether the pipeline defines a dataset of that name."""
+
+    def read(self, name: TableName, *, streaming: bool, reader: Any) -> DataFrame:
+        """Return a dataset's rows; `reader` carries the user's options, or is None."""
+
+    def cloud_files(self, request: CloudFiles, number: int) -> DataFrame:
+        """Return the rows of the `number`-th read of files by Auto Loader in the function."""
+
+    def dataset_names(self) -> list[str]:
+        """List the names of all datasets, for hints."""
+
+
+@dataclass
+class Evaluation:
+    """One run of one dataset function; collects what it read.
+
+    Attributes:
+        namespace: catalog and schema of unqualified names.
+        home: those of the pipeline, in which Spark completes names.
+        may_look: actions that only return rows are expected.
+        inputs: datasets of the pipeline that were read.
+        external: other tables that were read.
+        read_options: options of the reads of tables, as text.
+        brokers: those of Kafka that were read.
+        looks: warnings of actions that only returned rows.
+        named: temporary views that the function has made, by name.
+        refused: the first side effect, kept even when user code swallowed the error.
+    """
+
+    source: DatasetSource
+    spark: SparkSession
+    store: Store
+    namespace: tuple[str, str]
+    home: tuple[str, str]
+    in_dataset_function: bool = True
+    may_look: bool = False
+    inputs: set[TableName] = field(default_factory=set)
+    external: set[TableName] = field(default_factory=set)
+    read_options: list[str] = field(default_factory=list)
+    brokers: list[BrokerUse] = field(default_factory=list)
+    refused: HeadwaterError | None = None
+    looks: list[DefinitionError] = field(default_factory=list)
+    named: dict[str, DataFrame] = field(default_factory=dict)
+    sources: int = 0
+    views: list[tuple[str, DataFrame]] = field(default_factory=list)
+
+    def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | str:
+        """Answer `spark.table`, `spark.read.table` and `spark.readStream.table`."""
+        table = self._name(name)
+        options = None if isinstance(reader, SparkSession) else reader
+        if options is not None:
+            given = sorted((record_of(options).options or {}).items())
+            self.read_options.append(f"{table} {streaming} {given}")
+        view = self.named.get(name.strip("`").lower())
+        if view is not None:
+            return qualified(view, table)
+        if self.source.owns(table):
+            return qualified(self._read_own(table, streaming, options), table)
+        self._read_external(table, name)
+        if own_catalog(self.spark, table.catalog) is not None:
+            path = str(self.store.table_path(table))
+            with intercepted(None):
+                found = reader_with_options(self.spark, options, streaming).load(path)
+            return qualified(found, table)
+        return name if self.namespace == self.home else table.quoted
+
+    def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
+        """Point the relations of a SQL text to views over the pipeline's datasets.
+
+        Parameters such as `${key}` are filled in first: positions are those of the result.
+
+        Raises:
+            DefinitionError: an unknown table, a side effect, or what is not supported in SQL.
+        """
+        text = fill(text, lambda key: spark.conf.get(key, None), {}).text
+        try:
+            statement = SqlText(spark, text)
+        except ParseException:
+            return text  # Spark says what is wrong with it
+        if statement.is_command and self.in_dataset_function:
+            self.refuse("spark.sql")
+        calls = statement.functions()
+        for call in calls:
+            if call.name in _WORKSPACE_FUNCTIONS:
+                raise not_built(f"{call.name}(...) in SQL", _WORKSPACE_FUNCTIONS[call.name])
+        reads = [call for call in calls if call.name in (*sql_files.FUNCTIONS, kafka.FUNCTION)]
+        if reads:
+            statement = SqlText(spark, self._with_files(spark, text, reads))
+        if statement.has_computed_names:
+            raise not_built(
+                "IDENTIFIER(...) with an expression",
+                "Write the name as one string: IDENTIFIER('t').",
+            )
+        replaced = statement.replaced(self._view_over)
+        frames = {view: frame for view, frame in self.views if view in replaced}
+        if not (frames and sql_plans.needs_frames(text)) or statement.is_command:
+            return replaced
+        with intercepted(None):
+            return sql_plans.query_over(spark, replaced, frames)
+
+    def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
+        """Answer `spark.readStream.format("cloudFiles")...load(path)`."""
+        options = dict(recorded.options or {})
+        location = path or options.pop("path", None)
+        if not location:
+            raise fault("AUTOLOADER_PATH_MISSING", "load() has no path", "Pass a folder or glob.")
+        return self._load(location, options, recorded.schema)
+
+    def _load(
+        self, path: str, options: Mapping[str, str], schema: Any, *, is_batch: bool = False
+    ) -> DataFrame:
+        resolved = {
+            key: self.local_path(value)
+            if value.startswith(("/Volumes", "dbfs:/Volumes"))
+            else value
+            for key, value in options.items()
+        }
+        given = {key.lower(): value.lower() for key, value in options.items()}
+        if given.get("cloudfiles.format") == AVRO.word:
+            require(self.spark, AVRO)
+        request = CloudFiles(self.local_path(path), resolved, current_location(), schema, is_batch)
+        number, self.sources = self.sources, self.sources + 1
+        with intercepted(None):
+            return self.source.cloud_files(request, number)
+
+    def prepare_load(self, reader: Any, recorded: ReaderRecord) -> None:
+        """Check and complete a reader that is about to load what Spark has a source for."""
+        self.brokers.extend(kafka.prepare(self.spark, reader, recorded, self.local_path))
+
+    def local_path(self, path: str) -> str:
+        """Resolve a path as the target sees it.
+
+        Raises:
+            DefinitionError: an unknown volume, or a file system that is not reached from here.
+        """
+        return resolved_path(self.store, path)
+
+    def refuse(self, action: str) -> None:
+        """Raise for a side effect, and remember it; warn of one that only returns rows."""
+        if action in LOOKS:
+            if not self.may_look:
+                self.looks.append(_looked(action))
+            return
+        error = refusal(action)
+        if isinstance(error, HeadwaterError):
+            self.refused = self.refused or error
+        raise error
+
+    def keep_view(self, name: str, frame: DataFrame) -> None:
+        """Let this function's reads find a frame under a name."""
+        self.named[name.strip("`").lower()] = frame
+
+    def _read_own(self, table: TableName, streaming: bool, reader: Any) -> DataFrame:
+        self.inputs.add(table)
+        with intercepted(None):
+            try:
+                return self.source.read(table, streaming=streaming, reader=reader)
+            except UsageError as error:
+                raise located(error) from None
+
+    def _name(self, name: str) -> TableName:
+        plain = name[5:] if name.lower().startswith("live.") else name
+        try:
+            return table_name(plain, *self.namespace)
+        except UsageError as error:
+            raise located(error) from None
+
+    def _read_external(self, table: TableName, written: str) -> None:
+        """Record the read of a table that others make; most catalogs share their schemas."""
+        if is_temporary_view(self.spark, written):
+            return
+        known = list(self.store.tables())
+        if any((each.schema, each.table) == (table.schema, table.table) for each in known):
+            add_catalog(self.spark, table.catalog)
+            self.external.add(table)
+            return
+        names = [*self.source.dataset_names(), *map(str, known)]
+        raise fault(
+            "TABLE_NOT_FOUND",
+            f"'{written}' is neither a dataset of this pipeline nor a table of this target",
+            nearest(str(table), names)
+            or nearest(written, [n.split(".")[-1] for n in names])
+            or "Define it in the pipeline, or create it first with `headwater sql`.",
+            table=str(table),
+        )
+
+    def _view_over(self, relation: Relation) -> Replacement | None:
+        parts = relation.parts[1:] if relation.parts[0] == "live" else relation.parts
+        if not 1 <= len(parts) <= 3 or parts[0].startswith(READ_VIEW):
+            return None
+        name = table_name(".".join(map(quote, parts)), *self.namespace)
+        view = self.named.get(parts[0]) if len(parts) == 1 else None
+        if view is not None:
+            return Replacement(self._view(view), name)
+        if not self.source.owns(name):
+            if parts[0] in FILE_FORMATS:
+                return self._files(relation, name)
+            self._read_external(name, ".".join(parts))
+            if own_catalog(self.spark, name.catalog) is not None:
+                with intercepted(None):
+                    reader = reader_with_options(self.spark, None, relation.streaming)
+                    found = reader.load(str(self.store.table_path(name)))
+                return Replacement(self._view(found), name)
+            return None if self.namespace == self.home else Replacement(name.quoted, name)
+        return Replacement(self._view(self._read_own(name, relation.streaming, None)), name)
+
+    def _with_files(self, spark: SparkSession, text: str, calls: Sequence[FunctionCall]) -> str:
+        """Point calls of functions that read to views over what they read."""
+        for call in sorted(calls, key=lambda each: -each.start):
+            read = self._topic if call.name == kafka.FUNCTION else self._called
+            frame = read(spark, call)
+            text = text[: call.start] + self._view(frame) + text[call.end :]
+        return text
+
+    def _called(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
+        """Answer `read_files` and `cloud_files`."""
+        path, schema, options = sql_files.read_arguments(
+            call.text, lambda expression: _constant(spark, expression)
+        )
+        if "cloudfiles.format" not in {key.lower() for key in options}:
+            found = sql_files.format_of(self.local_path(path))
+            options = {**options, **({"cloudFiles.format": found} if found else {})}
+        is_batch = call.name == "read_files" and not call.streaming
+        return self._load(path, options, schema, is_batch=is_batch)
+
+    def _topic(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
+        """Answer `read_kafka`."""
+        values, named = sql_files.call_arguments(
+            call.text, lambda expression: _constant(spark, expression)
+        )
+        reader: Any = spark.readStream if call.streaming else spark.read
+        options = kafka.sql_options(values, named)
+        frame: DataFrame = reader.format(kafka.FORMAT).options(**options).load()
+        return frame
+
+    def _view(self, frame: DataFrame) -> str:
+        """Give a frame a name that a SQL text can read."""
+        view = f"{READ_VIEW}{next(_numbers)}"
+        with intercepted(None):
+            frame.createOrReplaceTempView(view)
+        self.views.append((view, frame))
+        return view
+
+    def _files(self, relation: Relation, name: TableName) -> Replacement | None:
+        """Point a name such as json.`/Volumes/...` to the path as the target sees it."""
+        if len(relation.written) != 2:
+            return None
+        kind, path = relation.written
+        return Replacement(f"{kind}.{quote(self.local_path(path))}", name)
+
+    def drop_views(self) -> None:
+        """Drop the views that SQL texts were pointed to; plans made of them keep their own."""
+        while self.views:
+            view, frame = self.views.pop()
+            frame.sparkSession.catalog.dropTempView(view)
+
+
+def _looked(action: str) -> DefinitionError:
+    return DefinitionError(
+        "ACTION_IN_DATASET",
+        f"A dataset function called {action}(), which runs a job each time it is evaluated",
+        where=current_location(),
+        hint="Compute it in the query; while the pipeline is planned, it sees no rows.",
+        action=action,
+    )
+
+
+def is_temporary_view(spark: SparkSession, name: str) -> bool:
+    """Whether a session has a temporary view of a name, which the source made while loaded."""
+    if "." in name:
+        return False
+    found = spark._jsparkSession.sessionState().catalog().getTempView(name.strip("`"))
+    return bool(found.isDefined())
+
+
+def _constant(spark: SparkSession, expression: str) -> Any:
+    """Return the value of a constant expression such as `map('a', 'b')`."""
+    with intercepted(None):
+        row = spark.sql(f"SELECT {expression}").head()
+    return row[0] if row else None
+
+
+_WORKSPACE_FUNCTIONS = {
+    "event_log": "Query the event log with `headwater sql`.",
+}
+"""Table-valued functions of a workspace that are refused by name, and what to do instead."""
+
+
+def resolved_path(store: Store, path: str) -> str:
+    """Resolve a path that user code reads; errors point to the user's line.
+
+    Raises:
+        DefinitionError: VOLUME_UNKNOWN, PATH_OUTSIDE_VOLUME, PATH_NOT_BUILT.
+    """
+    try:
+        found = store.local_path(path)
+    except UsageError as error:
+        raise located(error) from None
+    scheme = _SCHEME.match(found)
+    if scheme and scheme[1].lower() not in ("file", "abfs", "abfss"):
+        raise fault(
+            "PATH_NOT_BUILT",
+            f"{scheme[1]}: paths can't be read here",
+            "Use a volume (/Volumes/...), a local folder or abfs://container@account.",
+            scheme=scheme[1],
+        )
+    return found
+
+
+def qualified(frame: DataFrame, name: TableName) -> DataFrame:
+    """Allow a table's columns to be qualified by its name, in one to three parts."""
+    spark = frame.sparkSession
+    dataset = java_class(spark, "org.apache.spark.sql.classic.Dataset")
+    plan = sql_plans.aliased(
+        spark, frame._jdf.logicalPlan(), name.table, (name.catalog, name.schema)
+    )
+    return DataFrame(dataset.ofRows(spark._jsparkSession, plan), spark)
+
+
+def reader_with_options(spark: SparkSession, reader: Any, streaming: bool) -> Any:
+    """Return a fresh Delta reader that carries the options the user set on theirs."""
+    fresh = spark.readStream if streaming else spark.read
+    options = (record_of(reader).options or {}) if reader is not None else {}
+    return fresh.format("delta").options(**options)
