@@ -109,3 +109,27 @@ def test_columns_of_a_self_join_belong_to_the_frame_they_are_taken_from(texts: D
         (1, 10, None),
         (2, 20, 20),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "row"),
+    [
+        ("SELECT raw:a.b, t.raw:c[0]::int + 1 AS n FROM j t", ["b", "n"], ("x", 8)),
+        ("SELECT max(raw:d) AS d FROM j WHERE raw:a.b = 'x' GROUP BY raw:e", ["d"], ("2",)),
+        ("WITH w AS (SELECT raw:a AS a FROM j) SELECT a:b FROM w", ["b"], ("x",)),
+        (
+            "SELECT from_json(raw:a, 'b STRING').b AS b, 'raw:a' AS t FROM j",
+            ["b", "t"],
+            ("x", "raw:a"),
+        ),
+        ("SELECT parse_json(raw):d::int AS d FROM j", ["d"], (2,)),
+    ],
+)
+def test_paths_into_json_texts(
+    spark: SparkSession, texts: DataFrame, text: str, names: list[str], row: tuple[object, ...]
+) -> None:
+    raw = '{"a": {"b": "x"}, "c": [7], "d": 2}'
+    texts.sparkSession.range(1).select(F.lit(raw).alias("raw")).createOrReplaceTempView("j")
+    found = spark.sql(text)
+    assert (found.columns, found.first()) == (names, row)
+    spark.catalog.dropTempView("j")

@@ -22,6 +22,7 @@ from headwater.sandbox.causes import innermost
 from headwater.sandbox.failures import reason
 from headwater.sandbox.own_catalogs import run_over_folders
 from headwater.sandbox.sql_text import SqlText
+from headwater.sandbox.workspace_columns import run_text
 from headwater.sql.parse import created_catalog, used_namespace
 from headwater.sql.split import split_statements
 from headwater.sql.statements import UseNamespace
@@ -120,7 +121,7 @@ class _Script:
         namespace = (self.catalog, self.schema) if is_own else ("", "")
         statement = run_over_folders(spark, target.store, text, namespace)
         text = SqlText(spark, statement)
-        result = spark.sql(_expanded(target, statement, text))
+        result = run_text(spark, _expanded(target, statement, text), spark.sql)
         dropped = text.dropped_table()
         if dropped is not None:
             default = current_schema(spark)

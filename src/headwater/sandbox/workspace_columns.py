@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 from headwater.names import quote
+from headwater.sandbox import json_paths
 from headwater.sandbox.column_trees import (
     arguments_of,
     changed,
@@ -26,6 +28,7 @@ from headwater.sandbox.column_trees import (
     of_node,
     with_arguments,
 )
+from headwater.sandbox.json_paths import with_json_objects
 
 _OPERATORS = ("+", "-", "*", "/", "%")
 _NO_COMMON_TYPE = "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE"
@@ -72,7 +75,7 @@ def text_with_numbers(spark: SparkSession, text: str, error: AnalysisException) 
 
 
 def run_text(spark: SparkSession, text: str, run: Callable[[str], DataFrame]) -> DataFrame:
-    """Run a SQL text; two strings that it calculates with count as DOUBLE.
+    """Run a SQL text; two strings that it calculates with count as DOUBLE, and JSON has paths.
 
     Raises:
         pyspark.errors.PySparkException: as `run` does.
@@ -80,11 +83,14 @@ def run_text(spark: SparkSession, text: str, run: Callable[[str], DataFrame]) ->
     for _ in range(_MOST):
         try:
             return run(text)
-        except AnalysisException as error:
-            changed_text = text_with_numbers(spark, text, error)
-            if changed_text is None:
+        except (AnalysisException, Py4JJavaError) as error:
+            if isinstance(error, AnalysisException):
+                again = text_with_numbers(spark, text, error)
+            else:
+                again = with_json_objects(spark, text) if json_paths.REFUSED in str(error) else None
+            if again is None:
                 raise
-            text = changed_text
+            text = again
     return run(text)
 
 

@@ -1,0 +1,85 @@
+"""`column:path` on text in SQL: the value at a path of a JSON text, as a workspace reads it.
+
+Spark has the operator for VARIANT columns only. Where it meets a STRING, the text is written anew
+with `get_json_object`. What does not live here: when that is tried (`workspace_columns`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from headwater.names import quote
+from headwater.sql.tokens import string_literal
+
+REFUSED = "COLUMN_IS_NOT_VARIANT_TYPE"
+"""What Spark says of the operator on a STRING column."""
+
+_EXTRACT = "SemiStructuredExtract"
+
+
+def with_json_objects(spark: SparkSession, text: str) -> str | None:
+    """Return a query with each `column:path` as a call; None if it has none.
+
+    Example:
+        `SELECT raw:a.b FROM t` becomes `SELECT get_json_object(raw, '$.a.b') AS `b` FROM t`.
+    """
+    plan = spark._jsparkSession.sessionState().sqlParser().parsePlan(text)
+    edits: dict[int, tuple[int, str]] = {}
+    for expression, is_column in _expressions(plan):
+        for node, name in _outermost(expression):
+            start, end = _span(node)
+            is_whole = _kind(expression) == "Alias" and _span(expression) == (start, end)
+            named = f" AS {quote(name)}" if is_column and is_whole else ""
+            edits[start] = (end, _call(node, text) + named)
+    for start, (end, new) in sorted(edits.items(), reverse=True):
+        text = text[:start] + new + text[end:]
+    return text if edits else None
+
+
+def _expressions(plan: Any) -> Iterator[tuple[Any, bool]]:
+    """List the expressions of a plan and its subqueries, and whether each is a column of a list."""
+    is_list = _kind(plan) in ("Project", "Aggregate")
+    grouping = plan.groupingExpressions().size() if _kind(plan) == "Aggregate" else 0
+    for number, each in enumerate(_items(plan.expressions())):
+        yield each, is_list and number >= grouping
+    for child in (*_items(plan.children()), *_items(plan.subqueries())):
+        yield from _expressions(child)
+    if _kind(plan) == "UnresolvedWith":
+        for pair in _items(plan.cteRelations()):
+            yield from _expressions(pair._2())
+
+
+def _outermost(node: Any, name: str = "") -> Iterator[tuple[Any, str]]:
+    """List the paths of an expression that are in no other path, with the names Spark gives."""
+    if _kind(node) == _EXTRACT:
+        yield node, name
+        return
+    given = str(node.name()) if _kind(node) == "Alias" else ""
+    for child in _items(node.children()):
+        yield from _outermost(child, given)
+
+
+def _call(node: Any, text: str) -> str:
+    child = node.children().apply(0)
+    while _kind(child) == "Alias":
+        child = child.children().apply(0)
+    start, end = _span(child)
+    inner = _call(child, text) if _kind(child) == _EXTRACT else text[start:end]
+    return f"get_json_object({inner}, {string_literal(str(node.field()))})"
+
+
+def _span(node: Any) -> tuple[int, int]:
+    origin = node.origin()
+    return int(origin.startIndex().get()), int(origin.stopIndex().get()) + 1
+
+
+def _kind(node: Any) -> str:
+    return str(node.getClass().getSimpleName())
+
+
+def _items(sequence: Any) -> Iterator[Any]:
+    for index in range(sequence.size()):
+        yield sequence.apply(index)
