@@ -56,7 +56,7 @@ path | no | limited | spark/test_update_tables | local folders and volumes
 partition_cols | yes | works | spark/test_update_tables |
 cluster_by_auto | no | no effect | unit/test_api |
 cluster_by | yes | works | spark/test_update_tables |
-schema | yes | limited | spark/test_update_tables | generated columns, defaults and masks refused
+schema | yes | limited | spark/test_update_tables | identity columns, defaults and masks refused
 row_filter | no | refused | unit/test_api |
 private | no | works | spark/test_update |
 temporary | no | works | unit/test_api | legacy name of private

@@ -62,6 +62,7 @@ ALLOWED = {
         "autoloader",
         "machine",
         "sandbox",
+        "sql",
         "state",
     },
     "engine": {

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from typing import cast
 
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import CharType, DataType, StringType, StructField, StructType, VarcharType
@@ -20,6 +20,7 @@ from headwater.graph.model import Dataset, DatasetKind, Flow
 from headwater.names import quote
 from headwater.sandbox.failures import explained
 from headwater.sandbox.interception import intercepted
+from headwater.sql.columns import split_computed
 
 _CLAUSES = re.compile(
     r"\b(GENERATED|PRIMARY\s+KEY|FOREIGN\s+KEY|CONSTRAINT|DEFAULT|MASK|IDENTITY)\b", re.I
@@ -48,11 +49,11 @@ def declared_schema(dataset: Dataset) -> StructType:
     """Parse the schema a dataset was declared with.
 
     Raises:
-        DefinitionError: SCHEMA_INVALID; SCHEMA_NOT_BUILT for generated columns and constraints.
+        DefinitionError: SCHEMA_INVALID; SCHEMA_NOT_BUILT for identity columns, defaults, masks.
     """
     if isinstance(dataset.schema, StructType):
         return dataset.schema
-    text = dataset.schema or ""
+    text, _ = split_computed(dataset.schema or "")
     clause = _CLAUSES.search(_QUOTED.sub("''", text))
     try:
         return cast(StructType, StructType.fromDDL(text))
@@ -72,6 +73,32 @@ def declared_schema(dataset: Dataset) -> StructType:
             where=dataset.location,
             hint="Write it as in CREATE TABLE: 'id BIGINT, name STRING'.",
         ) from None
+
+
+def computed_columns(dataset: Dataset) -> dict[str, str]:
+    """Return the expressions of `GENERATED ALWAYS AS` columns, by the columns' names."""
+    return split_computed(dataset.schema)[1] if isinstance(dataset.schema, str) else {}
+
+
+def check_computed(frame: DataFrame, declared: StructType, dataset: Dataset) -> None:
+    """Refuse the expression of a computed column that can't be worked out from a query.
+
+    Raises:
+        DefinitionError: SCHEMA_INVALID.
+    """
+    for name, expression in computed_columns(dataset).items():
+        if _own(frame, name) is not None:
+            continue
+        try:
+            frame.select(F.expr(expression).cast(_stored(declared[name].dataType)))
+        except (AnalysisException, ParseException) as error:
+            raise DefinitionError(
+                "SCHEMA_INVALID",
+                f"Column '{name}' of '{dataset.name}' can't be generated: {explained(error)}",
+                where=dataset.location,
+                hint="Correct the expression: it may use the columns of the query.",
+                column=name,
+            ) from None
 
 
 def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Dataset) -> StructType:
@@ -191,9 +218,12 @@ def fitted(frame: DataFrame, dataset: Dataset) -> DataFrame:
     if dataset.schema is None or dataset.is_view:
         return frame
     columns: list[Column] = []
+    computed = computed_columns(dataset)
     for column in declared_schema(dataset):
         name, kind = _own(frame, column.name), _stored(column.dataType)
-        if name is None:
+        if name is None and column.name in computed:
+            value = F.expr(computed[column.name]).cast(kind)
+        elif name is None:
             if dataset.kind is not DatasetKind.MATERIALIZED_VIEW:
                 continue
             value = F.lit(None).cast(kind)

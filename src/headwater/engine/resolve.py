@@ -19,9 +19,11 @@ from headwater.analysis.inference import Inference, Resolution
 from headwater.analysis.plans import query_plan
 from headwater.analysis.schemas import (
     check_columns,
+    check_computed,
     check_fits,
     check_intervals,
     check_layout,
+    computed_columns,
     declared_schema,
     merge_schemas,
     placeholder,
@@ -291,8 +293,28 @@ class _Resolver:
             )
         for frame in frames:
             check_fits(frame, declared, dataset)
+            if not self._merges(dataset):
+                check_computed(frame, declared, dataset)
         check_intervals(schema, declared, dataset)
         return declared
+
+    def _merges(self, dataset: Dataset) -> bool:
+        """Whether AUTO CDC fills a dataset; computed columns are refused there.
+
+        Raises:
+            DefinitionError: SCHEMA_NOT_BUILT.
+        """
+        flows = [each.flow for each in self.resolved.values() if each.flow.target == dataset.name]
+        merges = any(flow.kind in (FlowKind.CHANGE, FlowKind.SNAPSHOT) for flow in flows)
+        if merges and computed_columns(dataset):
+            raise DefinitionError(
+                "SCHEMA_NOT_BUILT",
+                f"GENERATED in the schema of '{dataset.name}' is not supported with AUTO CDC",
+                where=dataset.location,
+                hint="Compute the column in a view that the flow reads.",
+                dataset=str(dataset.name),
+            )
+        return merges
 
     def _report_cycle(self, cycle: Sequence[TableName]) -> None:
         self.faults.append(

@@ -12,6 +12,7 @@ _INFORMATIONAL = ("PRIMARY KEY", "FOREIGN KEY", "REFERENCES")
 _COMPUTED = ("GENERATED", "DEFAULT", "MASK")
 """Clauses that stay in the schema's text, so that they are refused by name with the dataset."""
 
+_ALWAYS = "GENERATED ALWAYS AS ("
 _ENDS = (",", ")", "COMMENT", "NOT NULL", "CONSTRAINT", *_INFORMATIONAL, *_COMPUTED)
 
 
@@ -21,6 +22,34 @@ class _List:
     untyped: list[str] = field(default_factory=list)
     comments: dict[str, str] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
+    plain: list[str] = field(default_factory=list)
+    computed: dict[str, str] = field(default_factory=dict)
+
+
+def split_computed(ddl: str) -> tuple[str, dict[str, str]]:
+    """Take `GENERATED ALWAYS AS (...)` and keys out of a schema; text that is no list stays.
+
+    Returns:
+        The schema without them, and the expression of each computed column by its name.
+
+    Example:
+        >>> split_computed("id INT PRIMARY KEY, twice INT GENERATED ALWAYS AS (id * 2)")
+        ('id INT, twice INT', {'twice': 'id * 2'})
+    """
+    found = _List()
+    cursor = Cursor(f"({ddl})")
+    try:
+        cursor.expect("(")
+        while not cursor.take(")"):
+            _entry(cursor, found)
+            if not cursor.sees(")"):
+                cursor.expect(",")
+        cursor.end()
+    except SqlSyntaxError:
+        return ddl, {}
+    if found.untyped or found.rules:
+        return ddl, {}
+    return ", ".join(found.plain), found.computed
 
 
 def read_columns(cursor: Cursor) -> tuple[Columns, list[Rule]]:
@@ -100,6 +129,7 @@ def _column(cursor: Cursor, found: _List) -> None:
     written = token.text if token is not None and token.kind == "quoted" else name
     kind = _type(cursor)
     kept, comment = _properties(cursor)
+    computed = [each for each in kept if each.startswith(_ALWAYS)]
     if not kind:
         found.untyped.append(name)
         if comment is not None:
@@ -107,6 +137,9 @@ def _column(cursor: Cursor, found: _List) -> None:
         return
     told = [] if comment is None else [f"COMMENT {string_literal(comment)}"]
     found.definitions.append(" ".join([written, kind, *kept, *told]))
+    plain = [each for each in kept if each not in computed]
+    found.plain.append(" ".join([written, kind, *plain, *told]))
+    found.computed.update((name, each[len(_ALWAYS) : -1].strip()) for each in computed)
 
 
 def _type(cursor: Cursor) -> str:
@@ -131,6 +164,9 @@ def _properties(cursor: Cursor) -> tuple[list[str], str | None]:
             cursor.until(_ENDS)
         elif cursor.take("CONSTRAINT"):
             cursor.column()  # a name; the constraint itself comes next
+        elif cursor.take("GENERATED ALWAYS AS ("):
+            cursor.at -= 1
+            kept.append(f"{_ALWAYS}{cursor.parenthesized()})")
         elif computed := cursor.take_any(*_COMPUTED):
             kept.append(f"{computed} {cursor.until(_ENDS)}".strip())
         else:
