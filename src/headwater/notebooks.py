@@ -157,9 +157,24 @@ def _of_source(text: str, name: str) -> tuple[list[tuple[str, int]], str]:
     cells, start = [], 1
     for number in [*range(1, len(lines)), len(lines)]:
         if number == len(lines) or separator.match(lines[number]):
+            _check_marks(lines[start:number], mark, name, start + 1)
             cells.append((_without_marks(lines[start:number], mark), start + 1))
             start = number + 1
     return cells, "sql" if mark == "--" else "python"
+
+
+def _check_marks(lines: list[str], mark: str, name: str, first: int) -> None:
+    """Refuse a cell of which only some lines are marked: the others would be dropped."""
+    if not any(line.startswith(f"{mark} MAGIC") for line in lines):
+        return
+    for number, line in enumerate(lines, first):
+        if line.strip() and not line.startswith(mark):
+            raise UsageError(
+                "NOTEBOOK_INVALID",
+                f"The cell has lines with '{mark} MAGIC' and this one without",
+                where=Location(name, number),
+                hint=f"Begin a cell of its own with '{mark} COMMAND ----------'.",
+            )
 
 
 def _without_marks(lines: list[str], mark: str) -> str:

@@ -50,6 +50,14 @@ def rewritten(spark: SparkSession, text: str) -> str:
         ("SELECT events.a FROM STREAM(LIVE.events)", "SELECT V_events.a FROM STREAM(V_events)"),
         ("SELECT orders.a FROM IDENTIFIER('orders')", "SELECT V_orders.a FROM V_orders"),
         (
+            "SELECT orders.a FROM IDENTIFIER('orders' /* it's :) */) WHERE orders.a > ')'",
+            "SELECT V_orders.a FROM V_orders WHERE V_orders.a > ')'",
+        ),
+        (
+            "SELECT * FROM STREAM( -- old\n LIVE.events) e, STREAM /* x */ orders WHERE e.a > 0",
+            "SELECT * FROM STREAM( -- old\n V_events) e, STREAM /* x */ V_orders WHERE e.a > 0",
+        ),
+        (
             "WITH events AS (SELECT events.* FROM events) SELECT events.a FROM events",
             "WITH events AS (SELECT V_events.* FROM V_events) SELECT events.a FROM events",
         ),

@@ -320,8 +320,9 @@ def test_files_read_in_sql_as_streams_and_as_batches(project: Project) -> None:
         SELECT *, _metadata.file_name AS file FROM STREAM read_files('VOLUME/in', format => 'json');
 
         CREATE STREAMING TABLE legacy AS
-        SELECT k, n FROM cloud_files(
-          'VOLUME/in', 'json', map('cloudFiles.schemaHints', 'n STRING'));
+        SELECT f.k, f.n FROM cloud_files( -- the landing's files :)
+          'VOLUME/in', 'json', map('cloudFiles.schemaHints', 'n STRING') /* it's ( */) f
+        WHERE f.k <> 'c)';
 
         CREATE MATERIALIZED VIEW whole AS
         SELECT k, sum(n) AS n, max(more) AS more, count(_rescued_data) AS odd

@@ -212,3 +212,10 @@ def test_file_that_is_not_utf8_is_named(root: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read_text(root, root / "etl/load.py")
     assert (caught.value.code, caught.value.where) == ("FILE_NOT_UTF8", "etl/load.py")
+
+
+def test_cell_with_marked_and_other_lines_is_refused_at_the_line() -> None:
+    text = "# Databricks notebook source\n# MAGIC %md\n# MAGIC # T\n# a comment\n\nx = 1\n"
+    with pytest.raises(UsageError) as caught:
+        read_cells(text, "etl.py")
+    assert (caught.value.code, str(caught.value.where)) == ("NOTEBOOK_INVALID", "etl.py:6")

@@ -20,7 +20,7 @@ ALLOWED = {
     "yaml_nodes": {"errors"},
     "yaml_reader": {"errors", "yaml_nodes"},
     "bundle": {"errors", "yaml_nodes", "yaml_reader"},
-    "sql": {"errors"},
+    "sql": {"errors", "names"},
     "graph": {"errors", "names", "notebooks", "sql"},
     "lint": {"errors", "graph"},
     "events": {"errors"},

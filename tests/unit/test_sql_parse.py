@@ -191,7 +191,7 @@ def test_snapshots_are_told_from_a_table_of_that_name(
 
 
 def test_statements_for_those_behind_them() -> None:
-    assert parse("SET my.key = 'a b'") == SetValue("my.key", "a b")
+    assert parse("SET my.key = 'a b' -- it's so") == SetValue("my.key", "'a b'")
     assert parse("SET spark.sql.shuffle.partitions=3") == SetValue(
         "spark.sql.shuffle.partitions", "3"
     )
@@ -269,3 +269,46 @@ def test_string_literals_keep_their_value(value: str) -> None:
     literal = string_literal(value)
     assert [each.kind for each in tokens_of(literal)] == ["text"]
     assert string_value(literal) == value
+
+
+def test_names_may_be_given_by_identifier() -> None:
+    found = parse("CREATE MATERIALIZED VIEW IDENTIFIER('silver' || '.t') AS SELECT 1")
+    assert isinstance(found, CreateDataset)
+    assert found.name == "silver.t"
+    assert parse("USE SCHEMA IDENTIFIER('silver')") == UseNamespace(None, "silver")
+    assert parse("USE IDENTIFIER('main.silver')") == UseNamespace("main", "silver")
+
+
+def test_types_keep_what_is_within_them() -> None:
+    kind = "STRUCT<a: INT NOT NULL COMMENT 'x, >', b: MAP<STRING, DECIMAL(3, 1)>>"
+    found = parse(f"CREATE STREAMING TABLE t (s {kind} COMMENT 'c', n INT)")
+    assert isinstance(found, CreateDataset)
+    assert found.columns.schema == f"s {kind} COMMENT 'c', n INT"
+
+
+@pytest.mark.parametrize(
+    ("clause", "names"),
+    [
+        ("COLUMNS *", None),
+        ("COLUMNS (* EXCEPT (a))", Names(("a",), are_excluded=True)),
+        ("COLUMNS * EXCEPT (a)", Names(("a",), are_excluded=True)),
+        ("COLUMNS a, b", Names(("a", "b"))),
+    ],
+)
+def test_choices_of_columns(clause: str, names: Names | None) -> None:
+    found = parse(f"AUTO CDC INTO t FROM STREAM s KEYS (a) SEQUENCE BY b {clause}")
+    assert isinstance(found, CreateFlow)
+    assert isinstance(found.flow, Change)
+    assert found.flow.columns == names
+
+
+def test_clauses_as_the_older_reference_writes_them() -> None:
+    clauses = "CLUSTER BY (a, s.b) TBLPROPERTIES ('quality' 'gold', a.b = 1)"
+    found = parse(f"CREATE LIVE TABLE t {clauses} AS SELECT 1")
+    assert isinstance(found, CreateDataset)
+    assert found.cluster_by == ("a", "s.b")
+    assert found.properties == {"quality": "gold", "a.b": "1"}
+
+
+def test_unclosed_comments_take_no_time() -> None:
+    assert len(split_statements("SELECT /*" * 20_000)) == 1

@@ -194,7 +194,8 @@ class SqlFile:
     def _add_flow(
         self, name: str, target: TableName, query: Callable[[], DataFrame], **more: Any
     ) -> None:
-        spark = {key: value for key, value in self.settings.items() if key.startswith("spark.")}
+        settings = ((key, value) for key, value in self.settings.items() if key[:6] == "spark.")
+        spark = {key: value.strip("'\"") for key, value in settings}
         self.registry.add_flow(
             Flow(name, target, query, current_location(), spark_conf=spark, **more)
         )

@@ -65,6 +65,7 @@ def call_arguments(text: str, constant: Constant) -> tuple[list[Any], dict[str, 
     name = cursor.name("A function").lower()
     try:
         positional, named = _arguments(cursor)
+        cursor.end()
     except SqlSyntaxError as error:
         raise _invalid(name, error.message) from None
     values = [_value(each, constant) for each in positional]

@@ -18,11 +18,13 @@ from pyspark.sql import SparkSession
 
 from headwater.errors import UsageError
 from headwater.names import TableName, split_name
+from headwater.sql.tokens import tokens_of
 
 _LOGICAL = "org.apache.spark.sql.catalyst.plans.logical."
 _IDENTIFIER = r"(?:`(?:[^`]|``)+`|\w+)"
 _NAME = re.compile(rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*")
-_STREAM = re.compile(r"STREAM\b\s*\(?\s*", re.I)
+_SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+_STREAM = re.compile(rf"STREAM\b{_SPACE}\(?{_SPACE}", re.I | re.S)
 _CLAUSE = re.compile(r"IDENTIFIER\s*\(", re.I)
 FILE_FORMATS = ("delta", "parquet", "json", "csv", "text", "orc", "global_temp")
 """First parts of names that are not those of schemas."""
@@ -354,15 +356,11 @@ def _call(node: Any, text: str) -> FunctionCall:
 
 
 def _closing_parenthesis(text: str, start: int) -> int:
-    depth, quoted = 0, ""
-    for index in range(start, len(text)):
-        char = text[index]
-        if quoted:
-            quoted = "" if char == quoted else quoted
-        elif char in "'\"`":
-            quoted = char
-        elif char in "()":
-            depth += 1 if char == "(" else -1
+    """Find the end of the first parentheses behind a position; strings and comments don't count."""
+    depth = 0
+    for token in tokens_of(text[start:]):
+        if token.text in ("(", ")"):
+            depth += 1 if token.text == "(" else -1
             if depth == 0:
-                return index + 1
+                return start + token.end
     return len(text)

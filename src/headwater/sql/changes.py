@@ -83,9 +83,14 @@ def _stream_name(cursor: Cursor) -> str | None:
     return name
 
 
-def _names(cursor: Cursor) -> Names:
-    if cursor.take("* EXCEPT"):
-        return Names(cursor.column_list(), are_excluded=True)
+def _names(cursor: Cursor) -> Names | None:
+    """Read a choice of columns; None for all of them."""
+    in_parentheses = cursor.take("( *")
+    if in_parentheses or cursor.take("*"):
+        excluded = cursor.column_list() if cursor.take("EXCEPT") else None
+        if in_parentheses:
+            cursor.expect(")")
+        return Names(excluded, are_excluded=True) if excluded else None
     return Names(cursor.column_list())
 
 

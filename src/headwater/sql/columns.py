@@ -143,12 +143,13 @@ def _column(cursor: Cursor, found: _List) -> None:
 
 
 def _type(cursor: Cursor) -> str:
-    """Read a type, "" if there is none; commas within <> belong to it."""
-    found = cursor.until(_ENDS)
-    while found.count("<") > found.count(">"):
-        cursor.expect(",")
-        found += f", {cursor.until(_ENDS, required='A type')}"
-    return found
+    """Read a type, "" if there is none; whatever is within <> belongs to it."""
+    start, end, depth = cursor.position, cursor.position, 0
+    while cursor.token is not None and (depth or not any(cursor.sees(each) for each in _ENDS)):
+        depth += (cursor.token.text == "<") - (cursor.token.text == ">")
+        cursor.skip_group()
+        end = cursor.tokens[cursor.at - 1].end
+    return cursor.text[start:end]
 
 
 def _properties(cursor: Cursor) -> tuple[list[str], str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from headwater.names import name_parts
 from headwater.sql.tokens import Token, string_value, tokens_of
 
 _OPENING = "([{"
@@ -74,7 +75,9 @@ class Cursor:
             raise self.wrong(f"{words} is expected")
 
     def name(self, what: str) -> str:
-        """Read a dotted name, as written but without white space."""
+        """Read a dotted name, as written but without white space, or IDENTIFIER('name')."""
+        if self.sees("IDENTIFIER ("):
+            return self._identifier_clause(what)
         parts = [self._identifier(what)]
         while self.take("."):
             parts.append(self._identifier(what))
@@ -84,6 +87,32 @@ class Cursor:
         """Read the name of a column, without its backticks."""
         written = self._identifier("a column name")
         return written[1:-1].replace("``", "`") if written.startswith("`") else written
+
+    def parts(self, what: str, *, most: int) -> tuple[str, ...]:
+        """Read the parts of a name, without their backticks."""
+        position = self.position
+        parts = tuple(part.text for part in name_parts(self.name(what)))
+        if len(parts) > most:
+            raise SqlSyntaxError(f"{what} has at most {most} parts here", position)
+        return parts
+
+    def name_list(self) -> tuple[str, ...]:
+        """Read dotted names, with or without parentheses around them."""
+        closed = self.take("(")
+        found = [self.name("A column name")]
+        while self.take(","):
+            found.append(self.name("A column name"))
+        if closed:
+            self.expect(")")
+        return tuple(each.replace("`", "") for each in found)
+
+    def _identifier_clause(self, what: str) -> str:
+        self.expect("IDENTIFIER (")
+        text = self.string(what)
+        while self.take("| |") or self.take("||"):
+            text += self.string(what)
+        self.expect(")")
+        return text
 
     def column_list(self) -> tuple[str, ...]:
         """Read columns, with or without parentheses around them."""

@@ -102,7 +102,7 @@ def _create(cursor: Cursor) -> Declaration:
         return _dataset(cursor, "VIEW", is_private=True, is_published=not private)
     if cursor.take("FLOW") and not refreshes:
         return _flow(cursor)
-    if cursor.take("FUNCTION") and private:
+    if private and cursor.take("FUNCTION"):
         return _function(cursor)
     kind = cursor.token.text.upper() if cursor.token else ""
     raise SqlSyntaxError(
@@ -188,21 +188,17 @@ def _change_flow(cursor: Cursor, name: str | None, comment: str | None) -> Creat
 def _set(cursor: Cursor) -> SetValue:
     key = cursor.until(("=",), required="A key")
     cursor.expect("=")
-    value, _ = cursor.rest()
-    value = value.strip()
-    return SetValue(key.strip("` "), string_value(value) if value[:1] in "'\"" and value else value)
+    value = cursor.until((), required="A value")  # its quotes are part of it, as in Spark
+    return SetValue(key.strip("` "), value)
 
 
 def _use(cursor: Cursor) -> UseNamespace:
     if cursor.take("CATALOG"):
-        found = UseNamespace(cursor.column(), None)
+        (catalog,) = cursor.parts("A catalog", most=1)
+        found = UseNamespace(catalog, None)
     else:
         cursor.take_any("SCHEMA", "DATABASE", "NAMESPACE")
-        parts = [cursor.column()]
-        while cursor.take("."):
-            parts.append(cursor.column())
-        if len(parts) > 2:
-            raise cursor.wrong("USE takes schema, or catalog.schema")
+        parts = cursor.parts("A schema", most=2)
         found = UseNamespace(parts[0] if len(parts) > 1 else None, parts[-1])
     cursor.end()
     return found
@@ -220,8 +216,8 @@ def _properties(cursor: Cursor) -> dict[str, str]:
     found = {}
     while not cursor.take(")"):
         quoted = cursor.token is not None and cursor.token.kind == "text"
-        key = cursor.string("A property") if quoted else cursor.until(("=", ",", ")"))
-        cursor.expect("=")
+        key = cursor.string("A property") if quoted else cursor.name("A property")
+        cursor.take("=")
         value = cursor.until((",", ")"), required="A value")
         found[key] = string_value(value) if value[:1] in "'\"" else value
         if not cursor.sees(")"):
@@ -232,7 +228,7 @@ def _properties(cursor: Cursor) -> dict[str, str]:
 def _cluster(cursor: Cursor) -> dict[str, Any]:
     if cursor.take("AUTO"):
         return {"clusters_auto": True}
-    return {} if cursor.take("NONE") else {"cluster_by": cursor.column_list()}
+    return {} if cursor.take("NONE") else {"cluster_by": cursor.name_list()}
 
 
 def _schedule(cursor: Cursor) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-FIXED = r"""(?P<comment> --[^\n]* | /\*.*?\*/ )
+FIXED = r"""(?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
   | (?P<text> [rR]'[^']*' | [rR]"[^"]*" | '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" )
   | (?P<quoted> `(?:[^`]|``)*` )"""
 """A verbose pattern of what is left alone in SQL: comments, strings and quoted names."""
