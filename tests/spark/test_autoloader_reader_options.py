@@ -99,6 +99,14 @@ OTHER_TESTS = {
     "delimiter",
     # in test_autoloader_text
     "wholeText",
+    # in test_autoloader_xml
+    "rowTag",
+    "attributePrefix",
+    "valueTag",
+    "excludeAttribute",
+    "ignoreNamespace",
+    "ignoreSurroundingSpaces",
+    "wildcardColName",
     # in test_autoloader_source and test_autoloader_discovery
     "pathGlobFilter",
     "ignoreCorruptFiles",

@@ -72,3 +72,33 @@ def test_source_without_a_row_tag_is_refused(loader: Loader) -> None:
     with pytest.raises(DefinitionError) as raised:
         loader.define()
     assert raised.value.code == "AUTOLOADER_OPTION_MISSING"
+
+
+def test_options_of_the_reader_act(loader: Loader) -> None:
+    loader.options |= {
+        "attributePrefix": "at_",
+        "valueTag": "val",
+        "ignoreNamespace": "true",
+        "ignoreSurroundingSpaces": "false",
+        "nullValue": "-",
+    }
+    loader.land(
+        "a.xml", '<rows xmlns:p="u"><row><p:id> 1 </p:id><at kind="x">7</at><n>-</n></row></rows>'
+    )
+    loader.run()
+    assert loader.rows("id", "at.val", "at.at_kind", "n") == [(" 1 ", "7", "x", None)]
+
+
+def test_attributes_can_be_left_out(loader: Loader) -> None:
+    loader.options["excludeAttribute"] = "true"
+    loader.land("a.xml", ONE)
+    loader.run()
+    assert loader.rows("id", "at") == [("1", "7")]
+
+
+def test_other_elements_are_kept_in_the_wildcard_column(loader: Loader) -> None:
+    loader.options["wildcardColName"] = "others"
+    loader.schema = "id STRING, others STRING"
+    loader.land("a.xml", "<rows><row><id>1</id><x><y>2</y></x></row></rows>")
+    loader.run()
+    assert loader.rows("id", "others") == [("1", "<y>2</y>")]

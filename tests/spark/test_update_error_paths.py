@@ -141,10 +141,6 @@ def f(): ...
 --- rule_alone EXPECTATION_WITHOUT_DATASET
 @dlt.expect('a', 'true')
 def f(): ...
---- rule_column API_NOT_BUILT
-from pyspark.sql.functions import col
-@dlt.expect('a', col('x'))
-def f(): ...
 --- rule_sql EXPECTATION_INVALID
 @dlt.table(name='ruled')
 @dlt.expect('a', 'x >')
@@ -160,7 +156,7 @@ def f(:
 --- unknown_api API_UNKNOWN
 dlt.tabel
 --- not_built API_NOT_BUILT
-dlt.create_sink('s', 'kafka')
+dlt.replace_flow('s')
 """
 """Source files, likewise; `import dlt` stands before each."""
 

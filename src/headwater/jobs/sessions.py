@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,7 +24,7 @@ from headwater.machine.session import (
 )
 from headwater.names import TableName
 from headwater.sandbox.connectors import connectors_of
-from headwater.sandbox.own_catalogs import run_over_folders
+from headwater.sandbox.own_catalogs import over_folders
 from headwater.sandbox.sql_text import SqlText
 from headwater.settings import read_settings
 from headwater.state.catalog import (
@@ -68,19 +68,20 @@ def _make_schemas_in_state(session: SparkSession) -> None:
         made = _new_schema(session, sqlQuery)
         if made:
             return _create_schema(session, made)
-        if has_own_catalogs(session):
-            sqlQuery = _over_folders(session, sqlQuery)  # noqa: N806 - PySpark's
-        # by the class, where a pipeline's update puts itself between while it runs
-        return SparkSession.sql(session, sqlQuery, args, **more)
+        with _over_folders(session, sqlQuery) as text:
+            # by the class, where a pipeline's update puts itself between while it runs
+            return SparkSession.sql(session, text, args, **more)
 
     session.sql = sql  # type: ignore[method-assign]
 
 
-def _over_folders(session: SparkSession, text: str) -> str:
+def _over_folders(session: SparkSession, text: str) -> AbstractContextManager[str]:
+    if not has_own_catalogs(session) or not isinstance(text, str):
+        return nullcontext(text)
     try:
-        return run_over_folders(session, _store(session), SqlText(session, text), ("", ""))
+        return over_folders(session, _store(session), SqlText(session, text), ("", ""))
     except ParseException:
-        return text  # Spark says what is wrong with it
+        return nullcontext(text)  # Spark says what is wrong with it
 
 
 def _new_schema(session: SparkSession, text: str) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ their catalogs have one name for it. By its folder it is told from the others. D
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -18,38 +20,43 @@ from headwater.state.store import Store
 _numbers = itertools.count()
 
 
-def run_over_folders(
+@contextmanager
+def over_folders(
     spark: SparkSession, store: Store, text: SqlText, namespace: tuple[str, str]
-) -> str:
-    """Return a statement in which tables of such catalogs are read by their folders.
+) -> Iterator[str]:
+    """Yield a statement in which tables of such catalogs are read by their folders.
 
-    Queries read them through temporary views, which last as long as the session; other statements
-    name the folders.
+    Queries read them through temporary views, which are gone at the end of the `with` block;
+    plans made in it keep their own. Other statements name the folders.
 
     Args:
         namespace: catalog and schema of names without them; ("", "") leaves these to Spark.
     """
+    views: list[str] = []
 
     def replace(relation: Relation) -> Replacement | None:
         if relation.parts[0] in FILE_FORMATS or (len(relation.parts) < 3 and not namespace[0]):
             return None
         name = table_name(".".join(map(quote, relation.parts)), *namespace)
-        frame = table_in_folder(spark, store, name)
+        frame = _table_in_folder(spark, store, name)
         if frame is None:
             return None
         if not relation.is_rows:
             return Replacement(name.quoted, name)
         if text.is_command:
             return Replacement(f"delta.{quote(str(store.table_path(name)))}", name)
-        view = f"{READ_VIEW}sql_{next(_numbers)}"
-        frame.createOrReplaceTempView(view)
-        return Replacement(view, name)
+        views.append(f"{READ_VIEW}sql_{next(_numbers)}")
+        frame.createOrReplaceTempView(views[-1])
+        return Replacement(views[-1], name)
 
-    return text.replaced(replace)
+    try:
+        yield text.replaced(replace)
+    finally:
+        for view in views:
+            spark.catalog.dropTempView(view)
 
 
-def table_in_folder(spark: SparkSession, store: Store, name: TableName) -> DataFrame | None:
-    """Read a table by its folder, if its catalog has schemas of its own."""
+def _table_in_folder(spark: SparkSession, store: Store, name: TableName) -> DataFrame | None:
     path = store.table_path(name)
     if own_catalog(spark, name.catalog) is None or not (path / "_delta_log").is_dir():
         return None

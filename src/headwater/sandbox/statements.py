@@ -20,7 +20,7 @@ from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import quote, split_name, table_name
 from headwater.sandbox.causes import innermost
 from headwater.sandbox.failures import reason
-from headwater.sandbox.own_catalogs import run_over_folders
+from headwater.sandbox.own_catalogs import over_folders
 from headwater.sandbox.sql_text import SqlText
 from headwater.sandbox.workspace_columns import run_text
 from headwater.sql.parse import created_catalog, used_namespace
@@ -119,9 +119,9 @@ class _Script:
                 add_catalog(spark, parts[0].lower())
         is_own = own_catalog(spark, self.catalog) is not None
         namespace = (self.catalog, self.schema) if is_own else ("", "")
-        statement = run_over_folders(spark, target.store, text, namespace)
-        text = SqlText(spark, statement)
-        result = run_text(spark, _expanded(target, statement, text), spark.sql)
+        with over_folders(spark, target.store, text, namespace) as statement:
+            text = SqlText(spark, statement)
+            result = run_text(spark, _expanded(target, statement, text), spark.sql)
         dropped = text.dropped_table()
         if dropped is not None:
             default = current_schema(spark)
