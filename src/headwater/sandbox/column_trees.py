@@ -13,6 +13,7 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql.classic.column import Column as ClassicColumn
 
 from headwater.machine.session import java_class
+from headwater.sandbox.trees import as_sequence, items_of, parts_of
 
 Change = Callable[[Any], "Any | None"]
 """Returns what takes a node's place, its children changed already; None to leave it."""
@@ -22,8 +23,7 @@ _NODES = ("org.apache.spark.sql.internal.", "org.apache.spark.sql.classic.")
 
 def changed(spark: SparkSession, column: Column, change: Change) -> Column:
     """Return a column in which nodes are changed, from the leaves up."""
-    to_seq = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq
-    return of_node(spark, _changed(node_of(column), change, to_seq))
+    return of_node(spark, _changed(spark, node_of(column), change))
 
 
 def of_node(spark: SparkSession, node: Any) -> Column:
@@ -37,47 +37,40 @@ def node_of(column: Any) -> Any:
     return column._jc.node()
 
 
-def name_of(node: Any) -> str:
-    """Name the kind of a node, such as `UnresolvedFunction`."""
-    return str(node.getClass().getSimpleName())
-
-
 def arguments_of(function: Any) -> list[Any]:
     """Return the arguments of a node that is an `UnresolvedFunction`."""
-    arguments = function.arguments()
-    return [arguments.apply(at) for at in range(arguments.size())]
+    return list(items_of(function.arguments()))
 
 
 def with_arguments(spark: SparkSession, function: Any, arguments: list[Any]) -> Any:
     """Return an `UnresolvedFunction` with other arguments."""
-    to_seq = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq
-    parts = [function.productElement(at) for at in range(function.productArity())]
-    return function.copy(parts[0], to_seq(arguments), *parts[2:])
+    parts = parts_of(function)
+    return function.copy(parts[0], as_sequence(spark, arguments), *parts[2:])
 
 
-def _changed(node: Any, change: Change, to_seq: Callable[[list[Any]], Any]) -> Any:
-    parts = [node.productElement(at) for at in range(node.productArity())]
-    new = [_part(part, change, to_seq) for part in parts]
+def _changed(spark: SparkSession, node: Any, change: Change) -> Any:
+    parts = parts_of(node)
+    new = [_part(spark, part, change) for part in parts]
     if any(one is not other for one, other in zip(new, parts, strict=True)):
         node = node.copy(*new)
     made = change(node)
     return node if made is None else made
 
 
-def _part(part: Any, change: Change, to_seq: Callable[[list[Any]], Any]) -> Any:
+def _part(spark: SparkSession, part: Any, change: Change) -> Any:
     if not hasattr(part, "getClass"):  # text, numbers and booleans are Python's
         return part
     kind = str(part.getClass().getName())
     if kind.startswith(_NODES):
-        return _changed(part, change, to_seq)
+        return _changed(spark, part, change)
     if kind == "scala.Tuple2":
-        made = [_part(part._1(), change, to_seq), _part(part._2(), change, to_seq)]
+        made = [_part(spark, part._1(), change), _part(spark, part._2(), change)]
         return part.copy(*made)
     if kind.startswith("scala.collection."):
-        items = [part.apply(at) for at in range(part.size())]
-        made = [_part(item, change, to_seq) for item in items]
+        items = list(items_of(part))
+        made = [_part(spark, item, change) for item in items]
         same = all(one is other for one, other in zip(made, items, strict=True))
-        return part if same else to_seq(made)
+        return part if same else as_sequence(spark, made)
     if kind == "scala.Some":
-        return part.copy(_part(part.get(), change, to_seq))
+        return part.copy(_part(spark, part.get(), change))
     return part

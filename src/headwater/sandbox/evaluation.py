@@ -26,7 +26,7 @@ from headwater.graph.locations import (
     located,
 )
 from headwater.machine.connectors import AVRO
-from headwater.machine.session import add_catalog, java_class, own_catalog
+from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import READ_VIEW, TableName, quote, table_name
 from headwater.sandbox import kafka, sql_files, sql_plans
 from headwater.sandbox.connectors import require
@@ -356,11 +356,10 @@ def resolved_path(store: Store, path: str) -> str:
 def qualified(frame: DataFrame, name: TableName) -> DataFrame:
     """Allow a table's columns to be qualified by its name, in one to three parts."""
     spark = frame.sparkSession
-    dataset = java_class(spark, "org.apache.spark.sql.classic.Dataset")
     plan = sql_plans.aliased(
         spark, frame._jdf.logicalPlan(), name.table, (name.catalog, name.schema)
     )
-    return DataFrame(dataset.ofRows(spark._jsparkSession, plan), spark)
+    return sql_plans.frame_of(spark, plan)
 
 
 def reader_with_options(spark: SparkSession, reader: Any, streaming: bool) -> Any:

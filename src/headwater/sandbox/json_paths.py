@@ -12,6 +12,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from headwater.names import quote
+from headwater.sandbox.trees import items_of, kind_of, span_of
 from headwater.sql.tokens import string_literal
 
 REFUSED = "COLUMN_IS_NOT_VARIANT_TYPE"
@@ -30,8 +31,8 @@ def with_json_objects(spark: SparkSession, text: str) -> str | None:
     edits: dict[int, tuple[int, str]] = {}
     for expression, is_column in _expressions(plan):
         for node, name in _outermost(expression):
-            start, end = _span(node)
-            is_whole = _kind(expression) == "Alias" and _span(expression) == (start, end)
+            start, end = span_of(node)
+            is_whole = kind_of(expression) == "Alias" and span_of(expression) == (start, end)
             named = f" AS {quote(name)}" if is_column and is_whole else ""
             edits[start] = (end, _call(node, text) + named)
     for start, (end, new) in sorted(edits.items(), reverse=True):
@@ -41,45 +42,31 @@ def with_json_objects(spark: SparkSession, text: str) -> str | None:
 
 def _expressions(plan: Any) -> Iterator[tuple[Any, bool]]:
     """List the expressions of a plan and its subqueries, and whether each is a column of a list."""
-    is_list = _kind(plan) in ("Project", "Aggregate")
-    grouping = plan.groupingExpressions().size() if _kind(plan) == "Aggregate" else 0
-    for number, each in enumerate(_items(plan.expressions())):
+    is_list = kind_of(plan) in ("Project", "Aggregate")
+    grouping = plan.groupingExpressions().size() if kind_of(plan) == "Aggregate" else 0
+    for number, each in enumerate(items_of(plan.expressions())):
         yield each, is_list and number >= grouping
-    for child in (*_items(plan.children()), *_items(plan.subqueries())):
+    for child in (*items_of(plan.children()), *items_of(plan.subqueries())):
         yield from _expressions(child)
-    if _kind(plan) == "UnresolvedWith":
-        for pair in _items(plan.cteRelations()):
+    if kind_of(plan) == "UnresolvedWith":
+        for pair in items_of(plan.cteRelations()):
             yield from _expressions(pair._2())
 
 
 def _outermost(node: Any, name: str = "") -> Iterator[tuple[Any, str]]:
     """List the paths of an expression that are in no other path, with the names Spark gives."""
-    if _kind(node) == _EXTRACT:
+    if kind_of(node) == _EXTRACT:
         yield node, name
         return
-    given = str(node.name()) if _kind(node) == "Alias" else ""
-    for child in _items(node.children()):
+    given = str(node.name()) if kind_of(node) == "Alias" else ""
+    for child in items_of(node.children()):
         yield from _outermost(child, given)
 
 
 def _call(node: Any, text: str) -> str:
     child = node.children().apply(0)
-    while _kind(child) == "Alias":
+    while kind_of(child) == "Alias":
         child = child.children().apply(0)
-    start, end = _span(child)
-    inner = _call(child, text) if _kind(child) == _EXTRACT else text[start:end]
+    start, end = span_of(child)
+    inner = _call(child, text) if kind_of(child) == _EXTRACT else text[start:end]
     return f"get_json_object({inner}, {string_literal(str(node.field()))})"
-
-
-def _span(node: Any) -> tuple[int, int]:
-    origin = node.origin()
-    return int(origin.startIndex().get()), int(origin.stopIndex().get()) + 1
-
-
-def _kind(node: Any) -> str:
-    return str(node.getClass().getSimpleName())
-
-
-def _items(sequence: Any) -> Iterator[Any]:
-    for index in range(sequence.size()):
-        yield sequence.apply(index)

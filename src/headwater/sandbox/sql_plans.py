@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.machine.session import java_class
+from headwater.sandbox.trees import as_sequence, items_of, kind_of, parts_of
 
 _CATALYST = "org.apache.spark.sql.catalyst"
 _HIDDEN = "_metadata"
@@ -31,15 +32,19 @@ def query_over(spark: SparkSession, text: str, frames: Mapping[str, DataFrame]) 
         pyspark.errors.PySparkException: as `spark.sql` does.
     """
     plan = spark._jsparkSession.sessionState().sqlParser().parsePlan(text)
-    replaced = _Plans(spark, frames).replaced(plan)
+    return frame_of(spark, _Plans(spark, frames).replaced(plan))
+
+
+def frame_of(spark: SparkSession, plan: Any) -> DataFrame:
+    """Return the DataFrame of a plan, which is analyzed if it was not."""
     dataset = java_class(spark, "org.apache.spark.sql.classic.Dataset")
-    return DataFrame(dataset.ofRows(spark._jsparkSession, replaced), spark)
+    return DataFrame(dataset.ofRows(spark._jsparkSession, plan), spark)
 
 
 def aliased(spark: SparkSession, plan: Any, name: str, qualifier: Sequence[str] = ()) -> Any:
     """Return a plan whose columns can be qualified by a name, in one or more parts."""
-    to_seq = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq
-    alias = java_class(spark, f"{_CATALYST}.AliasIdentifier")(name, to_seq(list(qualifier)))
+    parts = as_sequence(spark, qualifier)
+    alias = java_class(spark, f"{_CATALYST}.AliasIdentifier")(name, parts)
     return java_class(spark, f"{_CATALYST}.plans.logical.SubqueryAlias")(alias, plan)
 
 
@@ -49,40 +54,30 @@ class _Plans:
     def __init__(self, spark: SparkSession, frames: Mapping[str, DataFrame]) -> None:
         self.spark = spark
         self.frames = frames
-        self.to_seq = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq
 
     def replaced(self, node: Any) -> Any:
         name = self._name(node)
         if name in self.frames:
             plan = self.frames[name]._jdf.queryExecution().analyzed()
             return aliased(self.spark, plan, name)
-        if _kind(node) == "UnresolvedWith":
+        if kind_of(node) == "UnresolvedWith":
             node = self._with(node)
-        children = [node.children().apply(at) for at in range(node.children().size())]
+        children = list(items_of(node.children()))
         new = [self.replaced(child) for child in children]
-        if all(one.equals(other) for one, other in zip(new, children, strict=True)):
+        if all(one is other for one, other in zip(new, children, strict=True)):
             return node
-        return node.withNewChildren(self.to_seq(new))
+        return node.withNewChildren(as_sequence(self.spark, new))
 
     def _name(self, node: Any) -> str:
-        relation = node.child() if _kind(node) == _STREAM else node
-        if _kind(relation) != "UnresolvedRelation":
+        relation = node.child() if kind_of(node) == _STREAM else node
+        if kind_of(relation) != "UnresolvedRelation":
             return ""
         parts = relation.multipartIdentifier()
         return str(parts.apply(0)) if parts.size() == 1 else ""
 
     def _with(self, node: Any) -> Any:
-        relations = node.cteRelations()
-        found = []
-        for at in range(relations.size()):
-            entry = relations.apply(at)
-            found.append(entry.copy(entry._1(), self.replaced(entry._2()), *_rest(entry)))
-        return node.copy(node.child(), self.to_seq(found), node.allowRecursion())
-
-
-def _rest(entry: Any) -> list[Any]:
-    return [entry.productElement(at) for at in range(2, entry.productArity())]
-
-
-def _kind(node: Any) -> str:
-    return str(node.getClass().getSimpleName())
+        found = [
+            entry.copy(entry._1(), self.replaced(entry._2()), *parts_of(entry)[2:])
+            for entry in items_of(node.cteRelations())
+        ]
+        return node.copy(node.child(), as_sequence(self.spark, found), node.allowRecursion())

@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from headwater.errors import UsageError
 from headwater.names import TableName, split_name
+from headwater.sandbox.trees import items_of, kind_of, span_of
 from headwater.sql.tokens import tokens_of
 
 _LOGICAL = "org.apache.spark.sql.catalyst.plans.logical."
@@ -114,7 +115,7 @@ class SqlText:
     @property
     def has_computed_names(self) -> bool:
         """Whether a table is named by an expression, IDENTIFIER(...), that isn't constant."""
-        return any(_kind(node) == "PlanWithUnresolvedIdentifier" for node in _nodes(self._plan))
+        return any(kind_of(node) == "PlanWithUnresolvedIdentifier" for node in _nodes(self._plan))
 
     def new_schema(self) -> tuple[Parts, bool] | None:
         """Return the name that CREATE SCHEMA creates without a location, and whether it may exist.
@@ -122,24 +123,28 @@ class SqlText:
         None for any other statement.
         """
         plan = self._plan
-        if _kind(plan) != "CreateNamespace" or plan.properties().contains("location"):
+        if kind_of(plan) != "CreateNamespace" or plan.properties().contains("location"):
             return None
-        parts = tuple(str(part) for part in _items(plan.name().multipartIdentifier()))
+        parts = tuple(str(part) for part in items_of(plan.name().multipartIdentifier()))
         return parts, bool(plan.ifNotExists())
 
     def new_table(self) -> Parts | None:
         """Return the name of the table that the statement makes; None if it makes none."""
-        if _kind(self._plan) not in ("CreateTable", "CreateTableAsSelect", "ReplaceTableAsSelect"):
+        if kind_of(self._plan) not in (
+            "CreateTable",
+            "CreateTableAsSelect",
+            "ReplaceTableAsSelect",
+        ):
             return None
         return _identifier(self._plan.name())
 
     def dropped_table(self) -> Parts | None:
         """Return the name of the table that the statement drops; None if it drops none."""
-        return _identifier(self._plan.child()) if _kind(self._plan) == "DropTable" else None
+        return _identifier(self._plan.child()) if kind_of(self._plan) == "DropTable" else None
 
     def new_view(self) -> Parts | None:
         """Return the name of the lasting view that the statement makes; None if it makes none."""
-        return _identifier(self._plan.child()) if _kind(self._plan) == "CreateView" else None
+        return _identifier(self._plan.child()) if kind_of(self._plan) == "CreateView" else None
 
     def relations(self) -> list[Relation]:
         """List the tables the statement names, common table expressions excluded."""
@@ -156,7 +161,7 @@ class SqlText:
         return [
             _call(node, self.text)
             for node in _nodes(self._plan)
-            if _kind(node) == "UnresolvedTableValuedFunction"
+            if kind_of(node) == "UnresolvedTableValuedFunction"
         ]
 
     def replaced(self, replace: Callable[[Relation], Replacement | None]) -> str:
@@ -185,7 +190,7 @@ def without_live(spark: SparkSession, condition: str) -> str:
     except ParseException:
         return condition
     spans = [
-        _span(node)
+        span_of(node)
         for node in _attributes(tree)
         if str(node.nameParts().apply(0)).lower() == "live"
     ]
@@ -197,9 +202,9 @@ def without_live(spark: SparkSession, condition: str) -> str:
 
 
 def _attributes(node: Any) -> Iterator[Any]:
-    if _kind(node) == "UnresolvedAttribute" and node.nameParts().size() > 1:
+    if kind_of(node) == "UnresolvedAttribute" and node.nameParts().size() > 1:
         yield node
-    for child in _items(node.children()):
+    for child in items_of(node.children()):
         yield from _attributes(child)
 
 
@@ -217,31 +222,31 @@ class _Walk:
 
     def plan(self, node: Any, outer: Scope, hidden: frozenset[str]) -> Scope:
         """Walk a plan; return the qualifiers that it offers to the node above it."""
-        kind = _kind(node)
+        kind = kind_of(node)
         if kind in _NAMED:
             return self._relation(node, hidden)
         if kind == "InsertIntoStatement":  # the query is its only child
             self.plan(node.table(), outer, hidden)
         if kind == "UnresolvedWith":
-            for pair in _items(node.cteRelations()):  # a later one sees those before it
+            for pair in items_of(node.cteRelations()):  # a later one sees those before it
                 name = {str(pair._1()).lower()}
                 self.plan(pair._2(), outer, hidden | name if node.allowRecursion() else hidden)
                 hidden |= name
         scope: dict[Parts, str | None] = {}
-        for child in _items(node.children()):
+        for child in items_of(node.children()):
             scope.update(self.plan(child, outer, hidden))
         seen = {**outer, **scope}
-        for subquery in _items(node.subqueries()):
+        for subquery in items_of(node.subqueries()):
             self.plan(subquery, seen, hidden)
         if any(seen.values()):
-            for expression in _items(node.expressions()):
+            for expression in items_of(node.expressions()):
                 self._columns(expression, seen, is_hint=kind == "UnresolvedHint")
         return {(str(node.alias()).lower(),): None} if kind == "SubqueryAlias" else scope
 
     def _relation(self, node: Any, hidden: frozenset[str]) -> Scope:
-        is_new = _kind(node) == "UnresolvedIdentifier"
+        is_new = kind_of(node) == "UnresolvedIdentifier"
         names = node.nameParts() if is_new else node.multipartIdentifier()
-        written = tuple(map(str, _items(names)))
+        written = tuple(map(str, items_of(names)))
         parts = tuple(part.lower() for part in written)
         made = None
         if not (len(parts) == 1 and parts[0] in hidden):
@@ -256,8 +261,8 @@ class _Walk:
     def _placed(self, node: Any, written: Parts) -> Relation:
         """Find the name in the text: a stream's span takes in STREAM(...), options and alias."""
         is_placed = node.origin().startIndex().isDefined()  # not in statements of Delta
-        start, end = _span(node) if is_placed else (0, len(self.text))
-        is_rows = _kind(node) == "UnresolvedRelation"
+        start, end = span_of(node) if is_placed else (0, len(self.text))
+        is_rows = kind_of(node) == "UnresolvedRelation"
         is_streaming = is_rows and bool(node.isStreaming())
         if is_streaming and (leading := _STREAM.match(self.text, start)):
             start = leading.end()
@@ -271,17 +276,17 @@ class _Walk:
         return Relation(parts, written, is_streaming, start, end, is_rows)
 
     def _columns(self, node: Any, scope: Scope, *, is_hint: bool = False) -> None:
-        kind = _kind(node)
+        kind = kind_of(node)
         if kind == "LambdaFunction":
-            own = {(str(each.nameParts().apply(0)).lower(),) for each in _items(node.arguments())}
+            own = {(str(each.nameParts().apply(0)).lower(),) for each in items_of(node.arguments())}
             scope = {parts: view for parts, view in scope.items() if parts not in own}
         if kind in ("UnresolvedAttribute", "UnresolvedNamedLambdaVariable"):
-            parts = tuple(str(part).lower() for part in _items(node.nameParts()))
+            parts = tuple(str(part).lower() for part in items_of(node.nameParts()))
             self._qualified(node, parts, scope, most=len(parts) - (0 if is_hint else 1))
         elif kind in _STARS and node.target().isDefined():
-            parts = tuple(str(part).lower() for part in _items(node.target().get()))
+            parts = tuple(str(part).lower() for part in items_of(node.target().get()))
             self._qualified(node, parts, scope, most=len(parts))
-        for child in _items(node.children()):
+        for child in items_of(node.children()):
             self._columns(child, scope)
 
     def _qualified(self, node: Any, parts: Parts, scope: Scope, *, most: int) -> None:
@@ -291,7 +296,7 @@ class _Walk:
             if view == "":
                 continue
             if view is not None and node.origin().startIndex().isDefined():
-                start, _ = _span(node)
+                start, _ = span_of(node)
                 each = rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{{length - 1}}}"
                 found = re.compile(each).match(self.text, start)
                 if found:
@@ -313,18 +318,9 @@ def _written_name(text: str, parts: Parts, start: int, end: int) -> tuple[int, i
 
 def _identifier(node: Any) -> Parts | None:
     """Return the parts of a name as written; None if it is an expression."""
-    if _kind(node) != "UnresolvedIdentifier":
+    if kind_of(node) != "UnresolvedIdentifier":
         return None
-    return tuple(map(str, _items(node.nameParts())))
-
-
-def _kind(node: Any) -> str:
-    return str(node.getClass().getSimpleName())
-
-
-def _items(sequence: Any) -> Iterator[Any]:
-    for index in range(sequence.size()):
-        yield sequence.apply(index)
+    return tuple(map(str, items_of(node.nameParts())))
 
 
 def _nodes(node: Any) -> Iterator[Any]:
@@ -334,24 +330,19 @@ def _nodes(node: Any) -> Iterator[Any]:
 
 
 def _below(node: Any) -> Iterator[Any]:
-    yield from _items(node.children())
-    yield from _items(node.subqueries())
-    if _kind(node) == "UnresolvedWith":
-        yield from (pair._2() for pair in _items(node.cteRelations()))
-
-
-def _span(node: Any) -> tuple[int, int]:
-    origin = node.origin()
-    return int(origin.startIndex().get()), int(origin.stopIndex().get()) + 1
+    yield from items_of(node.children())
+    yield from items_of(node.subqueries())
+    if kind_of(node) == "UnresolvedWith":
+        yield from (pair._2() for pair in items_of(node.cteRelations()))
 
 
 def _call(node: Any, text: str) -> FunctionCall:
-    start, _ = _span(node)
+    start, _ = span_of(node)
     streaming = bool(node.isStreaming())
     if streaming and (leading := _STREAM.match(text, start)):
         start = leading.end()
     closing = _closing_parenthesis(text, start)
-    name = ".".join(str(part) for part in _items(node.name()))
+    name = ".".join(str(part) for part in items_of(node.name()))
     return FunctionCall(name.lower(), start, closing, text[start:closing], streaming)
 
 

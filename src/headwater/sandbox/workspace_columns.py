@@ -23,12 +23,12 @@ from headwater.sandbox import json_paths
 from headwater.sandbox.column_trees import (
     arguments_of,
     changed,
-    name_of,
     node_of,
     of_node,
     with_arguments,
 )
 from headwater.sandbox.json_paths import with_json_objects
+from headwater.sandbox.trees import items_of, kind_of, span_of
 
 _OPERATORS = ("+", "-", "*", "/", "%")
 _NO_COMMON_TYPE = "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE"
@@ -62,10 +62,7 @@ def text_with_numbers(spark: SparkSession, text: str, error: AnalysisException) 
     tree = spark._jsparkSession.sessionState().sqlParser().parseExpression(part)
     if tree.children().size() != 2:
         return None
-    sides = [tree.children().apply(at).origin() for at in (0, 1)]
-    (first, end), (second, last) = [
-        (each.startIndex().get(), each.stopIndex().get() + 1) for each in sides
-    ]
+    (first, end), (second, last) = map(span_of, items_of(tree.children()))
     operator = re.sub(r"[()\s]", "", part[end:second])
     if operator not in _OPERATORS:
         return None
@@ -116,10 +113,10 @@ def joinable(
     dataset = right._jdf.id()
 
     def of_right(node: Any) -> Any | None:
-        if name_of(node) != "ExpressionColumnNode":
+        if kind_of(node) != "ExpressionColumnNode":
             return None
         attribute = node.productElement(0)
-        if name_of(attribute) != "AttributeReference" or str(attribute.name()) not in names:
+        if kind_of(attribute) != "AttributeReference" or str(attribute.name()) not in names:
             return None
         if f'"__dataset_id":{dataset},' not in str(attribute.metadata().json()):
             return None
@@ -129,8 +126,7 @@ def joinable(
 
 
 def _output(frame: DataFrame) -> list[Any]:
-    output = frame._jdf.queryExecution().analyzed().output()
-    return [output.apply(at) for at in range(output.size())]
+    return list(items_of(frame._jdf.queryExecution().analyzed().output()))
 
 
 def _ids(frame: DataFrame) -> set[str]:
@@ -147,7 +143,7 @@ def _as_numbers(frame: DataFrame, column: Column) -> Column:
     spark = frame.sparkSession
 
     def number(node: Any) -> Any | None:
-        if name_of(node) != "UnresolvedFunction" or node.functionName() not in _OPERATORS:
+        if kind_of(node) != "UnresolvedFunction" or node.functionName() not in _OPERATORS:
             return None
         sides = [of_node(spark, each) for each in arguments_of(node)]
         if len(sides) != 2 or not all(_is_string(frame, each) for each in sides):
