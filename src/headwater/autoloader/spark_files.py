@@ -6,7 +6,7 @@ unlike Parquet, it gets no copy in which that column is set aside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from py4j.protocol import Py4JError
@@ -47,17 +47,9 @@ class SparkFiles:
 
     def inspect(self, files: Sequence[SourceFile], schema: StructType) -> Findings:
         """Compare the columns of each file with the schema; columns from paths don't count."""
-        findings = Findings(schema)
-        options, taken = self.context.options, self.context.taken
-        grows = options.rescues_new or options.evolution != "none"
-        for file in files:
-            columns = self._columns(file)
-            if isinstance(columns, StructType):
-                own = StructType([each for each in columns if each.name.lower() not in taken])
-                base = findings.wide if grows else schema
-                told = compare(own, base, _same, case_sensitive=options.case_sensitive)
-                findings.add(file, told)
-        return findings
+        found = ((file, self._columns(file)) for file in files)
+        readable = ((file, each) for file, each in found if isinstance(each, StructType))
+        return compared(self.context, readable, schema, _same)
 
     def stage(self, file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> Path:
         """Refuse a file that clashes with the schema.
@@ -100,6 +92,26 @@ class AvroFiles(SparkFiles):
     """Reads Avro files; Spark needs a further jar for them."""
 
     kind = "avro"
+
+
+def compared(
+    context: Context,
+    found: Iterable[tuple[SourceFile, StructType]],
+    schema: StructType,
+    reads: Callable[[DataType, DataType], bool],
+) -> Findings:
+    """Compare the columns of files with a schema, one file after the other.
+
+    Args:
+        reads: whether a column of the first type can be read as the second.
+    """
+    findings, options = Findings(schema), context.options
+    grows = options.rescues_new or options.evolution != "none"
+    for file, columns in found:
+        own = StructType([each for each in columns if each.name.lower() not in context.taken])
+        base = findings.wide if grows else schema
+        findings.add(file, compare(own, base, reads, case_sensitive=options.case_sensitive))
+    return findings
 
 
 def refused(file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> SourceFileError:

@@ -18,10 +18,10 @@ from pyspark.sql.types import DataType, StringType, StructField, StructType
 from headwater.autoloader.findings import Context, Findings
 from headwater.autoloader.plan import StreamPlan, named
 from headwater.autoloader.rescue import fragment, split
-from headwater.autoloader.spark_files import refused
+from headwater.autoloader.spark_files import compared, refused
 from headwater.autoloader.spark_paths import spark_paths
 from headwater.autoloader.storage import SourceFile
-from headwater.autoloader.types import FieldPath, compare, nullable
+from headwater.autoloader.types import FieldPath, nullable
 
 _MALFORMED = "__headwater_malformed"
 _BY_RECORD = {"useLegacyXMLParser": "true"}
@@ -46,15 +46,9 @@ class XmlFiles:
 
     def inspect(self, files: Sequence[SourceFile], schema: StructType) -> Findings:
         """Compare the elements of each file with the schema; columns from paths don't count."""
-        findings = Findings(schema)
-        grows = self.options.rescues_new or self.options.evolution != "none"
-        for file in files:
-            found = self._columns([file], types=self.options.infer_types)
-            own = StructType([f for f in found if f.name.lower() not in self.context.taken])
-            base = findings.wide if grows else schema
-            told = compare(own, base, _reads, case_sensitive=self.options.case_sensitive)
-            findings.add(file, told)
-        return findings
+        types = self.options.infer_types
+        found = ((file, self._columns([file], types=types)) for file in files)
+        return compared(self.context, found, schema, _reads)
 
     def stage(self, file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> Path:
         """Refuse a file that has elements where the schema has a plain value, or several for one.

@@ -7,8 +7,6 @@ has; Kafka may get one twice after a kill, and so may a function.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -18,7 +16,6 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 from pyspark.sql.types import BinaryType, StringType, StructType
 
 from headwater.errors import DefinitionError, HeadwaterError, UpdateError
-from headwater.graph.arguments import fault
 from headwater.graph.brokers import BrokerUse
 from headwater.graph.locations import run_at, user_line
 from headwater.graph.model import Dataset, Sink
@@ -34,11 +31,14 @@ from headwater.names import TableName, table_name
 from headwater.sandbox import kafka
 from headwater.sandbox.evaluation import resolved_path
 from headwater.sandbox.failures import is_retryable, reason
-from headwater.sandbox.interception import ReaderRecord, intercepted
+from headwater.sandbox.interception import intercepted
+from headwater.sandbox.outside import Outside
 from headwater.state.catalog import create_schema, register_table
 from headwater.state.store import Store
 
 _SOURCES = "org.apache.spark.sql.execution.datasources"
+_IN_SINK = "in the function of a sink"
+
 _SHOWN = ("path", "tablename", "topic", "kafka.bootstrap.servers")
 """Options whose values may be in the event log; others may be secrets."""
 
@@ -171,7 +171,7 @@ def batch_function(
         activate(frame.sparkSession)
         share_session_catalog(frame.sparkSession, catalogs)
         try:
-            with intercepted(_BatchTime(frame.sparkSession, store)):
+            with intercepted(Outside(frame.sparkSession, store, _IN_SINK)):
                 run_at(dataset.location, function or print, frame, number)
         except Exception as error:
             is_told = isinstance(error, HeadwaterError) or is_retryable(error)
@@ -179,43 +179,6 @@ def batch_function(
             raise
 
     return call
-
-
-@dataclass(frozen=True)
-class _BatchTime:
-    """Answers what the function of a sink does: only paths are resolved, anything may run."""
-
-    spark: SparkSession
-    store: Store
-    in_dataset_function: bool = False
-
-    def read_table(self, reader: Any, name: str, streaming: bool) -> str:
-        del reader, streaming
-        return name
-
-    def read_sql(self, spark: SparkSession, text: str) -> str:
-        del spark
-        return text
-
-    def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
-        del recorded, path
-        raise fault(
-            "AUTOLOADER_OUTSIDE_DATASET",
-            "cloudFiles was read in the function of a sink",
-            "Read it inside the function of a dataset or flow.",
-        )
-
-    def prepare_load(self, reader: Any, recorded: ReaderRecord) -> None:
-        kafka.prepare(self.spark, reader, recorded, self.local_path)
-
-    def local_path(self, path: str) -> str:
-        return resolved_path(self.store, path)
-
-    def refuse(self, action: str) -> None:
-        del action
-
-    def keep_view(self, name: str, frame: DataFrame) -> None:
-        del name, frame
 
 
 def _failed(dataset: Dataset, error: Exception) -> UpdateError:

@@ -5,7 +5,7 @@ Pure: from the declarations alone, so that it is known before any source is read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from headwater.errors import UpdateError, UsageError, nearest
@@ -87,12 +87,24 @@ def _find(text: str, tables: Mapping[TableName, Dataset], registry: Registry) ->
     wanted = registry.resolve(text)
     if wanted in tables:
         return wanted
-    names = [str(name) for name in tables]
-    raise UsageError(
+    raise unknown_dataset(text, wanted, tables, "table")
+
+
+def unknown_dataset(
+    text: str, wanted: TableName, known: Collection[TableName], kind: str
+) -> UsageError:
+    """Make the error for a name that is none of those that there are.
+
+    Args:
+        text: the name as it was written.
+        kind: what it should name, such as `table`.
+    """
+    names = [str(name) for name in known]
+    return UsageError(
         "DATASET_UNKNOWN",
-        f"The pipeline has no table '{text}'",
+        f"The pipeline has no {kind} '{text}'",
         hint=nearest(str(wanted), names)
-        or nearest(wanted.table, [name.table for name in tables])
+        or nearest(wanted.table, [name.table for name in known])
         or f"It has: {', '.join(names)}.",
         dataset=text,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.errors import DefinitionError, UsageError
-from headwater.graph.arguments import fault
+from headwater.graph.brokers import BrokerUse
 from headwater.graph.dependencies import import_paths
 from headwater.graph.loader import load_files
 from headwater.graph.modules import bound_modules, bound_runtime
@@ -22,10 +22,9 @@ from headwater.graph.registry import Registry
 from headwater.lint.files import check_files
 from headwater.sandbox.connectors import read_text
 from headwater.sandbox.dbutils import DBUtils
-from headwater.sandbox.evaluation import resolved_path
 from headwater.sandbox.failures import explained
-from headwater.sandbox.interception import ReaderRecord, intercepted
-from headwater.sandbox.kafka import prepare
+from headwater.sandbox.interception import intercepted
+from headwater.sandbox.outside import Outside
 from headwater.sandbox.patches import patched_pyspark
 from headwater.sql.parse import used_namespace
 from headwater.state.store import Store
@@ -68,7 +67,7 @@ def load_source(
         _temporary_views(spark),
     ):
         registry.folders = paths
-        with intercepted(_LoadTime(store, spark, registry)):
+        with intercepted(_LoadTime(spark, store, registry=registry)):
             load_files(spec.source_files, registry, namespace, explained, spec.parameters)
         registry.warnings.extend(_warnings(spec.source_files, paths))
         yield registry
@@ -170,19 +169,13 @@ def _python_workers(spark: SparkSession, paths: list[str]) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _LoadTime:
-    """Answers reads while a file is loaded: only paths are resolved, jobs may run."""
+class _LoadTime(Outside):
+    """Answers a file that is loaded, in which USE completes the names behind it."""
 
-    store: Store
-    spark: SparkSession
-    registry: Registry
-    in_dataset_function: bool = False
+    when: str = "while the file was loaded"
+    registry: Registry = field(kw_only=True)
 
-    def read_table(self, reader: Any, name: str, streaming: bool) -> str:
-        del reader, streaming
-        return name
-
-    def read_sql(self, spark: SparkSession, text: str) -> str:
+    def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
         del spark
         used = used_namespace(text)
         if used is None:
@@ -190,22 +183,5 @@ class _LoadTime:
         self.registry.use(used.catalog, used.schema)
         return _NOTHING
 
-    def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
-        del recorded, path
-        raise fault(
-            "AUTOLOADER_OUTSIDE_DATASET",
-            "cloudFiles was read while the file was loaded",
-            "Read it inside the function of a dataset or flow.",
-        )
-
-    def prepare_load(self, reader: Any, recorded: ReaderRecord) -> None:
-        self.registry.brokers.extend(prepare(self.spark, reader, recorded, self.local_path))
-
-    def local_path(self, path: str) -> str:
-        return resolved_path(self.store, path)
-
-    def refuse(self, action: str) -> None:
-        del action
-
-    def keep_view(self, name: str, frame: DataFrame) -> None:
-        del name, frame
+    def note(self, brokers: list[BrokerUse]) -> None:
+        self.registry.brokers.extend(brokers)

@@ -17,7 +17,7 @@ from headwater.events.rows import Event
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset
 from headwater.graph.registry import Registry
-from headwater.graph.selection import ALL
+from headwater.graph.selection import ALL, unknown_dataset
 from headwater.names import TableName, table_name
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
@@ -178,12 +178,4 @@ def known(name: TableName, text: str, names: Collection[TableName]) -> TableName
     """
     if name in names:
         return name
-    full = [str(each) for each in names]
-    raise UsageError(
-        "DATASET_UNKNOWN",
-        f"The pipeline has no dataset '{text}'",
-        hint=nearest(str(name), full)
-        or nearest(name.table, [each.table for each in names])
-        or f"It has: {', '.join(full)}.",
-        dataset=text,
-    )
+    raise unknown_dataset(text, name, names, "dataset")
