@@ -16,7 +16,8 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from headwater.bundle import load_bundle
-from headwater.engine.update import Updater, UpdateRequest, UpdateResult
+from headwater.engine.request import UpdateRequest
+from headwater.engine.update import Updater, UpdateResult
 from headwater.events.query import read_events
 from headwater.graph.dag import Graph
 from headwater.names import TableName

@@ -17,7 +17,8 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from command import BUNDLE, bundle, landing, start, until
-from headwater.engine.update import Updater, UpdateRequest
+from headwater.engine.request import UpdateRequest
+from headwater.engine.update import Updater
 from headwater.settings import read_settings
 from headwater.state.catalog import use_target
 from headwater.state.target import open_target
