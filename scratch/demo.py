@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from headwater.cli.endings import run_program
 from headwater.cli.live import progress
 from headwater.cli.render import print_error, print_result, print_rows
-from headwater.engine.update import Updater, UpdateRequest
+from headwater.engine.request import UpdateRequest
+from headwater.engine.update import Updater
 from headwater.sandbox.statements import rows_of, run_statements
 from headwater.settings import read_settings
 from headwater.state.catalog import target_session

@@ -14,7 +14,7 @@ from headwater.cli.groups import Commands
 from headwater.cli.land import land
 from headwater.cli.lazy import LazyModule
 from headwater.cli.options import chosen_target, names, target_options
-from headwater.cli.selection import Selection
+from headwater.engine.request import UpdateRequest
 from headwater.settings import read_settings
 
 if TYPE_CHECKING:
@@ -85,15 +85,16 @@ def run(
       headwater run patient_flow --validate --strict
     """
     chosen = chosen_target(bundle, target, variables, state)
-    selection = Selection(
-        validate=validate,
-        strict=strict,
+    request = UpdateRequest(
+        validate_only=validate,
         full_refresh=names(full_refresh),
         refresh=names(refresh),
+        run_as=read_settings().user_name,
+        strict=strict,
         refresh_failed=refresh_failed,
         reset_checkpoints=names(reset_checkpoints),
     )
-    status = updates.run_pipeline(chosen, pipeline, selection, master=master, as_json=as_json)
+    status = updates.run_pipeline(chosen, pipeline, request, master=master, as_json=as_json)
     sys.exit(status)
 
 

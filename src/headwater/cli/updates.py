@@ -15,16 +15,15 @@ import click
 from headwater.cli.endings import warn
 from headwater.cli.live import progress
 from headwater.cli.render import print_errors, print_json, print_result, result_json
-from headwater.cli.selection import Selection
 from headwater.cli.sessions import command_session
-from headwater.engine.update import Updater, UpdateRequest, UpdateResult
+from headwater.engine.request import UpdateRequest
+from headwater.engine.update import Updater, UpdateResult
 from headwater.errors import SettingError
 from headwater.graph.dag import Graph
 from headwater.machine.connectors import KAFKA
 from headwater.machine.jvm import ignore_interrupt
 from headwater.machine.session import FOR_LITTLE
 from headwater.sandbox.connectors import connectors_of
-from headwater.settings import read_settings
 from headwater.state.migrations import prepare_state
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
@@ -38,21 +37,12 @@ LITTLE_BYTES = 8 * 1024**2
 def run_pipeline(
     target: Target,
     pipeline: str | None,
-    selection: Selection,
+    request: UpdateRequest,
     *,
     master: str | None,
     as_json: bool,
 ) -> int:
     """Run an update and show it; return the exit status."""
-    request = UpdateRequest(
-        validate_only=selection.validate,
-        full_refresh=selection.full_refresh,
-        refresh=selection.refresh,
-        run_as=read_settings().user_name,
-        strict=selection.strict,
-        refresh_failed=selection.refresh_failed,
-        reset_checkpoints=selection.reset_checkpoints,
-    )
     result = _update(target, pipeline, request, master=master, quiet=as_json)
     inert = target.bundle.pipeline(pipeline).no_effect
     if inert and not as_json:
@@ -61,7 +51,7 @@ def run_pipeline(
         print_warnings(result.graph)
     if as_json:
         print_json(result_json(result))
-    elif selection.validate:
+    elif request.validate_only:
         count = len(result.graph.datasets)
         click.echo(f"Valid: {count} datasets, {len(result.graph.flows)} flows. Nothing written.")
     else:

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from headwater.bundle import load_bundle
-from headwater.engine.update import Updater, UpdateRequest
+from headwater.engine.request import UpdateRequest
+from headwater.engine.update import Updater
 from headwater.machine.archive import make_archive
 from headwater.sandbox.statements import run_statements
 from headwater.settings import Settings

@@ -31,6 +31,7 @@ from headwater.engine.context import UpdateContext, places_of
 from headwater.engine.hooks import EventHooks
 from headwater.engine.journal import Journal
 from headwater.engine.recovery import failed_tables, named_flows, reset_checkpoint
+from headwater.engine.request import UpdateRequest
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
 from headwater.engine.standings import Standings
@@ -42,7 +43,7 @@ from headwater.events.rows import Event
 from headwater.graph.dag import Graph
 from headwater.graph.dependencies import source_digest
 from headwater.graph.registry import Registry
-from headwater.graph.selection import ALL, select
+from headwater.graph.selection import select
 from headwater.machine.session import driver_pid, own_catalog
 from headwater.names import TableName
 from headwater.sandbox.source import load_source
@@ -54,34 +55,6 @@ from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
 
 MAX_SCHEMA_RESTARTS = 50
-
-
-@dataclass(frozen=True)
-class UpdateRequest:
-    """What to do in an update.
-
-    Attributes:
-        validate_only: resolve and check everything, write nothing.
-        full_refresh: tables to recompute from all their sources; `("*",)` for all.
-        refresh: tables to refresh, the others are EXCLUDED; empty for all.
-        run_as: who asked, for the event log.
-        strict: warnings of lint are errors.
-        refresh_failed: refresh the tables that failed in the last update, too, and no others.
-        reset_checkpoints: flows that read all of their sources again; their tables keep their rows.
-    """
-
-    validate_only: bool = False
-    full_refresh: tuple[str, ...] = ()
-    refresh: tuple[str, ...] = ()
-    run_as: str = "local"
-    strict: bool = False
-    refresh_failed: bool = False
-    reset_checkpoints: tuple[str, ...] = ()
-
-    @property
-    def full_refresh_all(self) -> bool:
-        """Whether all tables are to be recomputed."""
-        return self.full_refresh == ALL
 
 
 @dataclass(frozen=True)

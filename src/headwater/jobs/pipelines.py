@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from headwater.bundle import PipelineSpec
-from headwater.engine.update import Updater, UpdateRequest
+from headwater.engine.request import UpdateRequest
+from headwater.engine.update import Updater
 from headwater.errors import JobError, UsageError, nearest
 from headwater.jobs.bundles import BUNDLE_FILES, bundle_above, open_bundle
 from headwater.jobs.context import TaskContext

@@ -1,0 +1,33 @@
+"""What an update is asked to do, as a value that needs neither Spark nor a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class UpdateRequest:
+    """What to do in an update.
+
+    Attributes:
+        validate_only: resolve and check everything, write nothing.
+        full_refresh: tables to recompute from all their sources; `("*",)` for all.
+        refresh: tables to refresh, the others are EXCLUDED; empty for all.
+        run_as: who asked, for the event log.
+        strict: warnings of lint are errors.
+        refresh_failed: refresh the tables that failed in the last update, too, and no others.
+        reset_checkpoints: flows that read all of their sources again; their tables keep their rows.
+    """
+
+    validate_only: bool = False
+    full_refresh: tuple[str, ...] = ()
+    refresh: tuple[str, ...] = ()
+    run_as: str = "local"
+    strict: bool = False
+    refresh_failed: bool = False
+    reset_checkpoints: tuple[str, ...] = ()
+
+    @property
+    def full_refresh_all(self) -> bool:
+        """Whether all tables are to be recomputed."""
+        return self.full_refresh == ("*",)
