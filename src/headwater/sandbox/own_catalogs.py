@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from pyspark.sql import DataFrame, SparkSession
 
-from headwater.machine.session import own_catalog
+from headwater.machine.session import has_own_catalogs, own_catalog
 from headwater.names import READ_VIEW, TableName, quote, table_name
 from headwater.sandbox.sql_text import FILE_FORMATS, Relation, Replacement, SqlText
 from headwater.state.store import Store
@@ -32,6 +32,9 @@ def over_folders(
     Args:
         namespace: catalog and schema of names without them; ("", "") leaves these to Spark.
     """
+    if not has_own_catalogs(spark):
+        yield text.text
+        return
     views: list[str] = []
 
     def replace(relation: Relation) -> Replacement | None:

@@ -119,8 +119,9 @@ class _Script:
                 add_catalog(spark, parts[0].lower())
         is_own = own_catalog(spark, self.catalog) is not None
         namespace = (self.catalog, self.schema) if is_own else ("", "")
-        with over_folders(spark, target.store, text, namespace) as statement:
-            text = SqlText(spark, statement)
+        with over_folders(spark, target.store, text, namespace) as over:
+            if over != statement:
+                statement, text = over, SqlText(spark, over)
             result = run_text(spark, _expanded(target, statement, text), spark.sql)
         dropped = text.dropped_table()
         if dropped is not None:
