@@ -57,11 +57,15 @@ class Project:
         self.landing.mkdir(parents=True, exist_ok=True)
 
     def configure(
-        self, configuration: Mapping[str, str], parameters: Mapping[str, str] | None = None
+        self,
+        configuration: Mapping[str, str],
+        parameters: Mapping[str, str] | None = None,
+        *,
+        development: bool = False,
     ) -> None:
         """Write the bundle, with other settings of the pipeline."""
         sections = {"configuration": configuration, "parameters": parameters or {}}
-        lines = ""
+        lines = "      development: true\n" if development else ""
         for name, values in sections.items():
             lines += f"      {name}:\n" if values else ""
             lines += "".join(f"        {key}: {value!r}\n" for key, value in values.items())

@@ -176,7 +176,9 @@ full refresh | works | spark/test_update | `--full-refresh`
 refresh of failed tables | works | spark/test_update_recovery | `--refresh-failed`
 reset of checkpoints | works | spark/test_update_recovery | `--reset-checkpoints`, by flow
 validation | works | spark/test_update | `--validate`
-continuous | limited | unit/test_bundle_pipelines | runs once; `headwater run` says so
+continuous | works | spark/test_update_continuous | `--continuous`; without it an update ends
+retry of a flow | works | unit/test_scheduler | `pipelines.maxFlowRetryAttempts`
+retry of an update | works | spark/test_update_recovery | `pipelines.numUpdateRetryAttempts`
 """
 
 

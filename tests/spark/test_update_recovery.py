@@ -57,3 +57,52 @@ def test_flow_without_checkpoint_reads_again_and_its_table_keeps_its_rows(projec
         with pytest.raises(UsageError) as caught:
             project.run(reset_checkpoints=(name,))
         assert caught.value.code == "FLOW_UNKNOWN"
+
+
+AWAY = """
+    from pathlib import Path
+    from pyspark import pipelines as dp
+
+    troubles = Path("TROUBLES")
+
+    @dp.foreach_batch_sink(name="service")
+    def send(rows, number):
+        left = int(troubles.read_text())
+        troubles.write_text(str(left - 1))
+        if left > 0:
+            raise ConnectionResetError("Connection reset by peer")
+
+    @dp.append_flow(target="service")
+    def sent():
+        return spark.readStream.schema("id INT").json("VOLUME")
+"""
+
+
+@pytest.mark.parametrize(
+    ("failures", "mode", "causes"),
+    [
+        (3, "production", ["USER_ACTION", "RETRY_ON_FAILURE"]),
+        (9, "production", ["USER_ACTION", "RETRY_ON_FAILURE"]),
+        (9, "development", ["USER_ACTION"]),
+    ],
+)
+def test_update_whose_failure_may_mend_is_started_again(
+    project: Project, failures: int, mode: str, causes: list[str]
+) -> None:
+    troubles = project.folder / "troubles"
+    troubles.write_text(str(failures))
+    project.configure(
+        {"pipelines.maxFlowRetryAttempts": "1", "pipelines.numUpdateRetryAttempts": "1"},
+        development=mode == "development",
+    )
+    project.write(AWAY.replace("TROUBLES", str(troubles)))
+    (project.landing / "1.json").write_text('{"id":1}')
+    result = project.run()
+    assert result.state == ("COMPLETED" if failures == 3 else "FAILED")
+    assert failures - int(troubles.read_text()) == 2 * len(causes)
+    created = [
+        each["details"]["create_update"]["cause"]
+        for each in project.events(update_id=None)
+        if each["event_type"] == "create_update"
+    ]
+    assert created == causes

@@ -7,9 +7,8 @@ import subprocess
 import sys
 
 HANGING = """
-from headwater.cli import landing
-landing._STOP_SECONDS = 0.2
-with landing._stopping_on_signals(lambda word: print(word, flush=True)):
+from headwater.cli.endings import stopping_on_signals
+with stopping_on_signals(0.2, lambda: print("stop_overdue", flush=True)):
     print("ready", flush=True)
     while True:
         pass

@@ -97,8 +97,6 @@ def _pipeline(key: str, raw: Node, node: Node, root: Path) -> PipelineSpec:
     inert = [name for name in raw.entries if name in NO_EFFECT and raw.get(name)]
     if node.get("environment", "environment_version"):
         inert.append("environment.environment_version")
-    if is_set(node.get("continuous")):
-        inert.append("continuous")
     return PipelineSpec(
         key=key,
         name=_required(node, "name", where).text,

@@ -5,10 +5,13 @@ Both command lines and the scripts in `scratch/` share it.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
@@ -69,6 +72,43 @@ def run_program(
 def warn(warning: object) -> None:
     """Print on standard error something that does not stop the program."""
     click.echo(f"warning: {warning}", err=True)
+
+
+@contextmanager
+def stopping_on_signals(
+    seconds: float | None = None, overdue: Callable[[], None] = lambda: None
+) -> Iterator[threading.Event]:
+    """Provide an event that the first SIGTERM or SIGINT sets; a second one interrupts at once.
+
+    Args:
+        seconds: the process is ended that long after the first signal, whatever a client library is
+            waiting for; None to leave it all the time it needs.
+        overdue: is called before that.
+    """
+    stopping = threading.Event()
+
+    def give_up() -> None:
+        overdue()
+        os._exit(1)
+
+    timer = threading.Timer(seconds or 0, give_up)
+    timer.daemon = True
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        stopping.set()
+        if seconds is not None:
+            timer.start()
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopping
+    finally:
+        timer.cancel()
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 
+from headwater.cli.endings import stopping_on_signals
 from headwater.errors import ContractError, SettingError, UsageError
 from headwater.landing.broker import BrokerAddress, event_hubs_server
 from headwater.landing.consumer import Consumer
@@ -105,7 +101,8 @@ def land_events(
     serving = (
         nullcontext(0) if metrics_port is None else serve_metrics(reporter, steady, metrics_port)
     )
-    with _stopping_on_signals(reporter.notify) as stopping, serving as port:
+    signals = stopping_on_signals(_STOP_SECONDS, lambda: reporter.notify("stop_overdue"))
+    with signals as stopping, serving as port:
         reporter.notify("started", metrics_port=port, once=once)
         consumer = Consumer(
             source,
@@ -175,34 +172,3 @@ def _silence_clients() -> None:
     for name in ("kafka", "azure", "uamqp"):
         logging.getLogger(name).addHandler(logging.NullHandler())
         logging.getLogger(name).propagate = False
-
-
-@contextmanager
-def _stopping_on_signals(notify: Callable[[str], None]) -> Iterator[threading.Event]:
-    """Provide an event that the first SIGTERM or SIGINT sets; a second one interrupts at once.
-
-    A process that has not ended in time is ended, whatever a client library is waiting for.
-    """
-    stopping = threading.Event()
-
-    def give_up() -> None:
-        notify("stop_overdue")
-        os._exit(1)
-
-    overdue = threading.Timer(_STOP_SECONDS, give_up)
-    overdue.daemon = True
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if stopping.is_set():
-            raise KeyboardInterrupt
-        stopping.set()
-        overdue.start()
-
-    before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stopping
-    finally:
-        overdue.cancel()
-        for each, handler in before.items():
-            signal.signal(each, handler)

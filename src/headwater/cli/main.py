@@ -59,6 +59,9 @@ def cli(debug: bool) -> None:
     metavar="F,...",
     help="Let these flows read all source rows again; their tables keep their rows.",
 )
+@click.option(
+    "--continuous", is_flag=True, help="Go on with what is new until stopped by Ctrl-C or SIGTERM."
+)
 @click.option("--master", help="Spark master (local[*]).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def run(
@@ -73,6 +76,7 @@ def run(
     refresh: str | None,
     refresh_failed: bool,
     reset_checkpoints: str | None,
+    continuous: bool,
     master: str | None,
     as_json: bool,
 ) -> None:
@@ -83,6 +87,7 @@ def run(
       headwater run patient_flow
       headwater run patient_flow --full-refresh=silver.events --json
       headwater run patient_flow --validate --strict
+      headwater run patient_flow --continuous
     """
     chosen = chosen_target(bundle, target, variables, state)
     request = UpdateRequest(
@@ -93,6 +98,7 @@ def run(
         strict=strict,
         refresh_failed=refresh_failed,
         reset_checkpoints=names(reset_checkpoints),
+        continuous=continuous,
     )
     status = updates.run_pipeline(chosen, pipeline, request, master=master, as_json=as_json)
     sys.exit(status)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from headwater.cli.endings import warn
+from headwater.cli.endings import stopping_on_signals, warn
 from headwater.cli.live import progress
 from headwater.cli.render import print_errors, print_json, print_result, result_json
 from headwater.cli.sessions import command_session
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater, UpdateResult
-from headwater.errors import SettingError
+from headwater.errors import SettingError, UsageError
 from headwater.graph.dag import Graph
 from headwater.machine.connectors import KAFKA
 from headwater.machine.jvm import ignore_interrupt
@@ -42,11 +43,14 @@ def run_pipeline(
     master: str | None,
     as_json: bool,
 ) -> int:
-    """Run an update and show it; return the exit status."""
+    """Run an update and show it; return the exit status.
+
+    A continuous update that is stopped has ended well, unless one of its flows had failed.
+    """
+    _check_request(request)
     result = _update(target, pipeline, request, master=master, quiet=as_json)
-    inert = target.bundle.pipeline(pipeline).no_effect
-    if inert and not as_json:
-        click.echo(f"note: no effect here: {', '.join(inert)}", err=True)
+    if not as_json:
+        _print_notes(target, pipeline, request)
     if not as_json:
         print_warnings(result.graph)
     if as_json:
@@ -58,19 +62,45 @@ def run_pipeline(
         print_result(result)
     if result.error is not None and not as_json:
         print_errors([flow.error for flow in result.flows if flow.error is not None])
-    return 0 if result.state == "COMPLETED" else 1
+    is_stopped = request.continuous and result.state == "CANCELED" and result.error is None
+    return 0 if result.state == "COMPLETED" or is_stopped else 1
+
+
+def _check_request(request: UpdateRequest) -> None:
+    if request.continuous and request.validate_only:
+        raise UsageError(
+            "OPTIONS_CONFLICT",
+            "--continuous and --validate are mutually exclusive",
+            hint="Validate first, then run with --continuous alone.",
+        )
+
+
+def _print_notes(target: Target, pipeline: str | None, request: UpdateRequest) -> None:
+    spec = target.bundle.pipeline(pipeline)
+    if spec.no_effect:
+        click.echo(f"note: no effect here: {', '.join(spec.no_effect)}", err=True)
+    if spec.continuous and not (request.continuous or request.validate_only):
+        click.echo(
+            "note: the pipeline is continuous, and this update has ended; --continuous goes on",
+            err=True,
+        )
 
 
 def _update(
-    target: Target, pipeline: str | None, request: UpdateRequest, *, master: str | None, quiet: bool
+    target: Target,
+    pipeline: str | None,
+    request: UpdateRequest,
+    *,
+    master: str | None,
+    quiet: bool,
 ) -> UpdateResult:
     spec = target.bundle.pipeline(pipeline)
     looks = request.validate_only
     if not looks:
         prepare_state(target.store.root)
     connectors = connectors_of(spec, target.bundle.root)
-    # nobody knows how many events of a topic wait
-    little = not looks and KAFKA.word not in connectors
+    # nobody knows how many events of a topic wait, nor what comes while an update goes on
+    little = not looks and not request.continuous and KAFKA.word not in connectors
     little = little and _is_little(target.pipeline_state(spec.key), request)
     with (
         untouched(target) if looks else nullcontext(target) as place,
@@ -82,13 +112,22 @@ def _update(
             configuration=FOR_LITTLE if little else None,
             connectors=connectors,
         ) as spark,
+        _stopping(request) as stopping,
     ):
-        updater = Updater(spark, target.bundle, spec, place.store, listener)
+        updater = Updater(spark, target.bundle, spec, place.store, listener, stopping=stopping)
         try:
             return updater.run(request)
         except KeyboardInterrupt:
             ignore_interrupt()
             raise
+
+
+def _stopping(request: UpdateRequest) -> AbstractContextManager[threading.Event]:
+    """Provide what ends a continuous update; of another one, a signal is an interrupt.
+
+    Begun once the session is there: PySpark takes the signals for itself when it starts.
+    """
+    return stopping_on_signals() if request.continuous else nullcontext(threading.Event())
 
 
 def _is_little(state: PipelineState, request: UpdateRequest) -> bool:

@@ -21,6 +21,7 @@ from headwater.names import TableName
 from headwater.sandbox.causes import causes, texts
 from headwater.sandbox.failures import describe
 from headwater.state.sources import FlowSources
+from headwater.state.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,50 @@ class FlowAttempts:
             return
         context.journal.status(resolved, "RUNNING")
         if write.runs_once:
-            self._run(resolved)
-            if not context.stopping.is_set():  # what has run to its end is repeated for nothing
-                context.state.mark_once_done(flow.target, flow.name)
+            self._run_once(resolved)
             return
         standing = self.standings.now(resolved)
-        rests = standing is not None and self.standings.is_done(resolved, standing)
+        rests = self._rests(resolved, standing)
         if flow.kind is FlowKind.MATERIALIZED_VIEW:
             context.journal.planned(resolved, recomputes=not rests)
-        if rests:
+        if not rests:
+            self._run_from(resolved, standing)
+
+    def turn(self, resolved: ResolvedFlow) -> None:
+        """Run one turn of a continuous update: an attempt that tells only what has changed.
+
+        A turn that finds nothing new looks at the inputs, and that is all.
+
+        Raises:
+            Exception: as for `run`.
+        """
+        flow, context = resolved.flow, self.context
+        if write_of(flow).runs_once:
+            self.run(resolved)
+            context.journal.moved(resolved, "IDLE")
             return
+        standing = self.standings.now(resolved)
+        if not self._rests(resolved, standing):
+            context.journal.moved(resolved, "RUNNING")
+            if flow.kind is FlowKind.MATERIALIZED_VIEW:
+                context.journal.planned(resolved, recomputes=True)
+            self._run_from(resolved, standing)
+        if standing is not None and standing.digest is not None and not context.stopping.is_set():
+            context.journal.moved(resolved, "IDLE")  # what can't rest is asked again, and so runs
+
+    def _rests(self, resolved: ResolvedFlow, standing: Standing | None) -> bool:
+        return standing is not None and self.standings.is_done(resolved, standing)
+
+    def _run_from(self, resolved: ResolvedFlow, standing: Standing | None) -> None:
         self.standings.begin(resolved, standing)
         self._run(resolved)
-        if standing is not None and not context.stopping.is_set():
+        if standing is not None and not self.context.stopping.is_set():
             self.standings.note(resolved, standing)
+
+    def _run_once(self, resolved: ResolvedFlow) -> None:
+        self._run(resolved)
+        if not self.context.stopping.is_set():  # what has run to its end is repeated for nothing
+            self.context.state.mark_once_done(resolved.flow.target, resolved.flow.name)
 
     def _run(self, resolved: ResolvedFlow) -> None:
         flow, context = resolved.flow, self.context
@@ -102,8 +133,11 @@ class FlowAttempts:
 
         return FlowEvents(
             started=lambda flow: journal.status(flow, "STARTING"),
-            retried=lambda flow, _, n: journal.status(
-                flow, "STARTING", f"Flow '{flow.flow.name}' failed and is retried ({n})."
+            retried=lambda flow, error, n: journal.status(
+                flow,
+                "STARTING",
+                f"Flow '{flow.flow.name}' failed and is retried ({n}).",
+                error=describe(error, flow.flow.name),
             ),
             completed=completed,
             failed=failed,

@@ -43,13 +43,17 @@ class Journal:
             )
         )
 
-    def state(self, state: str, error: Exception | None = None) -> None:
-        """`update_progress`: the update moved to another state; on disk when this returns."""
+    def state(self, state: str, error: Exception | None = None, *, cause: str = "") -> None:
+        """`update_progress`: the update moved to another state; on disk when this returns.
+
+        Args:
+            cause: of a cancellation, USER_ACTION for one.
+        """
         self._emit(
             Event(
                 "update_progress",
                 f"Update {self.update_id[:6]} is {state}.",
-                {"state": state},
+                {"state": state, **({"cancellation_cause": cause} if cause else {})},
                 level="ERROR" if state == "FAILED" else "INFO",
                 error=error,
             )
@@ -108,7 +112,7 @@ class Journal:
         error: HeadwaterError | None = None,
     ) -> None:
         """`flow_progress` without numbers: a flow moved to another status."""
-        level = {"FAILED": "ERROR", "SKIPPED": "WARN"}.get(status, "INFO")
+        level = {"FAILED": "ERROR", "SKIPPED": "WARN"}.get(status, "WARN" if error else "INFO")
         self._emit(
             Event(
                 "flow_progress",
@@ -119,6 +123,11 @@ class Journal:
                 error=error,
             )
         )
+
+    def moved(self, resolved: ResolvedFlow, status: str) -> None:
+        """Do as `status` does, unless the flow has this status already."""
+        if self.report.flows[resolved.flow.name].status != status:
+            self.status(resolved, status)
 
     def planned(self, resolved: ResolvedFlow, *, recomputes: bool) -> None:
         """`planning_information`: whether a materialized view is recomputed, or is up to date."""

@@ -17,6 +17,7 @@ class UpdateRequest:
         strict: warnings of lint are errors.
         refresh_failed: refresh the tables that failed in the last update, too, and no others.
         reset_checkpoints: flows that read all of their sources again; their tables keep their rows.
+        continuous: go on with whatever is new until the update is stopped.
     """
 
     validate_only: bool = False
@@ -26,6 +27,7 @@ class UpdateRequest:
     strict: bool = False
     refresh_failed: bool = False
     reset_checkpoints: tuple[str, ...] = ()
+    continuous: bool = False
 
     @property
     def full_refresh_all(self) -> bool:

@@ -14,6 +14,8 @@ from headwater.names import TableName
 from headwater.sandbox.failures import is_retryable
 
 MAX_RETRIES = 2
+MAX_THREADS = max(4, os.cpu_count() or 1)
+"""How many flows run at the same time."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Stopping:
         """Whether flows are to stop."""
         return self._asked.is_set() or self._ending.is_set()
 
+    def wait(self, seconds: float) -> None:
+        """Wait; returns early when the caller asks to stop."""
+        if not self._ending.is_set():
+            self._asked.wait(seconds)
+
 
 @dataclass
 class Scheduler:
@@ -68,7 +75,7 @@ class Scheduler:
         """Run the flows to their end; returns when none is running."""
         waiting = list(flows)
         running: dict[Future[None], ResolvedFlow] = {}
-        with ThreadPoolExecutor(max_workers=max(4, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(max_workers=MAX_THREADS) as pool:
             try:
                 while waiting or running:
                     self._start(waiting, running, pool)

@@ -7,14 +7,14 @@
     COMPLETED, FAILED or CANCELED
 
 When Auto Loader meets new columns the update ends CANCELED and another one starts by itself,
-with cause SCHEMA_CHANGE, as in a workspace.
+with cause SCHEMA_CHANGE, as in a workspace; after a failure that may mend, with RETRY_ON_FAILURE.
 """
 
 from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,14 +28,17 @@ from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
 from headwater.engine.brokers import check_brokers
 from headwater.engine.context import UpdateContext, places_of
+from headwater.engine.continuous import ContinuousScheduler
 from headwater.engine.hooks import EventHooks
 from headwater.engine.journal import Journal
+from headwater.engine.pacing import Retries, read_intervals, read_retries, wait_seconds
 from headwater.engine.recovery import failed_tables, named_flows, reset_checkpoint
 from headwater.engine.request import UpdateRequest
 from headwater.engine.resolve import resolve
-from headwater.engine.scheduler import MAX_RETRIES, Scheduler, Stopping
+from headwater.engine.scheduler import Scheduler, Stopping
 from headwater.engine.standings import Standings
 from headwater.engine.tables import Tables
+from headwater.engine.writes import write_of
 from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
 from headwater.events.report import FlowTotals, UpdateReport
@@ -46,6 +49,7 @@ from headwater.graph.registry import Registry
 from headwater.graph.selection import select
 from headwater.machine.session import driver_pid, own_catalog
 from headwater.names import TableName
+from headwater.sandbox.failures import is_retryable
 from headwater.sandbox.source import load_source
 from headwater.state.catalog import create_schema, keep_apart, use_schema
 from headwater.state.format import check_format
@@ -63,7 +67,7 @@ class UpdateResult:
 
     Attributes:
         state: COMPLETED, FAILED or CANCELED.
-        update_ids: one, and one more for each restart after a schema change.
+        update_ids: one, and one more for each restart after a schema change or a failure.
         flows: totals per flow, in the graph's order, over all restarts.
     """
 
@@ -72,6 +76,18 @@ class UpdateResult:
     flows: tuple[FlowTotals, ...]
     graph: Graph
     error: HeadwaterError | None = None
+
+    @property
+    def may_mend(self) -> bool:
+        """Whether a flow failed for a reason that may be gone when the update is started again."""
+        errors = [each.error for each in self.flows if each.status == "FAILED"]
+        causes = [
+            each.__cause__ if each is not None and each.code == "FLOW_FAILED" else each
+            for each in errors
+        ]
+        return self.state == "FAILED" and any(
+            is_retryable(each) for each in causes if each is not None
+        )
 
 
 @dataclass
@@ -111,6 +127,7 @@ class Updater:
                 resolved = self._resolve(registry, state, saves=False, strict=request.strict)
                 select(registry, request.refresh, request.full_refresh)
             return UpdateResult("COMPLETED", (), (), resolved.graph)
+        retries = read_retries(self.spec, continuous=request.continuous)
         prepare_state(self.store.root)
         with (
             update_lock(state.root, self.spec.key, driver_pid(self.spark)),
@@ -121,7 +138,7 @@ class Updater:
             if request.refresh_failed:
                 named = (*request.refresh, *failed_tables(state))
                 request = replace(request, refresh=named, refresh_failed=False)
-            return self._with_restarts(registry, state, request)
+            return self._with_restarts(registry, state, request, retries)
 
     @contextmanager
     def _source_code(self) -> Iterator[Registry]:
@@ -131,17 +148,30 @@ class Updater:
             yield registry
 
     def _with_restarts(
-        self, registry: Registry, state: PipelineState, request: UpdateRequest
+        self, registry: Registry, state: PipelineState, request: UpdateRequest, retries: Retries
     ) -> UpdateResult:
         cause, ids = "USER_ACTION", []
         report = UpdateReport()
-        for _ in range(MAX_SCHEMA_RESTARTS):
+        changes = failures = 0
+        while True:
             ids.append(str(uuid.uuid4()))
             result, report = self._one(registry, state, request, cause, ids[-1], report)
-            if not isinstance(result.error, SchemaChange) or self.stopping.is_set():
+            if isinstance(result.error, SchemaChange):
+                cause, changes = "SCHEMA_CHANGE", changes + 1
+                self._check_changes(changes, request)
+            elif result.may_mend and retries.allows_update(failures + 1):
+                cause, failures = "RETRY_ON_FAILURE", failures + 1
+                self.stopping.wait(wait_seconds(failures))
+            else:
                 return replace(result, update_ids=tuple(ids))
-            cause = "SCHEMA_CHANGE"
+            if self.stopping.is_set():
+                return replace(result, update_ids=tuple(ids))
             request = _after_restart(request)
+
+    def _check_changes(self, changes: int, request: UpdateRequest) -> None:
+        """Refuse to start again for ever; a continuous update has for ever."""
+        if changes < MAX_SCHEMA_RESTARTS or request.continuous:
+            return
         raise UpdateError(
             "SCHEMA_CHANGES_ENDLESS",
             f"The schema changed {MAX_SCHEMA_RESTARTS} times in one run",
@@ -178,7 +208,7 @@ class Updater:
             try:
                 return self._phases(registry, state, request, journal), journal.report
             except KeyboardInterrupt:
-                journal.state("CANCELED")
+                journal.state("CANCELED", cause="USER_ACTION")
                 raise
             except Exception as error:  # whatever it is: an update that ended must not look alive
                 journal.state("FAILED", error)
@@ -200,6 +230,7 @@ class Updater:
             journal.state("RESETTING")
         resolved = self._resolved_anew(registry, state, resets, request.strict)
         graph = resolved.graph
+        intervals = read_intervals(graph, self.spec) if request.continuous else None
         check_brokers(resolved.brokers)
         journal.defined(graph)
         journal.state("SETTING_UP_TABLES")
@@ -225,7 +256,7 @@ class Updater:
         digest = source_digest(registry.files, registry.folders)
         digest += settings_digest(self.spark)
         runs = FlowAttempts(context, Standings(context, resolved.sources, digest))
-        return self._run_flows(context, chosen, runs)
+        return self._run_flows(context, chosen, runs, intervals)
 
     def _resolved_anew(
         self, registry: Registry, state: PipelineState, resets: frozenset[TableName], strict: bool
@@ -241,26 +272,38 @@ class Updater:
         return replace(resolved, resets=resets | views)
 
     def _run_flows(
-        self, context: UpdateContext, chosen: frozenset[TableName], runs: FlowAttempts
+        self,
+        context: UpdateContext,
+        chosen: frozenset[TableName],
+        runs: FlowAttempts,
+        intervals: Mapping[str, float] | None,
     ) -> UpdateResult:
+        """Run the chosen flows, and tell how the update ended.
+
+        Args:
+            intervals: of a continuous update, seconds between two turns at each flow.
+        """
         graph, journal = context.graph, context.journal
+        flows = [flow for flow in graph.flows if flow.flow.target in chosen]
         for flow in graph.flows:
             journal.status(flow, "QUEUED" if flow.flow.target in chosen else "EXCLUDED")
-        scheduler = Scheduler(
-            graph, runs.run, runs.events(), context.stopping, max_retries=self._max_retries()
-        )
-        scheduler.run([flow for flow in graph.flows if flow.flow.target in chosen])
+        retries = read_retries(self.spec, continuous=intervals is not None)
+        scheduler = _scheduler(context, runs, retries, intervals)
+        scheduler.run(flows)
         totals = tuple(journal.report.flows.values())
         failed = [each.error for each in totals if isinstance(each.error, HeadwaterError)]
+        error = next(iter(failed), None)
         if scheduler.schema_change:
             journal.state("CANCELED")
             return UpdateResult("CANCELED", (), totals, graph, scheduler.schema_change)
+        if context.stopping.is_set() and (intervals is not None or not failed):
+            journal.state("CANCELED", cause="USER_ACTION")
+            return UpdateResult("CANCELED", (), totals, graph, error)
         if failed:
-            journal.state("FAILED", failed[0])
-            return UpdateResult("FAILED", (), totals, graph, failed[0])
-        ended = "CANCELED" if context.stopping.is_set() else "COMPLETED"
-        journal.state(ended)
-        return UpdateResult(ended, (), totals, graph)
+            journal.state("FAILED", error)
+            return UpdateResult("FAILED", (), totals, graph, error)
+        journal.state("COMPLETED")
+        return UpdateResult("COMPLETED", (), totals, graph)
 
     def _resolve(
         self,
@@ -277,15 +320,35 @@ class Updater:
         inference = Inference(self.spark, state, self._cache, resets, saves)
         return resolve(self.spark, registry, self.store, inference, strict=strict)
 
-    def _max_retries(self) -> int:
-        told = self.spec.configuration.get("pipelines.maxFlowRetryAttempts", "")
-        return int(told) if told.isdigit() else MAX_RETRIES
+
+def _scheduler(
+    context: UpdateContext,
+    runs: FlowAttempts,
+    retries: Retries,
+    intervals: Mapping[str, float] | None,
+) -> Scheduler | ContinuousScheduler:
+    graph, stopping = context.graph, context.stopping
+    if intervals is None:
+        return Scheduler(graph, runs.run, runs.events(), stopping, max_retries=retries.flow)
+    ways = {each.flow.name: write_of(each.flow) for each in graph.flows}
+    return ContinuousScheduler(
+        graph,
+        runs.turn,
+        runs.events(),
+        stopping,
+        intervals,
+        retries,
+        once={name for name, way in ways.items() if way.runs_once},
+        after_inputs={name for name, way in ways.items() if way.recomputes},
+    )
 
 
 def _after_restart(request: UpdateRequest) -> UpdateRequest:
     """Ask for the same tables again; the full refreshes have already begun."""
     named = () if request.full_refresh_all else request.full_refresh
-    return UpdateRequest(refresh=(*request.refresh, *named), run_as=request.run_as)
+    return replace(
+        request, full_refresh=(), refresh=(*request.refresh, *named), reset_checkpoints=()
+    )
 
 
 def _config(spec: PipelineSpec, request: UpdateRequest) -> dict[str, Any]:
@@ -293,7 +356,7 @@ def _config(spec: PipelineSpec, request: UpdateRequest) -> dict[str, Any]:
         "catalog": spec.catalog,
         "schema": spec.schema,
         "development": spec.development,
-        "continuous": spec.continuous,
+        "continuous": request.continuous,
         "full_refresh": request.full_refresh_all,
         "full_refresh_selection": list(() if request.full_refresh_all else request.full_refresh),
         "refresh_selection": list(request.refresh),

@@ -20,6 +20,7 @@ from headwater.events.rows import Event, to_table
 
 FLUSH_SECONDS = 2.0
 COMPACT_FILES = 60
+"""How many commits of small files are joined into one, at the end and while an update goes on."""
 KEPT_HOURS = 24
 """How long files stay after they were joined: longer than any reader has the log open."""
 
@@ -47,6 +48,7 @@ class EventLog:
         self._listener = listener
         self._waiting: list[tuple[int, Event]] = []
         self._number = 0
+        self._commits = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._closing = threading.Event()
@@ -103,10 +105,15 @@ class EventLog:
                 with self._lock:
                     self._waiting = [*waiting, *self._waiting]
                 raise
+            self._commits += 1
 
     def _write_on(self) -> None:
         while not self._closing.wait(FLUSH_SECONDS):
             self.flush()
+            if self._commits > COMPACT_FILES:  # a continuous update may never come to its end
+                self._commits = 0
+                with suppress(Exception):
+                    self._compact()
 
     def _compact(self) -> None:
         """Join small files, so that reading stays fast after many updates; drop the old."""

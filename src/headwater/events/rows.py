@@ -116,16 +116,16 @@ def _row(number: int, event: Event, origin: Mapping[str, Any]) -> dict[str, Any]
         "message": event.message,
         "level": event.level,
         "maturity_level": "STABLE",
-        "error": _error(event.error),
+        "error": _error(event.error, fatal=event.level == "ERROR"),
         "details": json.dumps({event.event_type: event.details}, default=str),
         "event_type": event.event_type,
     }
 
 
-def _error(error: BaseException | None) -> dict[str, Any] | None:
+def _error(error: BaseException | None, *, fatal: bool) -> dict[str, Any] | None:
     if error is None:
         return None
     # what others say may hold values of rows
     message = str(error) if isinstance(error, HeadwaterError) else type(error).__name__
     told = {"class_name": type(error).__name__, "message": message, "stack": []}
-    return {"fatal": True, "exceptions": [told]}
+    return {"fatal": fatal, "exceptions": [told]}
