@@ -177,6 +177,7 @@ refresh of failed tables | works | spark/test_update_recovery | `--refresh-faile
 reset of checkpoints | works | spark/test_update_recovery | `--reset-checkpoints`, by flow
 validation | works | spark/test_update | `--validate`
 continuous | works | spark/test_update_continuous | `--continuous`; without it an update ends
+dataset gone from the source | works | spark/test_update_state | inactive, not dropped
 retry of a flow | works | unit/test_scheduler | `pipelines.maxFlowRetryAttempts`
 retry of an update | works | spark/test_update_recovery | `pipelines.numUpdateRetryAttempts`
 """
@@ -295,7 +296,7 @@ def _events() -> Iterator[Row]:
 
 def _starts() -> Iterator[Row]:
     for name, status, test, *note in _cells(_STARTS):
-        yield Row("Ways to start an update", name, "", status, test, *note)
+        yield Row("Updates", name, "", status, test, *note)
 
 
 if __name__ == "__main__":

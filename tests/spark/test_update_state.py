@@ -10,6 +10,7 @@ from harness import Project
 from headwater.errors import GraphError, UsageError
 from headwater.names import TableName
 from headwater.state.format import FORMAT
+from headwater.state.inventory import known_tables
 from headwater.state.pipeline import PipelineState
 
 INFERRED = """
@@ -188,3 +189,27 @@ def test_update_notes_the_format_of_its_state_and_refuses_a_newer_one(project: P
         with pytest.raises(UsageError) as caught:
             project.run(**request)
         assert caught.value.code == "STATE_NEWER"
+
+
+def test_table_gone_from_the_source_is_inactive_and_goes_on_when_it_is_back(
+    project: Project,
+) -> None:
+    def inactive() -> list[str]:
+        found = known_tables(project.store)
+        return [each.name.table for each in found if not each.is_active]
+
+    project.write(INFERRED)
+    land(project, "a.json", id=1)
+    project.run()
+    project.write(INFERRED[: INFERRED.rindex("    @dlt.table")])
+    project.run(validate_only=True)
+    assert inactive() == []
+    for number in (2, 3):
+        land(project, f"{number}.json", id=number)
+        project.run()
+        assert inactive() == ["copied"]
+        assert project.values("SELECT id FROM copied") == ["1"]
+    project.write(INFERRED)
+    project.run()
+    assert inactive() == []
+    assert project.values("SELECT id FROM copied") == ["1", "2", "3"]

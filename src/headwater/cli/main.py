@@ -156,6 +156,31 @@ def show(
     tables.show_table(chosen_target(bundle, target, variables, state), table, rows, as_json=as_json)
 
 
+@cli.command("tables")
+@target_options
+@click.option(
+    "--inactive", is_flag=True, help="Only tables that are gone from their pipeline's source."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_tables(
+    bundle: Path,
+    target: str | None,
+    variables: tuple[str, ...],
+    state: Path | None,
+    inactive: bool,
+    as_json: bool,
+) -> None:
+    """List the target's tables, and which pipeline made them; starts no JVM.
+
+    \b
+    Examples:
+      headwater tables
+      headwater tables --inactive --json
+    """
+    opened = chosen_target(bundle, target, variables, state)
+    tables.show_tables(opened, inactive=inactive, as_json=as_json)
+
+
 @cli.command()
 @click.argument("pipeline", required=False)
 @target_options

@@ -1,4 +1,4 @@
-"""`headwater show` and `headwater events`: read Delta without a JVM."""
+"""`headwater show`, `headwater tables` and `headwater events`: read Delta without a JVM."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from headwater.cli.render import print_json, print_rows
 from headwater.errors import UsageError, nearest
 from headwater.events.query import read_events
 from headwater.names import TableName, split_name, table_name
+from headwater.state.inventory import known_tables
 from headwater.state.target import Target
 
 
@@ -44,6 +45,28 @@ def _find(target: Target, table: str) -> TableName:
         or (f"It has: {', '.join(texts[:20])}." if texts else "Run a pipeline first."),
         table=table,
     )
+
+
+def show_tables(target: Target, *, inactive: bool, as_json: bool) -> None:
+    """Print the tables of a target.
+
+    Args:
+        inactive: only those that are gone from the source of their pipeline.
+    """
+    rows = [
+        {
+            "table": str(each.name),
+            "kind": each.kind,
+            "pipeline": each.pipeline,
+            "status": "ACTIVE" if each.is_active else "INACTIVE",
+        }
+        for each in known_tables(target.store)
+        if not (inactive and each.is_active)
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows, ["table", "kind", "pipeline", "status"])
 
 
 def show_events(target: Target, pipeline: str | None, update: str, *, as_json: bool) -> None:

@@ -71,7 +71,8 @@ class Tables:
         """Make all tables exist, with the columns and properties that the source declares.
 
         Everything that can be refused without writing is refused before the first write. What is
-        reset is noted before it is emptied, so that a kill between repeats the whole.
+        reset is noted before it is emptied, so that a kill between repeats the whole. A table that
+        is gone from the source is marked inactive, and never dropped.
 
         Args:
             resets: datasets that start anew from all their sources.
@@ -103,6 +104,7 @@ class Tables:
             self.state.end_resets(resets)  # what Delta refused has its rows, and is not tried again
         for sink in (each for each in graph.datasets.values() if each.sink):
             states[sink.name] = self._sink(sink)
+        self.state.mark_inactive([dataset.name for dataset, _, _ in tables])
         return states
 
     def _sink(self, dataset: Dataset) -> TableState:
@@ -141,7 +143,7 @@ class Tables:
             self._create(dataset, schema, path)
         else:
             self._evolve(dataset, schema, path, state)
-        state = replace(state, cluster_by=tuple(dataset.cluster_by), is_made=True)
+        state = replace(state, cluster_by=tuple(dataset.cluster_by), is_made=True, is_active=True)
         if state != self._known(dataset):
             self.state.save(dataset.name, state)
         self._register(dataset, path)

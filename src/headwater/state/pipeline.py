@@ -6,13 +6,15 @@ Files are replaced atomically, so a kill leaves the old or the new content, neve
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from headwater.files import write_atomic
 from headwater.names import TableName
-from headwater.state.store import folder_name, table_folder
+from headwater.state.store import folder_name, identifier_of, table_folder
+
+_TABLES = ("STREAMING_TABLE", "MATERIALIZED_VIEW")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class TableState:
         is_made: the table was there once; if it is missing now, it was dropped by hand.
         cluster_by: columns that the table was clustered by last.
         once_done: flows with once=True that have run in this generation.
+        is_active: the source declares the table. One that it no longer declares keeps its rows and
+            checkpoints, and goes on where it stopped once it is declared again.
     """
 
     kind: str
@@ -35,6 +39,7 @@ class TableState:
     once_done: tuple[str, ...] = ()
     cluster_by: tuple[str, ...] = ()
     is_made: bool = True
+    is_active: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,24 @@ class PipelineState:
         kept = {key: value for key, value in told.items() if key in known}
         lists = {key: tuple(told.get(key, ())) for key in ("once_done", "cluster_by")}
         return TableState(**{**kept, **lists})
+
+    def made_tables(self) -> Iterator[tuple[TableName, TableState]]:
+        """Read what is remembered of each table that was made, by name."""
+        for file in sorted((self.root / "tables").glob("*.json")):
+            name = TableName(*map(identifier_of, file.stem.split(".")))
+            state = self.load(name)
+            if state is not None and state.is_made and state.kind in _TABLES:
+                yield name, state
+
+    def mark_inactive(self, declared: Collection[TableName]) -> None:
+        """Mark the tables that the source does not declare any more; safe to repeat.
+
+        Args:
+            declared: the tables of the source.
+        """
+        for name, state in list(self.made_tables()):
+            if state.is_active and name not in declared:
+                self.save(name, replace(state, is_active=False))
 
     def generation(self, dataset: TableName, resets: Collection[TableName] = ()) -> int:
         """Count the full refreshes of a dataset, one that is about to come included."""

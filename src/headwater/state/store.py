@@ -91,6 +91,10 @@ class Store:
     def _folder(self, name: TableName) -> Path:
         return self.schema_path(name.catalog, name.schema) / folder_name(name.table)
 
+    def pipelines(self) -> list[str]:
+        """List the keys of the pipelines that have a state."""
+        return sorted(identifier_of(each.name) for each in self.root.glob("pipelines/*/"))
+
     def pipeline_path(self, pipeline: str) -> Path:
         """Name the folder of a pipeline's state."""
         return self.root / "pipelines" / folder_name(pipeline)
