@@ -153,11 +153,11 @@ WHERE | no | works |
 
 _EVENTS = """
 create_update | works | unit/test_event_log |
-user_action | refused | unit/test_event_log | not written: nobody else acts here
-runtime_details | refused | unit/test_event_log | not written
-update_progress | works | unit/test_event_log |
-flow_progress | works | unit/test_update_report | with metrics and data_quality
-flow_definition | works | spark/test_update_aggregates |
+user_action | limited | spark/test_update_events | START alone
+runtime_details | limited | spark/test_update_events | `dbr_version` names Headwater and Spark
+update_progress | works | spark/test_update_continuous | `cancellation_cause` is USER_ACTION
+flow_progress | works | spark/test_update_events | with metrics, backlogs and data_quality
+flow_definition | limited | spark/test_update_events | without `explain_text`
 dataset_definition | works | spark/test_update |
 sink_definition | works | spark/test_update_sinks
 deprecation | refused | unit/test_api | not written: old names work as ever
@@ -165,8 +165,8 @@ cluster_resources | refused | unit/test_event_log | not written: there is no clu
 autoscale | refused | unit/test_event_log | not written: there is no cluster
 planning_information | works | spark/test_update_idle | COMPLETE_RECOMPUTE and NO_OP
 hook_progress | works | unit/test_event_hooks
-operation_progress | refused | unit/test_event_log | not written
-stream_progress | refused | unit/test_event_log | not written: flow_progress has the numbers
+operation_progress | limited | spark/test_update_events | AUTO_LOADER_LISTING
+stream_progress | works | spark/test_update_events | without folders and times of rows
 """
 
 _STARTS = """
@@ -178,6 +178,7 @@ reset of checkpoints | works | spark/test_update_recovery | `--reset-checkpoints
 validation | works | spark/test_update | `--validate`
 continuous | works | spark/test_update_continuous | `--continuous`; without it an update ends
 dataset gone from the source | works | spark/test_update_state | inactive, not dropped
+retention of the event log | works | unit/test_event_log | `headwater.eventLog.retention`
 retry of a flow | works | unit/test_scheduler | `pipelines.maxFlowRetryAttempts`
 retry of an update | works | spark/test_update_recovery | `pipelines.numUpdateRetryAttempts`
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from headwater.bundle import PipelineSpec
 from headwater.engine.pacing import (
     FLOW_RETRIES,
     INTERVAL,
+    RETENTION,
     UPDATE_RETRIES,
     Retries,
     duration_seconds,
     read_intervals,
+    read_retention,
     read_retries,
     wait_seconds,
 )
@@ -134,3 +137,12 @@ def test_wrong_interval_of_a_flow_is_told_at_its_line() -> None:
 
 def test_pauses_grow_up_to_a_minute() -> None:
     assert [wait_seconds(n) for n in (1, 2, 3, 6, 7, 10**6)] == [1, 2, 4, 32, 60, 60]
+
+
+def test_events_are_kept_for_ever_unless_the_configuration_tells_how_long() -> None:
+    assert read_retention(spec()) is None
+    kept = replace(spec(), configuration={RETENTION: "2 weeks"})
+    assert read_retention(kept) == timedelta(days=14)
+    with pytest.raises(UsageError) as caught:
+        read_retention(replace(spec(), configuration={RETENTION: "for ever"}))
+    assert caught.value.parameters["setting"] == RETENTION

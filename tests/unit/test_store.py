@@ -69,3 +69,13 @@ def test_catalogs_share_their_schemas_until_two_have_one_table(
 ) -> None:
     tables = [TableName(*name.split(".")) for name in names.split()]
     assert separate_catalogs(tables, first) == apart
+
+
+@pytest.mark.parametrize(
+    "path", ["/Volumes/main/s/landing", "/Volumes/main/odd name/v/a/b.json", "/elsewhere/x"]
+)
+def test_path_in_a_volume_is_shown_as_it_was_written(tmp_path: Path, path: str) -> None:
+    store = Store(tmp_path)
+    store.volume_path("main", "s", "landing").mkdir(parents=True)
+    store.volume_path("main", "odd name", "v").mkdir(parents=True)
+    assert store.shown_path(store.local_path(path)) == path

@@ -1,5 +1,6 @@
 """Auto Loader: `cloudFiles` and `read_files` on Spark's own readers."""
 
+from headwater.autoloader.backlog import FileBacklog
 from headwater.autoloader.batch import define_batch, open_batch
 from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.failures import explain_failure
@@ -11,6 +12,7 @@ from headwater.autoloader.stream import define_stream, open_stream
 
 __all__ = [
     "CloudFiles",
+    "FileBacklog",
     "SourceState",
     "base_folder",
     "check_options",

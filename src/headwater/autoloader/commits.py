@@ -21,7 +21,7 @@ def committed_files(checkpoint: Path) -> set[tuple[str, int]]:
     found: set[tuple[str, int]] = set()
     for source, offset in enumerate(offsets):
         if offset is not None:
-            found |= _files(checkpoint / "sources" / str(source), offset)
+            found |= files_between(checkpoint / "sources" / str(source), -1, offset)
     return found
 
 
@@ -40,16 +40,21 @@ def _log_offset(line: str) -> int | None:
     return offset if isinstance(offset, int) else None
 
 
-def _files(folder: Path, offset: int) -> set[tuple[str, int]]:
-    compacted = [number for number in _numbers(folder, ".compact") if number <= offset]
-    start = max(compacted, default=-1)
+def files_between(folder: Path, after: int, offset: int) -> set[tuple[str, int]]:
+    """Return path and order of the files that a source has read after an offset, up to another.
+
+    Args:
+        folder: of the source, in the checkpoint.
+    """
+    compacted = [each for each in _numbers(folder, ".compact") if after < each <= offset]
+    start = max(compacted, default=after)
     files = [folder / f"{start}.compact"] if compacted else []
     files += [folder / str(number) for number in _numbers(folder) if start < number <= offset]
     return {
         (path_of(told["path"]), told["timestamp"])
         for file in files
         for told in map(json.loads, file.read_text(encoding="utf-8").splitlines()[1:])
-        if told["batchId"] <= offset
+        if after < told["batchId"] <= offset
     }
 
 

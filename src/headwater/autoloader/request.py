@@ -91,9 +91,11 @@ class SourceState:
         memory: what this process already found out about sources, by folder.
         schemas: folder of the schema log, where it is not `folder`: flows that read a source
             through a view share the view's.
+        counts: takes the number of files of each listing that is made to read them.
     """
 
     folder: Path
     checkpoint: Path
     memory: dict[str, object] = field(default_factory=dict, compare=False)
     schemas: Path | None = None
+    counts: list[int] = field(default_factory=list, compare=False)

@@ -40,6 +40,7 @@ class SourceFiles:
     def find(self) -> Listing:
         """List what is to be read; the first time, leave out what was there and is not wanted."""
         listed = self.source.listed()
+        self.source.place.counts.append(len(listed))
         if not self.manifest.started:
             if not self.options.include_existing:
                 self.skipped.add(listed, "EXISTING")

@@ -147,4 +147,5 @@ class FlowAttempts:
                 "SKIPPED due to upstream failure(s): " + ", ".join(map(str, broken)),
             ),
             stopped=lambda flow: journal.status(flow, "STOPPED"),
+            stopping=lambda: journal.state("STOPPING"),
         )

@@ -78,6 +78,8 @@ class ContinuousScheduler:
                 while (self._waiting or self._running) and not self.stopping.is_set():
                     self._start(pool)
                     self._look()
+                if self.stopping.is_set():
+                    self.events.stopping()
                 while self._running:  # they notice by themselves
                     wait(self._running)
                     self._finish_all()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -19,6 +20,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from headwater import cdc
+from headwater.engine.backlog import Backlogs
 from headwater.engine.context import UpdateContext
 from headwater.engine.progress import FlowReport, ProgressReader
 from headwater.engine.reads import FlowReads
@@ -144,23 +146,25 @@ class FlowRun:
         """
         merged = merged or Merged()
         progress = ProgressReader(query)
+        backlogs = Backlogs(self.places.checkpoint, self._source_name)
         try:
             while not query.awaitTermination(POLL_SECONDS):
-                self._tell(progress, merged)
+                self._tell(progress, merged, backlogs)
                 if self.context.stopping.is_set():
                     break
         except Exception as error:
-            self._tell(progress, merged)
+            self._tell(progress, merged, backlogs)
             raise merged.failure or error from error
         finally:
             if query.isActive:
                 query.stop()
-        self._tell(progress, merged)
+        self._tell(progress, merged, backlogs)
 
-    def _tell(self, progress: ProgressReader, merged: Merged) -> None:
+    def _tell(self, progress: ProgressReader, merged: Merged, backlogs: Backlogs) -> None:
         for batch in progress.new_batches():
             counts = self.reads.observations.counts(batch.observed)
             changes = merged.counts.pop(batch.batch_id, None)
+            self.context.journal.streamed(self.resolved, batch.batch_id, batch.told)
             self._report(
                 FlowReport(
                     batch.batch_id,
@@ -168,9 +172,21 @@ class FlowRun:
                     changes,
                     batch.rows_per_second,
                     batch.duration_ms,
-                    batch.backlog_records,
+                    backlogs.read(batch.sources),
                 )
             )
+
+    def _source_name(self, folder: Path) -> str:
+        """Name a source by the folder that Spark reads: a table, or Auto Loader's list of files."""
+        tables = self.context.tables
+        for request, place in self.reads.sources.opened:
+            if folder == place.folder / "manifest":
+                return tables.store.shown_path(request.path)
+        datasets = self.context.graph.datasets.values()
+        names = (
+            str(each.name) for each in datasets if each.is_table and tables.path(each) == folder
+        )
+        return next(names, folder.name)
 
     def _report(self, done: FlowReport) -> None:
         self.context.journal.batch(self.resolved, done)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyspark
+
 from headwater.engine.progress import FlowReport
 from headwater.engine.sinks import shown_options
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, SchemaChange
 from headwater.events.log import EventLog
 from headwater.events.report import UpdateReport, with_event
 from headwater.events.rows import Event
 from headwater.expectations.rules import QualityCounts, RuleCount
 from headwater.graph.dag import Graph, ResolvedFlow
-from headwater.graph.model import Dataset, Sink
+from headwater.graph.model import Dataset, Flow, Sink
+from headwater.graph.sql_query import SqlQuery
+
+RUNTIME = f"headwater {importlib.metadata.version('headwater')}, Spark {pyspark.__version__}"
 
 
 @dataclass
@@ -34,7 +42,10 @@ class Journal:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def created(self, cause: str, run_as: str, config: Mapping[str, Any]) -> None:
-        """`create_update`: who asked, why, and with which settings."""
+        """`create_update`: who asked, why, and with which settings; and what it runs on."""
+        if cause == "USER_ACTION":
+            told = {"action": "START", "user_name": run_as, "user_id": None}
+            self._emit(Event("user_action", "A user started an update.", told))
         self._emit(
             Event(
                 "create_update",
@@ -42,6 +53,8 @@ class Journal:
                 {"cause": cause, "run_as": run_as, "config": dict(config)},
             )
         )
+        details = {"dbr_version": RUNTIME, "image_key": None, "effective_environment_version": None}
+        self._emit(Event("runtime_details", f"The update runs on {RUNTIME}.", details))
 
     def state(self, state: str, error: Exception | None = None, *, cause: str = "") -> None:
         """`update_progress`: the update moved to another state; on disk when this returns.
@@ -95,10 +108,15 @@ class Journal:
             "output_dataset": str(flow.target),
             "input_datasets": sorted(map(str, resolved.inputs | resolved.external)),
             "flow_type": flow.kind.value if flow.kind else None,
+            "output_sink": flow.target.table if flow.sink is not None else None,
             "schema_json": resolved.schema.json(),
+            "schema": [
+                {"name": each.name, "data_type": each.dataType.simpleString()}
+                for each in resolved.schema
+            ],
             "comment": flow.comment,
             "spark_conf": dict(flow.spark_conf),
-            "language": "PYTHON",
+            "language": "SQL" if isinstance(flow.query, SqlQuery) else "PYTHON",
             "once": flow.once,
         }
         message = f"Flow '{flow.name}' is defined."
@@ -149,6 +167,43 @@ class Journal:
         message = f"Flow '{resolved.flow.name}' wrote a batch."
         self._emit(Event("flow_progress", message, details, level="METRICS", origin=origin))
 
+    def streamed(self, resolved: ResolvedFlow, batch_id: int, told: Mapping[str, Any]) -> None:
+        """`stream_progress`: a micro-batch as Spark tells of it, without places and values."""
+        origin = {**self._origin(resolved), "batch_id": batch_id}
+        message = f"Flow '{resolved.flow.name}' made progress."
+        self._emit(Event("stream_progress", message, told, level="METRICS", origin=origin))
+
+    @contextmanager
+    def listing(self, flow: Flow, path: str) -> Iterator[list[int]]:
+        """`operation_progress`: Auto Loader looks for files, from the begin of a block to its end.
+
+        Yields:
+            A list that takes the number of files.
+        """
+        counts: list[int] = []
+        started = time.monotonic()
+
+        def tell(status: str) -> None:
+            told: dict[str, Any] = {"type": "AUTO_LOADER_LISTING", "status": status}
+            if status != "STARTED":
+                told["duration_ms"] = int((time.monotonic() - started) * 1000)
+            found = {"source_path": path, "num_files_listed": sum(counts) if counts else None}
+            origin = {"dataset_name": str(flow.target), "flow_name": flow.name}
+            message = f"Listing of files for flow '{flow.name}' is {status}."
+            told["auto_loader_details"] = found
+            self._emit(Event("operation_progress", message, told, origin=origin))
+
+        tell("STARTED")
+        try:
+            yield counts
+        except SchemaChange:
+            tell("CANCELED")
+            raise
+        except BaseException:
+            tell("FAILED")
+            raise
+        tell("COMPLETED")
+
     def _emit(self, event: Event) -> None:
         with self._lock:
             self.report = with_event(self.report, event)
@@ -163,10 +218,15 @@ class Journal:
         }
 
 
-def _metrics(report: FlowReport, resolved: ResolvedFlow) -> dict[str, int]:
-    metrics = {"executor_time_ms": report.duration_ms}
-    if report.backlog_records is not None:
-        metrics["backlog_records"] = report.backlog_records
+def _metrics(report: FlowReport, resolved: ResolvedFlow) -> dict[str, Any]:
+    metrics: dict[str, Any] = {"executor_time_ms": report.duration_ms}
+    for backlog in report.backlogs:
+        for key, value in backlog.metrics().items():
+            metrics[key] = metrics.get(key, 0) + value
+    if report.backlogs:
+        metrics["source_metrics"] = [
+            {"source_name": each.source, **each.metrics()} for each in report.backlogs
+        ]
     own: QualityCounts | None = report.counts.get(resolved.flow.target)
     if own is not None:
         metrics["num_input_rows"] = own.input_rows

@@ -1,8 +1,9 @@
-"""How often flows run and are tried again, as a pipeline's settings have it: pure values.
+"""How often flows run and are tried again, and how long that is told: a pipeline's settings.
 
     pipelines.trigger.interval         seconds between two turns at a flow of a continuous update
     pipelines.maxFlowRetryAttempts     how often a flow is tried again within an update
     pipelines.numUpdateRetryAttempts   how often a failed update is started again
+    headwater.eventLog.retention       how long events are kept
 
 Source: "Pipeline properties reference" and "Run a pipeline update" in Databricks' documentation.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from headwater.bundle import PipelineSpec
 from headwater.errors import Location, UsageError
@@ -21,6 +23,8 @@ from headwater.graph.model import FlowKind
 INTERVAL = "pipelines.trigger.interval"
 FLOW_RETRIES = "pipelines.maxFlowRetryAttempts"
 UPDATE_RETRIES = "pipelines.numUpdateRetryAttempts"
+RETENTION = "headwater.eventLog.retention"
+"""Ours: Databricks documents that an event log keeps its rows, and no setting for it."""
 
 STREAM_SECONDS = 5.0
 VIEW_SECONDS = 60.0
@@ -90,6 +94,18 @@ def read_intervals(graph: Graph, spec: PipelineSpec) -> dict[str, float]:
         UsageError: SETTING_INVALID, at the line of the flow or the pipeline.
     """
     return {each.flow.name: _interval(each, graph, spec) for each in graph.flows}
+
+
+def read_retention(spec: PipelineSpec) -> timedelta | None:
+    """Read how long a pipeline keeps its events; None for ever, which is so without the setting.
+
+    Raises:
+        UsageError: SETTING_INVALID.
+    """
+    text = spec.configuration.get(RETENTION)
+    if text is None:
+        return None
+    return timedelta(seconds=duration_seconds(RETENTION, text, spec.location))
 
 
 def _interval(resolved: ResolvedFlow, graph: Graph, spec: PipelineSpec) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql.streaming.query import StreamingQuery
 
 from headwater import cdc
+from headwater.engine.backlog import Backlog
 from headwater.expectations.rules import QualityCounts
 from headwater.names import TableName
 
@@ -22,7 +23,7 @@ class FlowReport:
         batch_id: number of the micro-batch, None for a batch flow.
         counts: rows and rules of the target and of the views on the way to it.
         changes: set for AUTO CDC flows.
-        backlog_records: as of a `BatchProgress`.
+        backlogs: what waited in its sources when it had ended.
     """
 
     batch_id: int | None
@@ -30,7 +31,7 @@ class FlowReport:
     changes: cdc.ChangeCounts | None
     rows_per_second: float
     duration_ms: int
-    backlog_records: int | None = None
+    backlogs: tuple[Backlog, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class BatchProgress:
     """One micro-batch: rows read, rows per second, what was observed, how long it took.
 
     Attributes:
-        backlog_records: events of topics that waited when it had ended; None without a topic.
+        sources: what Spark tells of each source, places included.
+        told: what Spark tells of it, without places and values of rows.
     """
 
     batch_id: int
@@ -46,7 +48,8 @@ class BatchProgress:
     rows_per_second: float
     duration_ms: int
     observed: dict[str, dict[str, int | None]]
-    backlog_records: int | None = None
+    sources: Sequence[Mapping[str, Any]] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ProgressReader:
@@ -81,22 +84,23 @@ def _read(told: dict[str, Any]) -> BatchProgress:
             name: {key: None if value is None else int(value) for key, value in row.items()}
             for name, row in (told.get("observedMetrics") or {}).items()
         },
-        kafka_backlog(told.get("sources") or ()),
+        told.get("sources") or (),
+        shown_progress(told),
     )
 
 
-def kafka_backlog(sources: Iterable[Mapping[str, Any]]) -> int | None:
-    """Count the events of topics that a micro-batch left; None if it read no topic.
+def shown_progress(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what may be in the event log of Spark's progress report.
 
-    Args:
-        sources: of the progress that Spark reports, with offsets by topic and partition.
+    Descriptions of sources and sinks hold folders of this machine, `eventTime` times of rows, and
+    what was observed is in `flow_progress`.
     """
-    topics = [each for each in sources if str(each.get("description")).startswith("KafkaV2")]
-    if not topics:
-        return None
-    return sum(
-        int(latest) - int(((each.get("endOffset") or {}).get(topic) or {}).get(partition, latest))
-        for each in topics
-        for topic, partitions in (each.get("latestOffset") or {}).items()
-        for partition, latest in partitions.items()
-    )
+    shown = {
+        key: value for key, value in told.items() if key not in ("eventTime", "observedMetrics")
+    }
+    sources = [_without_place(each) for each in told.get("sources") or ()]
+    return {**shown, "sources": sources, "sink": _without_place(told.get("sink") or {})}
+
+
+def _without_place(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {**part, "description": str(part.get("description", "")).partition("[")[0]}

@@ -58,7 +58,9 @@ class FlowReads:
         """Open an Auto Loader source of the flow, or of a view on the way."""
         place = self.sources.open(request, reader, number)
         open_files = autoloader.open_batch if request.is_batch else autoloader.open_stream
-        return open_files(self.context.spark, request, place)
+        shown = self.context.tables.store.shown_path(request.path)
+        with self.context.journal.listing(reader, shown) as counts:
+            return open_files(self.context.spark, request, replace(place, counts=counts))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class FlowEvents:
     failed: Callable[[ResolvedFlow, BaseException], None]
     skipped: Callable[[ResolvedFlow, Sequence[TableName]], None]
     stopped: Callable[[ResolvedFlow], None]
+    stopping: Callable[[], None] = lambda: None
 
 
 class Stopping:

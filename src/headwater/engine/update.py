@@ -31,7 +31,13 @@ from headwater.engine.context import UpdateContext, places_of
 from headwater.engine.continuous import ContinuousScheduler
 from headwater.engine.hooks import EventHooks
 from headwater.engine.journal import Journal
-from headwater.engine.pacing import Retries, read_intervals, read_retries, wait_seconds
+from headwater.engine.pacing import (
+    Retries,
+    read_intervals,
+    read_retention,
+    read_retries,
+    wait_seconds,
+)
 from headwater.engine.recovery import failed_tables, named_flows, reset_checkpoint
 from headwater.engine.request import UpdateRequest
 from headwater.engine.resolve import resolve
@@ -117,17 +123,18 @@ class Updater:
         Raises:
             UpdateInProgress: another process updates this pipeline.
             GraphError: the source has faults; nothing was written.
-            UsageError: a selection names an unknown table, or contradicts itself; what
-                `prepare_state` raises.
+            UsageError: SETTING_INVALID; a selection names an unknown table, or contradicts itself;
+                what `prepare_state` raises.
         """
         state = PipelineState(self.store.pipeline_path(self.spec.key))
+        retries = read_retries(self.spec, continuous=request.continuous)
+        read_retention(self.spec)
         if request.validate_only:
             check_format(self.store.root)
             with self._source_code() as registry:
                 resolved = self._resolve(registry, state, saves=False, strict=request.strict)
                 select(registry, request.refresh, request.full_refresh)
             return UpdateResult("COMPLETED", (), (), resolved.graph)
-        retries = read_retries(self.spec, continuous=request.continuous)
         prepare_state(self.store.root)
         with (
             update_lock(state.root, self.spec.key, driver_pid(self.spark)),
@@ -201,7 +208,8 @@ class Updater:
             if self.listener:
                 self.listener(event)
 
-        with EventLog(state.event_log, origin, tell) as log, hooks:
+        kept = read_retention(self.spec)
+        with EventLog(state.event_log, origin, tell, kept=kept) as log, hooks:
             hooks.emit = log.emit
             journal = Journal(log, self.spec.name, update_id, report=report)
             journal.created(cause, request.run_as, _config(self.spec, request))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,8 @@ COMPACT_FILES = 60
 KEPT_HOURS = 24
 """How long files stay after they were joined: longer than any reader has the log open."""
 
+_LASTING = ("create_update", "dataset_definition", "sink_definition", "flow_definition")
+
 Listener = Callable[[Event], None]
 
 
@@ -34,6 +37,7 @@ class EventLog:
         path: folder of the Delta table; made at the first write.
         origin: what all events share: pipeline id and name, update id.
         listener: is called with each event, in the thread that emitted it.
+        kept: how long events are kept; None for ever. What this update is made of stays.
 
     At the end of the `with` block every event is on disk, or its end raises what keeps it from
     there, unless something else is being raised. After a kill, events of at most the
@@ -41,11 +45,17 @@ class EventLog:
     """
 
     def __init__(
-        self, path: Path, origin: Mapping[str, Any], listener: Listener | None = None
+        self,
+        path: Path,
+        origin: Mapping[str, Any],
+        listener: Listener | None = None,
+        *,
+        kept: timedelta | None = None,
     ) -> None:
         self._path = path
         self._origin = dict(origin)
         self._listener = listener
+        self._kept = kept
         self._waiting: list[tuple[int, Event]] = []
         self._number = 0
         self._commits = 0
@@ -116,12 +126,28 @@ class EventLog:
                     self._compact()
 
     def _compact(self) -> None:
-        """Join small files, so that reading stays fast after many updates; drop the old."""
+        """Join small files, so that reading stays fast after many updates; drop what is old."""
         if not (self._path / "_delta_log").is_dir():
             return
         table = DeltaTable(self._path)
+        if self._kept is not None:
+            table.delete(_outdated(datetime.now(timezone.utc) - self._kept, self._origin))
         if len(table.file_uris()) > COMPACT_FILES:
             table.optimize.compact()
             table.vacuum(
                 retention_hours=KEPT_HOURS, dry_run=False, enforce_retention_duration=False
             )
+
+
+def _outdated(before: datetime, origin: Mapping[str, Any]) -> str:
+    """Return the condition of events that are too old, but for those that others rest on.
+
+    A continuous update may be older than the events that it keeps: when it was started, and of
+    which flows and datasets it is, stays.
+    """
+    own = str(origin.get("update_id", "")).replace("'", "''")
+    kinds = ", ".join(f"'{each}'" for each in _LASTING)
+    return (
+        f"timestamp < '{before.isoformat()}' "
+        f"AND NOT (coalesce(origin['update_id'], '') = '{own}' AND event_type IN ({kinds}))"
+    )

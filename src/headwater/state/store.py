@@ -146,6 +146,19 @@ class Store:
             )
         return str(folder / inner) if rest and rest != "/" else str(folder)
 
+    def shown_path(self, path: str) -> str:
+        """Turn what `local_path` returned back; other paths stay as they are.
+
+        Example:
+            >>> Store(Path("/state")).shown_path("/state/volumes/main/s/landing/in")
+            '/Volumes/main/s/landing/in'
+        """
+        try:
+            catalog, schema, volume, *rest = Path(path).relative_to(self.root / "volumes").parts
+        except ValueError:  # not below the volumes, or above a single one
+            return path
+        return "/".join(["/Volumes", *map(identifier_of, (catalog, schema, volume)), *rest])
+
     def volumes(self) -> list[str]:
         """List the volumes on disk as `catalog.schema.volume`."""
         found = sorted((self.root / "volumes").glob("*/*/*"))

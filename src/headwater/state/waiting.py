@@ -75,12 +75,22 @@ def _rows_bytes(table: str) -> int:
 
 def _committed(path: Path, since: str) -> int:
     """Add up the data files that were added to a table after a commit."""
-    version = since.split(" ")[0]
-    new = [name for name in commits(path) if name > version]
+    return sum(added_sizes(path, int(since.partition(".")[0]) + 1 if since else 0))
+
+
+def added_sizes(path: Path, version: int) -> list[int]:
+    """Return the sizes of the files that were added to a table from a version on.
+
+    What only rewrote rows, as OPTIMIZE does, is nothing new.
+
+    Raises:
+        OSError: the table is not there.
+    """
+    new = sorted(name for name in commits(path) if int(name.partition(".")[0]) >= version)
     lines = (
         json.loads(line)
         for name in new
         for line in (path / "_delta_log" / name).read_text(encoding="utf-8").splitlines()
     )
     added: list[Mapping[str, Any]] = [line["add"] for line in lines if "add" in line]
-    return sum(int(each.get("size", 0)) for each in added)
+    return [int(each.get("size", 0)) for each in added if each.get("dataChange", True)]
