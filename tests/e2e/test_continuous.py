@@ -28,7 +28,7 @@ def bronze():
 def silver():
     return spark.readStream.table("bronze")
 """
-MOST_SECONDS = 90.0
+MOST_SECONDS = 180.0
 
 
 def land(folder: Path, number: int) -> None:

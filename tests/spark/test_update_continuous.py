@@ -37,7 +37,7 @@ def total():
     return spark.read.table("history").agg(F.sum("id").alias("n"))
 """
 
-MOST_SECONDS = 120.0
+MOST_SECONDS = 240.0
 """After these a test that waits for something else ends, and fails."""
 
 SOON = {"pipelines.trigger.interval": "0 seconds"}

@@ -166,13 +166,15 @@ class Updater:
             if isinstance(result.error, SchemaChange):
                 cause, changes = "SCHEMA_CHANGE", changes + 1
                 self._check_changes(changes, request)
-            elif result.may_mend and retries.allows_update(failures + 1):
+            elif not request.continuous and result.may_mend and retries.allows_update(failures + 1):
                 cause, failures = "RETRY_ON_FAILURE", failures + 1
                 self.stopping.wait(wait_seconds(failures))
             else:
                 return replace(result, update_ids=tuple(ids))
             if self.stopping.is_set():
-                return replace(result, update_ids=tuple(ids))
+                # new columns are no failure of a continuous update: the next one reads them
+                error = None if request.continuous else result.error
+                return replace(result, update_ids=tuple(ids), error=error)
             request = _after_restart(request)
 
     def _check_changes(self, changes: int, request: UpdateRequest) -> None:
