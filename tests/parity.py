@@ -123,6 +123,13 @@ _FUNCTION_TESTS = {
 _FORMAT_TESTS = dict.fromkeys(("avro", "binaryFile", "orc"), "spark/test_autoloader_orc_binary")
 """Where a format is shown whose name no file of tests has."""
 
+_OPTION_TESTS = {"cloudfiles.allowoverwrites": "spark/test_autoloader_overwrites"}
+"""Where an option is shown that needs a test of its own."""
+
+_OPTION_NOTES = {
+    "cloudfiles.maxfileage": "at least 14 days; a file that was read is never forgotten",
+}
+
 _CLAUSES = """
 AS | yes | works | query of a dataset
 FLOW | yes | limited | AUTO CDC and INSERT BY NAME; REPLACE refused
@@ -266,10 +273,11 @@ def _auto_loader() -> Iterator[Row]:
         yield Row(area, name, "no", "works", "spark/test_autoloader_source")
     for name in option_tables.OTHER_MODES:
         yield Row(area, name, "no", "refused", "unit/test_autoloader_options")
-    area, test = "Options of Auto Loader", "unit/test_autoloader_options"
+    area = "Options of Auto Loader"
     spelled = {name.lower(): name for name in (*option_tables.SPELLINGS, *formats.SPELLINGS)}
     for name in sorted(option_tables.KNOWN | formats.READER_OPTIONS):
         status, note = _option(name)
+        test = _OPTION_TESTS.get(name, "unit/test_autoloader_options")
         yield Row(area, spelled.get(name, name), "no", status, test, note)
 
 
@@ -278,7 +286,9 @@ def _option(name: str) -> tuple[str, str]:
     if of:
         return "works", f"of {', '.join(of)}"
     if name in option_tables.BUILT:
-        return "works", ""
+        return "works", _OPTION_NOTES.get(name, "")
+    if name in option_tables.LISTED:
+        return "no effect", "files are found by listing; `headwater run` names it"
     if name in option_tables.NO_EFFECT:
         return "no effect", ""
     if name in option_tables.ONLY_VALUE:

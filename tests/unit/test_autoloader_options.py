@@ -8,7 +8,8 @@ import pytest
 
 from headwater.autoloader import option_tables as tables
 from headwater.autoloader.formats import FORMATS, OF_DATABRICKS, READER_OPTIONS
-from headwater.autoloader.options import check_options, read_options
+from headwater.autoloader.intervals import interval_seconds
+from headwater.autoloader.options import check_options, read_options, unused_options
 from headwater.autoloader.request import CloudFiles, Options
 from headwater.errors import DefinitionError, Location
 
@@ -63,10 +64,6 @@ def test_validate_options_false_ignores_unknown_ones() -> None:
     ("name", "value"),
     [
         ("cloudFiles.cleanSource", "DELETE"),
-        ("cloudFiles.allowOverwrites", "true"),
-        ("cloudFiles.useNotifications", "true"),
-        ("cloudFiles.queueUrl", "x"),
-        ("cloudFiles.pathRewrites", "{}"),
         ("cloudFiles.schemaEvolutionMode", "addNewColumnsWithTypeWidening"),
         ("badRecordsPath", "/bad"),
         ("singleVariantColumn", "v"),
@@ -91,6 +88,8 @@ def test_every_documented_format_has_a_row() -> None:
         ("cloudFiles.maxFilesPerTrigger", "0"),
         ("cloudFiles.maxBytesPerTrigger", "many"),
         ("cloudFiles.inferColumnTypes", "yes"),
+        ("cloudFiles.maxFileAge", "a while"),
+        ("cloudFiles.maxFileAge", "13 days"),
         ("cloudFiles.schemaEvolutionMode", "rescued"),
         ("mode", "LENIENT"),
         ("modifiedAfter", "yesterday"),
@@ -169,15 +168,54 @@ def test_every_default_and_no_effect_option_is_accepted() -> None:
     check_options(CloudFiles("/in", {"cloudFiles.format": "json", **given}, WHERE))
 
 
+def test_overwrites_and_age() -> None:
+    assert (options().allow_overwrites, options().max_age_seconds) == (False, None)
+    found = options(cloudFiles__allowOverwrites="true", cloudFiles__maxFileAge="2 weeks")
+    assert (found.allow_overwrites, found.max_age_seconds) == (True, 14 * 86400)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90 days", 90 * 86400),
+        ("1 month", 31 * 86400),
+        ("INTERVAL 1 week 2 days", 9 * 86400),
+        ("1day12hours", 1.5 * 86400),
+        ("", None),
+        ("soon", None),
+        ("3", None),
+        ("3 days ago", None),
+        ("-3 days", None),
+    ],
+)
+def test_intervals(text: str, seconds: float | None) -> None:
+    assert interval_seconds(text) == seconds
+
+
+def test_options_of_other_ways_to_find_files_are_named() -> None:
+    given = dict.fromkeys(tables.LISTED, "x") | {"cloudFiles.format": "json"}
+    request = CloudFiles("/in", given, WHERE)
+    check_options(request)
+    assert set(unused_options(request)) == tables.LISTED
+    off = {"cloudFiles.useNotifications": "False", "cloudFiles.maxFileAge": "30 days"}
+    assert unused_options(CloudFiles("/in", off, WHERE)) == []
+
+
 def test_partition_columns() -> None:
     assert options(cloudFiles__partitionColumns="a, b").partition_columns == ("a", "b")
     assert options(cloudFiles__partitionColumns="").partition_columns == ()
 
 
 def test_no_option_is_in_two_tables() -> None:
-    groups = [tables.BUILT, tables.NO_EFFECT, tables.REFUSED, frozenset(tables.ONLY_VALUE)]
+    groups = [
+        tables.BUILT,
+        tables.LISTED,
+        tables.NO_EFFECT,
+        tables.REFUSED,
+        frozenset(tables.ONLY_VALUE),
+    ]
     assert sum(map(len, groups)) == len(tables.KNOWN)
-    assert not READER_OPTIONS & (tables.BUILT | tables.NO_EFFECT)
+    assert not READER_OPTIONS & (tables.BUILT | tables.LISTED | tables.NO_EFFECT)
     assert all(name == name.lower() for name in tables.KNOWN)
 
 

@@ -3,7 +3,7 @@
 from headwater.autoloader.batch import define_batch, open_batch
 from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.failures import explain_failure
-from headwater.autoloader.options import check_options
+from headwater.autoloader.options import check_options, unused_options
 from headwater.autoloader.relocation import follow_move
 from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.autoloader.states import file_states, listing_digest
@@ -22,4 +22,5 @@ __all__ = [
     "listing_digest",
     "open_batch",
     "open_stream",
+    "unused_options",
 ]

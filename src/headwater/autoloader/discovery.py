@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -73,12 +74,16 @@ def list_files(
         for file in walk(base, rest, shut, storage)
         if not keep or keep.fullmatch(file.path.rpartition("/")[2])
     }
-    wanted = [file for file in found.values() if _in_time(file.modified_ns / 1e9, options)]
+    age = None if request.is_batch else options.max_age_seconds
+    oldest = None if age is None else time.time() - age
+    wanted = [file for file in found.values() if _in_time(file.modified_ns / 1e9, options, oldest)]
     return sorted(wanted, key=lambda file: (file.modified_ns, file.path))
 
 
-def _in_time(modified: float, options: Options) -> bool:
+def _in_time(modified: float, options: Options, oldest: float | None) -> bool:
     after, before = options.modified_after, options.modified_before
+    if oldest is not None and modified < oldest:
+        return False
     return (after is None or modified > after) and (before is None or modified < before)
 
 

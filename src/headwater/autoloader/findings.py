@@ -15,6 +15,9 @@ from headwater.autoloader.request import Options, SourceState
 from headwater.autoloader.storage import STAGED, SourceFile, Storage, staged_name, storage_of
 from headwater.autoloader.types import Difference, FieldPath
 
+VERSIONS = "versions"
+"""Folder above the copies of files that were overwritten, one folder each."""
+
 
 @dataclass
 class Findings:
@@ -62,14 +65,19 @@ class Context:
         """Return this process's memory of the source, a dict that lives as long as the process."""
         return self.place.memory.setdefault(f"{what} {self.place.folder}", {})
 
-    @property
-    def staged(self) -> Path:
-        """Folder of rewritten copies."""
-        return self.place.folder / STAGED
-
     def staged_path(self, file: SourceFile) -> Path:
-        """Where the rewritten copy of a file goes: the original's path tells it."""
-        return self.staged / staged_name(file.path)
+        """Where the rewritten copy of a file goes: the original's path tells it.
+
+        Spark reads a path once: where files may be overwritten, each version has a path.
+        """
+        versions = self.place.folder / VERSIONS
+        folder = versions / file.version if self.options.allow_overwrites else self.place.folder
+        return folder / STAGED / staged_name(file.path)
+
+    def staged(self) -> list[Path]:
+        """List the folders of rewritten copies."""
+        versions = self.place.folder / VERSIONS
+        return [*self.place.folder.glob(STAGED), *versions.glob(f"*/{STAGED}")]
 
 
 class FileFormat(Protocol):

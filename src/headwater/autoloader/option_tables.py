@@ -24,6 +24,8 @@ BUILT = frozenset(
         "cloudfiles.maxfilespertrigger",
         "cloudfiles.maxbytespertrigger",
         "cloudfiles.validateoptions",
+        "cloudfiles.allowoverwrites",
+        "cloudfiles.maxfileage",
         "rescueddatacolumn",
         "readercasesensitive",
         "pathglobfilter",
@@ -39,51 +41,16 @@ BUILT = frozenset(
 )
 """Options that have an effect here."""
 
-NO_EFFECT = frozenset(
+LISTED = frozenset(
     {
-        "cloudfiles.maxfileage",
-        "cloudfiles.backfillinterval",
-        "cloudfiles.useincrementallisting",
-        "cloudfiles.fetchparallelism",
-        "cloudfiles.resourcetag",
+        "cloudfiles.usenotifications",
         "cloudfiles.usemanagedfileevents",
-        "cloudfiles.usestrictglobber",
+        "cloudfiles.useincrementallisting",
+        "cloudfiles.backfillinterval",
+        "cloudfiles.fetchparallelism",
         "cloudfiles.listonstart",
-        "cloudfiles.cleansource.retentionduration",
-        "cloudfiles.cleansource.movedestination",
-        "recursivefilelookup",
-        "mergeschema",
-        "enforceschema",
-        "inferschema",
-        "basepath",
-        "samplingratio",
-        "compression",
-    }
-)
-"""Options that are accepted without effect: what they control does not exist or is fixed here."""
-
-ONLY_VALUE = {
-    "cloudfiles.cleansource": "OFF",
-    "cloudfiles.allowoverwrites": "false",
-    "cloudfiles.usenotifications": "false",
-    "skiprows": "0",
-    "nanvalue": "NaN",
-    "positiveinf": "Inf",
-    "negativeinf": "-Inf",
-    "locale": "US",
-    "dropfieldifallnull": "false",
-    "wholetext": "false",
-}
-"""Options that support only their default, unless they are of the format's own reader."""
-
-REFUSED = frozenset(
-    {
-        "badrecordspath",
-        "singlevariantcolumn",
-        "latestfirst",
-        "avroschema",
-        "rowtag",
         "cloudfiles.pathrewrites",
+        "cloudfiles.resourcetag",
         "cloudfiles.queueurl",
         "cloudfiles.queuename",
         "cloudfiles.region",
@@ -106,9 +73,51 @@ REFUSED = frozenset(
         "databricks.servicecredential",
     }
 )
+"""Options of other ways to find files: each update lists them all. `headwater run` names them."""
+
+NO_EFFECT = frozenset(
+    {
+        "cloudfiles.usestrictglobber",
+        "cloudfiles.cleansource.retentionduration",
+        "cloudfiles.cleansource.movedestination",
+        "recursivefilelookup",
+        "mergeschema",
+        "enforceschema",
+        "inferschema",
+        "basepath",
+        "samplingratio",
+        "compression",
+    }
+)
+"""Options that are accepted without effect: what they control does not exist or is fixed here."""
+
+ONLY_VALUE = {
+    "cloudfiles.cleansource": "OFF",
+    "skiprows": "0",
+    "nanvalue": "NaN",
+    "positiveinf": "Inf",
+    "negativeinf": "-Inf",
+    "locale": "US",
+    "dropfieldifallnull": "false",
+    "wholetext": "false",
+}
+"""Options that support only their default, unless they are of the format's own reader."""
+
+REFUSED = frozenset(
+    {
+        "badrecordspath",
+        "singlevariantcolumn",
+        "latestfirst",
+        "avroschema",
+        "rowtag",
+    }
+)
 """Options that are refused whatever their value, unless a format's reader takes them."""
 
-KNOWN = BUILT | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE)
+KNOWN = BUILT | LISTED | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE)
+
+MIN_FILE_AGE_DAYS = 14
+"""The least that `maxFileAge` may be, as documented for production workloads."""
 
 ENCODINGS = ("UTF-8", "UTF-16", "UTF-16BE", "UTF-16LE", "UTF-32", "ISO-8859-1", "US-ASCII")
 """What Spark accepts; more with `spark.sql.legacy.javaCharsets`."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from headwater.autoloader import formats
 from headwater.autoloader import option_tables as tables
+from headwater.autoloader.intervals import DAY_SECONDS, interval_seconds
 from headwater.autoloader.request import CloudFiles, Options
 from headwater.autoloader.storage import is_remote
 from headwater.autoloader.types import Hint, split_hints
@@ -34,6 +35,15 @@ def check_options(request: CloudFiles) -> None:
         DefinitionError: at `request.where`, see `read_options`.
     """
     read_options(request)
+
+
+def unused_options(request: CloudFiles) -> list[str]:
+    """Name the options of a request that ask for another way to find files than a listing."""
+    return [
+        name
+        for name, value in request.options.items()
+        if name.lower() in tables.LISTED and str(value).strip().lower() != "false"
+    ]
 
 
 def read_options(request: CloudFiles, *, java_charsets: bool = False) -> Options:
@@ -97,6 +107,8 @@ class _Reading:
             schema_location=Path(local_path(location, self.request)) if location else None,
             partition_columns=self._partition_columns(),
             include_existing=self._flag("cloudFiles.includeExistingFiles", True),
+            allow_overwrites=self._flag("cloudFiles.allowOverwrites", False),
+            max_age_seconds=self._age(),
             max_files=self._count("cloudFiles.maxFilesPerTrigger", 1000),
             max_bytes=self._size("cloudFiles.maxBytesPerTrigger"),
             name_filter=self._text("pathGlobFilter"),
@@ -249,6 +261,23 @@ class _Reading:
         if not found or int(found[1]) == 0:
             raise self._invalid(name, value, "a size such as 10g or 512mb")
         return int(int(found[1]) * 1024 ** _SIZE_POWER[found[2].lower()])
+
+    def _age(self) -> float | None:
+        name = "cloudFiles.maxFileAge"
+        seconds = self._seconds(name)
+        if seconds is not None and seconds < tables.MIN_FILE_AGE_DAYS * DAY_SECONDS:
+            wanted = f"at least {tables.MIN_FILE_AGE_DAYS} days"
+            raise self._invalid(name, self._text(name), wanted)
+        return seconds
+
+    def _seconds(self, name: str) -> float | None:
+        value = self._text(name)
+        if not value:
+            return None
+        seconds = interval_seconds(value)
+        if seconds is None:
+            raise self._invalid(name, value, "an interval such as 30 days")
+        return seconds
 
     def _time(self, name: str) -> float | None:
         value = self._text(name)

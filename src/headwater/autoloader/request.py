@@ -42,6 +42,8 @@ class Options:
         inferred: no schema was given.
         hinted: path and type, as text, of each column of `schemaHints`.
         partition_columns: keys to take from the path; None to find them, () to ignore them.
+        allow_overwrites: a file that was modified since it was read is read again.
+        max_age_seconds: files that are older are not looked at, None for no limit.
         max_bytes: soft limit of bytes per micro-batch, None for no limit.
         rescued_column: name of the rescued data column, None to have none.
         rescues_new: a field that the schema lacks is rescued: in mode `rescue`, and in mode
@@ -60,6 +62,8 @@ class Options:
     schema_location: Path | None
     partition_columns: tuple[str, ...] | None
     include_existing: bool
+    allow_overwrites: bool
+    max_age_seconds: float | None
     max_files: int
     max_bytes: int | None
     name_filter: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,6 +44,11 @@ class SourceFile:
     path: str
     size: int
     modified_ns: int
+
+    @property
+    def version(self) -> str:
+        """What tells the file from one that overwrites it."""
+        return f"{self.modified_ns}-{self.size}"
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,14 @@ class Storage:
             return pa.OSFile(path)
         _, _, host, _ = _parts(path)
         return self._azure(host).open_input_file(_inner(path))
+
+    def copy(self, path: str, target: Path) -> None:
+        """Copy a file to a local path; a kill leaves the whole copy or none."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = target.with_name(f".{target.name}.tmp")
+        with self.open(path) as source, scratch.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        scratch.replace(target)
 
     def below(self, folder: str) -> Iterator[SourceFile]:
         """List all files below a folder of Azure storage, or the one that a path names."""

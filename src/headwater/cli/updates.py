@@ -44,7 +44,7 @@ def run_pipeline(
 ) -> int:
     """Run an update and show it; return the exit status."""
     result = _update(target, pipeline, request, master=master, quiet=as_json)
-    inert = target.bundle.pipeline(pipeline).no_effect
+    inert = [*target.bundle.pipeline(pipeline).no_effect, *result.graph.no_effect]
     if inert and not as_json:
         click.echo(f"note: no effect here: {', '.join(inert)}", err=True)
     if not as_json:
