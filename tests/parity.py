@@ -123,7 +123,12 @@ _FUNCTION_TESTS = {
 _FORMAT_TESTS = dict.fromkeys(("avro", "binaryFile", "orc"), "spark/test_autoloader_orc_binary")
 """Where a format is shown whose name no file of tests has."""
 
-_OPTION_TESTS = {"cloudfiles.allowoverwrites": "spark/test_autoloader_overwrites"}
+_OPTION_TESTS = {
+    "cloudfiles.allowoverwrites": "spark/test_autoloader_overwrites",
+    "cloudfiles.cleansource": "spark/test_update_files",
+    "cloudfiles.cleansource.retentionduration": "unit/test_autoloader_cleaning",
+    "cloudfiles.cleansource.movedestination": "unit/test_autoloader_cleaning",
+}
 """Where an option is shown that needs a test of its own."""
 
 _OPTION_NOTES = {

@@ -97,6 +97,22 @@ def test_listing_follows_globs_and_hides_what_is_no_data(
         listed(emulator, f"abfs://land@{HOST}/nothing")
 
 
+def test_files_are_copied_moved_and_deleted(
+    tmp_path: Path, emulator: Azurite, container: ContainerClient
+) -> None:
+    storage = Storage(hadoop_settings(emulator.connection_string).get)
+    container.upload_blob("events/day=1/a b.parquet", b"data")
+    container.upload_blob("done/day=1/a b.parquet", b"from a move that was killed")
+    storage.copy(f"{ROOT}/day=1/a b.parquet", tmp_path / "copies" / "a")
+    assert (tmp_path / "copies" / "a").read_bytes() == b"data"
+    target = f"abfs://land@{HOST}/done/day=1/a b.parquet"
+    storage.move(f"{ROOT}/day=1/a b.parquet", target)
+    assert listed(emulator, f"abfs://land@{HOST}/*") == ["done/day=1/a b.parquet"]
+    assert container.download_blob("done/day=1/a b.parquet").readall() == b"data"
+    storage.delete(target)
+    assert listed(emulator, f"abfs://land@{HOST}/*") == []
+
+
 def test_update_reads_a_container_exactly_once(
     tmp_path: Path, emulator: Azurite, container: ContainerClient
 ) -> None:

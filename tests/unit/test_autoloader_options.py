@@ -8,9 +8,9 @@ import pytest
 
 from headwater.autoloader import option_tables as tables
 from headwater.autoloader.formats import FORMATS, OF_DATABRICKS, READER_OPTIONS
-from headwater.autoloader.intervals import interval_seconds
+from headwater.autoloader.intervals import DAY_SECONDS, interval_seconds
 from headwater.autoloader.options import check_options, read_options, unused_options
-from headwater.autoloader.request import CloudFiles, Options
+from headwater.autoloader.request import Cleaning, CloudFiles, Options
 from headwater.errors import DefinitionError, Location
 
 WHERE = Location("pipeline.py", 12)
@@ -63,7 +63,6 @@ def test_validate_options_false_ignores_unknown_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("cloudFiles.cleanSource", "DELETE"),
         ("cloudFiles.schemaEvolutionMode", "addNewColumnsWithTypeWidening"),
         ("badRecordsPath", "/bad"),
         ("singleVariantColumn", "v"),
@@ -90,6 +89,7 @@ def test_every_documented_format_has_a_row() -> None:
         ("cloudFiles.inferColumnTypes", "yes"),
         ("cloudFiles.maxFileAge", "a while"),
         ("cloudFiles.maxFileAge", "13 days"),
+        ("cloudFiles.cleanSource", "ARCHIVE"),
         ("cloudFiles.schemaEvolutionMode", "rescued"),
         ("mode", "LENIENT"),
         ("modifiedAfter", "yesterday"),
@@ -199,6 +199,50 @@ def test_options_of_other_ways_to_find_files_are_named() -> None:
     assert set(unused_options(request)) == tables.LISTED
     off = {"cloudFiles.useNotifications": "False", "cloudFiles.maxFileAge": "30 days"}
     assert unused_options(CloudFiles("/in", off, WHERE)) == []
+
+
+def cleaning(path: str = "/in", volume: str = "", /, **given: str) -> Cleaning | None:
+    named = {f"cloudFiles.cleanSource{'.' * bool(key)}{key}": text for key, text in given.items()}
+    request = CloudFiles(path, {"cloudFiles.format": "parquet", **named}, WHERE, volume=volume)
+    return read_options(request).cleaning
+
+
+def test_cleaning() -> None:
+    assert cleaning() == cleaning(**{"": "off"}) is None
+    assert cleaning(**{"": "delete"}) == Cleaning("DELETE", 30 * DAY_SECONDS)
+    moved = cleaning(**{"": "MOVE"}, moveDestination="/done/", retentionDuration="0 seconds")
+    assert moved == Cleaning("MOVE", 0, "/done")
+    remote = cleaning("abfs://c@a/in/*", **{"": "MOVE"}, moveDestination="abfs://c@a/done")
+    assert remote == Cleaning("MOVE", 30 * DAY_SECONDS, "abfs://c@a/done")
+    assert cleaning("/v/in", "/v", **{"": "MOVE"}, moveDestination="/v/done") is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "volume", "given", "option"),
+    [
+        ("/in", "", {"": "DELETE", "retentionDuration": "7 days"}, "retentionDuration"),
+        ("/in", "", {"": "DELETE", "retentionDuration": "soon"}, "retentionDuration"),
+        ("/in", "", {"": "MOVE", "moveDestination": "/in/done"}, "moveDestination"),
+        ("/in/2*/x", "", {"": "MOVE", "moveDestination": "/in"}, "moveDestination"),
+        ("/v/in", "/v", {"": "MOVE", "moveDestination": "/done"}, "moveDestination"),
+        ("/in", "", {"": "MOVE", "moveDestination": "abfs://c@a/done"}, "moveDestination"),
+        ("abfs://c@a/in", "", {"": "MOVE", "moveDestination": "/done"}, "moveDestination"),
+        ("abfs://c@a/in", "", {"": "MOVE", "moveDestination": "abfs://d@a/x"}, "moveDestination"),
+    ],
+)
+def test_wrong_cleaning_is_refused(
+    path: str, volume: str, given: dict[str, str], option: str
+) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        cleaning(path, volume, **given)
+    assert raised.value.code == "AUTOLOADER_OPTION_INVALID"
+    assert raised.value.parameters["option"] == f"cloudFiles.cleanSource.{option}"
+
+
+def test_moving_needs_a_destination() -> None:
+    with pytest.raises(DefinitionError) as raised:
+        cleaning(**{"": "MOVE"})
+    assert raised.value.code == "AUTOLOADER_OPTION_MISSING"
 
 
 def test_partition_columns() -> None:

@@ -1,6 +1,7 @@
 """Auto Loader: `cloudFiles` and `read_files` on Spark's own readers."""
 
 from headwater.autoloader.batch import define_batch, open_batch
+from headwater.autoloader.cleaning import clean_source, cleans_source
 from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.failures import explain_failure
 from headwater.autoloader.options import check_options, unused_options
@@ -14,6 +15,8 @@ __all__ = [
     "SourceState",
     "base_folder",
     "check_options",
+    "clean_source",
+    "cleans_source",
     "define_batch",
     "define_stream",
     "explain_failure",

@@ -7,6 +7,8 @@ line per source, `sources/<number>/<offset>` with the files of that offset.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path
 
 from headwater.autoloader.storage import path_of
@@ -15,13 +17,30 @@ from headwater.autoloader.storage import path_of
 def committed_files(checkpoint: Path) -> set[tuple[str, int]]:
     """Return path and order of every file whose micro-batch is committed."""
     batches = _numbers(checkpoint / "commits")
-    if not batches:
-        return set()
-    offsets = _offsets(checkpoint / "offsets" / str(max(batches)))
-    found: set[tuple[str, int]] = set()
-    for source, offset in enumerate(offsets):
-        if offset is not None:
-            found |= _files(checkpoint / "sources" / str(source), offset)
+    return set(_times(checkpoint, [max(batches)])) if batches else set()
+
+
+def commit_times(checkpoint: Path) -> dict[tuple[str, int], float]:
+    """Return when each file was committed, in seconds, by path and order.
+
+    Spark forgets old micro-batches: a file of one of them has the time of the oldest that is
+    known, which is later than its own.
+    """
+    batches = _numbers(checkpoint / "commits")
+    return _times(checkpoint, sorted(batches)) if batches else {}
+
+
+def _times(checkpoint: Path, batches: Sequence[int]) -> dict[tuple[str, int], float]:
+    """Date files by the first of some committed micro-batches, in order, that has read them."""
+    offsets = [_offsets(checkpoint / "offsets" / str(batch)) for batch in batches]
+    moments = [(checkpoint / "commits" / str(batch)).stat().st_mtime for batch in batches]
+    found: dict[tuple[str, int], float] = {}
+    for source, last in enumerate(offsets[-1]):
+        if last is None:
+            continue
+        reached = [-1 if (at := each[source]) is None else at for each in offsets]
+        for key, number in _files(checkpoint / "sources" / str(source), last).items():
+            found[key] = moments[bisect_left(reached, number)]
     return found
 
 
@@ -40,13 +59,14 @@ def _log_offset(line: str) -> int | None:
     return offset if isinstance(offset, int) else None
 
 
-def _files(folder: Path, offset: int) -> set[tuple[str, int]]:
+def _files(folder: Path, offset: int) -> dict[tuple[str, int], int]:
+    """Read path and order of each file up to an offset of the source, and the offset it has."""
     compacted = [number for number in _numbers(folder, ".compact") if number <= offset]
     start = max(compacted, default=-1)
     files = [folder / f"{start}.compact"] if compacted else []
     files += [folder / str(number) for number in _numbers(folder) if start < number <= offset]
     return {
-        (path_of(told["path"]), told["timestamp"])
+        (path_of(told["path"]), told["timestamp"]): told["batchId"]
         for file in files
         for told in map(json.loads, file.read_text(encoding="utf-8").splitlines()[1:])
         if told["batchId"] <= offset

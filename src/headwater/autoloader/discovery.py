@@ -12,22 +12,17 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from headwater.autoloader.options import source_path
+from headwater.autoloader.paths import source_path, without_globs
 from headwater.autoloader.request import CloudFiles, Options
 from headwater.autoloader.storage import LOCAL, SourceFile, Storage, is_remote
 from headwater.errors import DefinitionError
-
-_MAGIC = re.compile(r"[?*\[{]")
 
 
 def base_folder(request: CloudFiles, storage: Storage = LOCAL) -> str:
     """Return the part of a request's path before its first glob."""
     path = source_path(request.path, request)
-    if not _MAGIC.search(path) or storage.exists(path):
-        return path
-    parts = path.split("/")
-    magic = next(at for at, part in enumerate(parts) if _MAGIC.search(part))
-    return "/".join(parts[:magic]) or "/"
+    plain = without_globs(path)
+    return path if plain == path or storage.exists(path) else plain
 
 
 def check_base(request: CloudFiles, storage: Storage = LOCAL) -> None:

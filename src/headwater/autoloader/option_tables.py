@@ -26,6 +26,9 @@ BUILT = frozenset(
         "cloudfiles.validateoptions",
         "cloudfiles.allowoverwrites",
         "cloudfiles.maxfileage",
+        "cloudfiles.cleansource",
+        "cloudfiles.cleansource.retentionduration",
+        "cloudfiles.cleansource.movedestination",
         "rescueddatacolumn",
         "readercasesensitive",
         "pathglobfilter",
@@ -78,8 +81,7 @@ LISTED = frozenset(
 NO_EFFECT = frozenset(
     {
         "cloudfiles.usestrictglobber",
-        "cloudfiles.cleansource.retentionduration",
-        "cloudfiles.cleansource.movedestination",
+        "cloudfiles.cleansource.waitforcompletion",
         "recursivefilelookup",
         "mergeschema",
         "enforceschema",
@@ -92,7 +94,6 @@ NO_EFFECT = frozenset(
 """Options that are accepted without effect: what they control does not exist or is fixed here."""
 
 ONLY_VALUE = {
-    "cloudfiles.cleansource": "OFF",
     "skiprows": "0",
     "nanvalue": "NaN",
     "positiveinf": "Inf",
@@ -115,6 +116,14 @@ REFUSED = frozenset(
 """Options that are refused whatever their value, unless a format's reader takes them."""
 
 KNOWN = BUILT | LISTED | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE)
+
+CLEANING_MODES = ("OFF", "DELETE", "MOVE")
+
+RETENTION_DAYS = 30
+"""How long files that were read stay, unless `cleanSource.retentionDuration` says otherwise."""
+
+MIN_DELETE_DAYS = 7
+"""`cleanSource.retentionDuration` must be longer to delete files."""
 
 MIN_FILE_AGE_DAYS = 14
 """The least that `maxFileAge` may be, as documented for production workloads."""
@@ -140,6 +149,8 @@ SPELLINGS = (
     "cloudFiles.useNotifications",
     "cloudFiles.allowOverwrites",
     "cloudFiles.cleanSource",
+    "cloudFiles.cleanSource.retentionDuration",
+    "cloudFiles.cleanSource.moveDestination",
     "rescuedDataColumn",
     "readerCaseSensitive",
     "pathGlobFilter",

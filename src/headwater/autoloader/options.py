@@ -14,8 +14,9 @@ from pathlib import Path
 from headwater.autoloader import formats
 from headwater.autoloader import option_tables as tables
 from headwater.autoloader.intervals import DAY_SECONDS, interval_seconds
-from headwater.autoloader.request import CloudFiles, Options
-from headwater.autoloader.storage import is_remote
+from headwater.autoloader.paths import local_path, source_path, without_globs
+from headwater.autoloader.request import Cleaning, CloudFiles, Options
+from headwater.autoloader.storage import container_of, is_remote
 from headwater.autoloader.types import Hint, split_hints
 from headwater.errors import DefinitionError, nearest
 
@@ -111,6 +112,7 @@ class _Reading:
             max_age_seconds=self._age(),
             max_files=self._count("cloudFiles.maxFilesPerTrigger", 1000),
             max_bytes=self._size("cloudFiles.maxBytesPerTrigger"),
+            cleaning=self._cleaning(),
             name_filter=self._text("pathGlobFilter"),
             rescued_column=columns or None,
             rescues_new=rescues_new,
@@ -153,12 +155,7 @@ class _Reading:
             if given and value in (formats.ANY, given.lower()):
                 raise self._not_built(option, f"{given} with {row.label}")
         if row.needs and not self._text(row.needs):
-            raise self._fault(
-                "AUTOLOADER_OPTION_MISSING",
-                f"Files of the format {row.label} need the option {row.needs}",
-                f'Add .option("{row.needs}", ...).',
-                option=row.needs,
-            )
+            raise self._missing(row.needs, f"Files of the format {row.label} need")
         self._check_encoding(row)
 
     def _evolution(self, inferred: bool) -> str:
@@ -262,6 +259,39 @@ class _Reading:
             raise self._invalid(name, value, "a size such as 10g or 512mb")
         return int(int(found[1]) * 1024 ** _SIZE_POWER[found[2].lower()])
 
+    def _cleaning(self) -> Cleaning | None:
+        mode = self._choice("cloudFiles.cleanSource", tables.CLEANING_MODES)
+        if mode == "OFF":
+            return None
+        name = "cloudFiles.cleanSource.retentionDuration"
+        seconds = self._seconds(name)
+        seconds = tables.RETENTION_DAYS * DAY_SECONDS if seconds is None else seconds
+        if mode == "DELETE":
+            if seconds <= tables.MIN_DELETE_DAYS * DAY_SECONDS:
+                wanted = f"more than {tables.MIN_DELETE_DAYS} days to delete files"
+                raise self._invalid(name, self._text(name), wanted)
+            return Cleaning(mode, seconds)
+        name = "cloudFiles.cleanSource.moveDestination"
+        if not self._text(name):
+            raise self._missing(name, "cloudFiles.cleanSource = MOVE needs")
+        destination = source_path(self._text(name), self.request)
+        self._check_destination(name, destination)
+        return Cleaning(mode, seconds, destination)
+
+    def _check_destination(self, name: str, destination: str) -> None:
+        """Refuse to move files where they would be read again, or out of their storage."""
+        source, volume = without_globs(source_path(self.request.path, self.request)), ""
+        if f"{destination}/".startswith(f"{source}/"):
+            raise self._invalid(name, destination, "a folder that is not below the source")
+        if self.request.volume:
+            volume = "the source's volume"
+            is_inside = f"{destination}/".startswith(f"{self.request.volume}/")
+        else:
+            volume = "the source's container" if is_remote(source) else "a local folder"
+            is_inside = container_of(destination) == container_of(source)
+        if not is_inside:
+            raise self._invalid(name, destination, f"a folder in {volume}")
+
     def _age(self) -> float | None:
         name = "cloudFiles.maxFileAge"
         seconds = self._seconds(name)
@@ -304,6 +334,14 @@ class _Reading:
             option=name,
         )
 
+    def _missing(self, name: str, what: str) -> DefinitionError:
+        return self._fault(
+            "AUTOLOADER_OPTION_MISSING",
+            f"{what} the option {name}",
+            f'Add .option("{name}", ...).',
+            option=name,
+        )
+
     def _not_built(self, name: str, value: str = "") -> DefinitionError:
         shown = f"{name} = {value}" if value else name
         return self._fault(
@@ -327,32 +365,3 @@ def invalid_hints(request: CloudFiles) -> DefinitionError:
         hint="Write them as in CREATE TABLE: id BIGINT, address.zip STRING.",
         option="cloudFiles.schemaHints",
     )
-
-
-def source_path(path: str, request: CloudFiles) -> str:
-    """Return the path to load from: in Azure storage as it is, others as `local_path` does.
-
-    Raises:
-        DefinitionError: AUTOLOADER_PATH_NOT_BUILT for another file system.
-    """
-    return path.rstrip("/") if is_remote(path) else local_path(path, request)
-
-
-def local_path(path: str, request: CloudFiles) -> str:
-    """Return a path or `file:` address as an absolute local path.
-
-    Raises:
-        DefinitionError: AUTOLOADER_PATH_NOT_BUILT for another file system.
-    """
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", path)
-    if scheme and scheme[1].lower() != "file":
-        raise DefinitionError(
-            "AUTOLOADER_PATH_NOT_BUILT",
-            f"{scheme[1]}: paths are not supported here",
-            where=request.where,
-            hint="Load from a volume, a local folder or abfs://container@account; "
-            "a schemaLocation is a local folder.",
-            scheme=scheme[1],
-        )
-    plain = re.sub(r"^file:/+", "/", path) if scheme else path
-    return str(Path(plain).absolute())

@@ -23,6 +23,7 @@ class CloudFiles:
         schema: as given to `schema`, None to infer it.
         where: the user's line.
         is_batch: all files are read each time, and nothing is remembered.
+        volume: folder of the volume that the path is in, "" if it is in none.
     """
 
     path: str
@@ -30,6 +31,22 @@ class CloudFiles:
     where: Location
     schema: Union[str, StructType, None] = None  # noqa: UP007 - Python 3.10
     is_batch: bool = False
+    volume: str = ""
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What becomes of files that were read.
+
+    Attributes:
+        mode: MOVE or DELETE.
+        retention_seconds: how long a file stays once its rows are committed.
+        destination: the folder to move to, "" to delete.
+    """
+
+    mode: str
+    retention_seconds: float
+    destination: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,7 @@ class Options:
         rescued_column: name of the rescued data column, None to have none.
         rescues_new: a field that the schema lacks is rescued: in mode `rescue`, and in mode
             `none` when `rescuedDataColumn` is set.
+        cleaning: None to leave files where they are.
         case_sensitive: a column whose name differs by case only is rescued.
         header: whether CSV files start with column names.
         corrupt_column: column that takes malformed records, when the schema has it.
@@ -66,6 +84,7 @@ class Options:
     max_age_seconds: float | None
     max_files: int
     max_bytes: int | None
+    cleaning: Cleaning | None
     name_filter: str
     rescued_column: str | None
     rescues_new: bool

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from headwater.autoloader.archive import Archive
 from headwater.autoloader.commits import committed_files
 from headwater.autoloader.findings import VERSIONS, FileFormat, Findings
 from headwater.autoloader.manifest import Entry, Manifest, Skipped, SkippedFiles
@@ -93,7 +94,10 @@ class SourceFiles:
         committed = committed_files(self.source.place.checkpoint)
         pending = [each for each in self.manifest.entries() if each.key not in committed]
         if check and not self.options.ignore_missing:
+            archived = {each.key for each in Archive(self.source.place.folder).read()}
             for entry in pending:
+                if (entry.origin, entry.order) in archived:
+                    continue  # read before its checkpoint was reset
                 if self.storage.stat(entry.path) is None:
                     raise SourceFileError(
                         "SOURCE_FILE_MISSING",

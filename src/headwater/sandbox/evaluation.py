@@ -164,7 +164,9 @@ class Evaluation:
         given = {key.lower(): value.lower() for key, value in options.items()}
         if given.get("cloudfiles.format") == AVRO.word:
             require(self.spark, AVRO)
-        request = CloudFiles(self.local_path(path), resolved, current_location(), schema, is_batch)
+        local = self.local_path(path)
+        volume = str(self.store.volume_of(local) or "")
+        request = CloudFiles(local, resolved, current_location(), schema, is_batch, volume)
         number, self.sources = self.sources, self.sources + 1
         with intercepted(None):
             return self.source.cloud_files(request, number)
