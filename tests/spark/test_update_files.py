@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from harness import Project
-from headwater.errors import GraphError
+from headwater.errors import GraphError, UsageError
 
 SOURCE = """
 from pyspark import pipelines as dp
@@ -94,3 +94,48 @@ def test_a_destination_in_another_volume_is_refused(project: Project) -> None:
     with pytest.raises(GraphError) as raised:
         project.run()
     assert [each.code for each in raised.value.faults] == ["AUTOLOADER_OPTION_INVALID"]
+
+
+def test_states_of_files_are_a_table_in_sql_and_in_sources(project: Project) -> None:
+    write(project, schemaHints="id INT", allowOverwrites="true")
+    states = "SELECT * FROM cloud_files_state(TABLE(bronze))"
+    project.write(
+        f"""
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view
+        def files():
+            return spark.sql("{states} WHERE commit_time IS NOT NULL")
+        """,
+        "files.py",
+    )
+    path = land(project, "a.json", 1)
+    land(project, "empty.json")
+    assert project.run().state == "COMPLETED"
+    land(project, "a.json", 1, 2)
+    assert project.run().state == "COMPLETED"
+    sizes = "SELECT path, size, source_id, flow_name, ingestion_state FROM"
+    sizes += " cloud_files_state(TABLE({})) WHERE size > 0 ORDER BY size"
+    found = project.sql(sizes.format("main.SCHEMA.bronze"))
+    told = {"path": str(path), "source_id": "0", "flow_name": "bronze"}
+    assert found == [{**told, "size": n, "ingestion_state": "INGESTED"} for n in (10, 20)]
+    assert project.sql("SELECT count(*) n FROM main.SCHEMA.files") == [{"n": 3}]
+    (checkpoint,) = project.store.root.glob("pipelines/*/checkpoints/*bronze/*/0")
+    times = "create_time <= discovery_time AND discovery_time <= commit_time"
+    ordered = f"SELECT bool_and({times}) ok FROM cloud_files_state('{checkpoint}')"
+    assert project.sql(ordered) == [{"ok": True}]
+    assert project.sql("SELECT * FROM cloud_files_state(TABLE(main.SCHEMA.files))") == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "code"),
+    [
+        ("TABLE(nothing)", "CLOUD_FILES_STATE_UNKNOWN"),
+        ("'/no/checkpoint'", "CLOUD_FILES_STATE_UNKNOWN"),
+        ("'/in', 'json'", "CLOUD_FILES_STATE_ARGUMENT"),
+    ],
+)
+def test_states_of_nothing_are_refused(project: Project, argument: str, code: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        project.sql(f"SELECT * FROM cloud_files_state({argument})")
+    assert raised.value.code == code

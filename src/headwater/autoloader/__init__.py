@@ -7,7 +7,7 @@ from headwater.autoloader.failures import explain_failure
 from headwater.autoloader.options import check_options, unused_options
 from headwater.autoloader.relocation import follow_move
 from headwater.autoloader.request import CloudFiles, SourceState
-from headwater.autoloader.states import file_states, listing_digest
+from headwater.autoloader.states import file_states, ingestion_states, listing_digest
 from headwater.autoloader.stream import define_stream, open_stream
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "explain_failure",
     "file_states",
     "follow_move",
+    "ingestion_states",
     "listing_digest",
     "open_batch",
     "open_stream",
