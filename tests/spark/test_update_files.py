@@ -139,3 +139,21 @@ def test_states_of_nothing_are_refused(project: Project, argument: str, code: st
     with pytest.raises(UsageError) as raised:
         project.sql(f"SELECT * FROM cloud_files_state({argument})")
     assert raised.value.code == code
+
+
+def test_variants_are_written_and_read_by_an_update(project: Project) -> None:
+    project.write(SOURCE.replace("OPTIONS", repr({"singleVariantColumn": "v"})))
+    project.write(
+        """
+        from pyspark import pipelines as dp
+
+        @dp.table
+        @dp.expect_or_drop("positive", "id > 0")
+        def silver():
+            return spark.readStream.table("bronze").selectExpr("v:id::int AS id")
+        """,
+        "silver.py",
+    )
+    land(project, "a.json", 0, 1)
+    assert project.run().state == "COMPLETED"
+    assert project.sql("SELECT id FROM main.SCHEMA.silver") == [{"id": 1}]

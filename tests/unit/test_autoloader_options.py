@@ -65,7 +65,6 @@ def test_validate_options_false_ignores_unknown_ones() -> None:
     [
         ("cloudFiles.schemaEvolutionMode", "addNewColumnsWithTypeWidening"),
         ("badRecordsPath", "/bad"),
-        ("singleVariantColumn", "v"),
         ("skipRows", "2"),
         ("readerCaseSensitive", "false"),
     ],
@@ -280,6 +279,22 @@ def test_a_row_is_all_that_options_need_of_a_format(name: str) -> None:
             "AUTOLOADER_OPTION_NOT_BUILT",
             option,
         )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_of_text_have_variants(name: str) -> None:
+    given = {"cloudFiles.format": name, "rowTag": "r", "singleVariantColumn": "v"}
+    if FORMATS[name].variant is None:
+        with pytest.raises(DefinitionError) as raised:
+            read_options(CloudFiles("/in", given, WHERE))
+        assert raised.value.code == "AUTOLOADER_OPTION_NOT_BUILT"
+        return
+    found = read_options(CloudFiles("/in", given, WHERE))
+    assert (found.variant_column, found.evolution, found.rescued_column) == ("v", "none", None)
+    for other in ("rescuedDataColumn", "cloudFiles.schemaHints"):
+        with pytest.raises(DefinitionError) as raised:
+            read_options(CloudFiles("/in", given | {other: "x INT"}, WHERE))
+        assert raised.value.parameters["option"] == other
 
 
 @pytest.mark.parametrize("name", FORMATS)

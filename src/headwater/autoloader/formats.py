@@ -18,6 +18,7 @@ from headwater.autoloader.binary_files import BinaryFiles
 from headwater.autoloader.csv_files import CsvFiles
 from headwater.autoloader.findings import Context, FileFormat
 from headwater.autoloader.json_files import JsonFiles
+from headwater.autoloader.json_texts import JsonTexts
 from headwater.autoloader.parquet_files import ParquetFiles
 from headwater.autoloader.spark_files import AvroFiles, OrcFiles
 from headwater.autoloader.text_files import COLUMNS, TextFiles
@@ -47,6 +48,8 @@ class Format:
         wide: whether two-byte encodings are read; None where files are not text.
         is_remote: whether files are read from Azure storage.
         rescues: whether there is a rescued data column.
+        variant: returns the options with which Spark reads a record as one VARIANT; None if it
+            can't.
         needs: an option that must be given, "" for none.
         fixed: the columns of every file, None where files have columns of their own.
     """
@@ -60,6 +63,7 @@ class Format:
     is_remote: bool = False
     rescues: bool = True
     fixed: StructType | None = None
+    variant: Callable[[Context], Mapping[str, str]] | None = None
     needs: str = ""
 
     @property
@@ -98,6 +102,7 @@ _ROWS = (
         ),
         refuses={"readerCaseSensitive": "false"},
         wide=Wide.NEVER,
+        variant=lambda context: JsonTexts(context).reader(),
     ),
     Format(
         "csv",
@@ -121,6 +126,7 @@ _ROWS = (
             "unescapedQuoteHandling",
         ),
         wide=Wide.MULTI_LINE,
+        variant=lambda context: CsvFiles(context).reader(),
     ),
     Format(
         "text",
@@ -167,6 +173,7 @@ _ROWS = (
         refuses={"readerCaseSensitive": "false"},
         wide=Wide.NEVER,
         needs="rowTag",
+        variant=lambda context: XmlFiles(context).reader(),
     ),
 )
 

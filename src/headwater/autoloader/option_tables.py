@@ -30,6 +30,7 @@ BUILT = frozenset(
         "cloudfiles.cleansource.retentionduration",
         "cloudfiles.cleansource.movedestination",
         "rescueddatacolumn",
+        "singlevariantcolumn",
         "readercasesensitive",
         "pathglobfilter",
         "ignorecorruptfiles",
@@ -107,7 +108,6 @@ ONLY_VALUE = {
 REFUSED = frozenset(
     {
         "badrecordspath",
-        "singlevariantcolumn",
         "latestfirst",
         "avroschema",
         "rowtag",
@@ -152,6 +152,7 @@ SPELLINGS = (
     "cloudFiles.cleanSource.retentionDuration",
     "cloudFiles.cleanSource.moveDestination",
     "rescuedDataColumn",
+    "singleVariantColumn",
     "readerCaseSensitive",
     "pathGlobFilter",
     "ignoreCorruptFiles",

@@ -92,10 +92,11 @@ class _Reading:
         self._check_names(row)
         self._check_format(row)
         inferred = self.request.schema is None
-        evolution = self._evolution(inferred)
+        variant = self._variant(row)
+        evolution = "none" if variant else self._evolution(inferred)
         columns = self._text("rescuedDataColumn")
         rescues_new = evolution == "rescue" or (evolution == "none" and bool(columns))
-        if not columns and row.rescues and (inferred or evolution == "rescue"):
+        if not columns and row.rescues and not variant and (inferred or evolution == "rescue"):
             columns = "_rescued_data"
         location = self._text("cloudFiles.schemaLocation")
         case_sensitive = self._flag("readerCaseSensitive", True)
@@ -115,13 +116,14 @@ class _Reading:
             cleaning=self._cleaning(),
             name_filter=self._text("pathGlobFilter"),
             rescued_column=columns or None,
+            variant_column=variant,
             rescues_new=rescues_new,
             case_sensitive=case_sensitive and bool(columns),
             ignore_corrupt=self._flag("ignoreCorruptFiles", False),
             ignore_missing=self._flag("ignoreMissingFiles", False),
             modified_after=self._time("modifiedAfter"),
             modified_before=self._time("modifiedBefore"),
-            header=self._flag("header", inferred),
+            header=self._flag("header", inferred and not variant),
             multi_line=self._flag("multiLine", False),
             parse_mode=self._choice("mode", ("PERMISSIVE", "DROPMALFORMED", "FAILFAST")),
             corrupt_column=self._text("columnNameOfCorruptRecord") or "_corrupt_record",
@@ -258,6 +260,21 @@ class _Reading:
         if not found or int(found[1]) == 0:
             raise self._invalid(name, value, "a size such as 10g or 512mb")
         return int(int(found[1]) * 1024 ** _SIZE_POWER[found[2].lower()])
+
+    def _variant(self, row: formats.Format) -> str:
+        name = "singleVariantColumn"
+        column = self._text(name)
+        if column and row.variant is None:
+            raise self._not_built(name, f"{column} with {row.label}")
+        for other in ("rescuedDataColumn", "cloudFiles.schemaHints") if column else ():
+            if self._text(other):
+                raise self._fault(
+                    "AUTOLOADER_OPTION_INVALID",
+                    f"Option {other} can't be combined with {name}",
+                    f"Remove {other}: each record is one VARIANT, and nothing of it is rescued.",
+                    option=other,
+                )
+        return column
 
     def _cleaning(self) -> Cleaning | None:
         mode = self._choice("cloudFiles.cleanSource", tables.CLEANING_MODES)

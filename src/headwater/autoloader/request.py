@@ -63,6 +63,7 @@ class Options:
         max_age_seconds: files that are older are not looked at, None for no limit.
         max_bytes: soft limit of bytes per micro-batch, None for no limit.
         rescued_column: name of the rescued data column, None to have none.
+        variant_column: name of the one column that holds each record, "" for columns of their own.
         rescues_new: a field that the schema lacks is rescued: in mode `rescue`, and in mode
             `none` when `rescuedDataColumn` is set.
         cleaning: None to leave files where they are.
@@ -87,6 +88,7 @@ class Options:
     cleaning: Cleaning | None
     name_filter: str
     rescued_column: str | None
+    variant_column: str
     rescues_new: bool
     case_sensitive: bool
     ignore_corrupt: bool

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import cast
 
 from pyspark.errors import ParseException
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from headwater.autoloader.findings import Findings
 from headwater.autoloader.options import invalid_hints
@@ -57,8 +57,11 @@ class SchemaLookup:
 
     def _check_fixed(self, schema: SourceSchema) -> None:
         """Refuse other columns than those that every file of the format has."""
-        fixed = self.source.row.fixed
+        fixed = self.source.fixed
         if fixed is None or [f.dataType for f in schema.data] == [f.dataType for f in fixed]:
+            return
+        corrupt = StructField(self.options.corrupt_column, StringType())
+        if self.options.variant_column and set(schema.data) == {*fixed, corrupt}:
             return
         columns = ", ".join(f"{f.name} {f.dataType.simpleString().upper()}" for f in fixed)
         raise self._fault(
