@@ -212,7 +212,7 @@ def known() -> Iterator[tuple[str, str]]:
         yield "Clauses of SQL", clause
     for name in formats.OF_DATABRICKS:
         yield "Formats of Auto Loader", name
-    for name in (*option_tables.EVOLUTION_MODES, *option_tables.OTHER_MODES):
+    for name in option_tables.EVOLUTION_MODES:
         yield "Evolution modes of Auto Loader", name
     for name in option_tables.KNOWN | formats.READER_OPTIONS:
         yield "Options of Auto Loader", name
@@ -277,9 +277,11 @@ def _auto_loader() -> Iterator[Row]:
         yield Row("Formats of Auto Loader", name, "no", status, test)
     area = "Evolution modes of Auto Loader"
     for name in option_tables.EVOLUTION_MODES:
-        yield Row(area, name, "no", "works", "spark/test_autoloader_source")
-    for name in option_tables.OTHER_MODES:
-        yield Row(area, name, "no", "refused", "unit/test_autoloader_options")
+        if name != option_tables.WIDENING_MODE:
+            yield Row(area, name, "no", "works", "spark/test_autoloader_source")
+    of = ", ".join(row.name for row in formats.FORMATS.values() if row.widens)
+    test, note = "spark/test_autoloader_widening", f"of {of}; refused with other formats"
+    yield Row(area, option_tables.WIDENING_MODE, "no", "limited", test, note)
     area = "Options of Auto Loader"
     spelled = {name.lower(): name for name in (*option_tables.SPELLINGS, *formats.SPELLINGS)}
     for name in sorted(option_tables.KNOWN | formats.READER_OPTIONS):

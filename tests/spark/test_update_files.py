@@ -157,3 +157,22 @@ def test_variants_are_written_and_read_by_an_update(project: Project) -> None:
     land(project, "a.json", 0, 1)
     assert project.run().state == "COMPLETED"
     assert project.sql("SELECT id FROM main.SCHEMA.silver") == [{"id": 1}]
+
+
+def test_types_grow_through_a_pipeline_where_the_table_allows_it(project: Project) -> None:
+    options = {"schemaEvolutionMode": "addNewColumnsWithTypeWidening", "inferColumnTypes": "true"}
+    named = {f"cloudFiles.{key}": value for key, value in options.items()}
+    plain = SOURCE.replace("OPTIONS", repr(named)).replace('"json"', '"csv"')
+    project.write(plain)
+    (project.landing / "in" / "a.csv").write_text("id\n1\n")
+    assert project.run().state == "COMPLETED"
+    (project.landing / "in" / "b.csv").write_text(f"id\n{2**40}\n")
+    with pytest.raises(GraphError) as raised:
+        project.run()
+    (refused,) = raised.value.faults
+    assert refused.code == "SCHEMA_CHANGED"
+    assert "delta.enableTypeWidening" in str(refused.hint)
+    allowed = '@dp.table(table_properties={"delta.enableTypeWidening": "true"})'
+    project.write(plain.replace("@dp.table", allowed))
+    assert project.run().state == "COMPLETED"
+    assert ids(project) == [1, 2**40]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,6 @@ def test_validate_options_false_ignores_unknown_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("cloudFiles.schemaEvolutionMode", "addNewColumnsWithTypeWidening"),
         ("badRecordsPath", "/bad"),
         ("skipRows", "2"),
         ("readerCaseSensitive", "false"),
@@ -279,6 +279,28 @@ def test_a_row_is_all_that_options_need_of_a_format(name: str) -> None:
             "AUTOLOADER_OPTION_NOT_BUILT",
             option,
         )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_types_grow_in_formats_that_say_so(name: str) -> None:
+    mode = {"cloudFiles.schemaEvolutionMode": "addNewColumnsWithTypeWidening", "rowTag": "r"}
+    request = CloudFiles("/in", {"cloudFiles.format": name, **mode}, WHERE)
+    if not FORMATS[name].widens:
+        with pytest.raises(DefinitionError) as raised:
+            read_options(request)
+        assert raised.value.code == "AUTOLOADER_OPTION_NOT_BUILT"
+        return
+    found = read_options(request)
+    assert (found.widens_types, found.adds_columns) == (True, True)
+    with pytest.raises(DefinitionError) as raised:
+        read_options(replace(request, schema="id INT"))
+    assert raised.value.code == "AUTOLOADER_EVOLUTION_NEEDS_INFERENCE"
+
+
+def test_json_numbers_grow_to_decimals() -> None:
+    mode = {"cloudFiles__schemaEvolutionMode": "addNewColumnsWithTypeWidening"}
+    assert options(**mode).get("prefersdecimal") == "true"
+    assert refusal(**mode, prefersDecimal="false").parameters["option"] == "prefersDecimal"
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -48,6 +48,7 @@ class Format:
         wide: whether two-byte encodings are read; None where files are not text.
         is_remote: whether files are read from Azure storage.
         rescues: whether there is a rescued data column.
+        widens: whether types of columns may grow with the files.
         variant: returns the options with which Spark reads a record as one VARIANT; None if it
             can't.
         needs: an option that must be given, "" for none.
@@ -63,6 +64,7 @@ class Format:
     is_remote: bool = False
     rescues: bool = True
     fixed: StructType | None = None
+    widens: bool = False
     variant: Callable[[Context], Mapping[str, str]] | None = None
     needs: str = ""
 
@@ -82,6 +84,7 @@ _ROWS = (
         ParquetFiles,
         options=("datetimeRebaseMode", "int96RebaseMode"),
         is_remote=True,
+        widens=True,
     ),
     Format(
         "json",
@@ -102,6 +105,7 @@ _ROWS = (
         ),
         refuses={"readerCaseSensitive": "false"},
         wide=Wide.NEVER,
+        widens=True,
         variant=lambda context: JsonTexts(context).reader(),
     ),
     Format(
@@ -126,6 +130,7 @@ _ROWS = (
             "unescapedQuoteHandling",
         ),
         wide=Wide.MULTI_LINE,
+        widens=True,
         variant=lambda context: CsvFiles(context).reader(),
     ),
     Format(

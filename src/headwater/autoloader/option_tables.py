@@ -7,10 +7,9 @@ docs.databricks.com, Auto Loader options, page of 2026-03-16.
 
 from __future__ import annotations
 
-EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none")
+WIDENING_MODE = "addNewColumnsWithTypeWidening"
 
-OTHER_MODES = ("addNewColumnsWithTypeWidening",)
-"""Evolution modes of Databricks that are refused by name."""
+EVOLUTION_MODES = ("addNewColumns", WIDENING_MODE, "rescue", "failOnNewColumns", "none")
 
 BUILT = frozenset(
     {

@@ -93,7 +93,7 @@ class _Reading:
         self._check_format(row)
         inferred = self.request.schema is None
         variant = self._variant(row)
-        evolution = "none" if variant else self._evolution(inferred)
+        evolution = "none" if variant else self._evolution(row, inferred)
         columns = self._text("rescuedDataColumn")
         rescues_new = evolution == "rescue" or (evolution == "none" and bool(columns))
         if not columns and row.rescues and not variant and (inferred or evolution == "rescue"):
@@ -127,7 +127,7 @@ class _Reading:
             multi_line=self._flag("multiLine", False),
             parse_mode=self._choice("mode", ("PERMISSIVE", "DROPMALFORMED", "FAILFAST")),
             corrupt_column=self._text("columnNameOfCorruptRecord") or "_corrupt_record",
-            reader=self._reader(row),
+            reader=self._reader(row, evolution),
         )
 
     def _format(self) -> formats.Format:
@@ -160,16 +160,16 @@ class _Reading:
             raise self._missing(row.needs, f"Files of the format {row.label} need")
         self._check_encoding(row)
 
-    def _evolution(self, inferred: bool) -> str:
+    def _evolution(self, row: formats.Format, inferred: bool) -> str:
         name = "cloudFiles.schemaEvolutionMode"
         value = self._text(name) or ("addNewColumns" if inferred else "none")
-        if value.lower() in {each.lower() for each in tables.OTHER_MODES}:
-            raise self._not_built(name, value)
         mode = self._choice(name, tables.EVOLUTION_MODES, value)
-        if mode == "addNewColumns" and not inferred:
+        if mode == tables.WIDENING_MODE and not row.widens:
+            raise self._not_built(name, f"{mode} with {row.label}")
+        if mode.startswith("addNewColumns") and not inferred:
             raise self._fault(
                 "AUTOLOADER_EVOLUTION_NEEDS_INFERENCE",
-                "schemaEvolutionMode 'addNewColumns' can't be combined with an explicit schema",
+                f"schemaEvolutionMode '{mode}' can't be combined with an explicit schema",
                 "Use schemaHints instead of a schema, or choose another mode.",
             )
         return mode
@@ -219,9 +219,16 @@ class _Reading:
                 option=written,
             )
 
-    def _reader(self, row: formats.Format) -> dict[str, str]:
+    def _reader(self, row: formats.Format, evolution: str) -> dict[str, str]:
         native = row.option_names
-        return {key: value for key, value in self.written.items() if key.lower() in native}
+        found = {key: value for key, value in self.written.items() if key.lower() in native}
+        name = "prefersDecimal"
+        if evolution == tables.WIDENING_MODE and name.lower() in native:
+            if not self._flag(name, True):
+                raise self._invalid(name, "false", f"true with {tables.WIDENING_MODE}")
+            found = {key: value for key, value in found.items() if key.lower() != name.lower()}
+            found[name] = "true"  # a BIGINT grows to a decimal only
+        return found
 
     def _hints(self) -> tuple[Hint, ...]:
         try:

@@ -101,6 +101,16 @@ class Options:
     corrupt_column: str
     reader: Mapping[str, str]
 
+    @property
+    def adds_columns(self) -> bool:
+        """Whether the schema grows with the files."""
+        return self.evolution.startswith("addNewColumns")
+
+    @property
+    def widens_types(self) -> bool:
+        """Whether types of columns grow with the files, too."""
+        return self.evolution == "addNewColumnsWithTypeWidening"
+
     def get(self, name: str, default: str = "") -> str:
         """Read an option that goes to Spark's reader, by its lower-case name."""
         return next((v for k, v in self.reader.items() if k.lower() == name), default)

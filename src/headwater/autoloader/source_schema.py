@@ -72,16 +72,17 @@ class SchemaLookup:
         )
 
     def evolve(self, findings: Findings, schema: SourceSchema) -> None:
-        """Do what the evolution mode says about new columns; saves the wider schema.
+        """Do what the evolution mode says about new columns and types; saves the wider schema.
 
         Raises:
             SchemaChange: the wider schema is saved, call everything again.
             UpdateError: UNKNOWN_FIELD under `failOnNewColumns`.
         """
-        if not findings.new or self.options.evolution in ("none", "rescue"):
+        changed = [*findings.new, *findings.widened]
+        if not changed or self.options.evolution in ("none", "rescue"):
             self._check_reserved(StructType([f for f in findings.wide if f not in schema.data]))
             return
-        names = ", ".join(findings.new)
+        names = ", ".join(changed)
         if self.options.evolution == "failOnNewColumns":
             raise UpdateError(
                 "UNKNOWN_FIELD",
@@ -93,14 +94,15 @@ class SchemaLookup:
                 path=next(iter(findings.new.values())),
             )
         self._check_reserved(findings.wide)
+        what = "unknown fields or wider types" if findings.widened else "unknown fields"
         self.log.save(SourceSchema(findings.wide, schema.partitions))
         raise SchemaChange(
-            "UNKNOWN_FIELD_EXCEPTION.NEW_FIELDS_IN_FILE",
-            f"Encountered unknown fields during parsing: [{names}], "
+            "UNKNOWN_FIELD_EXCEPTION.NEW_FIELDS_IN_FILE" if findings.new else "SOURCE_TYPES_WIDER",
+            f"Encountered {what} during parsing: [{names}], "
             "which can be fixed by an automatic retry: true",
             where=self.request.where,
             hint="The wider schema is saved; run the update again.",
-            fields=list(findings.new),
+            fields=changed,
         )
 
     def _given(self) -> SourceSchema:
