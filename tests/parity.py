@@ -125,6 +125,7 @@ _FORMAT_TESTS = dict.fromkeys(("avro", "binaryFile", "orc"), "spark/test_autoloa
 
 _OPTION_TESTS = {
     "cloudfiles.allowoverwrites": "spark/test_autoloader_overwrites",
+    "badrecordspath": "spark/test_autoloader_bad_records",
     "singlevariantcolumn": "spark/test_autoloader_variant",
     "cloudfiles.cleansource": "spark/test_update_files",
     "cloudfiles.cleansource.retentionduration": "unit/test_autoloader_cleaning",
@@ -133,6 +134,7 @@ _OPTION_TESTS = {
 """Where an option is shown that needs a test of its own."""
 
 _OPTION_NOTES = {
+    "badrecordspath": "of csv, json",
     "singlevariantcolumn": "of csv, json, xml",
     "cloudfiles.maxfileage": "at least 14 days; a file that was read is never forgotten",
 }

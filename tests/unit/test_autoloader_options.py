@@ -64,7 +64,6 @@ def test_validate_options_false_ignores_unknown_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("badRecordsPath", "/bad"),
         ("skipRows", "2"),
         ("readerCaseSensitive", "false"),
     ],
@@ -135,7 +134,7 @@ def test_options_of_readers_are_taken_with_the_prefix_too() -> None:
         cloudFiles__mergeSchema="true",
     )
     assert (found.rescued_column, found.header, found.get("sep")) == ("r", True, "|")
-    assert refusal(cloudFiles__badRecordsPath="/b").parameters["option"] == "badRecordsPath"
+    assert refusal(cloudFiles__latestFirst="true").parameters["option"] == "latestFirst"
 
 
 def test_an_option_without_the_prefix_goes_before_one_with_it() -> None:
@@ -279,6 +278,27 @@ def test_a_row_is_all_that_options_need_of_a_format(name: str) -> None:
             "AUTOLOADER_OPTION_NOT_BUILT",
             option,
         )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_bad_records_are_told_apart_in_formats_that_say_so(name: str) -> None:
+    given = {"cloudFiles.format": name, "rowTag": "r", "badRecordsPath": "/bad"}
+    request = CloudFiles("/in/*", given, WHERE)
+    if not FORMATS[name].has_bad_records:
+        with pytest.raises(DefinitionError) as raised:
+            read_options(request)
+        assert raised.value.code == "AUTOLOADER_OPTION_NOT_BUILT"
+        return
+    found = read_options(request)
+    assert (found.bad_records_path, found.parse_mode) == (Path("/bad"), "DROPMALFORMED")
+    assert (found.skips_broken, found.ignore_corrupt) == (True, False)
+    for option, value in (("mode", "PERMISSIVE"), ("badRecordsPath", "/in/bad")):
+        with pytest.raises(DefinitionError) as raised:
+            read_options(replace(request, options=given | {option: value}))
+        assert raised.value.parameters["option"] == option
+    with pytest.raises(DefinitionError) as raised:
+        read_options(replace(request, is_batch=True))
+    assert raised.value.code == "AUTOLOADER_OPTION_NOT_BUILT"
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -48,6 +48,7 @@ class Format:
         wide: whether two-byte encodings are read; None where files are not text.
         is_remote: whether files are read from Azure storage.
         rescues: whether there is a rescued data column.
+        has_bad_records: whether records that can't be read are told from others.
         widens: whether types of columns may grow with the files.
         variant: returns the options with which Spark reads a record as one VARIANT; None if it
             can't.
@@ -64,6 +65,7 @@ class Format:
     is_remote: bool = False
     rescues: bool = True
     fixed: StructType | None = None
+    has_bad_records: bool = False
     widens: bool = False
     variant: Callable[[Context], Mapping[str, str]] | None = None
     needs: str = ""
@@ -105,6 +107,7 @@ _ROWS = (
         ),
         refuses={"readerCaseSensitive": "false"},
         wide=Wide.NEVER,
+        has_bad_records=True,
         widens=True,
         variant=lambda context: JsonTexts(context).reader(),
     ),
@@ -130,6 +133,7 @@ _ROWS = (
             "unescapedQuoteHandling",
         ),
         wide=Wide.MULTI_LINE,
+        has_bad_records=True,
         widens=True,
         variant=lambda context: CsvFiles(context).reader(),
     ),

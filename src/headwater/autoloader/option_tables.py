@@ -30,6 +30,7 @@ BUILT = frozenset(
         "cloudfiles.cleansource.movedestination",
         "rescueddatacolumn",
         "singlevariantcolumn",
+        "badrecordspath",
         "readercasesensitive",
         "pathglobfilter",
         "ignorecorruptfiles",
@@ -106,7 +107,6 @@ ONLY_VALUE = {
 
 REFUSED = frozenset(
     {
-        "badrecordspath",
         "latestfirst",
         "avroschema",
         "rowtag",
@@ -115,6 +115,8 @@ REFUSED = frozenset(
 """Options that are refused whatever their value, unless a format's reader takes them."""
 
 KNOWN = BUILT | LISTED | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE)
+
+PARSE_MODES = ("PERMISSIVE", "DROPMALFORMED", "FAILFAST")
 
 CLEANING_MODES = ("OFF", "DELETE", "MOVE")
 
@@ -152,6 +154,7 @@ SPELLINGS = (
     "cloudFiles.cleanSource.moveDestination",
     "rescuedDataColumn",
     "singleVariantColumn",
+    "badRecordsPath",
     "readerCaseSensitive",
     "pathGlobFilter",
     "ignoreCorruptFiles",

@@ -63,6 +63,7 @@ class Options:
         max_age_seconds: files that are older are not looked at, None for no limit.
         max_bytes: soft limit of bytes per micro-batch, None for no limit.
         rescued_column: name of the rescued data column, None to have none.
+        bad_records_path: folder for records and files that can't be read; rows leave them out.
         variant_column: name of the one column that holds each record, "" for columns of their own.
         rescues_new: a field that the schema lacks is rescued: in mode `rescue`, and in mode
             `none` when `rescuedDataColumn` is set.
@@ -88,6 +89,7 @@ class Options:
     cleaning: Cleaning | None
     name_filter: str
     rescued_column: str | None
+    bad_records_path: Path | None
     variant_column: str
     rescues_new: bool
     case_sensitive: bool
@@ -100,6 +102,11 @@ class Options:
     parse_mode: str
     corrupt_column: str
     reader: Mapping[str, str]
+
+    @property
+    def skips_broken(self) -> bool:
+        """Whether files that can't be read are left out, rather than fail the flow."""
+        return self.ignore_corrupt or self.bad_records_path is not None
 
     @property
     def adds_columns(self) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headwater.autoloader.archive import Archive
+from headwater.autoloader.bad_records import write_bad_files
 from headwater.autoloader.commits import committed_files
 from headwater.autoloader.findings import VERSIONS, FileFormat, Findings
 from headwater.autoloader.manifest import Entry, Manifest, Skipped, SkippedFiles
@@ -115,9 +117,12 @@ class SourceFiles:
             SourceFileError: SOURCE_FILE_CORRUPT.
         """
         broken = file_format.broken(listing.unread(self.storage))
-        if broken and not self.options.ignore_corrupt:
+        if broken and not self.options.skips_broken:
             raise corrupt_file(*next(iter(broken.items())))
         new = [file for file in listing.new if file in broken]
+        if self.options.bad_records_path is not None:
+            told = {file: broken[file] for file in new}
+            write_bad_files(self.options.bad_records_path, told, time.time())
         self.skipped.add(new, "CORRUPT", [broken[file] for file in new])
         listing.new = [file for file in listing.new if file not in broken]
 

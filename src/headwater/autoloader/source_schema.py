@@ -143,7 +143,7 @@ class SchemaLookup:
         partitions = find_partitions([file.path for file in files], self.source.base, self.options)
         file_format = self.source.files(partitions)
         broken = file_format.broken(files)
-        if broken and not self.options.ignore_corrupt:
+        if broken and not self.options.skips_broken:
             raise corrupt_file(*next(iter(broken.items())))
         whole = [file for file in files if file not in broken]
         if not whole and not self.options.hinted:
