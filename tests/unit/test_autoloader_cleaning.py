@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.autoloader.archive import Archive
+from headwater.autoloader.archive import Archive, Archived
 from headwater.autoloader.cleaning import Cleaner
 from headwater.autoloader.commits import commit_times
 from headwater.autoloader.manifest import Manifest
@@ -176,6 +176,13 @@ def test_a_move_that_was_begun_is_ended_after_a_new_file_took_the_name(landed: L
     landed.land("a.json", "new")
     landed.clean()
     assert landed.files() == {**MOVED, "in/a.json": "new"}
+
+
+def test_a_delete_that_was_begun_is_not_ended_once_files_are_to_be_moved(landed: Landed) -> None:
+    entry = Manifest(landed.place.folder).entries()[0]
+    Archive(landed.place.folder).write([Archived(entry.origin, entry.order, "DELETE")])
+    landed.clean("MOVE")
+    assert landed.files() == MOVED
 
 
 def test_what_the_storage_refuses_is_named(landed: Landed) -> None:

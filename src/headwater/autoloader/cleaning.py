@@ -9,7 +9,7 @@ Databricks' documentation.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pyspark.sql import SparkSession
@@ -20,7 +20,7 @@ from headwater.autoloader.manifest import Entry, Manifest
 from headwater.autoloader.options import read_options
 from headwater.autoloader.request import Cleaning, CloudFiles, SourceState
 from headwater.autoloader.source import read_source
-from headwater.autoloader.storage import Storage
+from headwater.autoloader.storage import Storage, is_remote
 from headwater.errors import Location, SourceFileError
 
 
@@ -102,14 +102,19 @@ class Cleaner:
             SourceFileError: SOURCE_FILE_NOT_CLEANED.
         """
         archive, entries = Archive(self.place.folder), Manifest(self.place.folder).entries()
-        records = archive.read()
+        known = {(each.origin, each.order): each for each in entries}
+        mode = self.cleaning.mode  # what was begun under another one is decided anew
+        records = [
+            each
+            for each in archive.read()
+            if each.time or each.mode == mode or not self._is_there(known.get(each.key))
+        ]
         begun = [each for each in records if each.time is None]
         begun += self._due(entries, records)
         if not begun:
             return
         done = [each for each in records if each.time is not None]
         archive.write([*done, *begun])
-        known = {(each.origin, each.order): each for each in entries}
         for record in begun:
             if self._is_there(known.get(record.key)):
                 self._archive(record)
@@ -121,9 +126,8 @@ class Cleaner:
         committed = commit_times(self.place.checkpoint)
         taken = {each.destination for each in records if each.time is None}
         planned = []
-        for entry in due_entries(entries, committed, {each.key for each in records}, before=before):
-            if not self._is_there(entry):
-                continue
+        due = due_entries(entries, committed, {each.key for each in records}, before=before)
+        for entry in self._present(due):
             target = ""
             if self.cleaning.destination:
                 target = destination_of(
@@ -135,6 +139,16 @@ class Cleaner:
                 taken.add(target)
             planned.append(Archived(entry.origin, entry.order, self.cleaning.mode, target))
         return planned
+
+    def _present(self, due: Sequence[Entry]) -> Iterator[Entry]:
+        """Leave out entries whose files are gone or changed: one listing of a remote source."""
+        if not due or not is_remote(self.base):
+            yield from filter(self._is_there, due)
+            return
+        listed = {file.path: file for file in self.storage.below(self.base)}
+        for entry in due:
+            if entry.origin in listed and entry.is_of(listed[entry.origin]):
+                yield entry
 
     def _is_there(self, entry: Entry | None) -> bool:
         """Whether the file of an entry is still as it was entered."""

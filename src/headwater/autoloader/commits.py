@@ -26,7 +26,7 @@ def commit_times(checkpoint: Path) -> dict[tuple[str, int], float]:
     Spark forgets old micro-batches: a file of one of them has the time of the oldest that is
     known, which is later than its own.
     """
-    batches = _numbers(checkpoint / "commits")
+    batches = {*_numbers(checkpoint / "commits")} & {*_numbers(checkpoint / "offsets")}
     return _times(checkpoint, sorted(batches)) if batches else {}
 
 
