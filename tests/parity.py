@@ -123,6 +123,22 @@ _FUNCTION_TESTS = {
 _FORMAT_TESTS = dict.fromkeys(("avro", "binaryFile", "orc"), "spark/test_autoloader_orc_binary")
 """Where a format is shown whose name no file of tests has."""
 
+_OPTION_TESTS = {
+    "cloudfiles.allowoverwrites": "spark/test_autoloader_overwrites",
+    "badrecordspath": "spark/test_autoloader_bad_records",
+    "singlevariantcolumn": "spark/test_autoloader_variant",
+    "cloudfiles.cleansource": "spark/test_update_files",
+    "cloudfiles.cleansource.retentionduration": "unit/test_autoloader_cleaning",
+    "cloudfiles.cleansource.movedestination": "unit/test_autoloader_cleaning",
+}
+"""Where an option is shown that needs a test of its own."""
+
+_OPTION_NOTES = {
+    "badrecordspath": "of csv, json",
+    "singlevariantcolumn": "of csv, json, xml",
+    "cloudfiles.maxfileage": "at least 14 days; a file that was read is never forgotten",
+}
+
 _CLAUSES = """
 AS | yes | works | query of a dataset
 FLOW | yes | limited | AUTO CDC and INSERT BY NAME; REPLACE refused
@@ -202,7 +218,7 @@ def known() -> Iterator[tuple[str, str]]:
         yield "Clauses of SQL", clause
     for name in formats.OF_DATABRICKS:
         yield "Formats of Auto Loader", name
-    for name in (*option_tables.EVOLUTION_MODES, *option_tables.OTHER_MODES):
+    for name in option_tables.EVOLUTION_MODES:
         yield "Evolution modes of Auto Loader", name
     for name in option_tables.KNOWN | formats.READER_OPTIONS:
         yield "Options of Auto Loader", name
@@ -267,13 +283,16 @@ def _auto_loader() -> Iterator[Row]:
         yield Row("Formats of Auto Loader", name, "no", status, test)
     area = "Evolution modes of Auto Loader"
     for name in option_tables.EVOLUTION_MODES:
-        yield Row(area, name, "no", "works", "spark/test_autoloader_source")
-    for name in option_tables.OTHER_MODES:
-        yield Row(area, name, "no", "refused", "unit/test_autoloader_options")
-    area, test = "Options of Auto Loader", "unit/test_autoloader_options"
+        if name != option_tables.WIDENING_MODE:
+            yield Row(area, name, "no", "works", "spark/test_autoloader_source")
+    of = ", ".join(row.name for row in formats.FORMATS.values() if row.widens)
+    test, note = "spark/test_autoloader_widening", f"of {of}; refused with other formats"
+    yield Row(area, option_tables.WIDENING_MODE, "no", "limited", test, note)
+    area = "Options of Auto Loader"
     spelled = {name.lower(): name for name in (*option_tables.SPELLINGS, *formats.SPELLINGS)}
     for name in sorted(option_tables.KNOWN | formats.READER_OPTIONS):
         status, note = _option(name)
+        test = _OPTION_TESTS.get(name, "unit/test_autoloader_options")
         yield Row(area, spelled.get(name, name), "no", status, test, note)
 
 
@@ -282,7 +301,9 @@ def _option(name: str) -> tuple[str, str]:
     if of:
         return "works", f"of {', '.join(of)}"
     if name in option_tables.BUILT:
-        return "works", ""
+        return "works", _OPTION_NOTES.get(name, "")
+    if name in option_tables.LISTED:
+        return "no effect", "files are found by listing; `headwater run` names it"
     if name in option_tables.NO_EFFECT:
         return "no effect", ""
     if name in option_tables.ONLY_VALUE:

@@ -34,10 +34,17 @@ from pyspark.sql import functions as F
 @dp.table
 @dp.expect_or_drop("known", "id IS NOT NULL")
 def bronze():
+    landing = spark.conf.get("landing")
     return (
         spark.readStream.format("cloudFiles")
-        .option("cloudFiles.format", "parquet")
-        .load(spark.conf.get("landing"))
+        .options(**{
+            "cloudFiles.format": "parquet",
+            "cloudFiles.allowOverwrites": "true",
+            "cloudFiles.cleanSource": "MOVE",
+            "cloudFiles.cleanSource.retentionDuration": "0 seconds",
+            "cloudFiles.cleanSource.moveDestination": landing.replace("/events", "/done"),
+        })
+        .load(landing)
         .select("*", F.col("_metadata.file_name").alias("file"))
     )
 """
@@ -97,6 +104,22 @@ def test_listing_follows_globs_and_hides_what_is_no_data(
         listed(emulator, f"abfs://land@{HOST}/nothing")
 
 
+def test_files_are_copied_moved_and_deleted(
+    tmp_path: Path, emulator: Azurite, container: ContainerClient
+) -> None:
+    storage = Storage(hadoop_settings(emulator.connection_string).get)
+    container.upload_blob("events/day=1/a b.parquet", b"data")
+    container.upload_blob("done/day=1/a b.parquet", b"from a move that was killed")
+    storage.copy(f"{ROOT}/day=1/a b.parquet", tmp_path / "copies" / "a")
+    assert (tmp_path / "copies" / "a").read_bytes() == b"data"
+    target = f"abfs://land@{HOST}/done/day=1/a b.parquet"
+    storage.move(f"{ROOT}/day=1/a b.parquet", target)
+    assert listed(emulator, f"abfs://land@{HOST}/*") == ["done/day=1/a b.parquet"]
+    assert container.download_blob("done/day=1/a b.parquet").readall() == b"data"
+    storage.delete(target)
+    assert listed(emulator, f"abfs://land@{HOST}/*") == []
+
+
 def test_update_reads_a_container_exactly_once(
     tmp_path: Path, emulator: Azurite, container: ContainerClient
 ) -> None:
@@ -107,12 +130,19 @@ def test_update_reads_a_container_exactly_once(
     put(container, "events/day=1/_rejected/x.parquet", id=[9], age=[9])
     first = headwater("run", folder=folder, **storage)
     assert first.returncode == 0, first.stderr
+    assert listed(emulator, ROOT) == []
     put(container, "events/day=2/c.parquet", id=[3], age=["forty"])  # another type: rescued
+    put(container, "events/day=1/a b.parquet", id=[4], age=[50])  # another version
     second = headwater("run", folder=folder, **storage)
     assert second.returncode == 0, second.stderr
     rows = DeltaTable(folder / ".headwater/dev/tables/main/s/bronze").to_pyarrow_table().to_pylist()
     shown = sorted((row["id"], row["age"], row["day"], row["file"]) for row in rows if row["age"])
-    assert shown == [(1, 10, "1", "a%20b.parquet"), (2, 20, "1", "a%20b.parquet")]
+    ages = {1: 10, 2: 20, 4: 50}
+    assert shown == [(each, age, "1", "a%20b.parquet") for each, age in ages.items()]
+    later, *moved = listed(emulator, f"abfs://land@{HOST}/done")
+    assert moved == ["done/day=1/a b.parquet", "done/day=2/c.parquet"]
+    assert later.startswith("done/day=1/a b-")
+    assert listed(emulator, ROOT) == []
     (rescued,) = [json.loads(row["_rescued_data"]) for row in rows if row["_rescued_data"]]
     assert rescued == {"age": "forty", "_file_path": f"{ROOT}/day=2/c.parquet"}
     told = first.stdout + first.stderr + second.stdout + second.stderr

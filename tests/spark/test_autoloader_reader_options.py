@@ -107,6 +107,9 @@ OTHER_TESTS = {
     "ignoreNamespace",
     "ignoreSurroundingSpaces",
     "wildcardColName",
+    # in tests of their own
+    "singleVariantColumn",
+    "badRecordsPath",
     # in test_autoloader_source and test_autoloader_discovery
     "pathGlobFilter",
     "ignoreCorruptFiles",

@@ -98,6 +98,11 @@ def test_modified_after_and_before(landing: Path) -> None:
     assert listed(landing, modifiedBefore="2026-01-01") == DATA - {"a.json"}
 
 
+def test_files_over_the_maximum_age_are_not_looked_at(landing: Path) -> None:
+    os.utime(landing / "a.json", (1_700_000_000, 1_700_000_000))
+    assert listed(landing, **{"cloudFiles.maxFileAge": "14 days"}) == DATA - {"a.json"}
+
+
 def test_oldest_files_come_first(landing: Path) -> None:
     for number, name in enumerate(sorted(DATA, reverse=True)):
         os.utime(landing / name, (number, number))

@@ -6,6 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from headwater.autoloader.commits import committed_files
@@ -13,9 +14,11 @@ from headwater.autoloader.manifest import (
     COMPACT_INTERVAL,
     Entry,
     Manifest,
+    Skipped,
     SkippedFiles,
 )
 from headwater.autoloader.schema_log import SchemaLog, SourceSchema
+from headwater.autoloader.source_files import new_files
 from headwater.autoloader.storage import SourceFile
 from headwater.files import write_atomic
 
@@ -64,6 +67,49 @@ def test_skipped_files_are_kept_with_their_reason(tmp_path: Path) -> None:
         ("/in/a", "EXISTING", ""),
         ("/in/b", "CORRUPT", "it is empty"),
     ]
+
+
+def test_a_version_is_kept_through_compaction(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path)
+    for number in range(COMPACT_INTERVAL + 1):
+        manifest.append([("/in/a", 1)], {"/in/a": f"{number}-1"})
+    assert [each.version for each in manifest.entries()] == [f"{n}-1" for n in range(11)]
+
+
+V1, V2, V3 = (SourceFile("/in/a", size, size * 10**9) for size in (1, 2, 3))
+
+
+def entered(file: SourceFile, version: str | None = None) -> Entry:
+    discovered = file.modified_ns // 10**6 * 10**6
+    return Entry(file.path, 1, discovered, file.version if version is None else version)
+
+
+@pytest.mark.parametrize(
+    ("listed", "entries", "left_out", "again", "wanted"),
+    [
+        ([V1], [], [], False, [V1]),
+        ([V2], [entered(V1)], [], False, []),
+        ([V2], [entered(V1)], [], True, [V2]),
+        ([V2], [entered(V1), entered(V2)], [], True, []),
+        ([V1], [entered(V1), entered(V2)], [], True, []),  # an earlier version is put back
+        ([V3], [entered(V1), entered(V2)], [], True, [V3]),
+        ([V2], [entered(V2, version="")], [], True, []),  # by an earlier Headwater
+        ([V2], [entered(V1, version="")], [], True, [V2]),
+        ([V1], [], [Skipped(V1, 1, "EXISTING")], True, []),
+        ([V2], [], [Skipped(V1, 1, "EXISTING")], False, []),
+        ([V2], [], [Skipped(V1, 1, "EXISTING")], True, [V2]),
+        ([V1], [], [Skipped(V1, 1, "CORRUPT")], False, []),
+        ([V2], [], [Skipped(V1, 1, "CORRUPT")], False, [V2]),
+    ],
+)
+def test_new_files(
+    listed: list[SourceFile],
+    entries: list[Entry],
+    left_out: list[Skipped],
+    again: bool,
+    wanted: list[SourceFile],
+) -> None:
+    assert new_files(listed, entries, left_out, again=again) == wanted
 
 
 def test_schema_log_keeps_versions_and_skips_equal_ones(tmp_path: Path) -> None:

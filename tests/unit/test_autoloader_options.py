@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from headwater.autoloader import option_tables as tables
 from headwater.autoloader.formats import FORMATS, OF_DATABRICKS, READER_OPTIONS
-from headwater.autoloader.options import check_options, read_options
-from headwater.autoloader.request import CloudFiles, Options
+from headwater.autoloader.intervals import DAY_SECONDS, interval_seconds
+from headwater.autoloader.options import check_options, read_options, unused_options
+from headwater.autoloader.request import Cleaning, CloudFiles, Options
 from headwater.errors import DefinitionError, Location
 
 WHERE = Location("pipeline.py", 12)
@@ -62,14 +64,6 @@ def test_validate_options_false_ignores_unknown_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("cloudFiles.cleanSource", "DELETE"),
-        ("cloudFiles.allowOverwrites", "true"),
-        ("cloudFiles.useNotifications", "true"),
-        ("cloudFiles.queueUrl", "x"),
-        ("cloudFiles.pathRewrites", "{}"),
-        ("cloudFiles.schemaEvolutionMode", "addNewColumnsWithTypeWidening"),
-        ("badRecordsPath", "/bad"),
-        ("singleVariantColumn", "v"),
         ("skipRows", "2"),
         ("readerCaseSensitive", "false"),
     ],
@@ -91,6 +85,9 @@ def test_every_documented_format_has_a_row() -> None:
         ("cloudFiles.maxFilesPerTrigger", "0"),
         ("cloudFiles.maxBytesPerTrigger", "many"),
         ("cloudFiles.inferColumnTypes", "yes"),
+        ("cloudFiles.maxFileAge", "a while"),
+        ("cloudFiles.maxFileAge", "13 days"),
+        ("cloudFiles.cleanSource", "ARCHIVE"),
         ("cloudFiles.schemaEvolutionMode", "rescued"),
         ("mode", "LENIENT"),
         ("modifiedAfter", "yesterday"),
@@ -137,7 +134,7 @@ def test_options_of_readers_are_taken_with_the_prefix_too() -> None:
         cloudFiles__mergeSchema="true",
     )
     assert (found.rescued_column, found.header, found.get("sep")) == ("r", True, "|")
-    assert refusal(cloudFiles__badRecordsPath="/b").parameters["option"] == "badRecordsPath"
+    assert refusal(cloudFiles__latestFirst="true").parameters["option"] == "latestFirst"
 
 
 def test_an_option_without_the_prefix_goes_before_one_with_it() -> None:
@@ -169,15 +166,98 @@ def test_every_default_and_no_effect_option_is_accepted() -> None:
     check_options(CloudFiles("/in", {"cloudFiles.format": "json", **given}, WHERE))
 
 
+def test_overwrites_and_age() -> None:
+    assert (options().allow_overwrites, options().max_age_seconds) == (False, None)
+    found = options(cloudFiles__allowOverwrites="true", cloudFiles__maxFileAge="2 weeks")
+    assert (found.allow_overwrites, found.max_age_seconds) == (True, 14 * 86400)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90 days", 90 * 86400),
+        ("1 month", 31 * 86400),
+        ("INTERVAL 1 week 2 days", 9 * 86400),
+        ("1day12hours", 1.5 * 86400),
+        ("", None),
+        ("soon", None),
+        ("3", None),
+        ("3 days ago", None),
+        ("-3 days", None),
+    ],
+)
+def test_intervals(text: str, seconds: float | None) -> None:
+    assert interval_seconds(text) == seconds
+
+
+def test_options_of_other_ways_to_find_files_are_named() -> None:
+    given = dict.fromkeys(tables.LISTED, "x") | {"cloudFiles.format": "json"}
+    request = CloudFiles("/in", given, WHERE)
+    check_options(request)
+    assert set(unused_options(request)) == tables.LISTED
+    off = {"cloudFiles.useNotifications": "False", "cloudFiles.maxFileAge": "30 days"}
+    assert unused_options(CloudFiles("/in", off, WHERE)) == []
+
+
+def cleaning(path: str = "/in", volume: str = "", /, **given: str) -> Cleaning | None:
+    named = {f"cloudFiles.cleanSource{'.' * bool(key)}{key}": text for key, text in given.items()}
+    request = CloudFiles(path, {"cloudFiles.format": "parquet", **named}, WHERE, volume=volume)
+    return read_options(request).cleaning
+
+
+def test_cleaning() -> None:
+    assert cleaning() == cleaning(**{"": "off"}) is None
+    assert cleaning(**{"": "delete"}) == Cleaning("DELETE", 30 * DAY_SECONDS)
+    moved = cleaning(**{"": "MOVE"}, moveDestination="/done/", retentionDuration="0 seconds")
+    assert moved == Cleaning("MOVE", 0, "/done")
+    remote = cleaning("abfs://c@a/in/*", **{"": "MOVE"}, moveDestination="abfs://c@a/done")
+    assert remote == Cleaning("MOVE", 30 * DAY_SECONDS, "abfs://c@a/done")
+    assert cleaning("/v/in", "/v", **{"": "MOVE"}, moveDestination="/v/done") is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "volume", "given", "option"),
+    [
+        ("/in", "", {"": "DELETE", "retentionDuration": "7 days"}, "retentionDuration"),
+        ("/in", "", {"": "DELETE", "retentionDuration": "soon"}, "retentionDuration"),
+        ("/in", "", {"": "MOVE", "moveDestination": "/in/done"}, "moveDestination"),
+        ("/in/2*/x", "", {"": "MOVE", "moveDestination": "/in"}, "moveDestination"),
+        ("/v/in", "/v", {"": "MOVE", "moveDestination": "/done"}, "moveDestination"),
+        ("/in", "", {"": "MOVE", "moveDestination": "abfs://c@a/done"}, "moveDestination"),
+        ("abfs://c@a/in", "", {"": "MOVE", "moveDestination": "/done"}, "moveDestination"),
+        ("abfs://c@a/in", "", {"": "MOVE", "moveDestination": "abfs://d@a/x"}, "moveDestination"),
+    ],
+)
+def test_wrong_cleaning_is_refused(
+    path: str, volume: str, given: dict[str, str], option: str
+) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        cleaning(path, volume, **given)
+    assert raised.value.code == "AUTOLOADER_OPTION_INVALID"
+    assert raised.value.parameters["option"] == f"cloudFiles.cleanSource.{option}"
+
+
+def test_moving_needs_a_destination() -> None:
+    with pytest.raises(DefinitionError) as raised:
+        cleaning(**{"": "MOVE"})
+    assert raised.value.code == "AUTOLOADER_OPTION_MISSING"
+
+
 def test_partition_columns() -> None:
     assert options(cloudFiles__partitionColumns="a, b").partition_columns == ("a", "b")
     assert options(cloudFiles__partitionColumns="").partition_columns == ()
 
 
 def test_no_option_is_in_two_tables() -> None:
-    groups = [tables.BUILT, tables.NO_EFFECT, tables.REFUSED, frozenset(tables.ONLY_VALUE)]
+    groups = [
+        tables.BUILT,
+        tables.LISTED,
+        tables.NO_EFFECT,
+        tables.REFUSED,
+        frozenset(tables.ONLY_VALUE),
+    ]
     assert sum(map(len, groups)) == len(tables.KNOWN)
-    assert not READER_OPTIONS & (tables.BUILT | tables.NO_EFFECT)
+    assert not READER_OPTIONS & (tables.BUILT | tables.LISTED | tables.NO_EFFECT)
     assert all(name == name.lower() for name in tables.KNOWN)
 
 
@@ -198,6 +278,65 @@ def test_a_row_is_all_that_options_need_of_a_format(name: str) -> None:
             "AUTOLOADER_OPTION_NOT_BUILT",
             option,
         )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_bad_records_are_told_apart_in_formats_that_say_so(name: str) -> None:
+    given = {"cloudFiles.format": name, "rowTag": "r", "badRecordsPath": "/bad"}
+    request = CloudFiles("/in/*", given, WHERE)
+    if not FORMATS[name].has_bad_records:
+        with pytest.raises(DefinitionError) as raised:
+            read_options(request)
+        assert raised.value.code == "AUTOLOADER_OPTION_NOT_BUILT"
+        return
+    found = read_options(request)
+    assert (found.bad_records_path, found.parse_mode) == (Path("/bad"), "DROPMALFORMED")
+    assert (found.skips_broken, found.ignore_corrupt) == (True, False)
+    for option, value in (("mode", "PERMISSIVE"), ("badRecordsPath", "/in/bad")):
+        with pytest.raises(DefinitionError) as raised:
+            read_options(replace(request, options=given | {option: value}))
+        assert raised.value.parameters["option"] == option
+    with pytest.raises(DefinitionError) as raised:
+        read_options(replace(request, is_batch=True))
+    assert raised.value.code == "AUTOLOADER_OPTION_NOT_BUILT"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_types_grow_in_formats_that_say_so(name: str) -> None:
+    mode = {"cloudFiles.schemaEvolutionMode": "addNewColumnsWithTypeWidening", "rowTag": "r"}
+    request = CloudFiles("/in", {"cloudFiles.format": name, **mode}, WHERE)
+    if not FORMATS[name].widens:
+        with pytest.raises(DefinitionError) as raised:
+            read_options(request)
+        assert raised.value.code == "AUTOLOADER_OPTION_NOT_BUILT"
+        return
+    found = read_options(request)
+    assert (found.widens_types, found.adds_columns) == (True, True)
+    with pytest.raises(DefinitionError) as raised:
+        read_options(replace(request, schema="id INT"))
+    assert raised.value.code == "AUTOLOADER_EVOLUTION_NEEDS_INFERENCE"
+
+
+def test_json_numbers_grow_to_decimals() -> None:
+    mode = {"cloudFiles__schemaEvolutionMode": "addNewColumnsWithTypeWidening"}
+    assert options(**mode).get("prefersdecimal") == "true"
+    assert refusal(**mode, prefersDecimal="false").parameters["option"] == "prefersDecimal"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_of_text_have_variants(name: str) -> None:
+    given = {"cloudFiles.format": name, "rowTag": "r", "singleVariantColumn": "v"}
+    if FORMATS[name].variant is None:
+        with pytest.raises(DefinitionError) as raised:
+            read_options(CloudFiles("/in", given, WHERE))
+        assert raised.value.code == "AUTOLOADER_OPTION_NOT_BUILT"
+        return
+    found = read_options(CloudFiles("/in", given, WHERE))
+    assert (found.variant_column, found.evolution, found.rescued_column) == ("v", "none", None)
+    for other in ("rescuedDataColumn", "cloudFiles.schemaHints"):
+        with pytest.raises(DefinitionError) as raised:
+            read_options(CloudFiles("/in", given | {other: "x INT"}, WHERE))
+        assert raised.value.parameters["option"] == other
 
 
 @pytest.mark.parametrize("name", FORMATS)

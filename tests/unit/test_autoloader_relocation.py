@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from headwater.autoloader.archive import Archive, Archived
 from headwater.autoloader.commits import committed_files
+from headwater.autoloader.findings import VERSIONS
 from headwater.autoloader.manifest import Manifest, SkippedFiles
 from headwater.autoloader.relocation import follow_move
 from headwater.autoloader.spark_paths import link_to
@@ -37,9 +39,15 @@ class State:
         odd.parent.mkdir()
         odd.write_text("odd")
         link = link_to(str(odd), self.source / STAGED / staged_name(str(odd)))
+        version = self.source / VERSIONS / "7-3" / STAGED / staged_name(str(read))
+        read.write_text("again")
+        again = link_to(str(read), version)
         manifest = Manifest(self.source)
         manifest.start()
         manifest.append([(str(read), 1), (str(staged), 1), (link, 1), ("/elsewhere/d.json", 1)])
+        manifest.append([(again, 5)], {again: "7-3"})
+        archived = Archived(str(read), 1, "MOVE", f"{self.project}/done/a b.json")
+        Archive(self.source).write([archived])
         SkippedFiles(self.source).add([SourceFile(str(self.project / "e.json"), 1, 1)], "CORRUPT")
         log = self.checkpoint / "sources" / "0"
         log.mkdir(parents=True)
@@ -62,12 +70,20 @@ class State:
             f"{self.project}/in/c.json",
             f"{self.project}/in/10:30.json",
             "/elsewhere/d.json",
+            f"{self.project}/in/a b.json",
         ]
         staged = [e.path for e in Manifest(self.source).entries() if e.path != e.origin]
-        assert [Path(each).read_text() for each in staged] == ["copy", "odd"]
+        assert [Path(each).read_text() for each in staged] == [
+            "copy",
+            "odd",
+            "again",
+        ]
         assert [each.file.path for each in SkippedFiles(self.source).read()] == [
             f"{self.project}/e.json"
         ]
+        (archived,) = Archive(self.source).read()
+        assert archived.path == f"{self.project}/in/a b.json"
+        assert archived.destination == f"{self.project}/done/a b.json"
         assert committed_files(self.checkpoint) == {(f"{self.project}/in/a b.json", 7)}
         assert not list(self.root.rglob("*.relocated"))
 
@@ -132,12 +148,12 @@ def test_kill_at_any_moment_is_gone_on_with(state: State, tmp_path: Path, name: 
         shutil.copytree(before, there.root, symlinks=True)
         at += 1
     there.check()
-    assert at == 8  # three logs twice over, and the two notes
+    assert at == 12  # five logs twice over, and the two notes
 
 
 def test_project_that_is_moved_on_after_a_kill_is_followed(state: State, tmp_path: Path) -> None:
     there = state.moved(tmp_path / "q")
-    assert killed(there, 6)
+    assert killed(there, 7)
     further = there.moved(tmp_path / "r")
     follow_move(further.root, {"bundle": further.project})
     further.check()

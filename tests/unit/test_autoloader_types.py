@@ -17,6 +17,7 @@ from pyspark.sql.types import (
     IntegerType,
     LongType,
     MapType,
+    ShortType,
     StringType,
     StructField,
     StructType,
@@ -36,6 +37,7 @@ from headwater.autoloader.types import (
     widest,
     without_twins,
 )
+from headwater.autoloader.widening import Widening
 
 LONG, TEXT, INT = LongType(), StringType(), IntegerType()
 
@@ -199,3 +201,50 @@ def test_quoted_names_and_comments_are_left_whole(
     text: str, wanted: list[tuple[tuple[str, ...], str]]
 ) -> None:
     assert split_hints(text) == wanted
+
+
+NTZ, BYTE, SHORT = TimestampNTZType(), ByteType(), ShortType()
+
+
+@pytest.mark.parametrize(
+    ("known", "file", "wider"),
+    [
+        (BYTE, SHORT, SHORT),
+        (SHORT, LONG, LONG),
+        (INT, LONG, LONG),
+        (INT, DoubleType(), DoubleType()),
+        (INT, DecimalType(5, 2), DecimalType(12, 2)),
+        (LONG, DecimalType(2, 1), DecimalType(21, 1)),
+        (DecimalType(5, 2), DecimalType(5, 4), DecimalType(7, 4)),
+        (DecimalType(5, 2), INT, DecimalType(12, 2)),
+        (FloatType(), DoubleType(), DoubleType()),
+        (DateType(), NTZ, NTZ),
+        (LONG, INT, None),
+        (LONG, DoubleType(), None),
+        (INT, TEXT, None),
+        (TEXT, LONG, None),
+        (DecimalType(12, 2), INT, None),
+        (DecimalType(5, 2), DoubleType(), None),
+        (DecimalType(38, 0), DecimalType(5, 2), None),
+        (DateType(), TimestampType(), None),
+    ],
+)
+def test_types_grow_as_documented(known: DataType, file: DataType, wider: DataType | None) -> None:
+    assert Widening(frozenset(), has_times=True).wider(known, file) == wider
+
+
+def test_columns_grow_at_every_depth_but_hinted_ones_and_keys_of_maps() -> None:
+    def columns(kind: DataType) -> StructType:
+        return struct(
+            a=kind, hinted=kind, s=struct(in_=ArrayType(kind)), m=MapType(kind, kind), t=TEXT
+        )
+
+    widening = Widening(frozenset({"hinted"}), has_times=False)
+    found = compare(columns(LONG), columns(INT), widens, case_sensitive=True, widening=widening)
+    assert found.schema == struct(
+        a=LONG, hinted=INT, s=struct(in_=ArrayType(LONG)), m=MapType(INT, LONG), t=TEXT
+    )
+    assert found.clashing == {"hinted": [("hinted",)]}
+    again = compare(columns(INT), found.schema, widens, case_sensitive=True, widening=widening)
+    assert (again.schema, again.widened, again.new) == (found.schema, [], [])
+    assert not Widening(frozenset(), has_times=False).wider(DateType(), NTZ)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -74,5 +74,8 @@ class Inference:
     def resolution(self, graph: Graph) -> Resolution:
         """Return a graph that was resolved with these answers, and what it asked for."""
         sources = {flow: list(requests.values()) for flow, requests in self._asked.items()}
+        asked = [request for requests in sources.values() for request in requests]
+        unused = dict.fromkeys(name for each in asked for name in autoloader.unused_options(each))
+        graph = replace(graph, no_effect=tuple(unused))
         readers = frozenset(self._readers)
         return Resolution(graph, sources, readers, self.resets, tuple(self._brokers))

@@ -2,12 +2,13 @@
 
 from headwater.autoloader.backlog import FileBacklog
 from headwater.autoloader.batch import define_batch, open_batch
+from headwater.autoloader.cleaning import clean_source, cleans_source
 from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.failures import explain_failure
-from headwater.autoloader.options import check_options
+from headwater.autoloader.options import check_options, unused_options
 from headwater.autoloader.relocation import follow_move
 from headwater.autoloader.request import CloudFiles, SourceState
-from headwater.autoloader.states import file_states, listing_digest
+from headwater.autoloader.states import file_states, ingestion_states, listing_digest
 from headwater.autoloader.stream import define_stream, open_stream
 
 __all__ = [
@@ -16,12 +17,16 @@ __all__ = [
     "SourceState",
     "base_folder",
     "check_options",
+    "clean_source",
+    "cleans_source",
     "define_batch",
     "define_stream",
     "explain_failure",
     "file_states",
     "follow_move",
+    "ingestion_states",
     "listing_digest",
     "open_batch",
     "open_stream",
+    "unused_options",
 ]

@@ -50,7 +50,7 @@ def open_batch(spark: SparkSession, request: CloudFiles, place: SourceState) -> 
         raise corrupt_file(*next(iter(broken.items())))
     whole = [file for file in listed if file not in broken]
     findings = file_format.inspect(whole, schema.data)
-    if findings.new and source.options.evolution == "addNewColumns":
+    if source.options.adds_columns:
         schema = SourceSchema(findings.wide, schema.partitions)
     entries = []
     for file in whole:

@@ -63,14 +63,20 @@ class CsvFiles:
             own = [name for name in header if name.lower() not in self.context.taken]
             columns = StructType([StructField(name, StringType()) for name in own])
             told = self._compare(columns, findings.wide)
-            if told.new and self.options.infer_types:
+            if (told.new or self.options.widens_types) and self.options.infer_types:
                 told = self._compare(self._typed(header, group, own), findings.wide)
             told.clashing = {}  # a header of another case is mapped when the file is read
             findings.add(group[0], told)
         return findings
 
     def _compare(self, columns: StructType, schema: StructType) -> Difference:
-        return compare(columns, schema, reads_any, case_sensitive=self.options.case_sensitive)
+        return compare(
+            columns,
+            schema,
+            reads_any,
+            case_sensitive=self.options.case_sensitive,
+            widening=self.context.widening,
+        )
 
     def stage(self, file: SourceFile, clashing: Mapping[str, Sequence[FieldPath]]) -> Path:
         """CSV files are never copied."""

@@ -71,6 +71,8 @@ class CsvLayout:
         """Build the stream."""
         frame = self._records()
         malformed = self._malformed()
+        if self.options.bad_records_path is not None and not self.options.rescued_column:
+            malformed = F.coalesce(malformed, self._unfit())
         frame = self.plan.refuse_malformed(frame, malformed)
         columns, fragments = [], []
         for each in self.plan.schema.data:
@@ -187,6 +189,19 @@ class CsvLayout:
         whole = fragment(self.options.corrupt_column, record)
         found.append(F.when(record.isNotNull(), F.when(fields > room, whole).otherwise(inside)))
         return found
+
+    def _unfit(self) -> Column:
+        """The text of a record with a value that does not fit its column."""
+        unfit = F.lit(False)
+        for each in self.plan.schema.data:
+            if each.name != self.options.corrupt_column and not isinstance(
+                each.dataType, StringType
+            ):
+                text = self._text(self._positions(each.name))
+                unfit = unfit | (text.isNotNull() & self._value(text, each).isNull())
+        separator = self.options.get("sep") or self.options.get("delimiter") or ","
+        fields = F.struct(*[f"_c{i}" for i in range(self.width)])
+        return F.when(unfit, F.to_csv(fields, {"sep": separator}))
 
     def _malformed(self) -> Column:
         """The text of a record that has more fields than its file has columns, or fewer."""

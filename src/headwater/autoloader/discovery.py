@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from headwater.autoloader.options import source_path
+from headwater.autoloader.paths import source_path, without_globs
 from headwater.autoloader.request import CloudFiles, Options
 from headwater.autoloader.storage import LOCAL, SourceFile, Storage, is_remote
 from headwater.errors import DefinitionError
-
-_MAGIC = re.compile(r"[?*\[{]")
 
 
 def base_folder(request: CloudFiles, storage: Storage = LOCAL) -> str:
     """Return the part of a request's path before its first glob."""
     path = source_path(request.path, request)
-    if not _MAGIC.search(path) or storage.exists(path):
-        return path
-    parts = path.split("/")
-    magic = next(at for at, part in enumerate(parts) if _MAGIC.search(part))
-    return "/".join(parts[:magic]) or "/"
+    plain = without_globs(path)
+    return path if plain == path or storage.exists(path) else plain
 
 
 def check_base(request: CloudFiles, storage: Storage = LOCAL) -> None:
@@ -73,12 +69,16 @@ def list_files(
         for file in walk(base, rest, shut, storage)
         if not keep or keep.fullmatch(file.path.rpartition("/")[2])
     }
-    wanted = [file for file in found.values() if _in_time(file.modified_ns / 1e9, options)]
+    age = None if request.is_batch else options.max_age_seconds
+    oldest = None if age is None else time.time() - age
+    wanted = [file for file in found.values() if _in_time(file.modified_ns / 1e9, options, oldest)]
     return sorted(wanted, key=lambda file: (file.modified_ns, file.path))
 
 
-def _in_time(modified: float, options: Options) -> bool:
+def _in_time(modified: float, options: Options, oldest: float | None) -> bool:
     after, before = options.modified_after, options.modified_before
+    if oldest is not None and modified < oldest:
+        return False
     return (after is None or modified > after) and (before is None or modified < before)
 
 

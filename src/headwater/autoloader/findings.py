@@ -14,6 +14,10 @@ from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.request import Options, SourceState
 from headwater.autoloader.storage import STAGED, SourceFile, Storage, staged_name, storage_of
 from headwater.autoloader.types import Difference, FieldPath
+from headwater.autoloader.widening import Widening
+
+VERSIONS = "versions"
+"""Folder above the copies of files that were overwritten, one folder each."""
 
 
 @dataclass
@@ -23,17 +27,20 @@ class Findings:
     Attributes:
         wide: the schema with all new columns.
         new: dotted names of new columns, with a file that has each.
+        widened: dotted names of columns whose type grew.
         clashing: files with columns that can't be read under the schema.
     """
 
     wide: StructType
     new: dict[str, str] = field(default_factory=dict)
+    widened: list[str] = field(default_factory=list)
     clashing: dict[SourceFile, Mapping[str, Sequence[FieldPath]]] = field(default_factory=dict)
 
     def add(self, file: SourceFile, difference: Difference) -> None:
         """Add what one file brings."""
-        if difference.new:
+        if difference.new or difference.widened:
             self.wide = difference.schema
+        self.widened += difference.widened
         for name in difference.new:
             self.new.setdefault(name, file.path)
         if difference.clashing:
@@ -58,18 +65,31 @@ class Context:
         """Where the files are."""
         return storage_of(self.spark)
 
+    @property
+    def widening(self) -> Widening | None:
+        """How types grow with the files; None where they stay."""
+        if not self.options.widens_types:
+            return None
+        fixed = frozenset(path[0].lower() for path, _ in self.options.hinted)
+        return Widening(fixed, has_times=self.options.format == "parquet")
+
     def remembered(self, what: str) -> Any:
         """Return this process's memory of the source, a dict that lives as long as the process."""
         return self.place.memory.setdefault(f"{what} {self.place.folder}", {})
 
-    @property
-    def staged(self) -> Path:
-        """Folder of rewritten copies."""
-        return self.place.folder / STAGED
-
     def staged_path(self, file: SourceFile) -> Path:
-        """Where the rewritten copy of a file goes: the original's path tells it."""
-        return self.staged / staged_name(file.path)
+        """Where the rewritten copy of a file goes: the original's path tells it.
+
+        Spark reads a path once: where files may be overwritten, each version has a path.
+        """
+        versions = self.place.folder / VERSIONS
+        folder = versions / file.version if self.options.allow_overwrites else self.place.folder
+        return folder / STAGED / staged_name(file.path)
+
+    def staged(self) -> list[Path]:
+        """List the folders of rewritten copies."""
+        versions = self.place.folder / VERSIONS
+        return [*self.place.folder.glob(STAGED), *versions.glob(f"*/{STAGED}")]
 
 
 class FileFormat(Protocol):

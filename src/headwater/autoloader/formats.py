@@ -18,6 +18,7 @@ from headwater.autoloader.binary_files import BinaryFiles
 from headwater.autoloader.csv_files import CsvFiles
 from headwater.autoloader.findings import Context, FileFormat
 from headwater.autoloader.json_files import JsonFiles
+from headwater.autoloader.json_texts import JsonTexts
 from headwater.autoloader.parquet_files import ParquetFiles
 from headwater.autoloader.spark_files import AvroFiles, OrcFiles
 from headwater.autoloader.text_files import COLUMNS, TextFiles
@@ -47,6 +48,10 @@ class Format:
         wide: whether two-byte encodings are read; None where files are not text.
         is_remote: whether files are read from Azure storage.
         rescues: whether there is a rescued data column.
+        has_bad_records: whether records that can't be read are told from others.
+        widens: whether types of columns may grow with the files.
+        variant: returns the options with which Spark reads a record as one VARIANT; None if it
+            can't.
         needs: an option that must be given, "" for none.
         fixed: the columns of every file, None where files have columns of their own.
     """
@@ -60,6 +65,9 @@ class Format:
     is_remote: bool = False
     rescues: bool = True
     fixed: StructType | None = None
+    has_bad_records: bool = False
+    widens: bool = False
+    variant: Callable[[Context], Mapping[str, str]] | None = None
     needs: str = ""
 
     @property
@@ -78,6 +86,7 @@ _ROWS = (
         ParquetFiles,
         options=("datetimeRebaseMode", "int96RebaseMode"),
         is_remote=True,
+        widens=True,
     ),
     Format(
         "json",
@@ -98,6 +107,9 @@ _ROWS = (
         ),
         refuses={"readerCaseSensitive": "false"},
         wide=Wide.NEVER,
+        has_bad_records=True,
+        widens=True,
+        variant=lambda context: JsonTexts(context).reader(),
     ),
     Format(
         "csv",
@@ -121,6 +133,9 @@ _ROWS = (
             "unescapedQuoteHandling",
         ),
         wide=Wide.MULTI_LINE,
+        has_bad_records=True,
+        widens=True,
+        variant=lambda context: CsvFiles(context).reader(),
     ),
     Format(
         "text",
@@ -167,6 +182,7 @@ _ROWS = (
         refuses={"readerCaseSensitive": "false"},
         wide=Wide.NEVER,
         needs="rowTag",
+        variant=lambda context: XmlFiles(context).reader(),
     ),
 )
 

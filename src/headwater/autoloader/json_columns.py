@@ -43,12 +43,13 @@ class JsonColumns:
             schema,
             reads_any,
             case_sensitive=self.options.case_sensitive,
+            widening=self.context.widening,
         )
         clashing = difference.clashing
         difference.clashing = {}
-        if difference.new:
-            findings.add(self._first_with(files, difference.new[0]), difference)
-            findings.new = dict.fromkeys(difference.new, next(iter(findings.new.values())))
+        if difference.new or difference.widened:
+            first = self._first_with(files, difference.new[0]) if difference.new else files[0]
+            findings.add(first, difference)
         if clashing and self.options.rescued_column:
             findings.clashing = dict.fromkeys(self.texts.holding(files, clashing), clashing)
         return findings

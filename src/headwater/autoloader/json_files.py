@@ -105,12 +105,25 @@ class JsonFiles:
         return fragment(self.options.corrupt_column, text)
 
     def _plain_frame(self, plan: StreamPlan) -> DataFrame:
+        if self.options.bad_records_path is not None:
+            return self._checked_frame(plan)
         options = {
             "mode": self.options.parse_mode,
             "columnNameOfCorruptRecord": self.options.corrupt_column,
         }
         frame = plan.read("json", plan.schema.data, {**self.texts.reader(), **options})
         return plan.finish(frame, [named(each.name) for each in plan.schema.data])
+
+    def _checked_frame(self, plan: StreamPlan) -> DataFrame:
+        """Build the stream without records of which a value does not fit its column."""
+        read = StructType([*plan.schema.data, StructField(CORRUPT, StringType())])
+        options = {**self.texts.reader(), "columnNameOfCorruptRecord": CORRUPT}
+        frame = plan.read("json", read, options)
+        columns = [named(each.name) for each in plan.schema.data]
+        # Spark looks only at columns that a query needs: all of them decide what is bad
+        nothing = F.substring(F.to_json(F.struct(*columns)), 1, 0)
+        text = self.texts.decoded(F.concat(F.col(CORRUPT), nothing))
+        return plan.finish(plan.refuse_malformed(frame, text), columns)
 
     def _records(self, plan: StreamPlan, read: StructType) -> DataFrame:
         """Read typed columns, the text of records with a fault in them, and malformed text."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +34,13 @@ class Entry:
         path: what Spark reads: the file itself or a rewritten copy.
         size: as entered; Spark counts batches by it.
         order: Spark's modification time: discovery in nanoseconds, the last six digits the source.
+        version: of the source's file when it was entered, "" when it is not known.
     """
 
     path: str
     size: int
     order: int
+    version: str = ""
 
     @property
     def origin(self) -> str:
@@ -49,6 +51,12 @@ class Entry:
     def discovered(self) -> float:
         """Time of discovery in seconds."""
         return self.order / _PER_MILLISECOND / 1000
+
+    def is_of(self, file: SourceFile) -> bool:
+        """Whether the source's file is as it was entered; without a version, its time tells."""
+        if self.version:
+            return self.version == file.version
+        return file.modified_ns / 1e9 <= self.discovered
 
     @property
     def key(self) -> tuple[str, int]:
@@ -89,13 +97,20 @@ class Manifest:
             for line in self._file(number).read_text(encoding="utf-8").splitlines()[1:]
         ]
 
-    def append(self, files: Iterable[tuple[str, int]]) -> None:
-        """Enter files, given as path and size."""
+    def append(
+        self, files: Iterable[tuple[str, int]], versions: Mapping[str, str] | None = None
+    ) -> None:
+        """Enter files, given as path and size.
+
+        Args:
+            versions: of the source's files, by the path that is entered.
+        """
+        versions = versions or {}
         known = self.entries()
         moment = int(time.time() * 1000) * _PER_MILLISECOND + self._salt
         last = max((each.order for each in known), default=0)
         order = max(moment, last + _PER_MILLISECOND)
-        new = [Entry(path, size, order) for path, size in files]
+        new = [Entry(path, size, order, versions.get(path, "")) for path, size in files]
         if not new:
             return
         numbers = self._numbers()
@@ -180,7 +195,8 @@ class SkippedFiles:
 
 def _entry(line: str) -> Entry:
     told = json.loads(line)
-    return Entry(path_of(told["path"]), told["size"], told["modificationTime"])
+    path, version = path_of(told["path"]), told.get("version", "")
+    return Entry(path, told["size"], told["modificationTime"], version)
 
 
 def _line(entry: Entry) -> str:
@@ -193,5 +209,6 @@ def _line(entry: Entry) -> str:
             "blockReplication": 1,
             "blockSize": max(entry.size, 1),
             "action": "add",
+            "version": entry.version,  # Spark passes over it
         }
     )

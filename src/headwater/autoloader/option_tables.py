@@ -7,10 +7,9 @@ docs.databricks.com, Auto Loader options, page of 2026-03-16.
 
 from __future__ import annotations
 
-EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none")
+WIDENING_MODE = "addNewColumnsWithTypeWidening"
 
-OTHER_MODES = ("addNewColumnsWithTypeWidening",)
-"""Evolution modes of Databricks that are refused by name."""
+EVOLUTION_MODES = ("addNewColumns", WIDENING_MODE, "rescue", "failOnNewColumns", "none")
 
 BUILT = frozenset(
     {
@@ -24,7 +23,14 @@ BUILT = frozenset(
         "cloudfiles.maxfilespertrigger",
         "cloudfiles.maxbytespertrigger",
         "cloudfiles.validateoptions",
+        "cloudfiles.allowoverwrites",
+        "cloudfiles.maxfileage",
+        "cloudfiles.cleansource",
+        "cloudfiles.cleansource.retentionduration",
+        "cloudfiles.cleansource.movedestination",
         "rescueddatacolumn",
+        "singlevariantcolumn",
+        "badrecordspath",
         "readercasesensitive",
         "pathglobfilter",
         "ignorecorruptfiles",
@@ -39,51 +45,16 @@ BUILT = frozenset(
 )
 """Options that have an effect here."""
 
-NO_EFFECT = frozenset(
+LISTED = frozenset(
     {
-        "cloudfiles.maxfileage",
-        "cloudfiles.backfillinterval",
-        "cloudfiles.useincrementallisting",
-        "cloudfiles.fetchparallelism",
-        "cloudfiles.resourcetag",
+        "cloudfiles.usenotifications",
         "cloudfiles.usemanagedfileevents",
-        "cloudfiles.usestrictglobber",
+        "cloudfiles.useincrementallisting",
+        "cloudfiles.backfillinterval",
+        "cloudfiles.fetchparallelism",
         "cloudfiles.listonstart",
-        "cloudfiles.cleansource.retentionduration",
-        "cloudfiles.cleansource.movedestination",
-        "recursivefilelookup",
-        "mergeschema",
-        "enforceschema",
-        "inferschema",
-        "basepath",
-        "samplingratio",
-        "compression",
-    }
-)
-"""Options that are accepted without effect: what they control does not exist or is fixed here."""
-
-ONLY_VALUE = {
-    "cloudfiles.cleansource": "OFF",
-    "cloudfiles.allowoverwrites": "false",
-    "cloudfiles.usenotifications": "false",
-    "skiprows": "0",
-    "nanvalue": "NaN",
-    "positiveinf": "Inf",
-    "negativeinf": "-Inf",
-    "locale": "US",
-    "dropfieldifallnull": "false",
-    "wholetext": "false",
-}
-"""Options that support only their default, unless they are of the format's own reader."""
-
-REFUSED = frozenset(
-    {
-        "badrecordspath",
-        "singlevariantcolumn",
-        "latestfirst",
-        "avroschema",
-        "rowtag",
         "cloudfiles.pathrewrites",
+        "cloudfiles.resourcetag",
         "cloudfiles.queueurl",
         "cloudfiles.queuename",
         "cloudfiles.region",
@@ -106,9 +77,57 @@ REFUSED = frozenset(
         "databricks.servicecredential",
     }
 )
+"""Options of other ways to find files: each update lists them all. `headwater run` names them."""
+
+NO_EFFECT = frozenset(
+    {
+        "cloudfiles.usestrictglobber",
+        "cloudfiles.cleansource.waitforcompletion",
+        "recursivefilelookup",
+        "mergeschema",
+        "enforceschema",
+        "inferschema",
+        "basepath",
+        "samplingratio",
+        "compression",
+    }
+)
+"""Options that are accepted without effect: what they control does not exist or is fixed here."""
+
+ONLY_VALUE = {
+    "skiprows": "0",
+    "nanvalue": "NaN",
+    "positiveinf": "Inf",
+    "negativeinf": "-Inf",
+    "locale": "US",
+    "dropfieldifallnull": "false",
+    "wholetext": "false",
+}
+"""Options that support only their default, unless they are of the format's own reader."""
+
+REFUSED = frozenset(
+    {
+        "latestfirst",
+        "avroschema",
+        "rowtag",
+    }
+)
 """Options that are refused whatever their value, unless a format's reader takes them."""
 
-KNOWN = BUILT | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE)
+KNOWN = BUILT | LISTED | NO_EFFECT | REFUSED | frozenset(ONLY_VALUE)
+
+PARSE_MODES = ("PERMISSIVE", "DROPMALFORMED", "FAILFAST")
+
+CLEANING_MODES = ("OFF", "DELETE", "MOVE")
+
+RETENTION_DAYS = 30
+"""How long files that were read stay, unless `cleanSource.retentionDuration` says otherwise."""
+
+MIN_DELETE_DAYS = 7
+"""`cleanSource.retentionDuration` must be longer to delete files."""
+
+MIN_FILE_AGE_DAYS = 14
+"""The least that `maxFileAge` may be, as documented for production workloads."""
 
 ENCODINGS = ("UTF-8", "UTF-16", "UTF-16BE", "UTF-16LE", "UTF-32", "ISO-8859-1", "US-ASCII")
 """What Spark accepts; more with `spark.sql.legacy.javaCharsets`."""
@@ -131,7 +150,11 @@ SPELLINGS = (
     "cloudFiles.useNotifications",
     "cloudFiles.allowOverwrites",
     "cloudFiles.cleanSource",
+    "cloudFiles.cleanSource.retentionDuration",
+    "cloudFiles.cleanSource.moveDestination",
     "rescuedDataColumn",
+    "singleVariantColumn",
+    "badRecordsPath",
     "readerCaseSensitive",
     "pathGlobFilter",
     "ignoreCorruptFiles",

@@ -6,20 +6,19 @@ does not live here: the lists of options (`option_tables`, and `formats` for tho
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 
 from headwater.autoloader import formats
 from headwater.autoloader import option_tables as tables
-from headwater.autoloader.request import CloudFiles, Options
-from headwater.autoloader.storage import is_remote
+from headwater.autoloader.intervals import DAY_SECONDS
+from headwater.autoloader.option_values import OptionValues
+from headwater.autoloader.paths import local_path, source_path, without_globs
+from headwater.autoloader.request import Cleaning, CloudFiles, Options
+from headwater.autoloader.storage import container_of, is_remote
 from headwater.autoloader.types import Hint, split_hints
 from headwater.errors import DefinitionError, nearest
 
-_SIZE = re.compile(r"(\d+)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
-_SIZE_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _KNOWN = tables.KNOWN | formats.READER_OPTIONS
 _REFUSED = tables.REFUSED - formats.READER_OPTIONS
 _SPELLINGS = (*tables.SPELLINGS, *formats.SPELLINGS)
@@ -34,6 +33,15 @@ def check_options(request: CloudFiles) -> None:
         DefinitionError: at `request.where`, see `read_options`.
     """
     read_options(request)
+
+
+def unused_options(request: CloudFiles) -> list[str]:
+    """Name the options of a request that ask for another way to find files than a listing."""
+    return [
+        name
+        for name, value in request.options.items()
+        if name.lower() in tables.LISTED and str(value).strip().lower() != "false"
+    ]
 
 
 def read_options(request: CloudFiles, *, java_charsets: bool = False) -> Options:
@@ -74,50 +82,59 @@ class _Reading:
         self.request = request
         self.java_charsets = java_charsets
         self.written = _without_prefix(request.options)
-        self.given = {key.lower(): value for key, value in self.written.items()}
+        self.values = OptionValues(request, self.written)
 
     def options(self) -> Options:
         row = self._format()
         self._check_names(row)
         self._check_format(row)
         inferred = self.request.schema is None
-        evolution = self._evolution(inferred)
-        columns = self._text("rescuedDataColumn")
+        variant = self._variant(row)
+        evolution = "none" if variant else self._evolution(row, inferred)
+        bad_records = self._bad_records(row)
+        columns = self.values.text("rescuedDataColumn")
         rescues_new = evolution == "rescue" or (evolution == "none" and bool(columns))
-        if not columns and row.rescues and (inferred or evolution == "rescue"):
+        if not columns and row.rescues and not variant and (inferred or evolution == "rescue"):
             columns = "_rescued_data"
-        location = self._text("cloudFiles.schemaLocation")
-        case_sensitive = self._flag("readerCaseSensitive", True)
+        location = self.values.text("cloudFiles.schemaLocation")
+        case_sensitive = self.values.flag("readerCaseSensitive", True)
         return Options(
             format=row.name,
             evolution=evolution,
             inferred=inferred,
-            infer_types=self._flag("cloudFiles.inferColumnTypes", False),
+            infer_types=self.values.flag("cloudFiles.inferColumnTypes", False),
             hinted=self._hints() if inferred else (),
             schema_location=Path(local_path(location, self.request)) if location else None,
             partition_columns=self._partition_columns(),
-            include_existing=self._flag("cloudFiles.includeExistingFiles", True),
-            max_files=self._count("cloudFiles.maxFilesPerTrigger", 1000),
-            max_bytes=self._size("cloudFiles.maxBytesPerTrigger"),
-            name_filter=self._text("pathGlobFilter"),
+            include_existing=self.values.flag("cloudFiles.includeExistingFiles", True),
+            allow_overwrites=self.values.flag("cloudFiles.allowOverwrites", False),
+            max_age_seconds=self._age(),
+            max_files=self.values.count("cloudFiles.maxFilesPerTrigger", 1000),
+            max_bytes=self.values.size("cloudFiles.maxBytesPerTrigger"),
+            cleaning=self._cleaning(),
+            name_filter=self.values.text("pathGlobFilter"),
             rescued_column=columns or None,
+            variant_column=variant,
+            bad_records_path=bad_records,
             rescues_new=rescues_new,
             case_sensitive=case_sensitive and bool(columns),
-            ignore_corrupt=self._flag("ignoreCorruptFiles", False),
-            ignore_missing=self._flag("ignoreMissingFiles", False),
-            modified_after=self._time("modifiedAfter"),
-            modified_before=self._time("modifiedBefore"),
-            header=self._flag("header", inferred),
-            multi_line=self._flag("multiLine", False),
-            parse_mode=self._choice("mode", ("PERMISSIVE", "DROPMALFORMED", "FAILFAST")),
-            corrupt_column=self._text("columnNameOfCorruptRecord") or "_corrupt_record",
-            reader=self._reader(row),
+            ignore_corrupt=self.values.flag("ignoreCorruptFiles", False),
+            ignore_missing=self.values.flag("ignoreMissingFiles", False),
+            modified_after=self.values.time("modifiedAfter"),
+            modified_before=self.values.time("modifiedBefore"),
+            header=self.values.flag("header", inferred and not variant),
+            multi_line=self.values.flag("multiLine", False),
+            parse_mode="DROPMALFORMED"
+            if bad_records
+            else self.values.choice("mode", tables.PARSE_MODES),
+            corrupt_column=self.values.text("columnNameOfCorruptRecord") or "_corrupt_record",
+            reader=self._reader(row, evolution),
         )
 
     def _format(self) -> formats.Format:
-        value = self._text("cloudFiles.format")
+        value = self.values.text("cloudFiles.format")
         if not value:
-            raise self._fault(
+            raise self.values.fault(
                 "AUTOLOADER_FORMAT_MISSING",
                 "cloudFiles.format is not set",
                 f"Set it to one of {', '.join(formats.FORMATS)}.",
@@ -125,52 +142,47 @@ class _Reading:
         row = formats.FORMATS.get(value.lower())
         if row is not None:
             return row
-        raise self._invalid("cloudFiles.format", value, ", ".join(formats.FORMATS))
+        raise self.values.invalid("cloudFiles.format", value, ", ".join(formats.FORMATS))
 
     def _check_format(self, row: formats.Format) -> None:
         """Refuse what this format can't do."""
         if not row.is_remote and is_remote(self.request.path):
-            raise self._fault(
+            raise self.values.fault(
                 "AUTOLOADER_PATH_NOT_BUILT",
                 f"Auto Loader reads {row.name} files only from local folders here",
                 f"Land {formats.remote_labels()} in Azure storage, or load the files from a "
                 "volume.",
             )
         for option, value in row.refuses.items():
-            given = self._text(option)
+            given = self.values.text(option)
             if given and value in (formats.ANY, given.lower()):
-                raise self._not_built(option, f"{given} with {row.label}")
-        if row.needs and not self._text(row.needs):
-            raise self._fault(
-                "AUTOLOADER_OPTION_MISSING",
-                f"Files of the format {row.label} need the option {row.needs}",
-                f'Add .option("{row.needs}", ...).',
-                option=row.needs,
-            )
+                raise self.values.not_built(option, f"{given} with {row.label}")
+        if row.needs and not self.values.text(row.needs):
+            raise self.values.missing(row.needs, f"Files of the format {row.label} need")
         self._check_encoding(row)
 
-    def _evolution(self, inferred: bool) -> str:
+    def _evolution(self, row: formats.Format, inferred: bool) -> str:
         name = "cloudFiles.schemaEvolutionMode"
-        value = self._text(name) or ("addNewColumns" if inferred else "none")
-        if value.lower() in {each.lower() for each in tables.OTHER_MODES}:
-            raise self._not_built(name, value)
-        mode = self._choice(name, tables.EVOLUTION_MODES, value)
-        if mode == "addNewColumns" and not inferred:
-            raise self._fault(
+        value = self.values.text(name) or ("addNewColumns" if inferred else "none")
+        mode = self.values.choice(name, tables.EVOLUTION_MODES, value)
+        if mode == tables.WIDENING_MODE and not row.widens:
+            raise self.values.not_built(name, f"{mode} with {row.label}")
+        if mode.startswith("addNewColumns") and not inferred:
+            raise self.values.fault(
                 "AUTOLOADER_EVOLUTION_NEEDS_INFERENCE",
-                "schemaEvolutionMode 'addNewColumns' can't be combined with an explicit schema",
+                f"schemaEvolutionMode '{mode}' can't be combined with an explicit schema",
                 "Use schemaHints instead of a schema, or choose another mode.",
             )
         return mode
 
     def _check_encoding(self, row: formats.Format) -> None:
         """Refuse encodings that Spark reads wrongly without an error, or fails on while running."""
-        name = "encoding" if self._text("encoding") else "charset"
-        encoding = self._text(name)
+        name = "encoding" if self.values.text("encoding") else "charset"
+        encoding = self.values.text(name)
         if row.wide is None or not encoding:
             return
         if encoding.lower() not in map(str.lower, tables.ENCODINGS) and not self.java_charsets:
-            raise self._fault(
+            raise self.values.fault(
                 "AUTOLOADER_OPTION_INVALID",
                 f"Option {name} can't be '{encoding}'",
                 f"Use {', '.join(tables.ENCODINGS)}, or set spark.sql.legacy.javaCharsets to "
@@ -180,9 +192,9 @@ class _Reading:
         if not encoding.lower().startswith(("utf-16", "utf-32")):
             return
         if row.wide is formats.Wide.NEVER:
-            raise self._not_built(name, f"{encoding} with {row.label}")
-        if not self._flag("multiLine", False):
-            raise self._fault(
+            raise self.values.not_built(name, f"{encoding} with {row.label}")
+        if not self.values.flag("multiLine", False):
+            raise self.values.fault(
                 "AUTOLOADER_OPTION_NOT_BUILT",
                 f"Auto Loader reads {row.label} files in {encoding} only with multiLine",
                 "Set the option multiLine to true: without it Spark splits lines at single bytes.",
@@ -190,17 +202,17 @@ class _Reading:
             )
 
     def _check_names(self, row: formats.Format) -> None:
-        strict = self._flag("cloudFiles.validateOptions", True)
+        strict = self.values.flag("cloudFiles.validateOptions", True)
         for written, value in self.written.items():
             name = written.lower()
             if name in _REFUSED:
-                raise self._not_built(written)
+                raise self.values.not_built(written)
             only = tables.ONLY_VALUE.get(name)
             if name not in row.option_names and only is not None and value.lower() != only.lower():
-                raise self._not_built(written, value)
+                raise self.values.not_built(written, value)
             if name.startswith("cloudfiles.resourcetag.") or name in _KNOWN or not strict:
                 continue
-            raise self._fault(
+            raise self.values.fault(
                 "AUTOLOADER_OPTION_UNKNOWN",
                 f"Auto Loader has no option '{written}'",
                 nearest(written, _SPELLINGS)
@@ -208,85 +220,108 @@ class _Reading:
                 option=written,
             )
 
-    def _reader(self, row: formats.Format) -> dict[str, str]:
+    def _reader(self, row: formats.Format, evolution: str) -> dict[str, str]:
         native = row.option_names
-        return {key: value for key, value in self.written.items() if key.lower() in native}
+        found = {key: value for key, value in self.written.items() if key.lower() in native}
+        name = "prefersDecimal"
+        if evolution == tables.WIDENING_MODE and name.lower() in native:
+            if not self.values.flag(name, True):
+                raise self.values.invalid(name, "false", f"true with {tables.WIDENING_MODE}")
+            found = {key: value for key, value in found.items() if key.lower() != name.lower()}
+            found[name] = "true"  # a BIGINT grows to a decimal only
+        return found
 
     def _hints(self) -> tuple[Hint, ...]:
         try:
-            return tuple(split_hints(self._text("cloudFiles.schemaHints")))
+            return tuple(split_hints(self.values.text("cloudFiles.schemaHints")))
         except ValueError:
             raise invalid_hints(self.request) from None
 
     def _partition_columns(self) -> tuple[str, ...] | None:
-        value = self.given.get("cloudfiles.partitioncolumns")
+        value = self.values.given.get("cloudfiles.partitioncolumns")
         if value is None:
             return None
         return tuple(each.strip() for each in value.split(",") if each.strip())
 
-    def _text(self, name: str) -> str:
-        return self.given.get(name.lower(), "").strip()
+    def _variant(self, row: formats.Format) -> str:
+        name = "singleVariantColumn"
+        column = self.values.text(name)
+        if column and row.variant is None:
+            raise self.values.not_built(name, f"{column} with {row.label}")
+        for other in ("rescuedDataColumn", "cloudFiles.schemaHints") if column else ():
+            if self.values.text(other):
+                raise self.values.fault(
+                    "AUTOLOADER_OPTION_INVALID",
+                    f"Option {other} can't be combined with {name}",
+                    f"Remove {other}: each record is one VARIANT, and nothing of it is rescued.",
+                    option=other,
+                )
+        return column
 
-    def _flag(self, name: str, default: bool) -> bool:
-        value = self._text(name).lower()
-        if value in ("", "true", "false"):
-            return default if not value else value == "true"
-        raise self._invalid(name, value, "true or false")
-
-    def _count(self, name: str, default: int) -> int:
-        value = self._text(name)
-        if not value:
-            return default
-        if value.isdigit() and int(value) > 0:
-            return int(value)
-        raise self._invalid(name, value, "a positive whole number")
-
-    def _size(self, name: str) -> int | None:
-        value = self._text(name)
-        if not value:
-            return None
-        found = _SIZE.fullmatch(value)
-        if not found or int(found[1]) == 0:
-            raise self._invalid(name, value, "a size such as 10g or 512mb")
-        return int(int(found[1]) * 1024 ** _SIZE_POWER[found[2].lower()])
-
-    def _time(self, name: str) -> float | None:
-        value = self._text(name)
+    def _bad_records(self, row: formats.Format) -> Path | None:
+        name = "badRecordsPath"
+        value = self.values.text(name)
         if not value:
             return None
-        try:
-            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError:
-            raise self._invalid(name, value, "a timestamp such as 2026-01-31T12:00:00") from None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+        if not row.has_bad_records or self.request.is_batch:
+            kind = "a batch read" if self.request.is_batch else row.label
+            raise self.values.not_built(name, f"{value} with {kind}")
+        if self.values.text("mode"):
+            raise self.values.fault(
+                "AUTOLOADER_OPTION_INVALID",
+                f"Option mode can't be combined with {name}",
+                "Remove mode: bad records are left out, and written to the path.",
+                option="mode",
+            )
+        path = local_path(value, self.request)
+        self._check_outside(name, path)
+        return Path(path)
 
-    def _choice(self, name: str, allowed: tuple[str, ...], value: str = "") -> str:
-        value = value or self._text(name) or allowed[0]
-        for each in allowed:
-            if each.lower() == value.lower():
-                return each
-        raise self._invalid(name, value, ", ".join(allowed))
+    def _check_outside(self, name: str, path: str) -> str:
+        """Refuse a folder from which files would be read again; return the source's."""
+        source = without_globs(source_path(self.request.path, self.request))
+        if f"{path}/".startswith(f"{source}/"):
+            raise self.values.invalid(name, path, "a folder that is not below the source")
+        return source
 
-    def _invalid(self, name: str, value: str, wanted: str) -> DefinitionError:
-        return self._fault(
-            "AUTOLOADER_OPTION_INVALID",
-            f"Option {name} can't be '{value}'",
-            nearest(value, wanted.split(", ")) or f"Set it to {wanted}.",
-            option=name,
-        )
+    def _cleaning(self) -> Cleaning | None:
+        mode = self.values.choice("cloudFiles.cleanSource", tables.CLEANING_MODES)
+        if mode == "OFF":
+            return None
+        name = "cloudFiles.cleanSource.retentionDuration"
+        seconds = self.values.seconds(name)
+        seconds = tables.RETENTION_DAYS * DAY_SECONDS if seconds is None else seconds
+        if mode == "DELETE":
+            if seconds <= tables.MIN_DELETE_DAYS * DAY_SECONDS:
+                wanted = f"more than {tables.MIN_DELETE_DAYS} days to delete files"
+                raise self.values.invalid(name, self.values.text(name), wanted)
+            return Cleaning(mode, seconds)
+        name = "cloudFiles.cleanSource.moveDestination"
+        if not self.values.text(name):
+            raise self.values.missing(name, "cloudFiles.cleanSource = MOVE needs")
+        destination = source_path(self.values.text(name), self.request)
+        self._check_destination(name, destination)
+        return Cleaning(mode, seconds, destination)
 
-    def _not_built(self, name: str, value: str = "") -> DefinitionError:
-        shown = f"{name} = {value}" if value else name
-        return self._fault(
-            "AUTOLOADER_OPTION_NOT_BUILT",
-            f"Auto Loader option {shown} is not supported in Headwater",
-            "Remove it here; docs/parity.md lists what runs locally.",
-            option=name,
-        )
+    def _check_destination(self, name: str, destination: str) -> None:
+        """Refuse to move files where they would be read again, or out of their storage."""
+        source = self._check_outside(name, destination)
+        if self.request.volume:
+            volume = "the source's volume"
+            is_inside = f"{destination}/".startswith(f"{self.request.volume}/")
+        else:
+            volume = "the source's container" if is_remote(source) else "a local folder"
+            is_inside = container_of(destination) == container_of(source)
+        if not is_inside:
+            raise self.values.invalid(name, destination, f"a folder in {volume}")
 
-    def _fault(self, code: str, message: str, hint: str = "", **facts: object) -> DefinitionError:
-        where = self.request.where
-        return DefinitionError(code, message, where=where, hint=hint, **facts)
+    def _age(self) -> float | None:
+        name = "cloudFiles.maxFileAge"
+        seconds = self.values.seconds(name)
+        if seconds is not None and seconds < tables.MIN_FILE_AGE_DAYS * DAY_SECONDS:
+            wanted = f"at least {tables.MIN_FILE_AGE_DAYS} days"
+            raise self.values.invalid(name, self.values.text(name), wanted)
+        return seconds
 
 
 def invalid_hints(request: CloudFiles) -> DefinitionError:
@@ -298,32 +333,3 @@ def invalid_hints(request: CloudFiles) -> DefinitionError:
         hint="Write them as in CREATE TABLE: id BIGINT, address.zip STRING.",
         option="cloudFiles.schemaHints",
     )
-
-
-def source_path(path: str, request: CloudFiles) -> str:
-    """Return the path to load from: in Azure storage as it is, others as `local_path` does.
-
-    Raises:
-        DefinitionError: AUTOLOADER_PATH_NOT_BUILT for another file system.
-    """
-    return path.rstrip("/") if is_remote(path) else local_path(path, request)
-
-
-def local_path(path: str, request: CloudFiles) -> str:
-    """Return a path or `file:` address as an absolute local path.
-
-    Raises:
-        DefinitionError: AUTOLOADER_PATH_NOT_BUILT for another file system.
-    """
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", path)
-    if scheme and scheme[1].lower() != "file":
-        raise DefinitionError(
-            "AUTOLOADER_PATH_NOT_BUILT",
-            f"{scheme[1]}: paths are not supported here",
-            where=request.where,
-            hint="Load from a volume, a local folder or abfs://container@account; "
-            "a schemaLocation is a local folder.",
-            scheme=scheme[1],
-        )
-    plain = re.sub(r"^file:/+", "/", path) if scheme else path
-    return str(Path(plain).absolute())

@@ -68,8 +68,9 @@ class ParquetFiles:
                     findings.wide if options.rescues_new or options.evolution != "none" else schema,
                     widens,
                     case_sensitive=options.case_sensitive,
+                    widening=self.context.widening,
                 )
-                if not told.new:  # what is new now is known to the next file
+                if not told.new and not told.widened:  # what is new now is known to the next file
                     known[columns.json()] = told
             findings.add(file, told)
         return findings

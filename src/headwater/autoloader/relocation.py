@@ -73,6 +73,7 @@ def _logs(root: Path) -> Iterator[Path]:
     found = [
         *root.glob("autoloader/**/_spark_metadata/*"),
         *root.glob("autoloader/**/skipped.jsonl"),
+        *root.glob("autoloader/**/archive.jsonl"),
         *root.glob("checkpoints/*/*/*/sources/*/*"),
     ]
     for file in found:
@@ -98,19 +99,20 @@ def _mover(moves: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def _rewritten(line: str, move: Callable[[str], str]) -> str:
-    """Rewrite the path of one entry; lines of another form stay."""
+    """Rewrite the paths of one entry; lines of another form stay."""
     try:
         told = json.loads(line)
     except ValueError:
         return line
     if not isinstance(told, dict) or not isinstance(told.get("path"), str):
         return line
-    is_address = told["path"].startswith("file:")
-    path = path_of(told["path"]) if is_address else told["path"]
-    if is_remote(path) or not path.startswith("/"):
-        return line
-    moved = move(path)
-    told["path"] = _address(moved) if is_address else moved
+    for key in ("path", "destination"):
+        written = told.get(key, "")
+        is_address = written.startswith("file:")
+        path = path_of(written) if is_address else written
+        if not is_remote(path) and path.startswith("/"):
+            moved = move(path)
+            told[key] = _address(moved) if is_address else moved
     return json.dumps(told) + ("\n" if line.endswith("\n") else "")
 
 

@@ -23,6 +23,7 @@ class CloudFiles:
         schema: as given to `schema`, None to infer it.
         where: the user's line.
         is_batch: all files are read each time, and nothing is remembered.
+        volume: folder of the volume that the path is in, "" if it is in none.
     """
 
     path: str
@@ -30,6 +31,22 @@ class CloudFiles:
     where: Location
     schema: Union[str, StructType, None] = None  # noqa: UP007 - Python 3.10
     is_batch: bool = False
+    volume: str = ""
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What becomes of files that were read.
+
+    Attributes:
+        mode: MOVE or DELETE.
+        retention_seconds: how long a file stays once its rows are committed.
+        destination: the folder to move to, "" to delete.
+    """
+
+    mode: str
+    retention_seconds: float
+    destination: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,10 +59,15 @@ class Options:
         inferred: no schema was given.
         hinted: path and type, as text, of each column of `schemaHints`.
         partition_columns: keys to take from the path; None to find them, () to ignore them.
+        allow_overwrites: a file that was modified since it was read is read again.
+        max_age_seconds: files that are older are not looked at, None for no limit.
         max_bytes: soft limit of bytes per micro-batch, None for no limit.
         rescued_column: name of the rescued data column, None to have none.
+        bad_records_path: folder for records and files that can't be read; rows leave them out.
+        variant_column: name of the one column that holds each record, "" for columns of their own.
         rescues_new: a field that the schema lacks is rescued: in mode `rescue`, and in mode
             `none` when `rescuedDataColumn` is set.
+        cleaning: None to leave files where they are.
         case_sensitive: a column whose name differs by case only is rescued.
         header: whether CSV files start with column names.
         corrupt_column: column that takes malformed records, when the schema has it.
@@ -60,10 +82,15 @@ class Options:
     schema_location: Path | None
     partition_columns: tuple[str, ...] | None
     include_existing: bool
+    allow_overwrites: bool
+    max_age_seconds: float | None
     max_files: int
     max_bytes: int | None
+    cleaning: Cleaning | None
     name_filter: str
     rescued_column: str | None
+    bad_records_path: Path | None
+    variant_column: str
     rescues_new: bool
     case_sensitive: bool
     ignore_corrupt: bool
@@ -75,6 +102,21 @@ class Options:
     parse_mode: str
     corrupt_column: str
     reader: Mapping[str, str]
+
+    @property
+    def skips_broken(self) -> bool:
+        """Whether files that can't be read are left out, rather than fail the flow."""
+        return self.ignore_corrupt or self.bad_records_path is not None
+
+    @property
+    def adds_columns(self) -> bool:
+        """Whether the schema grows with the files."""
+        return self.evolution.startswith("addNewColumns")
+
+    @property
+    def widens_types(self) -> bool:
+        """Whether types of columns grow with the files, too."""
+        return self.evolution == "addNewColumnsWithTypeWidening"
 
     def get(self, name: str, default: str = "") -> str:
         """Read an option that goes to Spark's reader, by its lower-case name."""

@@ -15,6 +15,7 @@ from headwater.autoloader.request import CloudFiles, Options, SourceState
 from headwater.autoloader.schema_log import SchemaLog
 from headwater.autoloader.spark_paths import is_special
 from headwater.autoloader.storage import SourceFile, Storage, storage_of
+from headwater.autoloader.variant_files import VariantFiles, variant_columns
 from headwater.errors import DefinitionError, SourceFileError
 
 
@@ -51,7 +52,15 @@ class Source:
 
     def files(self, partitions: StructType) -> FileFormat:
         """Return what inspects and reads the source's files."""
-        return self.row.reader(self.context(partitions))
+        context, row = self.context(partitions), self.row
+        if self.options.variant_column and row.variant is not None:
+            return VariantFiles(context, row.name, row.variant(context))
+        return row.reader(context)
+
+    @property
+    def fixed(self) -> StructType | None:
+        """The columns of every file; None where files have columns of their own."""
+        return variant_columns(self.options) if self.options.variant_column else self.row.fixed
 
     def listed(self) -> list[SourceFile]:
         """List the files that are there now, oldest first."""

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import cast
 
 from pyspark.errors import ParseException
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from headwater.autoloader.findings import Findings
 from headwater.autoloader.options import invalid_hints
@@ -57,8 +57,11 @@ class SchemaLookup:
 
     def _check_fixed(self, schema: SourceSchema) -> None:
         """Refuse other columns than those that every file of the format has."""
-        fixed = self.source.row.fixed
+        fixed = self.source.fixed
         if fixed is None or [f.dataType for f in schema.data] == [f.dataType for f in fixed]:
+            return
+        corrupt = StructField(self.options.corrupt_column, StringType())
+        if self.options.variant_column and set(schema.data) == {*fixed, corrupt}:
             return
         columns = ", ".join(f"{f.name} {f.dataType.simpleString().upper()}" for f in fixed)
         raise self._fault(
@@ -69,16 +72,17 @@ class SchemaLookup:
         )
 
     def evolve(self, findings: Findings, schema: SourceSchema) -> None:
-        """Do what the evolution mode says about new columns; saves the wider schema.
+        """Do what the evolution mode says about new columns and types; saves the wider schema.
 
         Raises:
             SchemaChange: the wider schema is saved, call everything again.
             UpdateError: UNKNOWN_FIELD under `failOnNewColumns`.
         """
-        if not findings.new or self.options.evolution in ("none", "rescue"):
+        changed = [*findings.new, *findings.widened]
+        if not changed or self.options.evolution in ("none", "rescue"):
             self._check_reserved(StructType([f for f in findings.wide if f not in schema.data]))
             return
-        names = ", ".join(findings.new)
+        names = ", ".join(changed)
         if self.options.evolution == "failOnNewColumns":
             raise UpdateError(
                 "UNKNOWN_FIELD",
@@ -90,14 +94,15 @@ class SchemaLookup:
                 path=next(iter(findings.new.values())),
             )
         self._check_reserved(findings.wide)
+        what = "unknown fields or wider types" if findings.widened else "unknown fields"
         self.log.save(SourceSchema(findings.wide, schema.partitions))
         raise SchemaChange(
-            "UNKNOWN_FIELD_EXCEPTION.NEW_FIELDS_IN_FILE",
-            f"Encountered unknown fields during parsing: [{names}], "
+            "UNKNOWN_FIELD_EXCEPTION.NEW_FIELDS_IN_FILE" if findings.new else "SOURCE_TYPES_WIDER",
+            f"Encountered {what} during parsing: [{names}], "
             "which can be fixed by an automatic retry: true",
             where=self.request.where,
             hint="The wider schema is saved; run the update again.",
-            fields=list(findings.new),
+            fields=changed,
         )
 
     def _given(self) -> SourceSchema:
@@ -138,7 +143,7 @@ class SchemaLookup:
         partitions = find_partitions([file.path for file in files], self.source.base, self.options)
         file_format = self.source.files(partitions)
         broken = file_format.broken(files)
-        if broken and not self.options.ignore_corrupt:
+        if broken and not self.options.skips_broken:
             raise corrupt_file(*next(iter(broken.items())))
         whole = [file for file in files if file not in broken]
         if not whole and not self.options.hinted:

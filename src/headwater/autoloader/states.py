@@ -9,7 +9,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from headwater.autoloader.commits import committed_files
+from headwater.autoloader.archive import Archive
+from headwater.autoloader.commits import commit_times, committed_files
 from headwater.autoloader.discovery import list_files
 from headwater.autoloader.manifest import Manifest, SkippedFiles
 from headwater.autoloader.options import read_options
@@ -44,6 +45,46 @@ def file_states(place: SourceState) -> list[dict[str, Any]]:
     return found
 
 
+def ingestion_states(place: SourceState) -> list[dict[str, Any]]:
+    """List the files of a source as `cloud_files_state` has them; None for what is not known.
+
+    A file that was read is processed and committed at one time here. Files that were there before
+    the first start and are not wanted are left out. Reads only.
+    """
+    committed = commit_times(place.checkpoint)
+    archived = {each.key: each for each in Archive(place.folder).read()}
+    found = []
+    for entry in Manifest(place.folder).entries():
+        modified, _, size = entry.version.partition("-")
+        moment = _moment(committed.get(entry.key))
+        gone = archived.get((entry.origin, entry.order))
+        row = {
+            "path": entry.origin,
+            "size": int(size) if size else entry.size,
+            "create_time": _moment(int(modified) / 1e9) if modified else None,
+            "discovery_time": _moment(entry.discovered),
+            "processed_time": moment,
+            "commit_time": moment,
+            "ingestion_state": "INGESTED" if moment else None,
+        }
+        if gone is not None and gone.time is not None:
+            row["archive_time"] = _moment(gone.time)
+            row["archive_mode"] = gone.mode
+            row["move_location"] = gone.destination or None
+        found.append(row)
+    return found + [
+        {
+            "path": each.file.path,
+            "size": each.file.size,
+            "create_time": _moment(each.file.modified_ns / 1e9),
+            "discovery_time": _moment(each.discovered),
+            "ingestion_state": "SKIPPED_CORRUPTED",
+        }
+        for each in SkippedFiles(place.folder).read()
+        if each.state == "CORRUPT"
+    ]
+
+
 def listing_digest(spark: SparkSession, request: CloudFiles) -> str:
     """Hash the paths, sizes and times of all files of a source, as they are now; lists only.
 
@@ -57,11 +98,15 @@ def listing_digest(spark: SparkSession, request: CloudFiles) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
+
+
 def _row(path: str, size: int, seconds: float, state: str, reason: str = "") -> dict[str, Any]:
     return {
         "path": path,
         "size": size,
-        "discovery_time": datetime.fromtimestamp(seconds, timezone.utc),
+        "discovery_time": _moment(seconds),
         "state": state,
         "reason": reason or None,
     }

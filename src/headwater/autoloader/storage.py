@@ -7,8 +7,10 @@ address is a path as Spark writes it, with escapes. What does not live here: whi
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,6 +46,11 @@ class SourceFile:
     size: int
     modified_ns: int
 
+    @property
+    def version(self) -> str:
+        """What tells the file from one that overwrites it."""
+        return f"{self.modified_ns}-{self.size}"
+
 
 @dataclass(frozen=True)
 class Storage:
@@ -60,7 +67,7 @@ class Storage:
         if not is_remote(path):
             try:
                 found = os.stat(path)  # noqa: PTH116 - many files
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return None
             return SourceFile(path, found.st_size, found.st_mtime_ns)
         _, _, host, _ = _parts(path)
@@ -81,6 +88,34 @@ class Storage:
             return pa.OSFile(path)
         _, _, host, _ = _parts(path)
         return self._azure(host).open_input_file(_inner(path))
+
+    def copy(self, path: str, target: Path) -> None:
+        """Copy a file to a local path; a kill leaves the whole copy or none."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = target.with_name(f".{target.name}.tmp")
+        with self.open(path) as source, scratch.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        scratch.replace(target)
+
+    def move(self, path: str, target: str) -> None:
+        """Move a file within its container, or between local folders; replaces what is there.
+
+        A kill leaves it at both places or at one of them, and whole at each.
+        """
+        if not is_remote(path):
+            _move_local(Path(path), Path(target))
+            return
+        _, _, host, _ = _parts(path)
+        self._azure(host).copy_file(_inner(path), _inner(target))
+        self.delete(path)
+
+    def delete(self, path: str) -> None:
+        """Delete a file."""
+        if not is_remote(path):
+            Path(path).unlink(missing_ok=True)
+            return
+        _, _, host, _ = _parts(path)
+        self._azure(host).delete_file(_inner(path))
 
     def below(self, folder: str) -> Iterator[SourceFile]:
         """List all files below a folder of Azure storage, or the one that a path names."""
@@ -126,6 +161,11 @@ def is_remote(path: str) -> bool:
     return _REMOTE.match(path) is not None
 
 
+def container_of(path: str) -> str:
+    """Name the container of a path in Azure storage; "" for a local path."""
+    return "" if not is_remote(path) else "@".join(_parts(path)[1:3])
+
+
 def address_of(path: str) -> str:
     """Write a path as Spark's logs do."""
     if not is_remote(path):
@@ -168,6 +208,21 @@ def _parts(path: str) -> tuple[str, str, str, str]:
     if not found:
         raise ValueError("not a path in Azure storage")
     return found[1], found[2], found[3], found[4] or ""
+
+
+def _move_local(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # another file system
+            raise
+        scratch = target.with_name(f".{target.name}.tmp")
+        shutil.copy2(path, scratch)
+        with scratch.open("rb+") as copied:
+            os.fsync(copied.fileno())
+        scratch.replace(target)
+        path.unlink()
 
 
 def _inner(path: str) -> str:

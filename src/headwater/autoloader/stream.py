@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame, SparkSession
 
+from headwater.autoloader.bad_records import write_bad_records
 from headwater.autoloader.discovery import check_base
 from headwater.autoloader.plan import StreamPlan
 from headwater.autoloader.request import CloudFiles, SourceState
@@ -66,6 +67,6 @@ def open_stream(spark: SparkSession, request: CloudFiles, place: SourceState) ->
     pending = files.pending()
     files.sweep(pending)
     manifest = files.manifest.folder
-    return file_format.frame(
-        StreamPlan(spark, source.options, manifest, schema, findings.wide, pending)
-    )
+    plan = StreamPlan(spark, source.options, manifest, schema, findings.wide, pending)
+    write_bad_records(file_format, plan, place.folder / "bad-records")
+    return file_format.frame(plan)

@@ -32,6 +32,8 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from headwater.autoloader.widening import WHOLE_DIGITS, Widening
+
 _NAME = r"(?:`(?:[^`]|``)+`|[^\s.`:]+)"
 _PIECE = r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|."
 """A quoted name, a string such as a comment, or any other character."""
@@ -39,12 +41,6 @@ _PIECE = r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|."
 CanRead = Callable[[DataType, DataType], bool]
 """Whether values of the first type can be read as the second."""
 
-_WHOLE_DIGITS: dict[type[DataType], int] = {
-    ByteType: 10,
-    ShortType: 10,
-    IntegerType: 10,
-    LongType: 20,
-}
 _WIDER: dict[type[DataType], tuple[type[DataType], ...]] = {
     ByteType: (ShortType, IntegerType, LongType, DoubleType),
     ShortType: (IntegerType, LongType, DoubleType),
@@ -79,22 +75,30 @@ class Difference:
     Attributes:
         schema: the schema with the new columns appended at the end.
         new: dotted names of the new columns.
+        widened: dotted names of the columns whose type grew.
         clashing: top-level columns, as the file spells them, that can't be read under the
             schema for another type or another case, with the paths of what is to blame.
     """
 
     schema: StructType
     new: list[str] = field(default_factory=list)
+    widened: list[str] = field(default_factory=list)
     clashing: dict[str, list[FieldPath]] = field(default_factory=dict)
 
 
 def compare(
-    columns: StructType, schema: StructType, can_read: CanRead, *, case_sensitive: bool
+    columns: StructType,
+    schema: StructType,
+    can_read: CanRead,
+    *,
+    case_sensitive: bool,
+    widening: Widening | None = None,
 ) -> Difference:
     """Compare a file's columns with a schema.
 
     Args:
         case_sensitive: a name that differs by case only clashes; otherwise it is the same.
+        widening: how types grow, None where they stay.
     """
     found = Difference(schema)
     fields = list(schema.fields)
@@ -111,14 +115,16 @@ def compare(
             fields.append(StructField(column.name, column.dataType))
             found.new.append(column.name)
             continue
-        merged = _Merge(can_read, case_sensitive)
+        is_fixed = widening is not None and column.name.lower() in widening.fixed
+        merged = _Merge(can_read, case_sensitive, None if is_fixed else widening)
         known = fields[index].dataType
         wider = merged.types(column.dataType, known, fields[index].name, (column.name,))
         if merged.clashes:
             found.clashing[column.name] = merged.clashes
-        elif merged.new:
+        elif merged.new or (merged.widened and wider != known):
             fields[index] = StructField(fields[index].name, wider)
             found.new += merged.new
+            found.widened += merged.widened
     found.schema = without_twins(StructType(fields))
     return found
 
@@ -129,7 +135,9 @@ class _Merge:
 
     can_read: CanRead
     case_sensitive: bool
+    widening: Widening | None = None
     new: list[str] = field(default_factory=list)
+    widened: list[str] = field(default_factory=list)
     clashes: list[FieldPath] = field(default_factory=list)
 
     def types(self, file: DataType, known: DataType, name: str, path: FieldPath) -> DataType:
@@ -142,6 +150,10 @@ class _Merge:
             self.types(file.keyType, known.keyType, name, path)
             value = self.types(file.valueType, known.valueType, name, (*path, Every.VALUE))
             return MapType(known.keyType, value)
+        wider = self.widening.wider(known, file) if self.widening else None
+        if wider is not None:
+            self.widened.append(name)
+            return wider
         if not self.can_read(file, known):
             self.clashes.append(path)
         elif isinstance(file, StructType) and isinstance(known, MapType):
@@ -190,7 +202,7 @@ def widens(file: DataType, schema: DataType) -> bool:
         whole = schema.precision - schema.scale
         if isinstance(file, DecimalType):
             return schema.scale >= file.scale and whole >= file.precision - file.scale
-        return whole >= _WHOLE_DIGITS.get(type(file), 39)
+        return whole >= WHOLE_DIGITS.get(type(file), 39)
     return type(schema) in _WIDER.get(type(file), ())
 
 

@@ -62,8 +62,8 @@ class XmlFiles:
         """Build the stream."""
         wide = plan.wide if plan.options.rescues_new else plan.schema.data
         read = StructType([*wide.fields, StructField(_MALFORMED, StringType())])
-        more = {"columnNameOfCorruptRecord": _MALFORMED, "mode": "PERMISSIVE", **_BY_RECORD}
-        frame = plan.read("xml", read, {**self.options.reader, **more})
+        more = {"columnNameOfCorruptRecord": _MALFORMED, "mode": "PERMISSIVE"}
+        frame = plan.read("xml", read, {**self.reader(), **more})
         frame = plan.refuse_malformed(frame, F.col(_MALFORMED))
         columns, fragments = [], []
         for each in plan.schema.data:
@@ -78,6 +78,10 @@ class XmlFiles:
         fragments += [fragment(f.name, named(f.name)) for f in wide if f.name not in own]
         fragments.append(fragment(self.options.corrupt_column, F.col(_MALFORMED)))
         return plan.finish(frame, columns, fragments)
+
+    def reader(self) -> dict[str, str]:
+        """Options for Spark's reader."""
+        return {**self.options.reader, **_BY_RECORD}
 
     def _columns(self, files: Sequence[SourceFile], *, types: bool) -> StructType:
         """Infer the columns of files; a file without a record has none."""

@@ -126,6 +126,7 @@ def sql(
     Examples:
       headwater sql "SELECT count(*) FROM fact_admissions"
       headwater sql --json "SELECT event_type, count(*) FROM event_log('patient_flow') GROUP BY 1"
+      headwater sql "SELECT path, commit_time FROM cloud_files_state(TABLE(patient_events))"
     """
     text = queries.sql_text(statements, file)
     queries.run_sql(

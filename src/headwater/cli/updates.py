@@ -50,7 +50,7 @@ def run_pipeline(
     _check_request(request)
     result = _update(target, pipeline, request, master=master, quiet=as_json)
     if not as_json:
-        _print_notes(target, pipeline, request)
+        _print_notes(target, pipeline, request, result.graph)
     if not as_json:
         print_warnings(result.graph)
     if as_json:
@@ -75,10 +75,13 @@ def _check_request(request: UpdateRequest) -> None:
         )
 
 
-def _print_notes(target: Target, pipeline: str | None, request: UpdateRequest) -> None:
+def _print_notes(
+    target: Target, pipeline: str | None, request: UpdateRequest, graph: Graph
+) -> None:
     spec = target.bundle.pipeline(pipeline)
-    if spec.no_effect:
-        click.echo(f"note: no effect here: {', '.join(spec.no_effect)}", err=True)
+    inert = [*spec.no_effect, *graph.no_effect]
+    if inert:
+        click.echo(f"note: no effect here: {', '.join(inert)}", err=True)
     if spec.continuous and not (request.continuous or request.validate_only):
         click.echo(
             "note: the pipeline is continuous, and this update has ended; --continuous goes on",

@@ -105,6 +105,9 @@ class FlowAttempts:
         lock = self._locks.setdefault(flow.target, threading.Lock())
         try:
             write.run(FlowRun(context, resolved, reads, lock))
+            if not context.stopping.is_set():
+                for request, place in sources.opened:
+                    autoloader.clean_source(context.spark, request, place)
         except HeadwaterError:
             raise
         except Exception as error:

@@ -287,7 +287,9 @@ class Tables:
                 f"The columns of '{dataset.name}' changed in a way its table can't follow: "
                 + explained(error),
                 where=dataset.location,
-                hint=f"Run once with --full-refresh {dataset.name}, or keep the column's type.",
+                hint=f"Run once with --full-refresh {dataset.name}, or keep the column's type; "
+                "where it only grows, set table_properties "
+                "{'delta.enableTypeWidening': 'true'}.",
                 dataset=str(dataset.name),
             ) from error
 

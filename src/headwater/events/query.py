@@ -12,8 +12,22 @@ from deltalake import DeltaTable
 
 from headwater.errors import UsageError, nearest
 
-_TABLE = re.compile(r"^event_log\s*\(\s*TABLE\s*\(\s*(.+?)\s*\)\s*\)$", re.I | re.S)
-_TEXT = re.compile(r"^event_log\s*\(\s*(?:'((?:[^']|'')*)'|\"([^\"]*)\")\s*\)$", re.I | re.S)
+_TABLE = re.compile(r"^\w+\s*\(\s*TABLE\s*\(\s*(.+?)\s*\)\s*\)$", re.I | re.S)
+_TEXT = re.compile(r"^\w+\s*\(\s*(?:'((?:[^']|'')*)'|\"([^\"]*)\")\s*\)$", re.I | re.S)
+
+
+def function_argument(call: str) -> tuple[str, bool] | None:
+    """Take apart the call of a function that takes one text, or one table as `TABLE(<table>)`.
+
+    Returns:
+        The text or the table's name, and whether it is a table; None for other arguments.
+    """
+    table, text = _TABLE.match(call), _TEXT.match(call)
+    if table:
+        return table[1], True
+    if text:
+        return (text[1] or text[2] or "").replace("''", "'"), False
+    return None
 
 
 def event_log_argument(call: str) -> tuple[str, bool]:
@@ -25,11 +39,9 @@ def event_log_argument(call: str) -> tuple[str, bool]:
     Raises:
         UsageError: EVENT_LOG_ARGUMENT.
     """
-    table, text = _TABLE.match(call), _TEXT.match(call)
-    if table:
-        return table[1], True
-    if text:
-        return (text[1] or text[2] or "").replace("''", "'"), False
+    found = function_argument(call)
+    if found is not None:
+        return found
     raise UsageError(
         "EVENT_LOG_ARGUMENT",
         "event_log takes one pipeline or one table",

@@ -61,6 +61,7 @@ class Graph:
         flows: in the order of their targets; flows of views are not among them.
         views: the flows of views, which run as part of others.
         warnings: findings of lint, in the order of files and lines.
+        no_effect: options that are accepted and change nothing here.
     """
 
     datasets: Mapping[TableName, Dataset]
@@ -68,6 +69,7 @@ class Graph:
     flows: tuple[ResolvedFlow, ...]
     views: tuple[ResolvedFlow, ...]
     warnings: tuple[HeadwaterError, ...] = ()
+    no_effect: tuple[str, ...] = ()
 
     def flows_into(self, table: TableName) -> tuple[ResolvedFlow, ...]:
         """Return the flows that write a table."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ from headwater.graph.locations import (
 from headwater.machine.connectors import AVRO
 from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import READ_VIEW, TableName, quote, table_name
-from headwater.sandbox import kafka, sql_files, sql_plans
+from headwater.sandbox import file_states, kafka, sql_files, sql_plans
 from headwater.sandbox.connectors import require
 from headwater.sandbox.interception import ReaderRecord, intercepted, record_of
 from headwater.sandbox.patches import LOOKS, refusal
@@ -129,7 +129,7 @@ class Evaluation:
         for call in calls:
             if call.name in _WORKSPACE_FUNCTIONS:
                 raise not_built(f"{call.name}(...) in SQL", _WORKSPACE_FUNCTIONS[call.name])
-        reads = [call for call in calls if call.name in (*sql_files.FUNCTIONS, kafka.FUNCTION)]
+        reads = [call for call in calls if call.name in _READS]
         if reads:
             statement = SqlText(spark, self._with_files(spark, text, reads))
         if statement.has_computed_names:
@@ -164,7 +164,9 @@ class Evaluation:
         given = {key.lower(): value.lower() for key, value in options.items()}
         if given.get("cloudfiles.format") == AVRO.word:
             require(self.spark, AVRO)
-        request = CloudFiles(self.local_path(path), resolved, current_location(), schema, is_batch)
+        local = self.local_path(path)
+        volume = str(self.store.volume_of(local) or "")
+        request = CloudFiles(local, resolved, current_location(), schema, is_batch, volume)
         number, self.sources = self.sources, self.sources + 1
         with intercepted(None):
             return self.source.cloud_files(request, number)
@@ -253,8 +255,7 @@ class Evaluation:
     def _with_files(self, spark: SparkSession, text: str, calls: Sequence[FunctionCall]) -> str:
         """Point calls of functions that read to views over what they read."""
         for call in sorted(calls, key=lambda each: -each.start):
-            read = self._topic if call.name == kafka.FUNCTION else self._called
-            frame = read(spark, call)
+            frame = _READS[call.name](self, spark, call)
             text = text[: call.start] + self._view(frame) + text[call.end :]
         return text
 
@@ -278,6 +279,23 @@ class Evaluation:
         options = kafka.sql_options(values, named)
         frame: DataFrame = reader.format(kafka.FORMAT).options(**options).load()
         return frame
+
+    def _file_states(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
+        """Answer `cloud_files_state`, with what is on disk when the function is evaluated."""
+        with intercepted(None):
+            try:
+                wanted, is_table = file_states.state_argument(call.text)
+                if not is_table:
+                    return file_states.checkpoint_states(spark, self.store, wanted)
+            except UsageError as error:
+                raise located(error) from None
+            name = self._name(wanted)
+            if self.source.owns(name):
+                self.inputs.add(name)
+            else:
+                self._read_external(name, wanted)
+            found = file_states.table_states(spark, self.store, name.quoted)
+            return file_states.state_frame(spark, ()) if found is None else found
 
     def _view(self, frame: DataFrame) -> str:
         """Give a frame a name that a SQL text can read."""
@@ -325,6 +343,13 @@ def _constant(spark: SparkSession, expression: str) -> Any:
         row = spark.sql(f"SELECT {expression}").head()
     return row[0] if row else None
 
+
+_READS: Mapping[str, Callable[[Evaluation, SparkSession, FunctionCall], DataFrame]] = {
+    **dict.fromkeys(sql_files.FUNCTIONS, Evaluation._called),
+    kafka.FUNCTION: Evaluation._topic,
+    file_states.FUNCTION: Evaluation._file_states,
+}
+"""Table-valued functions that read, and what answers each."""
 
 _WORKSPACE_FUNCTIONS = {
     "event_log": "Query the event log with `headwater sql`.",

@@ -1,4 +1,7 @@
-"""Run SQL against a target's tables: several statements, `event_log(...)`, `/Volumes` paths."""
+"""Run SQL against a target's tables: several statements, `/Volumes` paths, and what pipelines keep.
+
+`event_log(...)` and `cloud_files_state(...)` are replaced by relations that Spark knows.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from pyspark.sql import functions as F
 from headwater.errors import HeadwaterError, UsageError, nearest
 from headwater.events.query import expand_event_log, no_event_log
 from headwater.machine.session import add_catalog, own_catalog
-from headwater.names import quote, split_name, table_name
+from headwater.names import quote, table_name
+from headwater.sandbox import file_states
 from headwater.sandbox.causes import innermost
 from headwater.sandbox.failures import reason
 from headwater.sandbox.own_catalogs import over_folders
@@ -27,7 +31,7 @@ from headwater.sql.parse import created_catalog, used_namespace
 from headwater.sql.split import split_statements
 from headwater.sql.statements import UseNamespace
 from headwater.state.catalog import current_schema, keep_schema, note_table, schema_exists
-from headwater.state.pipeline import PipelineState
+from headwater.state.pipeline import made_by
 from headwater.state.store import Store
 from headwater.state.target import Target
 
@@ -83,6 +87,7 @@ class _Script:
         catalog: of names without one.
         schema: of names without one, in a catalog with schemas of its own.
         lost: names of what was created and the session's end deletes.
+        views: names of frames that the statement reads.
     """
 
     spark: SparkSession
@@ -90,6 +95,7 @@ class _Script:
     catalog: str
     schema: str = "default"
     lost: list[str] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
 
     def run(self, statement: str) -> DataFrame:
         """Run one statement."""
@@ -122,7 +128,11 @@ class _Script:
         with over_folders(spark, target.store, text, namespace) as over:
             if over != statement:
                 statement, text = over, SqlText(spark, over)
-            result = run_text(spark, _expanded(target, statement, text), spark.sql)
+            try:
+                result = run_text(spark, self._expanded(statement, text), spark.sql)
+            finally:
+                while self.views:
+                    spark.catalog.dropTempView(self.views.pop())
         dropped = text.dropped_table()
         if dropped is not None:
             default = current_schema(spark)
@@ -136,6 +146,25 @@ class _Script:
             if not note_table(spark, target.store, *found, catalog):
                 self.lost.append(".".join(found))
         return result
+
+    def _expanded(self, statement: str, text: SqlText) -> str:
+        """Replace the calls of functions that read what pipelines keep."""
+        target = self.target
+        for call in sorted(text.functions(), key=lambda each: -each.start):
+            if call.name == "event_log":
+                sql = expand_event_log(call.text, lambda name, table: _log_of(target, name, table))
+            elif call.name == file_states.FUNCTION:
+                sql = self._view(_file_states(self.spark, target.store, call.text))
+            else:
+                continue
+            statement = statement[: call.start] + sql + statement[call.end :]
+        return statement
+
+    def _view(self, frame: DataFrame) -> str:
+        """Give a frame a name, until the statement has run."""
+        self.views.append(f"__headwater_states_{len(self.views)}")
+        frame.createOrReplaceTempView(self.views[-1])
+        return self.views[-1]
 
     def _use(self, used: UseNamespace) -> DataFrame:
         if used.catalog is not None:
@@ -206,19 +235,24 @@ def _create_schema(
     return spark.createDataFrame([], "")
 
 
-def _expanded(target: Target, statement: str, text: SqlText) -> str:
-    for call in sorted(text.functions(), key=lambda each: -each.start):
-        if call.name == "event_log":
-            sql = expand_event_log(call.text, lambda name, table: _log_of(target, name, table))
-            statement = statement[: call.start] + sql + statement[call.end :]
-    return statement
+def _file_states(spark: SparkSession, store: Store, call: str) -> DataFrame:
+    wanted, is_table = file_states.state_argument(call)
+    if not is_table:
+        return file_states.checkpoint_states(spark, store, wanted)
+    found = file_states.table_states(spark, store, wanted)
+    if found is None:
+        raise file_states.unknown_state(wanted)
+    return found
 
 
 def _log_of(target: Target, wanted: str, is_table: bool) -> Path:
     known = {
         name: path for name, path in known_logs(target).items() if (path / "_delta_log").is_dir()
     }
-    path = _log_of_table(target.store, wanted) if is_table else known.get(wanted.lower())
+    path = known.get(wanted.lower())
+    if is_table:
+        made = made_by(target.store, wanted)
+        path = made[0].event_log if made else None
     if path is None or not (path / "_delta_log").is_dir():
         raise no_event_log(wanted, sorted(known))
     return path
@@ -232,18 +266,6 @@ def known_logs(target: Target) -> dict[str, Path]:
         for name in (spec.key, spec.name, target.bundle.pipeline_id(spec)):
             found[name.lower()] = path
     return found
-
-
-def _log_of_table(store: Store, table: str) -> Path | None:
-    """Find the pipeline that made a table by what each pipeline remembers."""
-    wanted = split_name(table)
-    for folder in sorted((store.root / "pipelines").glob("*")):
-        state = PipelineState(folder)
-        for name in store.tables():
-            parts = (name.catalog, name.schema, name.table)
-            if parts[3 - len(wanted) :] == wanted and state.load(name) is not None:
-                return state.event_log
-    return None
 
 
 def rows_of(frame: DataFrame, limit: int | None = None) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from headwater.files import write_atomic
-from headwater.names import TableName
-from headwater.state.store import folder_name, identifier_of, table_folder
+from headwater.names import TableName, split_name
+from headwater.state.store import Store, folder_name, identifier_of, table_folder
 
 _TABLES = ("STREAMING_TABLE", "MATERIALIZED_VIEW")
 
@@ -40,6 +40,22 @@ class TableState:
     cluster_by: tuple[str, ...] = ()
     is_made: bool = True
     is_active: bool = True
+
+
+def made_by(store: Store, table: str) -> tuple[PipelineState, TableName] | None:
+    """Find the pipeline that made a table, by what each pipeline remembers; and its full name.
+
+    Args:
+        table: its name, or the end of it.
+    """
+    wanted = split_name(table)
+    for folder in sorted((store.root / "pipelines").glob("*")):
+        state = PipelineState(folder)
+        for name in store.tables():
+            parts = (name.catalog, name.schema, name.table)
+            if parts[3 - len(wanted) :] == wanted and state.load(name) is not None:
+                return state, name
+    return None
 
 
 @dataclass(frozen=True)

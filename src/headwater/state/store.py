@@ -159,6 +159,13 @@ class Store:
             return path
         return "/".join(["/Volumes", *map(identifier_of, (catalog, schema, volume)), *rest])
 
+    def volume_of(self, path: str) -> Path | None:
+        """Return the folder of the volume that a local path is in; None if it is in none."""
+        volumes = self.root / "volumes"
+        if not Path(path).is_relative_to(volumes):
+            return None
+        return volumes.joinpath(*Path(path).relative_to(volumes).parts[:3])
+
     def volumes(self) -> list[str]:
         """List the volumes on disk as `catalog.schema.volume`."""
         found = sorted((self.root / "volumes").glob("*/*/*"))
