@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from faulty_server import FaultyServer, faulty_server
 from harness import Project
 from headwater.dev.minilake import Minilake, minilake
-from headwater.machine.session import FOR_LITTLE, QUICK_START, spark_session
+from headwater.machine.session import FOR_LITTLE, spark_session
 from headwater.settings import Settings, read_settings
 
 pytest_plugins = ("headwater.testing.plugin",)
@@ -49,7 +49,7 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """A session on two threads; its JVM starts fast rather than running fast."""
+    """A session on two threads; its JVM works for minutes, so it has the full compiler."""
     state: Path = tmp_path_factory.mktemp("state")
     with spark_session(
         settings,
@@ -57,7 +57,6 @@ def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         catalogs=("main",),
         master="local[2]",
         configuration=TINY,
-        jvm_options=QUICK_START,
     ) as session:
         yield session
 

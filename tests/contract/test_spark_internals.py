@@ -122,3 +122,26 @@ def test_query_with_a_frame_in_place_of_a_view_keeps_its_hidden_columns(
         "SELECT v.value, w._metadata.file_name f FROM v AS w JOIN v ON v.value = w.value",
     ):
         assert query_over(spark, text, {"v": frame}).collect() == [("x", "a.txt")], text
+
+
+def test_checksum_of_a_new_table_is_what_delta_works_out_itself(project: Project) -> None:
+    project.write(
+        """
+        from pyspark import pipelines as dp
+
+        @dp.table(schema="id INT NOT NULL, day DATE", comment="of 'x'", partition_cols=["day"],
+                  table_properties={"quality": "gold"})
+        def kept():
+            return (spark.readStream.format("cloudFiles").option("cloudFiles.format", "json")
+                    .schema("id INT, day DATE").load("VOLUME"))
+        """
+    )
+    project.run()
+    jvm = project.spark._jvm
+    assert jvm is not None
+    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(
+        project.spark._jsparkSession, str(project.store.table_path(project.name("kept")))
+    )
+    snapshot = log.unsafeVolatileSnapshot()
+    assert (snapshot.version(), snapshot.checksumOpt().isDefined()) == (0, True)
+    assert snapshot.validateChecksum(getattr(snapshot, "validateChecksum$default$1")())

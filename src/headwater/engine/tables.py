@@ -6,10 +6,12 @@ can't write (clustering, column mapping, ...) by Spark. Every step is safe to re
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from delta.tables import DeltaTable as SparkTable
 from deltalake import DeltaTable, Schema
@@ -23,6 +25,7 @@ from headwater import cdc
 from headwater.analysis.schemas import placeholder, stored_schema
 from headwater.engine.overwrite import cluster, is_delta, overwrite, table_schema
 from headwater.errors import DefinitionError, all_faults
+from headwater.files import write_atomic
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.names import TableName, quote
@@ -228,6 +231,7 @@ class Tables:
                 configuration=dict(_properties(dataset)),
                 raise_if_key_not_exists=False,
             )
+            _write_checksum(path)
 
     def _create_with_spark(self, dataset: Dataset, schema: StructType, path: Path) -> None:
         builder = SparkTable.createIfNotExists(self.spark).location(str(path))
@@ -292,6 +296,30 @@ class Tables:
                 "{'delta.enableTypeWidening': 'true'}.",
                 dataset=str(dataset.name),
             ) from error
+
+
+def _write_checksum(path: Path) -> None:
+    """Write the version checksum of a table that was just created: what Delta itself would write.
+
+    Without it Delta works out the state of the table by Spark jobs when the first rows are
+    written. The format is that of the Delta protocol, "Version Checksum File".
+    """
+    log = path / "_delta_log"
+    actions: dict[str, Any] = {}
+    for line in (log / f"{0:020}.json").read_text(encoding="utf-8").splitlines():
+        actions |= json.loads(line)
+    checksum = {
+        "tableSizeBytes": 0,
+        "numFiles": 0,
+        "numMetadata": 1,
+        "numProtocol": 1,
+        "setTransactions": [],
+        "domainMetadata": [],
+        "metadata": actions["metaData"],
+        "protocol": actions["protocol"],
+        "allFiles": [],
+    }
+    write_atomic(log / f"{0:020}.crc", json.dumps(checksum))
 
 
 @contextmanager
