@@ -98,6 +98,7 @@ ALLOWED = {
     "dev": {"errors", "settings", "machine", "landing"},
     "landing": {"errors"},
     "cli": {
+        "bundle",
         "errors",
         "names",
         "settings",
@@ -109,6 +110,7 @@ ALLOWED = {
         "graph",
         "expectations",
         "dev",
+        "jobs",
         "landing",
     },
     "testing": {

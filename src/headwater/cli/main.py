@@ -11,6 +11,7 @@ import click
 from headwater.cli.dev import dev
 from headwater.cli.endings import run_program
 from headwater.cli.groups import Commands
+from headwater.cli.job import job
 from headwater.cli.land import land
 from headwater.cli.lazy import LazyModule
 from headwater.cli.options import chosen_target, names, target_options
@@ -232,6 +233,7 @@ def setup() -> None:
 
 cli.add_command(dev)
 cli.add_command(land)
+cli.add_command(job)
 
 
 def main() -> NoReturn:

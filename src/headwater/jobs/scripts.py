@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from headwater.errors import JobError
 from headwater.jobs.context import TaskContext
@@ -43,28 +42,32 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
         "display": display,
         "print": print_aside,
     }
-    with context.alone(_one_at_a_time), as_program(file, parameters):
-        try:
-            exec(code, namespace)  # noqa: S102 - running the user's script is the task
-        except SystemExit as ended:
-            if ended.code not in (None, 0):
-                status = ended.code if isinstance(ended.code, int) else 1
-                raise JobError(
-                    "SCRIPT_EXIT", f"The script ended with status {status}", where=path
-                ) from None
+    with one_program(context, str(file), parameters, path), imports_from(file.parent):
+        exec(code, namespace)  # noqa: S102 - running the user's script is the task
     return Outcome()
 
 
 @contextmanager
-def as_program(file: Path, parameters: Sequence[str]) -> Iterator[None]:
+def one_program(
+    context: TaskContext, name: str, parameters: Sequence[str], where: str = ""
+) -> Iterator[None]:
     """Let this process look like a program's for the length of a `with` block.
 
-    `sys.argv` is the scripts' alone, and they run one at a time.
+    `sys.argv` is the program's alone, and programs run one at a time.
+
+    Raises:
+        JobError: SCRIPT_EXIT, with the status; TASK_CANCELLED.
     """
-    before = sys.argv
-    sys.argv = [str(file), *parameters]
-    try:
-        with imports_from(file.parent):
+    with context.alone(_one_at_a_time):
+        before = sys.argv
+        sys.argv = [name, *parameters]
+        try:
             yield
-    finally:
-        sys.argv = before
+        except SystemExit as ended:
+            if ended.code not in (None, 0):
+                status = ended.code if isinstance(ended.code, int) else 1
+                raise JobError(
+                    "SCRIPT_EXIT", f"The script ended with status {status}", where=where or name
+                ) from None
+        finally:
+            sys.argv = before
