@@ -126,14 +126,14 @@ def test_jobs_run_each_other_and_entry_points_of_packages(
         "tasks": [
             {"task_key": "other", "run_job_task": told},
             {"task_key": "endless", "run_job_task": {"job_id": "13"}},
-            {"task_key": "nowhere", "run_job_task": {"job_id": "14"}},
         ],
     }
     done = run_job(outer, spark=spark, root=tmp_path, jobs={"12": inner, "13": looping})
-    other, endless, nowhere = done.tasks
+    other, endless = done.tasks
     assert (other.state, other.message) == ("SUCCESS", "1 tasks of job 'inner'")
     assert "[JOBS_NESTED]" in endless.message
-    assert nowhere.message.startswith("[JOB_UNKNOWN]")
+    with pytest.raises(JobError, match=r"LOCAL_KIND_UNSUPPORTED.*'other' \(run_job_task\)"):
+        run_job(outer, spark=spark, root=tmp_path, jobs={"13": looping})
 
 
 def test_repair_runs_what_failed_and_what_waits_for_it(spark: SparkSession, tmp_path: Path) -> None:

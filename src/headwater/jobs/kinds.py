@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -216,10 +216,16 @@ LOCAL_KINDS: Mapping[str, Callable[[TaskContext], Outcome]] = {
 }
 
 
-def runs_locally(task: Task) -> bool:
-    """Return whether a task of this kind can run here; a loop, if what it holds can."""
+def runs_locally(task: Task, jobs: Collection[str]) -> bool:
+    """Return whether a task of this kind can run here; a loop, if what it holds can.
+
+    Args:
+        jobs: ids of the jobs that tasks may run.
+    """
     if task.nested is not None:
-        return runs_locally(task.nested)
+        return runs_locally(task.nested, jobs)
     if task.kind == "sql_task":
         return "query" in task.config or "file" in task.config
+    if task.kind == "run_job_task":
+        return as_text(task.config["job_id"]) in jobs
     return task.kind in LOCAL_KINDS

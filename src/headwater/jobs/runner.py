@@ -6,7 +6,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def run_job(
     """
     job = read_job(settings, places or {}).given(request.parameters)
     job = job.only(request.only) if request.only else job
-    refused = () if request.skip_unsupported else _unsupported(job)
+    refused = () if request.skip_unsupported else _unsupported(job, jobs or {})
     if refused:
         named = ", ".join(f"'{task.key}' ({task.kind})" for task in refused)
         raise JobError(
@@ -144,14 +144,16 @@ def unsupported_tasks(
 ) -> tuple[Task, ...]:
     """Return the tasks of a job that can't run locally; of a loop, the task that it repeats.
 
+    Those that run other jobs are among them: here no other is known.
+
     Raises:
         UsageError: as `run_job`.
     """
-    return _unsupported(read_job(settings, places or {}))
+    return _unsupported(read_job(settings, places or {}), ())
 
 
-def _unsupported(job: Job) -> tuple[Task, ...]:
-    found = [task for task in job.tasks if not task.is_disabled and not runs_locally(task)]
+def _unsupported(job: Job, jobs: Collection[str]) -> tuple[Task, ...]:
+    found = [task for task in job.tasks if not task.is_disabled and not runs_locally(task, jobs)]
     return tuple(replace(task.nested, key=task.key) if task.nested else task for task in found)
 
 
@@ -226,7 +228,7 @@ class _Graph:
             return blocked
         if task.is_disabled:
             return SKIPPED
-        return None if runs_locally(task) else UNSUPPORTED
+        return None if runs_locally(task, self.run.jobs) else UNSUPPORTED
 
     def _start(self, task: Task) -> None:
         kind = LOCAL_KINDS[task.kind]

@@ -10,7 +10,7 @@ from typing import Any
 from headwater.errors import UsageError, nearest
 from headwater.jobs.context import TaskContext
 from headwater.jobs.results import Outcome
-from headwater.jobs.scripts import one_program
+from headwater.jobs.scripts import as_program, one_at_a_time
 
 
 def run_wheel(
@@ -27,7 +27,7 @@ def run_wheel(
         Exception: whatever it raises.
     """
     found = _entry_point(context, package, entry_point)
-    with one_program(context, entry_point, parameters):
+    with one_at_a_time(context, package), as_program(entry_point, parameters):
         found()
     return Outcome()
 
