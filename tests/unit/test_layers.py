@@ -25,6 +25,7 @@ ALLOWED = {
     "lint": {"errors", "graph"},
     "events": {"errors"},
     "expectations": {"errors", "names", "graph"},
+    "quality": {"bundle", "errors", "events", "yaml_nodes"},
     "cdc": {"errors", "names", "graph", "observed"},
     "autoloader": {"errors", "files", "names"},
     "machine": {"errors", "settings"},
@@ -112,6 +113,7 @@ ALLOWED = {
         "dev",
         "jobs",
         "landing",
+        "quality",
     },
     "testing": {
         "errors",
