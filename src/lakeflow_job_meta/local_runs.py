@@ -6,14 +6,14 @@ The only module that needs `headwater[local]`; import it where something runs lo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from headwater.errors import UsageError
-from headwater.jobs import TaskRun, run_job, unsupported_tasks
+from headwater.jobs import JobRequest, TaskRun, run_job, unsupported_tasks
 from lakeflow_job_meta.definitions import job_definition, module_faults
 from lakeflow_job_meta.errors import Fault, MetadataError
 from lakeflow_job_meta.saved_queries import with_query_ids
@@ -41,6 +41,9 @@ class TaskResult:
     rows: int | None = None
     message: str = ""
     attempts: int = 0
+
+
+_TOLD = {each.name for each in fields(TaskResult)}
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def run_module(
 
     def result_of(run: TaskRun) -> TaskResult:
         source = by_key[run.task_key]
-        told = {name: value for name, value in vars(run).items() if name != "kind"}
+        told = {name: each for name, each in vars(run).items() if name in _TOLD}
         return TaskResult(source.source_id, task_type=_type_of(source), **told)
 
     done = run_job(
@@ -108,8 +111,7 @@ def run_module(
         queries={names[query.source_id]: query.query_text for query in definition.queries},
         places={key: source.where for key, source in by_key.items()},
         target=target,
-        skip_unsupported=skip_unsupported,
-        max_parallel=max_parallel,
+        request=JobRequest(skip_unsupported=skip_unsupported, max_parallel=max_parallel),
         on_task=(lambda run: on_result(result_of(run))) if on_result else None,
     )
     return RunResult(definition.module_name, tuple(map(result_of, done.tasks)), done.succeeded)

@@ -173,3 +173,30 @@ def test_tables_can_be_read_while_an_update_runs(
     assert result.state == "COMPLETED"
     assert dict(seen)["STARTING"] == dict(seen)["COMPLETED"] == rows
     assert dict(seen)["QUEUED"] == 0
+
+
+def test_gate_judges_the_last_update_and_says_which_limit_broke(
+    done: Path, command: Command
+) -> None:
+    limits = """
+    version: 1
+    pipelines:
+      flow:
+        max_age_hours: 1
+        rules: [{{rule: positive, table: s.silver, max_failed_share: {share}}}]
+        tables: [{{table: silver, min_rows: 2}}]
+    """
+    (done / "limits.yml").write_text(limits.format(share=0.5))
+    command("run", "--full-refresh")
+    passed = command("gate", "--limits", "limits.yml")
+    assert passed.exit_code == 0, passed.stdout
+    assert passed.stdout.endswith("Gate of target 'dev': passed.\n")
+    (done / "limits.yml").write_text(limits.format(share=0.1))
+    broken = command("gate", "flow", "--limits", "limits.yml", "--json")
+    told = json.loads(broken.stdout)
+    assert (broken.exit_code, told["passed"]) == (1, False)
+    assert [
+        each["measure"] for each in told["pipelines"]["flow"] if each["verdict"] == "BREACH"
+    ] == ["max_failed_share"]
+    with pytest.raises(UsageError, match="LIMITS_NOT_FOUND"):
+        command("gate")

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headwater.errors import JobError
-from headwater.jobs import JobRun, TaskRun, run_job
+from headwater.jobs import JobRequest, JobRun, TaskRun, run_job
 
 HEADER = "# Databricks notebook source\n"
 
@@ -77,15 +77,135 @@ def test_inputs_of_a_loop_may_hold_references(spark: SparkSession, tmp_path: Pat
 def test_kind_that_does_not_run_is_refused_before_anything_runs(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    wheel = {"package_name": "p", "entry_point": "e"}
+    jar = {"main_class_name": "org.example.Main"}
     settings = {
         "name": "daily",
-        "tasks": [query("ask", "q"), {"task_key": "w", "python_wheel_task": wheel}],
+        "tasks": [query("ask", "q"), {"task_key": "w", "spark_jar_task": jar}],
     }
     with pytest.raises(JobError) as caught:
         run_job(settings, spark=spark, root=tmp_path, queries={"q": "SELECT 1"})
     assert caught.value.code == "LOCAL_KIND_UNSUPPORTED"
-    done = run_job(
-        settings, spark=spark, root=tmp_path, queries={"q": "SELECT 1"}, skip_unsupported=True
-    )
+    asked = JobRequest(skip_unsupported=True)
+    done = run_job(settings, spark=spark, root=tmp_path, queries={"q": "SELECT 1"}, request=asked)
     assert [each.state for each in done.tasks] == ["SUCCESS", "UNSUPPORTED"]
+
+
+def script(key: str, text: str, folder: Path, *parameters: str, **more: Any) -> dict[str, Any]:
+    (folder / f"{key}.py").write_text(text)
+    task = {"python_file": f"{key}.py", "parameters": list(parameters)}
+    return {"task_key": key, "spark_python_task": task, **more}
+
+
+def test_jobs_run_each_other_and_entry_points_of_packages(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "plain_package"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "import sys\n\ndef main():\n    assert sys.argv == ['main', '--day=5', '--n=7'], sys.argv\n"
+    )
+    metadata = tmp_path / "plain_package-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: plain-package\nVersion: 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    wheel = {
+        "package_name": "plain-package",
+        "entry_point": "main",
+        "named_parameters": {"day": "x", "n": "{{job.parameters.n}}"},
+    }
+    inner = {
+        "name": "inner",
+        "parameters": [{"name": "day", "default": "0"}, {"name": "n", "default": "0"}],
+        "tasks": [{"task_key": "wheel", "python_wheel_task": wheel}],
+    }
+    told = {"job_id": 12, "job_parameters": {"n": "7", "day": "x"}}
+    looping = {"name": "loop", "tasks": [{"task_key": "again", "run_job_task": {"job_id": "13"}}]}
+    outer = {
+        "name": "outer",
+        "parameters": [{"name": "day", "default": "5"}],
+        "tasks": [
+            {"task_key": "other", "run_job_task": told},
+            {"task_key": "endless", "run_job_task": {"job_id": "13"}},
+        ],
+    }
+    done = run_job(outer, spark=spark, root=tmp_path, jobs={"12": inner, "13": looping})
+    other, endless = done.tasks
+    assert (other.state, other.message) == ("SUCCESS", "1 tasks of job 'inner'")
+    assert "[JOBS_NESTED]" in endless.message
+    with pytest.raises(JobError, match=r"LOCAL_KIND_UNSUPPORTED.*'other' \(run_job_task\)"):
+        run_job(outer, spark=spark, root=tmp_path, jobs={"13": looping})
+
+
+def test_repair_runs_what_failed_and_what_waits_for_it(spark: SparkSession, tmp_path: Path) -> None:
+    count = "with open('{0}', 'a') as f: f.write('x')\n".replace("{0}", str(tmp_path / "first"))
+    flaky = f"import pathlib\nassert pathlib.Path({str(tmp_path / 'mended')!r}).exists()"
+    after = "import sys\nassert sys.argv[1:] == ['4', 'success', '1', '77'], sys.argv"
+    told = ["{{tasks.first.values.n}}", "{{tasks.flaky.result_state}}"]
+    told += ["{{job.repair_count}}", "{{job.run_id}}"]
+    condition = {"op": "EQUAL_TO", "left": "{{tasks.first.values.n}}", "right": "4"}
+    settings = {
+        "name": "daily",
+        "tasks": [
+            script("first", count + "dbutils.jobs.taskValues.set('n', 4)", tmp_path),
+            {
+                "task_key": "is_four",
+                "depends_on": [{"task_key": "first"}],
+                "condition_task": condition,
+            },
+            script(
+                "flaky",
+                flaky,
+                tmp_path,
+                depends_on=[{"task_key": "is_four", "outcome": "true"}],
+            ),
+            script("after", after, tmp_path, *told, depends_on=[{"task_key": "flaky"}]),
+        ],
+    }
+    failed = run_job(settings, spark=spark, root=tmp_path)
+    states = {each.task_key: each.state for each in failed.tasks}
+    assert states == {
+        "first": "SUCCESS",
+        "is_four": "SUCCESS",
+        "flaky": "FAILED",
+        "after": "UPSTREAM_FAILED",
+    }
+    (tmp_path / "mended").touch()
+    again: list[str] = []
+    request = JobRequest(earlier=failed.tasks, repair_count=1, run_id=77)
+    done = run_job(
+        settings,
+        spark=spark,
+        root=tmp_path,
+        request=request,
+        on_task=lambda task: again.append(task.task_key),
+    )
+    assert done.succeeded, [each.message for each in done.tasks]
+    assert again == ["flaky", "after"]
+    assert (tmp_path / "first").read_text() == "x"
+
+
+def test_time_of_a_whole_run_is_limited(spark: SparkSession, tmp_path: Path) -> None:
+    wait = "import time\nwhile True:\n    spark.sql('SELECT 1').collect()\n    time.sleep(0.05)"
+    settings = {
+        "name": "daily",
+        "timeout_seconds": 1,
+        "tasks": [
+            script("wait", wait, tmp_path),
+            script("next", "", tmp_path, depends_on=[{"task_key": "wait"}]),
+        ],
+    }
+    done = run_job(settings, spark=spark, root=tmp_path)
+    assert (done.state, done.timed_out) == ("TIMEDOUT", True)
+    assert [each.state for each in done.tasks] == ["CANCELED", "CANCELED"]
+
+
+def test_only_some_tasks_run_and_wait_for_no_other(spark: SparkSession, tmp_path: Path) -> None:
+    settings = {
+        "name": "daily",
+        "tasks": [
+            script("a", "raise SystemExit(3)", tmp_path),
+            script("b", "", tmp_path, depends_on=[{"task_key": "a"}]),
+        ],
+    }
+    done = run_job(settings, spark=spark, root=tmp_path, request=JobRequest(only=("b",)))
+    assert [(each.task_key, each.state) for each in done.tasks] == [("b", "SUCCESS")]

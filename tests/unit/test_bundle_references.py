@@ -205,7 +205,7 @@ def test_unknown_resource_reference_gives_the_nearest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "${resources.jobs.nightly.id}",
+        "${resources.jobs.nightly.url}",
         "${resources.pipelines.flow.url}",
         "${workspace.workspace_id}",
         "${workspace.current_user.groups}",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from headwater.graph.dependencies import import_paths
+from headwater.jobs.imports import imports_from
 from headwater.jobs.scripts import as_program
 
 
@@ -28,8 +30,10 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path, tmp_path / "flow"
 
 
-def script(folder: Path) -> AbstractContextManager[None]:
-    return as_program(folder / "job.py", ["--day", "1"])
+@contextmanager
+def script(folder: Path) -> Iterator[None]:
+    with as_program(str(folder / "job.py"), ["--day", "1"]), imports_from(folder):
+        yield
 
 
 def test_script_leaves_first(folders: tuple[Path, Path]) -> None:

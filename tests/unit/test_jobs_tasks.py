@@ -101,17 +101,17 @@ def test_unknown_dependency_is_answered_with_the_nearest_key() -> None:
 
 
 def test_tasks_that_do_not_run_locally_are_named_loops_by_what_they_repeat() -> None:
-    wheel = {"package_name": "p", "entry_point": "e"}
+    jar = {"main_class_name": "org.example.Main"}
     inner = {"task_key": "inner", "run_job_task": {"job_id": 1}}
     settings = job(
         task("runs"),
-        {"task_key": "wheel", "python_wheel_task": wheel},
+        {"task_key": "jar", "spark_jar_task": jar},
         {"task_key": "loop", "for_each_task": {"inputs": "[1]", "task": inner}},
         {"task_key": "alert", "sql_task": {"alert": {"alert_id": "x"}}},
-        {"task_key": "off", "python_wheel_task": wheel, "disabled": True},
+        {"task_key": "off", "spark_jar_task": jar, "disabled": True},
     )
     assert [(each.key, each.kind) for each in unsupported_tasks(settings)] == [
-        ("wheel", "python_wheel_task"),
+        ("jar", "spark_jar_task"),
         ("loop", "run_job_task"),
         ("alert", "sql_task"),
     ]

@@ -25,6 +25,7 @@ ALLOWED = {
     "lint": {"errors", "graph"},
     "events": {"errors"},
     "expectations": {"errors", "names", "graph"},
+    "quality": {"bundle", "errors", "events", "yaml_nodes"},
     "cdc": {"errors", "names", "graph", "observed"},
     "autoloader": {"errors", "files", "names"},
     "machine": {"errors", "settings"},
@@ -98,6 +99,7 @@ ALLOWED = {
     "dev": {"errors", "settings", "machine", "landing"},
     "landing": {"errors"},
     "cli": {
+        "bundle",
         "errors",
         "names",
         "settings",
@@ -109,7 +111,9 @@ ALLOWED = {
         "graph",
         "expectations",
         "dev",
+        "jobs",
         "landing",
+        "quality",
     },
     "testing": {
         "errors",

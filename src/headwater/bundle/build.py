@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from headwater.bundle.jobs import read_job
 from headwater.bundle.keys import NO_EFFECT, PIPELINE, SCHEMA, VOLUME, check, is_set
 from headwater.bundle.libraries import expand_libraries, local_path
 from headwater.bundle.references import Resolver
-from headwater.bundle.spec import Bundle, PipelineSpec, SchemaSpec, VolumeSpec
+from headwater.bundle.spec import Bundle, JobSpec, PipelineSpec, SchemaSpec, VolumeSpec
 from headwater.bundle.targets import value_wrong
 from headwater.bundle.variables import resolved_variables
 from headwater.errors import BundleError
@@ -52,6 +53,13 @@ def build_bundle(tree: Node, root: Path, warnings: Sequence[BundleError] = ()) -
         else:
             resolved = _resolved(resolver, "pipelines", key, node, found)
             pipelines[key] = _pipeline(key, node, resolved, root)
+    jobs: dict[str, JobSpec] = {}
+    refused_jobs: dict[str, BundleError] = {}
+    for key, node in tree.below("resources", "jobs").items():
+        try:
+            jobs[key] = read_job(key, node, resolver, root)
+        except BundleError as error:  # told when somebody asks for the job
+            refused_jobs[key] = error
     return Bundle(
         name=_required(bundle, "name", "bundle").text,
         root=root,
@@ -69,6 +77,8 @@ def build_bundle(tree: Node, root: Path, warnings: Sequence[BundleError] = ()) -
             for key, node in tree.below("resources", "volumes").items()
         },
         refused=refused,
+        jobs=jobs,
+        refused_jobs=refused_jobs,
         warnings=tuple({str(warning): warning for warning in found}.values()),
     )
 

@@ -5,13 +5,15 @@ of the Databricks CLI, which it describes. The rules:
 
 - maps merge key by key, deeply; a null never wins over a value;
 - a scalar of the later part wins; lists are joined, the earlier part first;
-- a pipeline's `clusters` with the same label (any case; none means "default") become one;
+- a pipeline's `clusters` with the same label (any case; none means "default") become one, and so
+  do a job's tasks, parameters, clusters and environments of the same key;
 - a target's `variables` replace defaults and never merge; its `run_as` replaces as well;
 - a map and a list, or either and a scalar, can't be merged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from headwater.bundle.keys import variable_undefined
@@ -20,6 +22,15 @@ from headwater.yaml_nodes import Node
 
 _MERGED = ("artifacts", "bundle", "permissions", "presets", "resources", "sync", "workspace")
 _MOVED_TO_BUNDLE = ("mode", "cluster_id", "compute_id")
+_LABEL = "label"
+_KEYED = (
+    ("pipelines", "clusters", _LABEL),
+    ("jobs", "tasks", "task_key"),
+    ("jobs", "parameters", "name"),
+    ("jobs", "job_clusters", "job_cluster_key"),
+    ("jobs", "environments", "environment_key"),
+)
+"""Kinds of resources, with a list of theirs and the field that its items are known by."""
 _VARIABLE_KEYS = {"default", "lookup", "type", "description"}
 
 
@@ -71,7 +82,7 @@ def apply_target(tree: Node, name: str) -> Node:
         tree = tree.put(("bundle", key), value) if value else tree
     run_as = target.get("run_as")
     tree = tree.put(("run_as",), run_as) if run_as else tree
-    return _merge_clusters(_override_variables(tree, target))
+    return _merge_keyed(_override_variables(tree, target))
 
 
 def _override_variables(tree: Node, target: Node) -> Node:
@@ -92,19 +103,26 @@ def _override_variables(tree: Node, target: Node) -> Node:
     return tree
 
 
-def _merge_clusters(tree: Node) -> Node:
-    for key, pipeline in tree.below("resources", "pipelines").items():
-        clusters = pipeline.get("clusters")
-        if clusters and len(clusters.items) > 1:
-            by_label: dict[str, Node] = {}
-            for cluster in clusters.items:
-                label = cluster.get("label")
-                name = label.text.lower() if label else "default"
-                first = by_label.get(name)
-                by_label[name] = merge(first, cluster, "clusters") if first else cluster
-            joined = replace(clusters, value=tuple(by_label.values()))
-            tree = tree.put(("resources", "pipelines", key, "clusters"), joined)
+def _merge_keyed(tree: Node) -> Node:
+    """Make one item of those of a list that have the same key."""
+    for kind, field, name in _KEYED:
+        for key, resource in tree.below("resources", kind).items():
+            found = resource.get(field)
+            if found and len(found.items) > 1:
+                joined = replace(found, value=tuple(_by_key(found.items, field, name)))
+                tree = tree.put(("resources", kind, key, field), joined)
     return tree
+
+
+def _by_key(items: Iterable[Node], field: str, name: str) -> Iterable[Node]:
+    merged: dict[str, Node] = {}
+    for number, item in enumerate(items):
+        given = item.get(name)
+        key = given.text if given else f"item {number}"
+        if name == _LABEL:
+            key = given.text.lower() if given else "default"
+        merged[key] = merge(merged[key], item, field) if key in merged else item
+    return merged.values()
 
 
 def _conflict(base: Node, over: Node, path: str) -> BundleError:

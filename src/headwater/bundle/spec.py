@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from headwater.errors import BundleError, Location, nearest
 
@@ -45,6 +46,27 @@ class PipelineSpec:
     continuous: bool
     development: bool
     no_effect: tuple[str, ...]
+    location: Location
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One job of one target, as far as a local run reads it, with every reference resolved.
+
+    Args:
+        key: its key under `resources.jobs`.
+        name: its full name, with the target's prefix.
+        id: what stands for its id in a workspace.
+        settings: as `jobs/create` of the Jobs API takes them; paths are relative to the bundle.
+        places: where its tasks are defined, by task key.
+        location: where it is defined first.
+    """
+
+    key: str
+    name: str
+    id: str
+    settings: Mapping[str, Any]
+    places: Mapping[str, str]
     location: Location
 
 
@@ -90,6 +112,8 @@ class Bundle:
         schemas: by key.
         volumes: by key.
         refused: pipelines that can't run outside a workspace, with the reason, by key.
+        jobs: by key.
+        refused_jobs: jobs with a fault, or that rest on what only a workspace knows, by key.
         warnings: keys that nothing knows, in the order of the files; they change nothing.
     """
 
@@ -103,6 +127,8 @@ class Bundle:
     schemas: Mapping[str, SchemaSpec]
     volumes: Mapping[str, VolumeSpec]
     refused: Mapping[str, BundleError] = field(default_factory=dict)
+    jobs: Mapping[str, JobSpec] = field(default_factory=dict)
+    refused_jobs: Mapping[str, BundleError] = field(default_factory=dict)
     warnings: tuple[BundleError, ...] = ()
 
     def pipeline_id(self, spec: PipelineSpec) -> str:
@@ -134,6 +160,26 @@ class Bundle:
             "PIPELINE_UNKNOWN",
             f"no pipeline '{key}' in bundle '{self.name}'",
             hint=nearest(key, known) or f"Its pipelines: {', '.join(known) or 'none'}.",
+            key=key,
+            known=tuple(known),
+        )
+
+    def job(self, key: str) -> JobSpec:
+        """Return the job with this key or full name.
+
+        Raises:
+            BundleError: JOB_UNKNOWN, or what is wrong with a job of `refused_jobs`.
+        """
+        if key in self.refused_jobs:
+            raise self.refused_jobs[key]
+        for spec in self.jobs.values():
+            if key in (spec.key, spec.name):
+                return spec
+        known = sorted({*self.jobs, *self.refused_jobs})
+        raise BundleError(
+            "JOB_UNKNOWN",
+            f"no job '{key}' in bundle '{self.name}'",
+            hint=nearest(key, known) or f"Its jobs: {', '.join(known) or 'none'}.",
             key=key,
             known=tuple(known),
         )

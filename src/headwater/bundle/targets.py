@@ -124,8 +124,8 @@ def _add_git(tree: Node, root: Path) -> Node:
 def apply_mode(tree: Node) -> Node:
     """Rename and set what the target's mode and presets ask for.
 
-    Development puts `[dev <user>] ` before pipelines and `dev_<user>_` before schemas, sets
-    `development` on pipelines and takes `continuous` away, for its triggers are paused;
+    Development puts `[dev <user>] ` before pipelines and jobs and `dev_<user>_` before schemas,
+    sets `development` on pipelines and takes `continuous` away, for its triggers are paused;
     `presets` change each of these. Volumes keep their names. A pipeline or volume that names a
     schema of the bundle literally, catalog and all, follows the schema's new name.
 
@@ -156,6 +156,9 @@ def apply_mode(tree: Node) -> Node:
             _refuse_development(pipeline, resolver, key)
         if paused == "PAUSED" or (is_development and not paused):
             tree = tree.put((*path, "continuous"), Node(False, pipeline.location))
+    for key, job in tree.below("resources", "jobs").items():
+        name = job.get("name") or Node(key, job.location)
+        tree = tree.put(("resources", "jobs", key, "name"), Node(prefix + name.text, name.location))
     return tree
 
 
@@ -167,6 +170,9 @@ def add_computed(tree: Node) -> Node:
     for key in tree.below("resources", "pipelines"):
         local_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{label}/{key}"))
         tree = _default(tree, "pipelines", key, "id", local_id)
+    for key in tree.below("resources", "jobs"):  # the id of a job is a number
+        local_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{label}/jobs/{key}").int % 10**15)
+        tree = _default(tree, "jobs", key, "id", local_id)
     for key in tree.below("resources", "schemas"):
         me = f"resources.schemas.{key}"
         tree = _default(tree, "schemas", key, "id", f"${{{me}.catalog_name}}.${{{me}.name}}")

@@ -41,7 +41,8 @@ def run_program(
     """
     debug = "--debug" in sys.argv
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
-    signal.signal(signal.SIGTERM, _interrupt)
+    if threading.current_thread() is threading.main_thread():  # else it is a task of a job
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         command.main(arguments, prog_name=name, standalone_mode=False, obj={"debug": debug})
     except click.exceptions.Exit as ended:

@@ -11,6 +11,7 @@ import click
 from headwater.cli.dev import dev
 from headwater.cli.endings import run_program
 from headwater.cli.groups import Commands
+from headwater.cli.job import job
 from headwater.cli.land import land
 from headwater.cli.lazy import LazyModule
 from headwater.cli.options import chosen_target, names, target_options
@@ -18,10 +19,12 @@ from headwater.engine.request import UpdateRequest
 from headwater.settings import read_settings
 
 if TYPE_CHECKING:
+    from headwater.cli import gate as gates
     from headwater.cli import machine, queries, tables, updates
 else:
-    machine, queries, tables, updates = (
-        LazyModule(f"headwater.cli.{name}") for name in ("machine", "queries", "tables", "updates")
+    gates, machine, queries, tables, updates = (
+        LazyModule(f"headwater.cli.{name}")
+        for name in ("gate", "machine", "queries", "tables", "updates")
     )
 
 
@@ -240,6 +243,37 @@ def graph(
 
 
 @cli.command()
+@click.argument("pipeline", required=False)
+@target_options
+@click.option(
+    "--limits",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File of limits (resources/limits/TARGET.yml).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def gate(
+    pipeline: str | None,
+    bundle: Path,
+    target: str | None,
+    variables: tuple[str, ...],
+    state: Path | None,
+    limits: Path | None,
+    as_json: bool,
+) -> None:
+    """Check the last update and the tables of PIPELINE, or of all, against limits.
+
+    Exit status: 0 when all limits hold, 1 when one does not or can't be measured; starts no JVM.
+
+    \b
+    Example:
+      headwater gate -t test
+    """
+    chosen = chosen_target(bundle, target, variables, state)
+    sys.exit(gates.check_gate(chosen, pipeline, limits, as_json=as_json))
+
+
+@cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
     """Check the machine: Java, Spark, jars, cache, memory, disk; say how to fix it.
@@ -264,6 +298,7 @@ def setup() -> None:
 
 cli.add_command(dev)
 cli.add_command(land)
+cli.add_command(job)
 
 
 def main() -> NoReturn:

@@ -43,7 +43,7 @@ def chosen_target(
         opened = open_target(
             bundle,
             target=target,
-            variables=_pairs(variables),
+            variables=key_values(variables, "--var"),
             state=state,
             settings=read_settings(),
         )
@@ -60,12 +60,19 @@ def _warn(warnings: Iterable[BundleError]) -> None:
         warn(warning)
 
 
-def _pairs(variables: tuple[str, ...]) -> dict[str, str]:
+def key_values(given: tuple[str, ...], option: str) -> dict[str, str]:
+    """Read the values of an option of the form K=V.
+
+    Raises:
+        UsageError: VARIABLE_INVALID.
+    """
     pairs = {}
-    for given in variables:
-        key, equals, value = given.partition("=")
+    for each in given:
+        key, equals, value = each.partition("=")
         if not equals or not key.strip():
-            raise UsageError("VARIABLE_INVALID", f"Not K=V: {given!r}", hint="Write --var name=x.")
+            raise UsageError(
+                "VARIABLE_INVALID", f"Not K=V: {each!r}", hint=f"Write {option} name=x."
+            )
         pairs[key.strip()] = value
     return pairs
 

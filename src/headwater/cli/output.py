@@ -21,3 +21,10 @@ def print_error(error: HeadwaterError) -> None:
         hint = part.hint or "Run again with --debug to see more."
         click.echo(f"error: {shown(part.headline)}", err=True)  # names may hold anything
         click.echo(f"  fix: {shown(hint)}", err=True)
+
+
+def task_line(name: str, kind: str, state: str, seconds: float, rows: int | None, said: str) -> str:
+    """Write how a task of a job ended as a line."""
+    count = "" if rows is None else f"{rows:,} row{'' if rows == 1 else 's'}"
+    line = f"{state:<15}  {shown(name):<30}  {kind:<17}  {seconds:>7.1f} s  {count:<14}  "
+    return f"{line}{shown(said)}".rstrip()

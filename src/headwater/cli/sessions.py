@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 from pyspark.sql import SparkSession
 
+from headwater.jobs import local_session
 from headwater.settings import read_settings
 from headwater.state.catalog import target_session, use_target
 from headwater.state.target import Target
@@ -35,7 +36,7 @@ def command_session(
     Raises:
         SettingError: no usable Java, jars that can't be had.
     """
-    spark = (click.get_current_context().find_root().obj or {}).get("spark")
+    spark = _given_session()
     if spark is None:
         with target_session(
             target,
@@ -49,3 +50,19 @@ def command_session(
     else:
         use_target(spark, target)
         yield spark
+
+
+@contextmanager
+def job_session(target: Target) -> Iterator[SparkSession]:
+    """Open a session for the tasks of a job, or take the caller's as `command_session` does."""
+    spark = _given_session()
+    if spark is None:
+        with local_session(target.bundle.root, target) as opened:
+            yield opened
+    else:
+        use_target(spark, target)
+        yield spark
+
+
+def _given_session() -> SparkSession | None:
+    return (click.get_current_context().find_root().obj or {}).get("spark")

@@ -21,14 +21,19 @@ def show_table(target: Target, table: str, rows: int, *, as_json: bool) -> None:
         raise UsageError(
             "ROWS_INVALID", f"Can't show {rows} rows", hint="Write -n 0 for the columns only."
         )
-    found, columns = first_rows(target.store.table_path(_find(target, table)), rows)
+    found, columns = first_rows(target.store.table_path(find_table(target, table)), rows)
     if as_json:
         print_json(found)
     elif columns:
         print_rows(found, columns)
 
 
-def _find(target: Target, table: str) -> TableName:
+def find_table(target: Target, table: str) -> TableName:
+    """Return the table that a name of one to three parts means in a target.
+
+    Raises:
+        UsageError: TABLE_NOT_FOUND.
+    """
     known = list(target.store.tables())
     wanted = table_name(table, *target.default_schema())
     if wanted in known:

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from headwater.jobs.context import Run, TaskContext
 from headwater.jobs.failures import described
-from headwater.jobs.results import FAILED, SUCCESS, TIMEDOUT, Outcome, TaskRun
+from headwater.jobs.results import CANCELED, FAILED, SUCCESS, TIMEDOUT, Outcome, TaskRun
 from headwater.jobs.sessions import task_session
 from headwater.jobs.tasks import Task
 from headwater.machine.session import activate
@@ -45,7 +45,7 @@ def run_task(run: Run, task: Task, work: Work) -> TaskRun:
     began, attempts = time.monotonic(), 0
     while True:
         attempts += 1
-        ended = _attempt(run, task, work)
+        ended = _attempt(run, task, work, attempts)
         if ended.error is None or run.stopping.is_set() or ended.left:
             break
         if ended.timed_out and not task.retry_on_timeout:
@@ -62,13 +62,24 @@ def _result(run: Run, task: Task, ended: Ended, attempts: int, seconds: float) -
         state, message = TIMEDOUT, said
         if ended.left:
             message += "; its Python code can't be interrupted and still runs"
+    elif ended.error is not None and run.stopping.is_set():
+        state, message = CANCELED, "[TASK_CANCELLED] The run was stopped"
     elif ended.error is not None:
         state, message = FAILED, described(ended.error, run.root)
-    rows = ended.outcome.rows
-    return TaskRun(task.key, task.kind, state, round(seconds, 3), rows, message, attempts)
+    return TaskRun(
+        task.key,
+        task.kind,
+        state,
+        seconds=round(seconds, 3),
+        rows=ended.outcome.rows,
+        message=message,
+        attempts=attempts,
+        verdict=ended.outcome.verdict,
+        values=run.values.of(task.key),
+    )
 
 
-def _attempt(run: Run, task: Task, work: Work) -> Ended:
+def _attempt(run: Run, task: Task, work: Work, number: int) -> Ended:
     """Run one attempt in a thread of its own, so that it can be left when it doesn't end."""
     session = task_session(run.spark)
     context = TaskContext(
@@ -78,6 +89,7 @@ def _attempt(run: Run, task: Task, work: Work) -> Ended:
         key=task.key,
         tag=f"headwater-{uuid.uuid4()}",
         cancelled=threading.Event(),
+        attempt=number,
     )
     answers: list[Ended] = []
 

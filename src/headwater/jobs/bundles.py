@@ -29,14 +29,24 @@ def open_bundle(folder: Path, target: str | None) -> Target:
     return open_target(folder, target=target, settings=read_settings())
 
 
+def bundle_of(run: Run) -> Target | None:
+    """Open the bundle that a run is in; None where it is in none.
+
+    Raises:
+        UsageError: as `open_target`.
+    """
+    if isinstance(run.target, Target):
+        return run.target
+    folder = bundle_above(run.root)
+    return open_bundle(folder, run.target) if folder else None
+
+
 def volumes_of(run: Run) -> Callable[[str, str, str], Path]:
     """Return what names the folder of a volume: where pipelines of the bundle have it, too."""
 
     @functools.cache
     def store() -> Store:
-        folder = bundle_above(run.root)
-        if folder is None:
-            return Store(run.root / ".headwater" / "local")
-        return open_bundle(folder, run.target).store
+        found = bundle_of(run)
+        return found.store if found else Store(run.root / ".headwater" / "local")
 
     return lambda catalog, schema, volume: store().volume_path(catalog, schema, volume)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from headwater.errors import JobError, UsageError, nearest
-from headwater.jobs.tasks import Job, Task, as_text
+from headwater.jobs.references import filled, time_as, unknown
+from headwater.jobs.results import JobRun, TaskRun
+from headwater.jobs.tasks import Job, Task, as_text, parameter_unknown
+from headwater.state.target import Target
 
 _LOOK_AGAIN_SECONDS = 0.2
-_REFERENCE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 
 
 class TaskValues:
@@ -32,6 +34,11 @@ class TaskValues:
         json.dumps(value)
         with self._lock:
             self._values[key, name] = value
+
+    def of(self, key: str) -> dict[str, Any]:
+        """Return all that a task has told."""
+        with self._lock:
+            return {name: value for (task, name), value in self._values.items() if task == key}
 
     def get(self, key: str, name: str) -> Any:
         """Return a value.
@@ -51,23 +58,51 @@ class TaskValues:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What a run tells of itself to its tasks.
+
+    Args:
+        run_id: of the run.
+        job_id: of the job, as it was given.
+        repair_count: how often the run was repaired.
+        started: when, in UTC.
+        depth: how many jobs started it, one through another.
+    """
+
+    run_id: int = 0
+    job_id: str = ""
+    repair_count: int = 0
+    started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    depth: int = 0
+
+
+@dataclass(frozen=True)
 class Run:
     """What all tasks of a run share.
 
     Args:
         root: the folder that paths are looked up below.
-        target: target of the bundle, for pipelines.
+        target: of the bundle, or its name, for pipelines.
         queries: texts of saved queries, by id.
+        jobs: settings of other jobs, by id.
+        results: how tasks have ended so far, by key.
         stopping: set when the run is being broken off.
+        start: runs it; for tasks that run other jobs.
+        max_parallel: how many tasks run at once.
     """
 
     spark: SparkSession
     root: Path
     job: Job
-    target: str | None = None
+    target: Target | str | None = None
     queries: Mapping[str, str] = field(default_factory=dict)
+    jobs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    results: dict[str, TaskRun] = field(default_factory=dict)
     values: TaskValues = field(default_factory=TaskValues)
     stopping: threading.Event = field(default_factory=threading.Event)
+    start: Callable[[Run], JobRun] | None = None
+    max_parallel: int = 4
 
 
 @dataclass(frozen=True)
@@ -80,6 +115,7 @@ class TaskContext:
         session: its own session: temporary views and settings are not shared with other tasks.
         tag: of the Spark jobs of this attempt.
         cancelled: set when its time is over; looked at between statements and cells.
+        attempt: its number, from 1.
         input: of an iteration of a loop.
         sessions: those of the iterations of a loop, beside its own.
     """
@@ -90,6 +126,7 @@ class TaskContext:
     key: str
     tag: str
     cancelled: threading.Event
+    attempt: int = 1
     input: Any = None
     sessions: list[SparkSession] = field(default_factory=list)
 
@@ -138,39 +175,89 @@ class TaskContext:
         self.sessions.append(session)
         return replace(self, task=task, input=value, session=session)
 
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the job, with their references filled in."""
+        return {name: self._parameter(name) for name in self.run.job.parameters}
+
     def filled(self, value: Any) -> Any:
         """Fill in the references of a text, or of all texts in a list or mapping.
 
-        Known are `{{tasks.<key>.values.<name>}}`, `{{job.parameters.<name>}}`, `{{input}}` and
-        `{{input.<name>}}`, `{{task.name}}`, `{{job.name}}`; any other text in braces stays.
+        Raises:
+            UsageError: JOB_REFERENCE_UNKNOWN, JOB_PARAMETER_UNKNOWN, INPUT_UNKNOWN.
+            JobError: TASK_VALUE_UNKNOWN.
         """
-        if isinstance(value, str):
-            return _REFERENCE.sub(lambda found: self._meant(found[1], found[0]), value)
-        if isinstance(value, Mapping):
-            return {name: self.filled(each) for name, each in value.items()}
-        if isinstance(value, list):
-            return [self.filled(each) for each in value]
-        return value
+        return filled(value, self._meant)
 
-    def _meant(self, name: str, text: str) -> str:
-        parts = name.split(".")
-        if len(parts) == 4 and parts[0] == "tasks" and parts[2] == "values":
-            return as_text(self.run.values.get(parts[1], parts[3]))
-        if len(parts) == 3 and parts[:2] == ["job", "parameters"]:
-            return self._parameter(parts[2])
-        if parts[0] == "input":
-            return as_text(self._part_of_input(parts[1:]))
-        plain = {"task.name": self.key, "job.name": self.run.job.name}
-        return plain.get(name, text)
+    def _meant(self, steps: tuple[str, ...], text: str) -> str:
+        match steps:
+            case ("tasks", key, "values", name):
+                return as_text(self.run.values.get(key, name))
+            case ("tasks", key, name):
+                return self._of_task(key, name, text)
+            case ("job", "parameters", name):
+                return self._parameter(name)
+            case ("job", "start_time", form):
+                return time_as(self.run.facts.started, form, text)
+            case ("job", *rest):
+                return self._known(self._of_job, ".".join(rest), text)
+            case ("task", *rest):
+                return self._known(self._of_this, ".".join(rest), text)
+            case ("input", *path):
+                return as_text(self._part_of_input(path))
+        return text
+
+    @property
+    def _of_job(self) -> dict[str, str]:
+        facts = self.run.facts
+        return {
+            "id": facts.job_id,
+            "name": self.run.job.name,
+            "run_id": str(facts.run_id),
+            "repair_count": str(facts.repair_count),
+            "trigger.type": "one_time",
+        }
+
+    @property
+    def _of_this(self) -> dict[str, str]:
+        return {
+            "name": self.key,
+            "run_id": self._run_id(self.key),
+            "execution_count": str(self.attempt),
+            "notebook_path": str(self.config.get("notebook_path", "")),
+        }
+
+    def _of_task(self, key: str, name: str, text: str) -> str:
+        ended = self.run.results.get(key)
+        if ended is None:
+            raise unknown(text, key, self.run.results)
+        facts = {
+            "result_state": ended.state.lower(),
+            "run_id": self._run_id(key),
+            "execution_count": str(ended.attempts),
+        }
+        return self._known(facts, name, text)
+
+    def _known(self, facts: Mapping[str, str], name: str, text: str) -> str:
+        if name not in facts:
+            raise unknown(text, name, facts)
+        return facts[name]
+
+    def _run_id(self, key: str) -> str:
+        """Return the id of the run of a task: that of the job's run, and its number in it."""
+        number = [task.key for task in self.run.job.tasks].index(key) + 1
+        return f"{self.run.facts.run_id}{number:03}"
 
     def _parameter(self, name: str) -> str:
-        if name in self.run.job.parameters:
-            return self.run.job.parameters[name]
-        raise UsageError(
-            "JOB_PARAMETER_UNKNOWN",
-            f"The job has no parameter '{name}'",
-            hint=nearest(name, self.run.job.parameters) or "List it in the parameters of the job.",
-        )
+        parameters = self.run.job.parameters
+        if name not in parameters:
+            raise parameter_unknown(name, parameters)
+
+        def meant(steps: tuple[str, ...], text: str) -> str:
+            is_parameter = steps[:2] == ("job", "parameters")  # which could refer to each other
+            return text if is_parameter else self._meant(steps, text)
+
+        return str(filled(parameters[name], meant))
 
     def _part_of_input(self, path: list[str]) -> Any:
         value = self.input

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from headwater.errors import JobError, UsageError
 from headwater.jobs.attempts import tagged
-from headwater.jobs.context import TaskContext
+from headwater.jobs.context import Facts, TaskContext, TaskValues
 from headwater.jobs.failures import described
 from headwater.jobs.files import find_file, read_text
 from headwater.jobs.notebooks import run_notebook
 from headwater.jobs.pipelines import run_pipeline
-from headwater.jobs.results import Outcome
+from headwater.jobs.results import FAILURES, Outcome
 from headwater.jobs.scripts import run_script
 from headwater.jobs.sessions import task_session
 from headwater.jobs.sql import run_sql
-from headwater.jobs.tasks import Task, as_text
+from headwater.jobs.tasks import Task, as_text, read_job
+from headwater.jobs.wheels import run_wheel
+
+_MOST_NESTED = 3
+"""How many jobs may start each other, as in a workspace."""
 
 
 def _notebook(context: TaskContext) -> Outcome:
-    given = context.filled(context.config.get("base_parameters") or {})
-    return run_notebook(context, context.config["notebook_path"], _texts(given))
+    given = _pushed(context, context.config.get("base_parameters") or {})
+    return run_notebook(context, context.config["notebook_path"], given)
 
 
 def _sql(context: TaskContext) -> Outcome:
@@ -47,9 +52,65 @@ def _sql(context: TaskContext) -> Outcome:
 
 
 def _run_text(context: TaskContext, text: str, name: str) -> Outcome:
-    given = context.filled(context.config.get("parameters") or {})
-    result = run_sql(context.session, text, _texts(given), name, check=context.check)
+    given = _pushed(context, context.config.get("parameters") or {})
+    result = run_sql(context.session, text, given, name, check=context.check)
     return Outcome(rows=result.rows)
+
+
+def _pushed(context: TaskContext, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return the named parameters of a task, over which those of the job win.
+
+    Source: Databricks, "Configure job parameters" (job parameter pushdown), read November 2026.
+    """
+    return {**_texts(context.filled(parameters)), **context.parameters}
+
+
+def _python_wheel(context: TaskContext) -> Outcome:
+    config = context.config
+    named = config.get("named_parameters")
+    if named is not None:
+        given = [f"--{name}={each}" for name, each in _pushed(context, named).items()]
+    else:
+        given = context.filled(config.get("parameters") or [])
+    return run_wheel(context, config["package_name"], config["entry_point"], given)
+
+
+def _run_job(context: TaskContext) -> Outcome:
+    """Run another job to its end."""
+    run, wanted = context.run, as_text(context.config["job_id"])
+    settings = run.jobs.get(wanted)
+    if settings is None or run.start is None:
+        raise UsageError(
+            "JOB_UNKNOWN",
+            f"The job {wanted} is not one of those that run here",
+            where=context.task.where,
+            hint="Refer to a job of the bundle: ${resources.jobs.<key>.id}.",
+        )
+    if run.facts.depth == _MOST_NESTED:
+        raise JobError(
+            "JOBS_NESTED",
+            f"Jobs run each other more than {_MOST_NESTED} deep",
+            where=context.task.where,
+            hint="A workspace allows no more either; look for two that run each other.",
+        )
+    job = read_job(settings, {})
+    pushed = {name: each for name, each in context.parameters.items() if name in job.parameters}
+    told = _texts(context.filled(context.config.get("job_parameters") or {}))
+    inner = replace(
+        run,
+        job=job.given({**told, **pushed}),
+        facts=Facts(run.facts.run_id, wanted, run.facts.repair_count, depth=run.facts.depth + 1),
+        results={},
+        values=TaskValues(),
+        stopping=context.cancelled,
+    )
+    done = run.start(inner)
+    context.check()
+    failed = [each for each in done.tasks if each.state in FAILURES]
+    if not done.succeeded:
+        first = f"; task '{failed[0].task_key}': {failed[0].message}" if failed else ""
+        raise JobError("JOB_FAILED", f"Job '{job.name}' failed{first}")
+    return Outcome(message=f"{len(done.tasks)} tasks of job '{job.name}'")
 
 
 def _python_script(context: TaskContext) -> Outcome:
@@ -147,16 +208,24 @@ LOCAL_KINDS: Mapping[str, Callable[[TaskContext], Outcome]] = {
     "notebook_task": _notebook,
     "sql_task": _sql,
     "spark_python_task": _python_script,
+    "python_wheel_task": _python_wheel,
     "pipeline_task": _pipeline,
+    "run_job_task": _run_job,
     "condition_task": _condition,
     "for_each_task": _for_each,
 }
 
 
-def runs_locally(task: Task) -> bool:
-    """Return whether a task of this kind can run here; a loop, if what it holds can."""
+def runs_locally(task: Task, jobs: Collection[str]) -> bool:
+    """Return whether a task of this kind can run here; a loop, if what it holds can.
+
+    Args:
+        jobs: ids of the jobs that tasks may run.
+    """
     if task.nested is not None:
-        return runs_locally(task.nested)
+        return runs_locally(task.nested, jobs)
     if task.kind == "sql_task":
         return "query" in task.config or "file" in task.config
+    if task.kind == "run_job_task":
+        return as_text(task.config["job_id"]) in jobs
     return task.kind in LOCAL_KINDS

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from headwater.bundle import PipelineSpec
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
 from headwater.errors import JobError, UsageError, nearest
-from headwater.jobs.bundles import BUNDLE_FILES, bundle_above, open_bundle
+from headwater.jobs.bundles import BUNDLE_FILES, bundle_of
 from headwater.jobs.context import TaskContext
 from headwater.jobs.results import Outcome
 from headwater.state.target import Target
@@ -39,7 +38,14 @@ def run_pipeline(context: TaskContext, pipeline: str, selection: Mapping[str, An
         full_refresh=everything or tuple(selection.get("full_refresh_selection") or ()),
         refresh=tuple(selection.get("refresh_selection") or ()),
     )
-    opened = open_bundle(_bundle_folder(context.run.root), context.run.target)
+    opened = bundle_of(context.run)
+    if opened is None:
+        raise UsageError(
+            "BUNDLE_MISSING",
+            f"There is no {BUNDLE_FILES[0]} to find the pipeline in",
+            where=str(context.run.root),
+            hint="Run in the folder of a bundle.",
+        )
     spec = _find(opened, pipeline)
     with context.alone(_one_at_a_time):
         updater = Updater(
@@ -52,18 +58,6 @@ def run_pipeline(context: TaskContext, pipeline: str, selection: Mapping[str, An
     if result.state != "COMPLETED":
         raise JobError("PIPELINE_FAILED", f"Pipeline '{spec.key}' ended {result.state}")
     return Outcome()
-
-
-def _bundle_folder(root: Path) -> Path:
-    found = bundle_above(root)
-    if found is not None:
-        return found
-    raise UsageError(
-        "BUNDLE_MISSING",
-        f"There is no {BUNDLE_FILES[0]} to find the pipeline in",
-        where=str(root),
-        hint="Run in the folder of a bundle.",
-    )
 
 
 def _find(target: Target, wanted: str) -> PipelineSpec:

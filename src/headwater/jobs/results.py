@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-SUCCESS, FAILED, TIMEDOUT = "SUCCESS", "FAILED", "TIMEDOUT"
+SUCCESS, FAILED, TIMEDOUT, CANCELED = "SUCCESS", "FAILED", "TIMEDOUT", "CANCELED"
 UPSTREAM_FAILED, EXCLUDED = "UPSTREAM_FAILED", "EXCLUDED"
 SKIPPED = "SKIPPED"
 """The task is `disabled`; what waits for it goes on as if it had succeeded."""
 UNSUPPORTED = "UNSUPPORTED"
 """The task can't run locally; what waits for it goes on as if it had succeeded."""
 
-FAILURES = frozenset({FAILED, TIMEDOUT, UPSTREAM_FAILED})
+FAILURES = frozenset({FAILED, TIMEDOUT, CANCELED, UPSTREAM_FAILED})
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class TaskRun:
         rows: see `Outcome`; None too when the task failed.
         message: code, what happened and `file:line` or cell; never rows or parameter values.
         attempts: how often it was started.
+        verdict: of a condition: "true" or "false".
+        values: what it told other tasks, by name; they may be data of the user.
     """
 
     task_key: str
@@ -49,6 +53,8 @@ class TaskRun:
     rows: int | None = None
     message: str = ""
     attempts: int = 0
+    verdict: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,15 @@ class JobRun:
         tasks: one per task, in the order of the definition.
         succeeded: whether no task failed that nothing waits for: a failure that a later task
             with a `run_if` dealt with leaves the run a success, as in a workspace.
+        timed_out: whether the job's own time was over before its end.
     """
 
     name: str
     tasks: tuple[TaskRun, ...]
     succeeded: bool
+    timed_out: bool = False
+
+    @property
+    def state(self) -> str:
+        """How it ended: SUCCESS, FAILED or TIMEDOUT."""
+        return TIMEDOUT if self.timed_out else SUCCESS if self.succeeded else FAILED

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ from pyspark.sql import SparkSession
 
 from headwater.errors import JobError
 from headwater.jobs.attempts import run_task
-from headwater.jobs.context import Run, TaskContext
+from headwater.jobs.context import Facts, Run
 from headwater.jobs.failures import described
 from headwater.jobs.kinds import LOCAL_KINDS, runs_locally
 from headwater.jobs.readiness import blocked_state
+from headwater.jobs.request import JobRequest
 from headwater.jobs.results import (
+    CANCELED,
     EXCLUDED,
     FAILED,
     FAILURES,
@@ -25,17 +29,19 @@ from headwater.jobs.results import (
     UNSUPPORTED,
     UPSTREAM_FAILED,
     JobRun,
-    Outcome,
     TaskRun,
 )
 from headwater.jobs.tasks import Job, Task, read_job
 from headwater.machine.session import activate
+from headwater.state.target import Target
 
 OnTask = Callable[[TaskRun], None]
+_LOOK_AGAIN_SECONDS = 0.2
 
 _MESSAGES = {
     UPSTREAM_FAILED: "[UPSTREAM_FAILED] A task that this one waits for has failed",
     EXCLUDED: "[EXCLUDED] An outcome or run_if condition was not met",
+    CANCELED: "[TASK_CANCELLED] The run was stopped before it",
     SKIPPED: "[DISABLED] The task is disabled",
     UNSUPPORTED: "[LOCAL_KIND_UNSUPPORTED] Tasks of this type do not run locally",
 }
@@ -46,12 +52,14 @@ def run_job(
     *,
     spark: SparkSession,
     root: Path,
+    request: JobRequest = JobRequest(),  # noqa: B008 - frozen
+    job_id: str = "",
     queries: Mapping[str, str] | None = None,
+    jobs: Mapping[str, Mapping[str, Any]] | None = None,
     places: Mapping[str, str] | None = None,
-    target: str | None = None,
-    skip_unsupported: bool = False,
-    max_parallel: int = 4,
+    target: Target | str | None = None,
     on_task: OnTask | None = None,
+    on_start: Callable[[], None] | None = None,
 ) -> JobRun:
     """Run a job as a workspace would: order, parallelism, retries, timeouts, conditions.
 
@@ -62,16 +70,17 @@ def run_job(
     Args:
         settings: of the job, as `jobs/create` of the Jobs API 2.2 takes them.
         root: the folder that paths of the tasks are looked up below.
+        job_id: what `{{job.id}}` stands for.
         queries: texts of saved queries, by the `query_id` that tasks name.
+        jobs: settings of the jobs that `run_job_task`s name, by their id.
         places: where tasks are defined, by task key; for errors.
-        target: of the bundle, for pipeline tasks; its default one when not given.
-        skip_unsupported: let tasks that can't run here end UNSUPPORTED, and what waits for them
-            run as if they had succeeded.
-        max_parallel: how many tasks run at once.
+        target: of the bundle, or its name, for pipeline tasks; its default one when not given.
         on_task: called in this thread with each task that ended.
+        on_start: called once nothing speaks against the run any more.
 
     Raises:
-        UsageError: JOB_INVALID, TASK_KEY_DUPLICATE, DEPENDENCY_UNKNOWN, DEPENDENCY_CYCLE.
+        UsageError: JOB_INVALID, TASK_KEY_DUPLICATE, DEPENDENCY_UNKNOWN, DEPENDENCY_CYCLE,
+            JOB_PARAMETER_UNKNOWN, TASK_UNKNOWN.
         JobError: LOCAL_KIND_UNSUPPORTED. In all these cases nothing has run.
 
     Example:
@@ -84,21 +93,50 @@ def run_job(
         ... ).succeeded  # doctest: +SKIP
         True
     """
-    job = read_job(settings, places or {})
-    refused = () if skip_unsupported else unsupported_tasks(settings, places)
+    job = read_job(settings, places or {}).given(request.parameters)
+    job = job.only(request.only) if request.only else job
+    refused = () if request.skip_unsupported else _unsupported(job, jobs or {})
     if refused:
         named = ", ".join(f"'{task.key}' ({task.kind})" for task in refused)
         raise JobError(
             "LOCAL_KIND_UNSUPPORTED",
             f"Tasks that can't run locally: {named}",
             where=refused[0].where,
-            hint="Pass skip_unsupported, or leave them out.",
+            hint="Skip unsupported tasks, or leave these out.",
         )
-    run = Run(spark, root.resolve(), job, target, queries or {})
+    run = Run(
+        spark,
+        root.resolve(),
+        job,
+        target,
+        queries or {},
+        jobs or {},
+        Facts(request.run_id, job_id, request.repair_count),
+        start=_start,
+        max_parallel=request.max_parallel,
+    )
+    if on_start:
+        on_start()
     try:
-        return _Graph(run, job, max_parallel, on_task or (lambda _: None)).run_all()
+        return _start(run, _kept(run, request.earlier), on_task)
     finally:
         activate(spark)  # not the session of the last task
+
+
+def _start(run: Run, kept: Sequence[TaskRun] = (), on_task: OnTask | None = None) -> JobRun:
+    return _Graph(run, on_task or (lambda _: None)).run_all(kept)
+
+
+def _kept(run: Run, earlier: Sequence[TaskRun]) -> list[TaskRun]:
+    """Return what a repair keeps of the run before: what neither failed nor waits for failures."""
+    failed = [each.task_key for each in earlier if each.state in FAILURES]
+    known = {each.task_key for each in earlier}
+    again = run.job.after({*failed, *(t.key for t in run.job.tasks if t.key not in known)})
+    kept = [each for each in earlier if each.task_key not in again]
+    for each in kept:
+        for name, value in each.values.items():
+            run.values.set(each.task_key, name, value)
+    return kept
 
 
 def unsupported_tasks(
@@ -106,11 +144,16 @@ def unsupported_tasks(
 ) -> tuple[Task, ...]:
     """Return the tasks of a job that can't run locally; of a loop, the task that it repeats.
 
+    Those that run other jobs are among them: here no other is known.
+
     Raises:
         UsageError: as `run_job`.
     """
-    tasks = read_job(settings, places or {}).tasks
-    found = [task for task in tasks if not task.is_disabled and not runs_locally(task)]
+    return _unsupported(read_job(settings, places or {}), ())
+
+
+def _unsupported(job: Job, jobs: Collection[str]) -> tuple[Task, ...]:
+    found = [task for task in job.tasks if not task.is_disabled and not runs_locally(task, jobs)]
     return tuple(replace(task.nested, key=task.key) if task.nested else task for task in found)
 
 
@@ -119,89 +162,104 @@ class _Graph:
     """The tasks of one run, and how far they are; used by one thread."""
 
     run: Run
-    job: Job
-    max_parallel: int
     on_task: OnTask
-    _results: dict[str, TaskRun] = field(default_factory=dict)
     _verdicts: dict[str, str | None] = field(default_factory=dict)
-    _ended: queue.Queue[tuple[TaskRun, str | None]] = field(default_factory=queue.Queue)
+    _ended: queue.Queue[TaskRun] = field(default_factory=queue.Queue)
     _running: int = 0
 
-    def run_all(self) -> JobRun:
-        waiting: Sequence[Task] = self.job.tasks
+    @property
+    def job(self) -> Job:
+        return self.run.job
+
+    def run_all(self, kept: Sequence[TaskRun] = ()) -> JobRun:
+        """Run the tasks, but for those of an earlier run that are kept."""
+        for each in kept:
+            self._note(each)
+        waiting: Sequence[Task] = [t for t in self.job.tasks if t.key not in self.run.results]
+        end = time.monotonic() + (self.job.timeout_seconds or math.inf)
+        timed_out = False
         try:
             while waiting or self._running:
                 waiting = self._start_ready(waiting)
                 if self._running:
-                    ended = self._ended.get()
-                    self._running -= 1
-                    self._finish(*ended)
+                    self._await_one()
+                timed_out = time.monotonic() > end and bool(waiting or self._running)
+                if timed_out or self.run.stopping.is_set():
+                    self._break_off(waiting)
+                    break
         except BaseException:
-            self._break_off()
+            self._break_off(())
             raise
+        results = tuple(self.run.results[task.key] for task in self.job.tasks)
         awaited = {each.task_key for task in self.job.tasks for each in task.depends_on}
-        results = tuple(self._results[task.key] for task in self.job.tasks)
         ended_well = all(
             each.state not in FAILURES for each in results if each.task_key not in awaited
         )
-        return JobRun(self.job.name, results, ended_well)
+        return JobRun(self.job.name, results, ended_well and not timed_out, timed_out)
+
+    def _await_one(self) -> None:
+        try:
+            ended = self._ended.get(timeout=_LOOK_AGAIN_SECONDS)
+        except queue.Empty:
+            return
+        self._running -= 1
+        self._finish(ended)
 
     def _start_ready(self, waiting: Sequence[Task]) -> list[Task]:
         """Start or settle what can be; return what still waits."""
         left = []
         for task in waiting:
-            if any(each.task_key not in self._results for each in task.depends_on):
+            if any(each.task_key not in self.run.results for each in task.depends_on):
                 left.append(task)
                 continue
             state = self._state_without_run(task)
             if state is not None:
-                self._finish(_unstarted(task, state), None)
-            elif self._running < self.max_parallel:
+                self._finish(_unstarted(task, state))
+            elif self._running < self.run.max_parallel:
                 self._start(task)
             else:
                 left.append(task)
         return left
 
     def _state_without_run(self, task: Task) -> str | None:
-        states = {key: result.state for key, result in self._results.items()}
+        states = {key: result.state for key, result in self.run.results.items()}
         blocked = blocked_state(task.run_if, task.depends_on, states, self._verdicts)
         if blocked is not None:
             return blocked
         if task.is_disabled:
             return SKIPPED
-        return None if runs_locally(task) else UNSUPPORTED
+        return None if runs_locally(task, self.run.jobs) else UNSUPPORTED
 
     def _start(self, task: Task) -> None:
-        verdicts: list[str | None] = [None]
         kind = LOCAL_KINDS[task.kind]
-
-        def work(context: TaskContext) -> Outcome:
-            outcome = kind(context)
-            verdicts.append(outcome.verdict)
-            return outcome
 
         def attempts() -> None:
             try:
-                result = run_task(self.run, task, work)
+                result = run_task(self.run, task, kind)
             except BaseException as error:  # without an answer the run would wait for ever
                 message = described(error, self.run.root)
                 result = replace(_unstarted(task, FAILED), message=message)
-            self._ended.put((result, verdicts[-1]))
+            self._ended.put(result)
 
         threading.Thread(target=attempts, name=f"{task.key} attempts", daemon=True).start()
         self._running += 1
 
-    def _finish(self, result: TaskRun, verdict: str | None) -> None:
-        self._results[result.task_key] = result
-        self._verdicts[result.task_key] = verdict
+    def _finish(self, result: TaskRun) -> None:
+        self._note(result)
         self.on_task(result)
 
-    def _break_off(self) -> None:
+    def _note(self, result: TaskRun) -> None:
+        self.run.results[result.task_key] = result
+        self._verdicts[result.task_key] = result.verdict
+
+    def _break_off(self, waiting: Sequence[Task]) -> None:
         """Cancel what runs and wait for it; each has its grace and no more."""
         self.run.stopping.set()
         while self._running:
-            self._ended.get()
             self._running -= 1
+            self._finish(self._ended.get())
+        for task in waiting:
+            self._finish(_unstarted(task, CANCELED))
 
 
 def _unstarted(task: Task, state: str) -> TaskRun:

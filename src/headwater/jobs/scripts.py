@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from headwater.errors import JobError
 from headwater.jobs.context import TaskContext
@@ -43,28 +42,38 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
         "display": display,
         "print": print_aside,
     }
-    with context.alone(_one_at_a_time), as_program(file, parameters):
-        try:
-            exec(code, namespace)  # noqa: S102 - running the user's script is the task
-        except SystemExit as ended:
-            if ended.code not in (None, 0):
-                status = ended.code if isinstance(ended.code, int) else 1
-                raise JobError(
-                    "SCRIPT_EXIT", f"The script ended with status {status}", where=path
-                ) from None
+    with one_at_a_time(context, path), as_program(str(file), parameters), imports_from(file.parent):
+        exec(code, namespace)  # noqa: S102 - running the user's script is the task
     return Outcome()
 
 
 @contextmanager
-def as_program(file: Path, parameters: Sequence[str]) -> Iterator[None]:
+def one_at_a_time(context: TaskContext, where: str) -> Iterator[None]:
+    """Wait for other programs to end; leaving with a status other than 0 is a failure.
+
+    Raises:
+        JobError: SCRIPT_EXIT, with the status; TASK_CANCELLED.
+    """
+    with context.alone(_one_at_a_time):
+        try:
+            yield
+        except SystemExit as ended:
+            if ended.code not in (None, 0):
+                status = ended.code if isinstance(ended.code, int) else 1
+                raise JobError(
+                    "SCRIPT_EXIT", f"The program ended with status {status}", where=where
+                ) from None
+
+
+@contextmanager
+def as_program(name: str, parameters: Sequence[str]) -> Iterator[None]:
     """Let this process look like a program's for the length of a `with` block.
 
-    `sys.argv` is the scripts' alone, and they run one at a time.
+    `sys.argv` is the program's alone, and programs run one at a time.
     """
     before = sys.argv
-    sys.argv = [str(file), *parameters]
+    sys.argv = [name, *parameters]
     try:
-        with imports_from(file.parent):
-            yield
+        yield
     finally:
         sys.argv = before

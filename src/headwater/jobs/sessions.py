@@ -113,7 +113,7 @@ def _store(session: SparkSession) -> Store:
 
 @contextmanager
 def local_session(
-    folder: Path, target: str | None, schema: tuple[str, ...] = ()
+    folder: Path, target: Target | str | None, schema: tuple[str, ...] = ()
 ) -> Iterator[SparkSession]:
     """Start a local Spark with Delta, whose tables are kept for the next one.
 
@@ -122,7 +122,7 @@ def local_session(
     the same name.
 
     Args:
-        target: of the bundle; its default one when not given.
+        target: of the bundle, or its name; its default one when not given.
         schema: one that is made where it does not exist; a catalog may stand before it.
 
     Raises:
@@ -136,8 +136,11 @@ def local_session(
             where=str(folder),
             hint="Leave it out, or name the folder of the bundle with --bundle.",
         )
-    bundle = bundle_above(folder)
-    opened = open_bundle(bundle, target) if bundle else None
+    if isinstance(target, Target):
+        opened: Target | None = target
+    else:
+        bundle = bundle_above(folder)
+        opened = open_bundle(bundle, target) if bundle else None
     store = opened.store if opened else Store((folder / ".headwater" / "local").absolute())
     prepare_state(store.root)
     catalog = schema[0].lower() if len(schema) > 1 else _default_catalog(opened)

@@ -7,8 +7,8 @@ live here: what a task of some kind does (`kinds`), and settings that mean nothi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -32,6 +32,8 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "pipeline_task": ("pipeline_id",),
     "condition_task": ("op", "left", "right"),
     "for_each_task": ("inputs", "task"),
+    "python_wheel_task": ("package_name", "entry_point"),
+    "run_job_task": ("job_id",),
 }
 _SQL_TEXTS = {"query": "query_id", "file": "path"}
 """Where a `sql_task` names its text."""
@@ -86,11 +88,58 @@ class Job:
     Args:
         tasks: in the order of its definition; each waits only for others of them.
         parameters: names and default values.
+        timeout_seconds: of a whole run; None for no limit.
     """
 
     name: str
     tasks: tuple[Task, ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
+    timeout_seconds: float | None = None
+
+    def given(self, values: Mapping[str, str]) -> Job:
+        """Return the job with other values of its parameters.
+
+        Raises:
+            UsageError: JOB_PARAMETER_UNKNOWN.
+        """
+        for name in values:
+            if name not in self.parameters:
+                raise parameter_unknown(name, self.parameters)
+        return replace(self, parameters={**self.parameters, **values})
+
+    def only(self, keys: Sequence[str]) -> Job:
+        """Return the job with these tasks alone; none waits for one that is left out.
+
+        Raises:
+            UsageError: TASK_UNKNOWN.
+        """
+        known = [task.key for task in self.tasks]
+        for key in keys:
+            if key not in known:
+                raise UsageError(
+                    "TASK_UNKNOWN",
+                    f"The job has no task '{key}'",
+                    hint=nearest(key, known) or f"It has: {_list(known)}.",
+                )
+        tasks = [
+            replace(
+                task, depends_on=tuple(each for each in task.depends_on if each.task_key in keys)
+            )
+            for task in self.tasks
+            if task.key in keys
+        ]
+        return replace(self, tasks=tuple(tasks))
+
+    def after(self, keys: Collection[str]) -> set[str]:
+        """Name tasks, and all that wait for them in one or more steps."""
+        found = set(keys)
+        while more := {
+            task.key
+            for task in self.tasks
+            if task.key not in found and any(each.task_key in found for each in task.depends_on)
+        }:
+            found |= more
+        return found
 
 
 def read_job(settings: Mapping[str, Any], places: Mapping[str, str]) -> Job:
@@ -116,7 +165,12 @@ def read_job(settings: Mapping[str, Any], places: Mapping[str, str]) -> Job:
     for task in tasks:
         _ = task.nested  # a loop with a fault is refused before anything runs
     _check_graph(tasks)
-    return Job(str(settings.get("name") or "Untitled"), tuple(tasks), _defaults(settings))
+    return Job(
+        str(settings.get("name") or "Untitled"),
+        tuple(tasks),
+        _defaults(settings),
+        settings.get("timeout_seconds") or None,
+    )
 
 
 def _defaults(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -181,6 +235,15 @@ def _missing(kind: str, config: Mapping[str, Any]) -> list[str]:
 def as_text(value: Any) -> str:
     """Write a value as a parameter of a task is written: texts as they are, the rest as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def parameter_unknown(name: str, known: Iterable[str]) -> UsageError:
+    """Make the error for a parameter that a job does not have."""
+    return UsageError(
+        "JOB_PARAMETER_UNKNOWN",
+        f"The job has no parameter '{name}'",
+        hint=nearest(name, list(known)) or "List it in the parameters of the job.",
+    )
 
 
 def _key_of(given: Any) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from headwater.cli.output import task_line
 from headwater.errors import shown
 from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.plan import Action, Plan
@@ -50,12 +51,9 @@ def print_results(results: Sequence[ModuleResult]) -> None:
 
 def print_task(done: TaskResult) -> None:
     """Print what became of a task that ran here."""
-    rows = "" if done.rows is None else f"{done.rows:,} row{'' if done.rows == 1 else 's'}"
-    line = (
-        f"{done.state:<15}  {shown(done.source_id):<30}  {done.task_type:<14}  "
-        f"{done.seconds:>7.1f} s  {rows:<14}  {shown(done.message)}"
+    click.echo(
+        task_line(done.source_id, done.task_type, done.state, done.seconds, done.rows, done.message)
     )
-    click.echo(line.rstrip())
 
 
 def print_run(done: RunResult) -> None:

@@ -1,0 +1,97 @@
+"""Jobs of a bundle as the settings that a local run takes.
+
+Fields that say nothing of a local run, such as compute, schedules and notifications, are left
+unresolved: only a workspace may know what they refer to. What does not live here: running a job
+(`headwater.jobs`).
+
+Source: "Job" in Databricks' resource reference of bundles and the Jobs API 2.2, read November
+2026. A relative path counts from the YAML file that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from headwater.bundle.libraries import local_path
+from headwater.bundle.references import Resolver
+from headwater.bundle.spec import JobSpec
+from headwater.yaml_nodes import Node
+
+_OF_A_JOB = ("name", "parameters", "tasks", "timeout_seconds")
+_OF_A_TASK = (
+    "depends_on",
+    "disabled",
+    "max_retries",
+    "min_retry_interval_millis",
+    "retry_on_timeout",
+    "run_if",
+    "task_key",
+    "timeout_seconds",
+)
+_KIND = "_task"
+_PATHS: Mapping[str, tuple[str, ...]] = {
+    "dbt_task": ("project_directory",),
+    "notebook_task": ("notebook_path",),
+    "spark_python_task": ("python_file",),
+    "sql_task": ("file", "path"),
+}
+"""Where a kind of task has a path of the bundle."""
+_OF_A_WORKSPACE = ("source", "warehouse_id")
+
+
+def read_job(key: str, node: Node, resolver: Resolver, root: Path) -> JobSpec:
+    """Resolve what a local run needs of a job.
+
+    Raises:
+        BundleError: of a reference, or BUNDLE_PATH_OUTSIDE.
+    """
+    given = {name: child for name, child in node.entries.items() if name in _OF_A_JOB}
+    tasks = given.pop("tasks", None)
+    settings = {name: resolver.resolve(child).plain() for name, child in given.items()}
+    settings.setdefault("name", key)
+    places: dict[str, str] = {}
+    if tasks is not None:
+        read = [_task(task, resolver, root) for task in tasks.items]
+        settings["tasks"] = [task.plain() for task in read]
+        for task in read:
+            name = task.get("task_key")
+            places[name.text if name else ""] = str(task.location)
+    identity = node.get("id")
+    return JobSpec(
+        key=key,
+        name=str(settings["name"]),
+        id=identity.text if identity else key,
+        settings=settings,
+        places=places,
+        location=node.location,
+    )
+
+
+def _task(node: Node, resolver: Resolver, root: Path) -> Node:
+    entries: dict[str, Node] = {}
+    for name, child in node.entries.items():
+        if name in _OF_A_TASK:
+            entries[name] = resolver.resolve(child)
+        elif name.endswith(_KIND):
+            entries[name] = _config(name, child, resolver, root)
+    return replace(node, value=entries)
+
+
+def _config(kind: str, node: Node, resolver: Resolver, root: Path) -> Node:
+    """Resolve the field of a task that tells its kind."""
+    if node.kind != "map":
+        return resolver.resolve(node)
+    entries = {
+        name: _task(child, resolver, root) if name == "task" else resolver.resolve(child)
+        for name, child in node.entries.items()
+        if name not in _OF_A_WORKSPACE
+    }
+    config = replace(node, value=entries)
+    place = _PATHS.get(kind, ())
+    path = config.get(*place) if place else None
+    if path is None or not path.text or path.text.startswith("/"):
+        return config
+    below = local_path(path, root).relative_to(root).as_posix()
+    return config.put(place, Node(below, path.location))

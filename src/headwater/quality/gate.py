@@ -1,0 +1,158 @@
+"""Compare what was measured with the limits of a pipeline. Pure.
+
+What could not be measured is a breach: a gate that passes for want of data is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from headwater.events.report import RuleTotals
+from headwater.quality.limits import ALL_RULES, Limits, RuleLimit, TableLimit
+from headwater.quality.measures import MeasuredUpdate
+
+OK, BREACH = "ok", "BREACH"
+
+Rows = Callable[[str, datetime | None], int | None]
+"""Count the rows of a table, now or as they were at a time; None if there is no such table."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One limit, and what was measured.
+
+    Attributes:
+        subject: the update, a rule with its table, or a table.
+        measure: what is limited, as in the file of limits.
+        measured: None if it could not be measured.
+        note: why not, or what it was compared with.
+    """
+
+    subject: str
+    measure: str
+    measured: float | str | None
+    allowed: str
+    holds: bool
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a row."""
+        return {
+            "subject": self.subject,
+            "measure": self.measure,
+            "measured": self.measured,
+            "allowed": self.allowed,
+            "verdict": OK if self.holds else BREACH,
+            "note": self.note,
+        }
+
+
+def judge(
+    limits: Limits, updates: Sequence[MeasuredUpdate], rows: Rows, now: datetime
+) -> list[Verdict]:
+    """Judge the last update of a pipeline, and its tables as they are.
+
+    The baseline is the last COMPLETED update before it.
+
+    Args:
+        updates: the last one first.
+        now: in UTC.
+    """
+    last = updates[0] if updates else None
+    if last is None:
+        return [Verdict("update", "state", None, "COMPLETED", False, "no update has run")]
+    baseline = next((each for each in updates[1:] if each.state == "COMPLETED"), None)
+    return [
+        *_of_update(limits, last, now),
+        *_of_rules(limits.rules, last, baseline),
+        *_of_tables(limits.tables, baseline, rows),
+    ]
+
+
+def _of_update(limits: Limits, last: MeasuredUpdate, now: datetime) -> Iterator[Verdict]:
+    yield Verdict("update", "state", last.state, "COMPLETED", last.state == "COMPLETED")
+    if limits.max_minutes is not None:
+        yield _at_most("update", "max_minutes", last.minutes, limits.max_minutes, "it has no end")
+    if limits.max_age_hours is not None:
+        age = None if last.ended is None else (now - last.ended) / timedelta(hours=1)
+        yield _at_most("update", "max_age_hours", age, limits.max_age_hours, "it has no end")
+
+
+def _of_rules(
+    limits: Sequence[RuleLimit], last: MeasuredUpdate, baseline: MeasuredUpdate | None
+) -> Iterator[Verdict]:
+    named = {(each.name, each.dataset): each for each in last.rules}
+    before = {(each.name, each.dataset): each for each in baseline.rules} if baseline else {}
+    seen: set[tuple[str, str]] = set()
+    for limit in sorted(limits, key=lambda each: each.rule == ALL_RULES):
+        found = [
+            key
+            for key in named
+            if key not in seen and _meant(limit, key) and _share(named[key]) is not None
+        ]
+        seen.update(found)
+        if not found and limit.rule != ALL_RULES:
+            subject = f"{limit.rule} of {limit.table}" if limit.table else limit.rule
+            measure = "max_failed_share" if limit.max_failed_share is not None else "max_increase"
+            allowed = getattr(limit, measure)
+            yield Verdict(subject, measure, None, f"<= {allowed:g}", False, "it saw no rows")
+        for key in found:
+            yield from _of_rule(limit, key, named, before)
+
+
+def _of_rule(
+    limit: RuleLimit,
+    key: tuple[str, str],
+    now: Mapping[tuple[str, str], RuleTotals],
+    before: Mapping[tuple[str, str], RuleTotals],
+) -> Iterator[Verdict]:
+    subject = f"{key[0]} of {key[1]}"
+    share = _share(now[key])
+    if limit.max_failed_share is not None:
+        yield _at_most(subject, "max_failed_share", share, limit.max_failed_share, "")
+    if limit.max_increase is not None:
+        was = _share(before[key]) if key in before else None
+        more = None if was is None or share is None else share - was
+        yield _at_most(subject, "max_increase", more, limit.max_increase, "there is no baseline")
+
+
+def _of_tables(
+    limits: Sequence[TableLimit], baseline: MeasuredUpdate | None, rows: Rows
+) -> Iterator[Verdict]:
+    for limit in limits:
+        count = rows(limit.table, None)
+        missing = "there is no such table"
+        if limit.min_rows is not None:
+            holds = count is not None and count >= limit.min_rows
+            note = missing if count is None else ""
+            yield Verdict(limit.table, "min_rows", count, f">= {limit.min_rows}", holds, note)
+        if limit.max_change is not None:
+            was = rows(limit.table, baseline.ended) if baseline else None
+            change = None if count is None or was is None else abs(count - was) / max(was, 1)
+            note = missing if count is None else "there is no baseline"
+            yield _at_most(limit.table, "max_change", change, limit.max_change, note)
+
+
+def _at_most(
+    subject: str, measure: str, measured: float | None, allowed: float, missing: str
+) -> Verdict:
+    shown = None if measured is None else round(measured, 6)
+    holds = measured is not None and measured <= allowed
+    note = missing if measured is None else ""
+    return Verdict(subject, measure, shown, f"<= {allowed:g}", holds, note)
+
+
+def _share(totals: RuleTotals) -> float | None:
+    rows = totals.passed_records + totals.failed_records
+    return totals.failed_records / rows if rows else None
+
+
+def _meant(limit: RuleLimit, key: tuple[str, str]) -> bool:
+    name, dataset = key
+    if limit.rule not in (ALL_RULES, name):
+        return False
+    parts = limit.table.lower().split(".") if limit.table else []
+    return not parts or dataset.lower().split(".")[-len(parts) :] == parts

@@ -1,0 +1,82 @@
+"""What updates measured, from the rows of an event log. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from headwater.events.report import RuleTotals, event_of, report_of
+
+_ENDS = ("COMPLETED", "FAILED", "CANCELED")
+_RESTARTS = ("SCHEMA_CHANGE", "RETRY_ON_FAILURE")
+
+
+@dataclass(frozen=True)
+class MeasuredUpdate:
+    """One update, with those that a new column or a retry made of it.
+
+    Attributes:
+        update_id: of the first of them.
+        state: how it ended, or where it stands.
+        started: in UTC.
+        ended: None while it runs, or if it was killed.
+        rules: totals of the expectations that saw rows.
+    """
+
+    update_id: str
+    state: str
+    started: datetime
+    ended: datetime | None
+    rules: Sequence[RuleTotals] = field(default=())
+
+    @property
+    def minutes(self) -> float | None:
+        """How long it took; None if it has no end."""
+        return None if self.ended is None else (self.ended - self.started).total_seconds() / 60
+
+
+def measured_updates(rows: Iterable[Mapping[str, Any]]) -> list[MeasuredUpdate]:
+    """Return the updates that a log tells of, the last one first; validations are none.
+
+    Args:
+        rows: as `events.query.read_events` gives them, of all updates.
+    """
+    found: list[tuple[str, list[Mapping[str, Any]]]] = []
+    by_id: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        update_id = row["origin"]["update_id"]
+        if update_id not in by_id:
+            goes_on = row["event_type"] == "create_update" and _cause(row) in _RESTARTS
+            if not (goes_on and found):
+                found.append((update_id, []))
+            by_id[update_id] = found[-1][1]
+        by_id[update_id].append(row)
+    return [_measured(update_id, each) for update_id, each in reversed(found)]
+
+
+def _cause(row: Mapping[str, Any]) -> str:
+    return str(row["details"]["create_update"].get("cause"))
+
+
+def _measured(update_id: str, rows: Sequence[Mapping[str, Any]]) -> MeasuredUpdate:
+    report = report_of(event_of(row) for row in rows)
+    rules: dict[tuple[str, str], RuleTotals] = {}
+    for flow in report.flows.values():
+        for key, told in flow.rules.items():
+            before = rules.get(key, RuleTotals(told.name, told.dataset))
+            rules[key] = RuleTotals(
+                told.name,
+                told.dataset,
+                before.passed_records + told.passed_records,
+                before.failed_records + told.failed_records,
+            )
+    has_ended = report.state in _ENDS
+    return MeasuredUpdate(
+        update_id,
+        report.state,
+        rows[0]["timestamp"],
+        rows[-1]["timestamp"] if has_ended else None,
+        tuple(rules.values()),
+    )

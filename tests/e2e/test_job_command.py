@@ -1,0 +1,108 @@
+"""`headwater job`: the jobs of a bundle, as a person runs them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from pyspark.sql import SparkSession
+
+from headwater.cli.main import cli
+from headwater.errors import BundleError, UsageError
+
+BUNDLE = """
+bundle: {name: test}
+targets: {dev: {default: true}}
+resources:
+  jobs:
+    nightly:
+      parameters: [{name: day, default: monday}]
+      tasks:
+        - {task_key: load, notebook_task: {notebook_path: ./load}}
+        - task_key: check
+          depends_on: [{task_key: load}]
+          spark_python_task: {python_file: ./check.py, parameters: ["{{tasks.load.values.day}}"]}
+    broken: {tasks: [{task_key: a, sql_task: {query: "${var.nowhere}"}}]}
+"""
+
+LOAD = """# Databricks notebook source
+dbutils.jobs.taskValues.set("day", dbutils.widgets.get("day"))
+"""
+
+CHECK = """
+import pathlib, sys
+assert sys.argv[1] == "tuesday"
+assert pathlib.Path("mended").exists()
+"""
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Command:
+    for name, text in (("databricks.yml", BUNDLE), ("load.py", LOAD), ("check.py", CHECK)):
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(
+            cli,
+            ["job", *arguments],
+            obj={"spark": spark},
+            standalone_mode=False,
+            catch_exceptions=False,
+        )
+
+    return run
+
+
+def test_run_that_failed_is_recorded_and_repaired(command: Command, tmp_path: Path) -> None:
+    assert command("runs").stdout == "No runs yet.\n"
+    ran = command("run", "nightly", "--param", "day=tuesday")
+    assert ran.exit_code == 1
+    assert "check" in ran.stdout
+    (found,) = json.loads(command("runs", "nightly", "--json").stdout)
+    assert (found["job"], found["state"], found["repairs"]) == ("nightly", "FAILED", 0)
+    assert "tuesday" not in json.dumps(found)
+
+    (tmp_path / "mended").touch()
+    repaired = command("run", "--repair", str(found["run"]), "--json")
+    assert repaired.exit_code == 0, repaired.stdout
+    told = json.loads(repaired.stdout)
+    assert (told["run"], told["state"], told["repairs"]) == (found["run"], "SUCCESS", 1)
+    assert {each["task"]: each["state"] for each in told["tasks"]} == {
+        "load": "SUCCESS",
+        "check": "SUCCESS",
+    }
+    assert json.loads(command("show", str(found["run"]), "--json").stdout) == told
+    listed = {each["job"]: each for each in json.loads(command("list", "--json").stdout)}
+    assert listed["nightly"]["state"] == "SUCCESS"
+    assert "VARIABLE_UNDEFINED" in listed["broken"]["state"]
+    with pytest.raises(UsageError, match="NOTHING_TO_REPAIR"):
+        command("run", "--repair", str(found["run"]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("run", "nigthly"), "JOB_UNKNOWN"),
+        (("run",), "JOB_MISSING"),
+        (("run", "broken"), "VARIABLE_UNDEFINED"),
+        (("run", "nightly", "--task", "lod"), "TASK_UNKNOWN"),
+        (("run", "nightly", "--param", "dey=x"), "JOB_PARAMETER_UNKNOWN"),
+        (("run", "nightly", "--param", "day"), "VARIABLE_INVALID"),
+        (("run", "--repair", "5"), "RUN_UNKNOWN"),
+        (("show", "5"), "RUN_UNKNOWN"),
+        (("runs", "nigthly"), "JOB_UNKNOWN"),
+    ],
+)
+def test_wrong_request_runs_nothing_and_says_why(
+    command: Command, tmp_path: Path, arguments: tuple[str, ...], code: str
+) -> None:
+    with pytest.raises((UsageError, BundleError), match=code) as caught:
+        command(*arguments)
+    assert caught.value.hint
+    assert not (tmp_path / ".headwater" / "dev" / "jobs").exists()

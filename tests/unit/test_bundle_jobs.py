@@ -1,0 +1,104 @@
+"""Jobs of a bundle: what a local run takes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_bundle_support import PIPELINE, load, write_bundle
+
+from headwater.bundle import load_bundle
+from headwater.errors import BundleError
+
+JOBS = """
+resources:
+  jobs:
+    nightly:
+      schedule: {quartz_cron_expression: "${var.nowhere}"}
+      parameters: [{name: day, default: "1"}]
+      tasks:
+        - task_key: load
+          existing_cluster_id: ${resources.clusters.c.id}
+          notebook_task: {notebook_path: ../etl/load, base_parameters: {day: "${bundle.target}"}}
+        - task_key: each
+          depends_on: [{task_key: load}]
+          for_each_task:
+            inputs: "[1]"
+            task:
+              task_key: one
+              sql_task: {file: {path: ../etl/q.sql}, warehouse_id: "${resources.warehouses.w.id}"}
+        - task_key: other
+          run_job_task: {job_id: "${resources.jobs.other.id}"}
+    other:
+      name: another
+      tasks: [{task_key: a, spark_python_task: {python_file: /Workspace/Users/me/a.py}}]
+"""
+
+
+def test_job_is_read_as_far_as_a_local_run_needs_it(tmp_path: Path) -> None:
+    main = "include: [resources/jobs.yml]\ntargets: {dev: {mode: development}}\n"
+    folder = write_bundle(tmp_path, main, **{"resources/jobs.yml": JOBS})
+    bundle = load_bundle(folder, user_name="ada@example.org")
+    nightly, other = bundle.job("nightly"), bundle.job("[dev ada] another")
+    load_task, each, run_other = nightly.settings["tasks"]
+    assert load_task == {
+        "task_key": "load",
+        "notebook_task": {"notebook_path": "etl/load", "base_parameters": {"day": "dev"}},
+    }
+    assert each["for_each_task"]["task"]["sql_task"] == {"file": {"path": "etl/q.sql"}}
+    assert run_other["run_job_task"] == {"job_id": other.id}
+    assert other.id.isdecimal()
+    assert nightly.name == "[dev ada] nightly"
+    assert nightly.places["each"].endswith("resources/jobs.yml:11")
+    assert other.settings["tasks"][0]["spark_python_task"]["python_file"].startswith("/Workspace/")
+
+
+def test_target_changes_a_task_a_parameter_and_adds_another(tmp_path: Path) -> None:
+    main = """
+    resources:
+      jobs:
+        j:
+          parameters: [{name: day, default: "1"}]
+          tasks:
+            - {task_key: a, max_retries: 1, notebook_task: {notebook_path: ./a}}
+    targets:
+      dev:
+        resources:
+          jobs:
+            j:
+              parameters: [{name: day, default: "2"}]
+              tasks:
+                - {task_key: b, notebook_task: {notebook_path: ./b}}
+                - {task_key: a, max_retries: 3}
+    """
+    settings = load(tmp_path, main).job("j").settings
+    assert settings["parameters"] == [{"name": "day", "default": "2"}]
+    assert [(t["task_key"], t.get("max_retries")) for t in settings["tasks"]] == [
+        ("a", 3),
+        ("b", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task", "code"),
+    [
+        ("{task_key: a, notebook_task: {notebook_path: ../../up}}", "BUNDLE_PATH_OUTSIDE"),
+        ("{task_key: a, sql_task: {query: '${var.nowhere}'}}", "VARIABLE_UNDEFINED"),
+        ("{task_key: '${workspace.workspace_id}'}", "REFERENCE_UNAVAILABLE"),
+    ],
+)
+def test_job_with_a_fault_is_refused_when_it_is_asked_for(
+    tmp_path: Path, task: str, code: str
+) -> None:
+    bundle = load(tmp_path, PIPELINE + f"  jobs: {{j: {{tasks: [{task}]}}}}\n")
+    assert list(bundle.pipelines) == ["flow"]
+    with pytest.raises(BundleError) as caught:
+        bundle.job("j")
+    assert caught.value.code == code
+
+
+def test_unknown_job_gets_the_nearest_name(tmp_path: Path) -> None:
+    bundle = load(tmp_path, PIPELINE + "  jobs: {nightly: {tasks: []}}\n")
+    with pytest.raises(BundleError, match="JOB_UNKNOWN") as caught:
+        bundle.job("nigthly")
+    assert "'nightly'" in caught.value.hint

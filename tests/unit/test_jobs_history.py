@@ -1,0 +1,51 @@
+"""What is kept of the runs of jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headwater.errors import UsageError
+from headwater.jobs.history import JobHistory
+from headwater.jobs.request import JobRequest
+from headwater.jobs.results import TaskRun
+
+
+def test_run_is_known_as_far_as_it_came_and_a_repair_goes_on_with_it(tmp_path: Path) -> None:
+    history = JobHistory(tmp_path / "runs")
+    assert history.runs() == []
+    first = JobRequest(run_id=history.next_id(), parameters={"day": "1"}, only=("a", "b"))
+    writer = history.writer("nightly", first)
+    writer.begin()
+    a = TaskRun("a", "sql_task", "SUCCESS", 1.5, 3, attempts=1, values={"n": [1]}, verdict="true")
+    writer.task_ended(a)
+    alive = history.run(first.run_id)
+    assert (alive.state, alive.seconds, alive.tasks) == ("RUNNING", None, (a,))
+    assert (alive.parameters, alive.only) == ({"day": "1"}, ("a", "b"))
+    writer.task_ended(TaskRun("b", "sql_task", "FAILED", message="[X] no"))
+    writer.ended("FAILED")
+    assert history.run(first.run_id).state == "FAILED"
+
+    again = JobRequest(run_id=first.run_id, repair_count=1, parameters={"day": "1"})
+    writer = history.writer("nightly", again)
+    writer.begin()
+    b = TaskRun("b", "sql_task", "SUCCESS")
+    writer.task_ended(b)
+    writer.ended("SUCCESS")
+    repaired = history.run(first.run_id)
+    assert (repaired.state, repaired.repair_count, repaired.tasks) == ("SUCCESS", 1, (a, b))
+    assert repaired.seconds is not None
+
+
+def test_runs_are_listed_by_job_the_last_first(tmp_path: Path) -> None:
+    history = JobHistory(tmp_path / "runs")
+    for job in ("x", "y", "x"):
+        history.writer(job, JobRequest(run_id=history.next_id())).begin()
+    assert [each.job_key for each in history.runs()] == ["x", "y", "x"]
+    ids = [each.run_id for each in history.runs("x")]
+    assert ids == sorted(ids, reverse=True)
+    assert len(ids) == 2
+    with pytest.raises(UsageError, match="RUN_UNKNOWN") as caught:
+        history.run(5)
+    assert str(ids[0]) in caught.value.hint

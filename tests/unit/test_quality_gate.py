@@ -1,0 +1,189 @@
+"""The gate: limits of a file, and verdicts over what was measured."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from headwater.errors import UsageError
+from headwater.events.report import RuleTotals
+from headwater.quality.gate import Verdict, judge
+from headwater.quality.limits import Limits, RuleLimit, TableLimit, read_limits
+from headwater.quality.measures import MeasuredUpdate, measured_updates
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
+
+
+def update(
+    *rules: RuleTotals, state: str = "COMPLETED", hours_ago: float = 1, minutes: float = 5
+) -> MeasuredUpdate:
+    ended = NOW - timedelta(hours=hours_ago)
+    return MeasuredUpdate("u", state, ended - timedelta(minutes=minutes), ended, rules)
+
+
+def rule(name: str, failed: int, of: int, table: str = "main.s.t") -> RuleTotals:
+    return RuleTotals(name, table, of - failed, failed)
+
+
+def no_rows(table: str, at: datetime | None) -> int | None:
+    raise AssertionError((table, at))
+
+
+def told(verdicts: list[Verdict]) -> list[tuple[str, str, bool]]:
+    return [(each.subject, each.measure, each.holds) for each in verdicts]
+
+
+def test_limits_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "test.yml"
+    file.write_text(
+        dedent("""
+        version: 1
+        pipelines:
+          flow:
+            max_age_hours: 24
+            rules:
+              - {rule: valid age, table: silver.events, max_failed_share: 0.02, max_increase: 0}
+              - {rule: "*", max_failed_share: 0.1}
+            tables:
+              - {table: gold.dim, min_rows: 10, max_change: 0.5}
+          other: {max_minutes: 3}
+        """)
+    )
+    assert read_limits(file) == {
+        "flow": Limits(
+            24,
+            None,
+            (RuleLimit("valid age", "silver.events", 0.02, 0), RuleLimit("*", "", 0.1)),
+            (TableLimit("gold.dim", 10, 0.5),),
+        ),
+        "other": Limits(max_minutes=3),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("pipelines: {a: {max_minutes: 1}}", 1, "Add it at the top"),
+        ("version: 2\npipelines: {a: {max_minutes: 1}}", 1, "Add it at the top"),
+        ("version: 1\n", 1, "Add 'pipelines:'"),
+        ("version: 1\npipelines:\n  a:\n    max_minute: 1", 4, "'max_minutes'"),
+        ("version: 1\npipelines:\n  a:\n    max_minutes: soon", 4, "Write a number"),
+        ("version: 1\npipelines:\n  a:\n    max_minutes: -1", 4, "Write a number"),
+        ("version: 1\npipelines: {a: {rules: [{max_increase: 1}]}}", 2, "rule: NAME"),
+        ("version: 1\npipelines: {a: {rules: [{rule: r}]}}", 2, "max_failed_share or"),
+        ("version: 1\npipelines: {a: {rules: [{rule: r, max_increase: 5}]}}", 2, "0.05"),
+        ("version: 1\npipelines: {a: {tables: [{table: t}]}}", 2, "Add min_rows"),
+        ("version: 1\npipelines: [a]", 2, "a map"),
+        ("version: 1\n  x: [", 2, ""),
+    ],
+)
+def test_faults_of_limits_have_a_line_and_a_hint(
+    tmp_path: Path, text: str, line: int, hint: str
+) -> None:
+    file = tmp_path / "test.yml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match="LIMITS_INVALID") as caught:
+        read_limits(file)
+    assert hint in caught.value.hint
+    assert str(caught.value.where).endswith(f"test.yml:{line}")
+
+
+def test_limits_that_do_not_exist_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"LIMITS_NOT_FOUND.*prod\.yml"):
+        read_limits(tmp_path / "prod.yml")
+
+
+def test_pipeline_that_never_ran_is_a_breach() -> None:
+    assert told(judge(Limits(), [], no_rows, NOW)) == [("update", "state", False)]
+
+
+def test_update_is_judged_by_state_age_and_time() -> None:
+    limits = Limits(max_age_hours=2, max_minutes=10)
+    fine = judge(limits, [update()], no_rows, NOW)
+    assert [each.holds for each in fine] == [True, True, True]
+    old = judge(limits, [update(state="FAILED", hours_ago=3, minutes=11)], no_rows, NOW)
+    assert [each.holds for each in old] == [False, False, False]
+    killed = MeasuredUpdate("u", "RUNNING", NOW, None)
+    verdicts = judge(limits, [killed], no_rows, NOW)
+    assert [(each.measured, each.holds) for each in verdicts] == [
+        ("RUNNING", False),
+        (None, False),
+        (None, False),
+    ]
+
+
+def test_rules_are_judged_by_their_own_limit_or_the_general_one() -> None:
+    limits = Limits(
+        rules=(RuleLimit("*", "", 0.1), RuleLimit("a", "s.t", 0.5), RuleLimit("c", "", 0.1))
+    )
+    last = update(
+        rule("a", 5, 10), rule("a", 5, 10, "main.s.other"), rule("b", 1, 10), rule("none", 0, 0)
+    )
+    assert told(judge(limits, [last], no_rows, NOW))[1:] == [
+        ("a of main.s.t", "max_failed_share", True),
+        ("c", "max_failed_share", False),
+        ("a of main.s.other", "max_failed_share", False),
+        ("b of main.s.t", "max_failed_share", True),
+    ]
+
+
+def test_change_is_measured_against_the_last_completed_update() -> None:
+    limits = Limits(rules=(RuleLimit("a", max_increase=0.1),))
+    last, failed = update(rule("a", 3, 10)), update(rule("a", 3, 10), state="FAILED")
+    before = update(rule("a", 1, 10))
+    assert told(judge(limits, [last, failed, before], no_rows, NOW))[1:] == [
+        ("a of main.s.t", "max_increase", False)
+    ]
+    (_, alone) = judge(limits, [last, failed], no_rows, NOW)
+    assert (alone.measured, alone.holds, alone.note) == (None, False, "there is no baseline")
+
+
+def test_tables_are_judged_by_rows_and_their_change() -> None:
+    limits = Limits(tables=(TableLimit("t", 10, 0.5), TableLimit("gone", 1)))
+    before = update(hours_ago=5)
+
+    def rows(table: str, at: datetime | None) -> int | None:
+        if table == "gone":
+            return None
+        return 16 if at is None else 10 if at == before.ended else None
+
+    assert told(judge(limits, [update(), before], rows, NOW))[1:] == [
+        ("t", "min_rows", True),
+        ("t", "max_change", False),
+        ("gone", "min_rows", False),
+    ]
+
+
+def event(update_id: str, kind: str, at: int, **details: object) -> dict[str, object]:
+    return {
+        "event_type": kind,
+        "message": "",
+        "level": "INFO",
+        "origin": {"update_id": update_id, "flow_name": "f", "dataset_name": "main.s.t"},
+        "details": {kind: details},
+        "error": None,
+        "id": "e",
+        "timestamp": NOW + timedelta(minutes=at),
+    }
+
+
+def test_updates_that_a_new_column_restarted_are_one() -> None:
+    rows = [
+        event("1", "create_update", 0, cause="USER_ACTION"),
+        event("1", "update_progress", 1, state="COMPLETED"),
+        event("2", "create_update", 2, cause="USER_ACTION"),
+        event("2", "update_progress", 3, state="CANCELED"),
+        event("3", "create_update", 4, cause="SCHEMA_CHANGE"),
+        event("3", "update_progress", 5, state="COMPLETED"),
+        event("4", "create_update", 6, cause="USER_ACTION"),
+        event("4", "update_progress", 7, state="RUNNING"),
+    ]
+    found = measured_updates(rows)
+    assert [(each.update_id, each.state, each.minutes) for each in found] == [
+        ("4", "RUNNING", None),
+        ("2", "COMPLETED", 3.0),
+        ("1", "COMPLETED", 1.0),
+    ]
