@@ -105,11 +105,10 @@ def _run_job(context: TaskContext) -> Outcome:
         stopping=context.cancelled,
     )
     done = run.start(inner)
-    context.check()
-    failed = [each for each in done.tasks if each.state in FAILURES]
     if not done.succeeded:
-        first = f"; task '{failed[0].task_key}': {failed[0].message}" if failed else ""
-        raise JobError("JOB_FAILED", f"Job '{job.name}' failed{first}")
+        failed = next((each for each in done.tasks if each.state in FAILURES), None)
+        first = f"; task '{failed.task_key}': {failed.message}" if failed else ""
+        raise JobError("JOB_FAILED", f"Job '{job.name}' ended {done.state}{first}")
     return Outcome(message=f"{len(done.tasks)} tasks of job '{job.name}'")
 
 
