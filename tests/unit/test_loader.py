@@ -14,6 +14,7 @@ from headwater.graph.modules import bound_modules
 from headwater.graph.registry import Registry
 from headwater.sandbox.interception import intercepted
 from headwater.sandbox.patches import patched_pyspark
+from headwater.sandbox.source import NoContext
 
 
 def load(*files: Path, **namespace: object) -> Registry:
@@ -32,6 +33,16 @@ def write(path: Path, text: str) -> Path:
 def test_file_gets_the_globals_of_a_workspace(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py", "import dlt\n@dlt.table(name=spark)\ndef f(): ...\n")
     assert [str(name) for name in load(file, spark="x").datasets] == ["main.default.x"]
+
+
+def test_spark_context_of_a_notebook_is_refused_at_the_line_that_uses_it(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "a.py", "def total():\n    return sc.parallelize([1]).sum()\n\ntotal()\n"
+    )
+    (fault,) = load(file, sc=NoContext()).faults
+    assert fault.code == "SERVERLESS_SPARK_CONTEXT"
+    assert str(fault.where).endswith("a.py:2")
+    assert "spark.createDataFrame" in fault.hint
 
 
 def test_one_broken_file_does_not_hide_the_others(tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ _BUILT_IN = frozenset(
 _SAME_AS = {"upper": "upper", "lower": "lower", "strip": "trim"}
 """Methods of str with the built-in function that does their work."""
 
-_CONTEXT = (
+NO_CONTEXT = (
     "SERVERLESS_SPARK_CONTEXT",
     "Serverless compute does not support the Spark context",
     "Use `spark` itself, such as spark.createDataFrame or spark.conf.get.",
 )
+"""Code, message and hint of the rule that source keeps away from the Spark context."""
 _RDD = (
     "SERVERLESS_RDD",
     "Serverless compute does not support RDDs",
@@ -40,7 +41,7 @@ _JVM = (
     "Use the public PySpark API.",
 )
 _ATTRIBUTES = {
-    "sparkContext": _CONTEXT,
+    "sparkContext": NO_CONTEXT,
     "rdd": _RDD,
     "_jvm": _JVM,
     "_jsc": _JVM,
@@ -94,11 +95,11 @@ def _contexts(source: Source) -> Iterator[Finding]:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             name = node.value.id
             if name in ("sc", "sqlContext") and source.names.is_free(name):
-                yield _refused(source, node, _CONTEXT, f"{name}.{node.attr}")
+                yield _refused(source, node, NO_CONTEXT, f"{name}.{node.attr}")
         elif isinstance(node, ast.Call):
             parts = source.names.dotted(node.func).removesuffix(".getOrCreate").split(".")
             if parts[0] == "pyspark" and parts[-1] in _CONTEXTS:
-                yield _refused(source, node.func, _CONTEXT, parts[-1])
+                yield _refused(source, node.func, NO_CONTEXT, parts[-1])
 
 
 def _caching(source: Source) -> Iterator[Finding]:

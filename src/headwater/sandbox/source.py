@@ -7,19 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.errors import DefinitionError, UsageError
+from headwater.graph.arguments import fault
 from headwater.graph.brokers import BrokerUse
 from headwater.graph.dependencies import import_paths
 from headwater.graph.loader import load_files
 from headwater.graph.modules import bound_modules, bound_runtime
 from headwater.graph.registry import Registry
 from headwater.lint.files import check_files
+from headwater.lint.source import NO_CONTEXT
 from headwater.sandbox.connectors import read_text
 from headwater.sandbox.dbutils import DBUtils
 from headwater.sandbox.failures import explained
@@ -56,6 +58,8 @@ def load_source(
         "spark": spark,
         "dbutils": DBUtils(store, spec.configuration, bundle.root),
         "display": display,
+        "sc": NoContext(),
+        "sqlContext": NoContext(),
     }
     with (
         import_paths(spec.root_path, spec.source_files, dependencies) as paths,
@@ -76,6 +80,15 @@ def load_source(
 def _warnings(files: Sequence[Path], paths: Sequence[str]) -> list[DefinitionError]:
     folders = [*map(Path, paths), *(file.parent for file in files)]
     return [each.as_error() for each in check_files(files, folders, read_text)]
+
+
+class NoContext:
+    """Stands for `sc` and `sqlContext`, which a pipeline in a workspace can't count on."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise fault(*NO_CONTEXT)
 
 
 def display(*_: Any, **__: Any) -> None:
