@@ -130,21 +130,19 @@ def test_monitor_ends_cleanly_on_sigterm_in_the_middle_of_a_pass(
 
 
 def test_module_runs_here_and_its_metadata_is_kept(tmp_path: Path) -> None:
-    wheel = {"task_type": "python_wheel", "package_name": "p", "entry_point": "main"}
+    marts = {"task_type": "dbt", "commands": ["dbt build"], "project_directory": "marts"}
     sources = [
         sql_query("q1", f"{MADE}; SELECT * FROM range(3)"),
-        {**notebook("w1", 2), "transformation_config": wheel},
+        {**notebook("d1", 2), "transformation_config": marts},
     ]
     (tmp_path / "m.yaml").write_text(yaml_of(("a", sources)))
     options = ("run", "a", "--local", "--yaml", "m.yaml", *TABLE)
-    stopped = job_meta(*options, folder=tmp_path)
-    refused(stopped, "LOCAL_KIND_UNSUPPORTED")
     done = job_meta(*options, "--skip-unsupported", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)["results"]
     assert [(each["source_id"], each["state"], each["rows"]) for each in results] == [
         ("q1", "SUCCESS", 3),
-        ("w1", "UNSUPPORTED", None),
+        ("d1", "UNSUPPORTED", None),
     ]
     exported = job_meta("export", *TABLE, folder=tmp_path)
     (tmp_path / "again.yaml").write_text(exported.stdout)
