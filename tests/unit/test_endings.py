@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 import pytest
 
-from headwater.cli.endings import run_program
+from headwater.cli.endings import run_program, stopping_on_signals
 from headwater.cli.groups import Commands
 from headwater.cli.output import print_error
 from headwater.errors import GraphError, HeadwaterError, UsageError, shown
@@ -83,3 +85,15 @@ def test_names_do_not_reach_the_terminal_as_commands(capsys: Captured) -> None:
     print_error(UsageError("X", "table \x1b[31m\nerror: [Y] forged", hint="\x07"))
     assert len(capsys.readouterr().err.splitlines()) == 2
     assert shown("a\x1b\n\u202e") == "a\\x1b\\n\\u202e"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_first_signal_asks_to_stop_and_the_second_interrupts(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with stopping_on_signals() as stopping:
+        assert not stopping.is_set()
+        signal.raise_signal(number)
+        assert stopping.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
