@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from headwater.errors import UsageError
 from headwater.jobs.history import JobHistory
@@ -49,3 +50,18 @@ def test_runs_are_listed_by_job_the_last_first(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="RUN_UNKNOWN") as caught:
         history.run(5)
     assert str(ids[0]) in caught.value.hint
+
+
+def test_small_commits_are_joined_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headwater.jobs.history.COMPACT_FILES", 3)
+    history = JobHistory(tmp_path / "runs")
+    writer = history.writer("x", JobRequest(run_id=1))
+    writer.begin()
+    for key in "abc":
+        writer.task_ended(TaskRun(key, "sql_task", "SUCCESS"))
+    before = history.run(1).tasks
+    writer.ended("SUCCESS")
+    assert len(DeltaTable(history.path).file_uris()) == 1
+    assert history.run(1).tasks == before

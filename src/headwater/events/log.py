@@ -18,12 +18,11 @@ from deltalake import DeltaTable, write_deltalake
 
 from headwater.errors import UpdateError
 from headwater.events.rows import Event, to_table
+from headwater.small_files import join_small_files
 
 FLUSH_SECONDS = 2.0
 COMPACT_FILES = 60
 """How many commits of small files are joined into one, at the end and while an update goes on."""
-KEPT_HOURS = 24
-"""How long files stay after they were joined: longer than any reader has the log open."""
 
 _LASTING = ("create_update", "dataset_definition", "sink_definition", "flow_definition")
 
@@ -132,11 +131,7 @@ class EventLog:
         table = DeltaTable(self._path)
         if self._kept is not None:
             table.delete(_outdated(datetime.now(timezone.utc) - self._kept, self._origin))
-        if len(table.file_uris()) > COMPACT_FILES:
-            table.optimize.compact()
-            table.vacuum(
-                retention_hours=KEPT_HOURS, dry_run=False, enforce_retention_duration=False
-            )
+        join_small_files(table, COMPACT_FILES)
 
 
 def _outdated(before: datetime, origin: Mapping[str, Any]) -> str:

@@ -21,9 +21,12 @@ from deltalake import DeltaTable, write_deltalake
 from headwater.errors import UsageError
 from headwater.jobs.request import JobRequest
 from headwater.jobs.results import TaskRun
+from headwater.small_files import join_small_files
 from headwater.state.store import Store
 
 RUNNING = "RUNNING"
+COMPACT_FILES = 200
+"""How many commits are joined into one file at the end of a run."""
 _RUN, _TASK = "run", "task"
 
 _COLUMNS = ("task_key", "state")
@@ -148,6 +151,7 @@ class Writer:
     def ended(self, state: str) -> None:
         """Record how the run ended."""
         self._write(_RUN, "", state, {})
+        join_small_files(DeltaTable(self.path), COMPACT_FILES)
 
     def _write(self, kind: str, task_key: str, state: str, details: Mapping[str, Any]) -> None:
         at = datetime.now(timezone.utc)
