@@ -10,6 +10,7 @@ from headwater.engine.brokers import explain_failure
 from headwater.engine.context import UpdateContext
 from headwater.engine.flows import FlowRun
 from headwater.engine.observations import Observations
+from headwater.engine.readers import other_readers
 from headwater.engine.reads import FlowReads
 from headwater.engine.scheduler import FlowEvents
 from headwater.engine.standings import Standings
@@ -106,8 +107,7 @@ class FlowAttempts:
         try:
             write.run(FlowRun(context, resolved, reads, lock))
             if not context.stopping.is_set():
-                for request, place in sources.opened:
-                    autoloader.clean_source(context.spark, request, place)
+                self._clean(sources)
         except HeadwaterError:
             raise
         except Exception as error:
@@ -119,6 +119,18 @@ class FlowAttempts:
             if lost is not None:
                 raise lost from error
             raise
+
+    def _clean(self, sources: FlowSources) -> None:
+        """Move or delete what the flow, and all others of the pipeline, have done with."""
+        for number, (request, place) in enumerate(sources.opened):
+            if autoloader.cleans_source(request):
+                readers = [
+                    autoloader.Reader(asked, (own,))
+                    for at, (asked, own) in enumerate(sources.opened)
+                    if at != number and not asked.is_batch
+                ]
+                readers += other_readers(self.context, sources.flow, self.standings.sources)
+                autoloader.clean_source(self.context.spark, request, place, readers)
 
     def events(self) -> FlowEvents:
         """Return what the scheduler calls, each writing to the journal."""
