@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,27 @@ def test_files_that_were_read_are_moved_and_only_they(project: Project) -> None:
     ]
     assert project.run(reset_checkpoints=("bronze",)).state == "COMPLETED"
     assert ids(project) == [1, 2]
+
+
+def test_a_flow_that_rests_moves_what_is_due_meanwhile(project: Project) -> None:
+    done = f"{project.volume}/done"
+    write(
+        project,
+        schemaHints="id INT",
+        cleanSource="MOVE",
+        cleanSource__moveDestination=done,
+        cleanSource__retentionDuration="1 hour",
+    )
+    path = land(project, "a.json", 1)
+    assert project.run().state == "COMPLETED"
+    before = [each["event_type"] for each in project.events()]
+    (commit,) = project.store.root.glob("pipelines/*/checkpoints/*/*/*/commits/0")
+    os.utime(commit, (0, 0))
+    assert project.run().state == "COMPLETED"
+    assert not path.exists()
+    after = [each["event_type"] for each in project.events()]
+    assert "operation_progress" in before
+    assert "operation_progress" not in after  # nothing was run for it
 
 
 def test_files_of_a_flow_that_fails_stay(project: Project) -> None:

@@ -263,3 +263,10 @@ def test_a_file_is_not_moved_to_where_it_would_be_read_again(landed: Landed) -> 
     Cleaner(Cleaning("MOVE", 0, str(landed.root)), f"{landed.root}/in", LOCAL, place, where).clean()
     assert (landed.root / "in" / "in" / "b.json").exists()
     assert (landed.root / "c.json").exists()
+
+
+def test_files_that_are_not_below_the_source_any_more_are_left_alone(landed: Landed) -> None:
+    place, where = landed.place, Location("p.py", 1)
+    base = f"{landed.root}/in/day=1"
+    Cleaner(Cleaning("DELETE", 0), base, LOCAL, place, where).clean()
+    assert landed.files() == {"in/a.json": "a.json", "in/c.json": "c.json"}

@@ -79,7 +79,7 @@ def destination_of(
         is_taken: whether there is a file; it is never replaced, the entry's order tells them apart.
     """
     inner = entry.origin.removeprefix(f"{base}/")
-    if inner == entry.origin:  # the path is the file's own, or was another one then
+    if inner == entry.origin:  # the path is the file's own
         inner = entry.origin.rpartition("/")[2]
     target = f"{destination}/{inner}"
     if not is_taken(target):
@@ -135,7 +135,8 @@ class Cleaner:
         committed = commit_times(self.place.checkpoint)
         taken = {each.destination for each in records if each.time is None}
         planned = []
-        due = due_entries(entries, committed, {each.key for each in records}, before=before)
+        own = [each for each in entries if f"{each.origin}/".startswith(f"{self.base}/")]
+        due = due_entries(own, committed, {each.key for each in records}, before=before)
         present = list(self._present(due))
         for entry in read_by_all(present, self.readers, self.base, self.storage):
             target = ""

@@ -11,6 +11,15 @@ from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Flow
 from headwater.state.sources import lists_of
 
+Opened = tuple[autoloader.CloudFiles, autoloader.SourceState]
+"""A source that a flow has opened, and where it keeps its state."""
+
+
+def opened_before(context: UpdateContext, resolved: ResolvedFlow, sources: Sources) -> list[Opened]:
+    """List the Auto Loader streams that a flow had opened when it ran last."""
+    found = _readers(context, resolved, sources)
+    return [(each.request, place) for each in found for place in each.lists]
+
 
 def other_readers(
     context: UpdateContext, flow: Flow, sources: Sources

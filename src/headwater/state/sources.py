@@ -57,6 +57,8 @@ def lists_of(
     """
     base = places.sources if reader.target == flow.target else _view_folder(places, reader)
     numbers = sorted(int(each.name) for each in base.glob("*") if each.name.isdigit())
+    if reader.target == flow.target:  # evaluated once: what else is there is of earlier sources
+        numbers = [each for each in numbers if each == number]
     return tuple(
         SourceState(base / str(each), places.checkpoint)
         for each in numbers
