@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,14 @@ from headwater.errors import UsageError
 from headwater.jobs.history import JobHistory
 from headwater.jobs.request import JobRequest
 from headwater.jobs.results import TaskRun
+
+
+class Earlier(datetime):
+    """A clock that was set back."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) - timedelta(hours=1)
 
 
 def test_run_is_known_as_far_as_it_came_and_a_repair_goes_on_with_it(tmp_path: Path) -> None:
@@ -49,3 +58,34 @@ def test_runs_are_listed_by_job_the_last_first(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="RUN_UNKNOWN") as caught:
         history.run(5)
     assert str(ids[0]) in caught.value.hint
+
+
+def test_run_that_was_broken_off_before_it_had_begun_is_none(tmp_path: Path) -> None:
+    history = JobHistory(tmp_path / "runs")
+    history.writer("x", JobRequest(run_id=1)).ended("CANCELED")
+    assert history.runs() == []
+    history.writer("x", JobRequest(run_id=2)).begin()
+    assert [each.run_id for each in history.runs()] == [2]
+
+
+def test_run_is_known_though_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = JobHistory(tmp_path / "runs")
+    writer = history.writer("x", JobRequest(run_id=1))
+    writer.begin()
+    monkeypatch.setattr("headwater.jobs.history.datetime", Earlier)
+    writer.task_ended(TaskRun("a", "sql_task", "SUCCESS"))
+    assert [each.task_key for each in history.run(1).tasks] == ["a"]
+
+
+def test_run_that_another_process_goes_on_with_is_not_repaired(tmp_path: Path) -> None:
+    history = JobHistory(tmp_path / "jobs" / "runs")
+    with history.alone(1):
+        with history.alone(2):
+            pass
+        with pytest.raises(UsageError, match="RUN_IN_PROGRESS"), history.alone(1):
+            pass
+    with history.alone(1):
+        pass
+    assert list((tmp_path / "jobs").iterdir()) == []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
+from filelock import FileLock, Timeout
 
 from headwater.errors import UsageError
 from headwater.jobs.request import JobRequest
@@ -89,6 +91,30 @@ class JobHistory:
         """Return an id for a new run; ids grow with time, in milliseconds."""
         return max([int(time.time() * 1000), *(each.run_id + 1 for each in self.runs())])
 
+    @contextmanager
+    def alone(self, run_id: int) -> Iterator[None]:
+        """Hold a run for the length of a `with` block; a process that is killed holds nothing.
+
+        Raises:
+            UsageError: RUN_IN_PROGRESS, while another process holds it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = self.path.with_name(f"{run_id}.lock")
+        lock = FileLock(file, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UsageError(
+                "RUN_IN_PROGRESS",
+                f"Run {run_id} is still going on in another process",
+                hint="Wait until it ends, or stop that process; then repair the run.",
+            ) from None
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+            lock.release()
+
     def writer(self, job_key: str, request: JobRequest) -> Writer:
         """Return what records a run."""
         return Writer(self.path, job_key, request)
@@ -97,7 +123,9 @@ class JobHistory:
         """List runs, the last one first; of all jobs when none is named."""
         found: dict[int, RecordedRun] = {}
         for row in self._rows():
-            found[row["run_id"]] = _with(found.get(row["run_id"]), row)
+            run = found.get(row["run_id"])
+            if run is not None or _is_begin(row):  # else it was broken off before it had begun
+                found[row["run_id"]] = _with(run, row)
         return [
             each
             for _, each in sorted(found.items(), reverse=True)
@@ -123,8 +151,7 @@ class JobHistory:
     def _rows(self) -> Iterator[dict[str, Any]]:
         if not (self.path / "_delta_log").is_dir():
             return
-        table = DeltaTable(self.path).to_pyarrow_table().sort_by("at")
-        yield from table.to_pylist()
+        yield from sorted(DeltaTable(self.path).to_pyarrow_table().to_pylist(), key=_order)
 
 
 @dataclass(frozen=True)
@@ -165,10 +192,19 @@ class Writer:
         write_deltalake(self.path, rows, mode="append", name="job_runs")
 
 
+def _order(row: Mapping[str, Any]) -> tuple[int, bool, datetime]:
+    """Order the rows of a run: clocks are set back, and yet a run begins before all else of it."""
+    return row["repair_count"], not _is_begin(row), row["at"]
+
+
+def _is_begin(row: Mapping[str, Any]) -> bool:
+    return bool(row["kind"] == _RUN and row["state"] == RUNNING)
+
+
 def _with(run: RecordedRun | None, row: Mapping[str, Any]) -> RecordedRun:
     """Fold one row into what is known of a run."""
     details = json.loads(row["details"])
-    if row["kind"] == _RUN and row["state"] == RUNNING:
+    if _is_begin(row):
         first = run or RecordedRun(row["run_id"], row["job_key"], RUNNING, 0, row["at"])
         return replace(
             first,
