@@ -72,6 +72,10 @@ def test_limits_are_read(tmp_path: Path) -> None:
         ("version: 1\npipelines:\n  a:\n    max_minute: 1", 4, "'max_minutes'"),
         ("version: 1\npipelines:\n  a:\n    max_minutes: soon", 4, "Write a number"),
         ("version: 1\npipelines:\n  a:\n    max_minutes: -1", 4, "Write a number"),
+        ("version: 1\npipelines:\n  a:\n    max_minutes: .nan", 4, "Write a number"),
+        ("version: 1\npipelines:\n  a:\n    max_age_hours: .inf", 4, "Write a number"),
+        ("version: 1\npipelines: {a: {tables: [{table: t, min_rows: 0.5}]}}", 2, "100"),
+        ("version: 1\npipelines: {a: {tables: [{table: t, min_rows: .inf}]}}", 2, "a number"),
         ("version: 1\npipelines: {a: {rules: [{max_increase: 1}]}}", 2, "rule: NAME"),
         ("version: 1\npipelines: {a: {rules: [{rule: r}]}}", 2, "max_failed_share or"),
         ("version: 1\npipelines: {a: {rules: [{rule: r, max_increase: 5}]}}", 2, "0.05"),
@@ -128,6 +132,24 @@ def test_rules_are_judged_by_their_own_limit_or_the_general_one() -> None:
         ("a of main.s.other", "max_failed_share", False),
         ("b of main.s.t", "max_failed_share", True),
     ]
+
+
+def test_two_limits_of_a_rule_both_hold_or_not() -> None:
+    twice = (RuleLimit("a", "", 0.5), RuleLimit("a", "s.t", 0.1))
+    general = (RuleLimit("*", "", 0.5), RuleLimit("*", "s.t", max_increase=0.1))
+    last, before = update(rule("a", 3, 10)), update(rule("a", 1, 10))
+    for rules in (twice, general):
+        verdicts = judge(Limits(rules=rules), [last, before], no_rows, NOW)
+        assert [each.holds for each in verdicts][1:] == [True, False]
+
+
+def test_general_limit_of_an_update_that_saw_no_rows_is_a_breach() -> None:
+    limits = Limits(rules=(RuleLimit("*", "", 0.1), RuleLimit("*", "main.s.other", 0.1)))
+    for last in (update(), update(rule("a", 0, 0))):
+        assert told(judge(limits, [last], no_rows, NOW))[1:] == [
+            ("*", "max_failed_share", False),
+            ("* of main.s.other", "max_failed_share", False),
+        ]
 
 
 def test_change_is_measured_against_the_last_completed_update() -> None:
