@@ -38,7 +38,8 @@ def test_run_is_known_as_far_as_it_came_and_a_repair_goes_on_with_it(tmp_path: P
 
     again = JobRequest(run_id=first.run_id, repair_count=1, parameters={"day": "1"})
     writer = history.writer("nightly", again)
-    writer.begin()
+    writer.begin([a])
+    assert history.run(first.run_id).tasks == (a,)  # b is run again, whatever comes
     b = TaskRun("b", "sql_task", "SUCCESS")
     writer.task_ended(b)
     writer.ended("SUCCESS")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -162,9 +162,16 @@ class Writer:
     job_key: str
     request: JobRequest
 
-    def begin(self) -> None:
-        """Record that the run begins."""
-        told = {"parameters": dict(self.request.parameters), "only": list(self.request.only)}
+    def begin(self, kept: Iterable[TaskRun] = ()) -> None:
+        """Record that the run begins, and what it keeps of the run that it repairs.
+
+        All others have not ended: a repair of this one must not keep what was to run again.
+        """
+        told = {
+            "parameters": dict(self.request.parameters),
+            "only": list(self.request.only),
+            "kept": [each.task_key for each in kept],
+        }
         self._write(_RUN, "", RUNNING, told)
 
     def task_ended(self, task: TaskRun) -> None:
@@ -214,6 +221,11 @@ def _with(run: RecordedRun | None, row: Mapping[str, Any]) -> RecordedRun:
             ended=None,
             parameters=details["parameters"],
             only=tuple(details["only"]),
+            tasks=tuple(
+                each
+                for each in first.tasks
+                if each.task_key in details.get("kept", (each.task_key,))  # of before it was told
+            ),
         )
     assert run is not None  # noqa: S101 - the row of its beginning was committed before
     if row["kind"] == _RUN:
