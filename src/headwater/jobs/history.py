@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 from filelock import FileLock, Timeout
 
+from headwater.delta import read_delta
 from headwater.errors import UsageError
 from headwater.jobs.request import JobRequest
 from headwater.jobs.results import TaskRun
@@ -151,7 +152,7 @@ class JobHistory:
     def _rows(self) -> Iterator[dict[str, Any]]:
         if not (self.path / "_delta_log").is_dir():
             return
-        yield from sorted(DeltaTable(self.path).to_pyarrow_table().to_pylist(), key=_order)
+        yield from sorted(read_delta(self.path).to_pylist(), key=_order)
 
 
 @dataclass(frozen=True)
