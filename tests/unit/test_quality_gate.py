@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from textwrap import dedent
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
+from headwater.cli.gate import check_gate
 from headwater.errors import UsageError
+from headwater.events.log import EventLog
 from headwater.events.report import RuleTotals
+from headwater.events.rows import Event
+from headwater.names import TableName
 from headwater.quality.gate import Verdict, judge
 from headwater.quality.limits import Limits, RuleLimit, TableLimit, read_limits
 from headwater.quality.measures import MeasuredUpdate, measured_updates
+from headwater.settings import Settings
+from headwater.state.target import open_target
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
 
@@ -209,3 +218,32 @@ def test_updates_that_a_new_column_restarted_are_one() -> None:
         ("2", "COMPLETED", 3.0),
         ("1", "COMPLETED", 1.0),
     ]
+
+
+def test_table_of_a_limit_is_the_one_of_its_own_pipeline(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "databricks.yml").write_text(
+        dedent("""
+        bundle: {name: b}
+        resources:
+          pipelines:
+            a: {catalog: main, schema: first, libraries: [{file: {path: a.py}}]}
+            b: {catalog: main, schema: second, libraries: [{file: {path: a.py}}]}
+        """)
+    )
+    (tmp_path / "a.py").touch()
+    target = open_target(tmp_path, settings=settings)
+    for schema, rows in (("first", 9), ("second", 1)):
+        path = target.store.table_path(TableName("main", schema, "t"))
+        write_deltalake(path, pa.table({"id": list(range(rows))}))
+    event_log = target.event_log("b")
+    origin = {"update_id": "1"}
+    with EventLog(event_log, origin) as log:
+        log.emit(Event("create_update", "", {"cause": "USER_ACTION"}))
+        log.emit(Event("update_progress", "", {"state": "COMPLETED"}))
+    limits = tmp_path / "limits.yml"
+    limits.write_text("version: 1\npipelines: {b: {tables: [{table: t, min_rows: 2}]}}")
+    assert check_gate(target, None, limits, as_json=True) == 1
+    (_, verdict) = json.loads(capsys.readouterr().out)["pipelines"]["b"]
+    assert verdict["measured"] == 1
