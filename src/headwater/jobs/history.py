@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -115,6 +115,8 @@ class JobHistory:
         finally:
             file.unlink(missing_ok=True)
             lock.release()
+            with suppress(OSError):  # there are runs; without any, nothing is left behind
+                file.parent.rmdir()
 
     def writer(self, job_key: str, request: JobRequest) -> Writer:
         """Return what records a run."""
