@@ -14,7 +14,8 @@ from headwater.autoloader.archive import Archive, Archived
 from headwater.autoloader.cleaning import Cleaner
 from headwater.autoloader.commits import commit_times
 from headwater.autoloader.manifest import Manifest
-from headwater.autoloader.request import Cleaning, SourceState
+from headwater.autoloader.readers import Reader
+from headwater.autoloader.request import Cleaning, CloudFiles, SourceState
 from headwater.autoloader.storage import LOCAL, Storage, address_of
 from headwater.errors import Location, SourceFileError
 
@@ -48,9 +49,9 @@ class KilledStorage(Storage):
 class Landed:
     """Three files that were entered, of which two are committed, a day ago."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, name: str = "") -> None:
         self.root = root
-        self.place = SourceState(root / "state", root / "checkpoint")
+        self.place = SourceState(root / f"state{name}", root / f"checkpoint{name}")
         for name in ("a.json", "day=1/a.json", "c.json"):
             self.land(name, name)
         self.enter("a.json", "day=1/a.json")
@@ -91,11 +92,17 @@ class Landed:
         files = (self.place.checkpoint / "sources" / "0").glob("*")
         return [json.loads(line) for file in files for line in file.read_text().splitlines()[1:]]
 
-    def clean(self, mode: str = "MOVE", *, seconds: float = 0, storage: Storage = LOCAL) -> None:
+    def clean(
+        self,
+        mode: str = "MOVE",
+        *readers: Reader,
+        seconds: float = 0,
+        storage: Storage = LOCAL,
+    ) -> None:
         target = str(self.root / "archive") if mode == "MOVE" else ""
         cleaning = Cleaning(mode, seconds, target)
         where = Location("p.py", 1)
-        Cleaner(cleaning, str(self.root / "in"), storage, self.place, where).clean()
+        Cleaner(cleaning, str(self.root / "in"), storage, self.place, where, readers).clean()
 
     def files(self) -> dict[str, str]:
         found = [*(self.root / "in").rglob("*"), *(self.root / "archive").rglob("*")]
@@ -204,3 +211,62 @@ def test_files_have_the_time_of_the_batch_that_read_them(landed: Landed) -> None
     assert by_name == {"a.json": 1000, "c.json": 2000}
     first.unlink()  # Spark forgets old batches
     assert set(commit_times(landed.place.checkpoint).values()) == {2000}
+
+
+def reader(path: Path, *lists: SourceState, **options: str) -> Reader:
+    given = {"cloudFiles.format": "json", **options}
+    return Reader(CloudFiles(str(path), given, Location("p.py", 2)), lists)
+
+
+def test_a_file_stays_until_every_reader_of_it_has_committed_it(landed: Landed) -> None:
+    before = landed.files()
+    landed.clean("MOVE", reader(landed.root))  # it has not run yet
+    assert landed.files() == before
+    other = SourceState(landed.root / "other", landed.root / "checkpoint2")
+    Manifest(other.folder).append([(str(landed.root / "in" / "a.json"), 1)])
+    landed.clean("MOVE", reader(landed.root / "in", other))  # it has entered one file
+    assert landed.files() == before
+    landed.clean("MOVE", reader(landed.root / "gone", other), reader(landed.root / "in" / "day=1"))
+    assert sorted(landed.files()) == ["archive/a.json", "in/c.json", "in/day=1/a.json"]
+    landed.clean("MOVE", reader(landed.root / "in", landed.place))
+    assert landed.files() == MOVED
+
+
+def test_a_file_that_another_reader_never_lists_does_not_wait_for_it(landed: Landed) -> None:
+    landed.clean("MOVE", reader(landed.root / "in", pathGlobFilter="*.csv"))
+    assert landed.files() == MOVED
+
+
+def test_a_move_that_was_begun_never_replaces_what_was_moved_there_since(landed: Landed) -> None:
+    with pytest.raises(Killed):
+        landed.clean(storage=KilledStorage(LOCAL.setting, 0))
+    (landed.root / "archive").mkdir()
+    (landed.root / "archive" / "a.json").write_text("of another source")
+    landed.clean()
+    wanted = ["a.json", "c.json", "day=1/a.json", "of another source"]
+    assert sorted(landed.files().values()) == wanted
+
+
+def test_a_move_replaces_nothing(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(FileExistsError):
+        LOCAL.move(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert (tmp_path / "b").read_text() == "b"
+
+
+def test_a_file_is_not_moved_to_where_it_would_be_read_again(landed: Landed) -> None:
+    landed.land("in/b.json", "b")
+    landed.enter("in/b.json")
+    landed.commit(1, seconds=time.time() - DAY)
+    place, where = landed.place, Location("p.py", 1)
+    Cleaner(Cleaning("MOVE", 0, str(landed.root)), f"{landed.root}/in", LOCAL, place, where).clean()
+    assert (landed.root / "in" / "in" / "b.json").exists()
+    assert (landed.root / "c.json").exists()
+
+
+def test_files_that_are_not_below_the_source_any_more_are_left_alone(landed: Landed) -> None:
+    place, where = landed.place, Location("p.py", 1)
+    base = f"{landed.root}/in/day=1"
+    Cleaner(Cleaning("DELETE", 0), base, LOCAL, place, where).clean()
+    assert landed.files() == {"in/a.json": "a.json", "in/c.json": "c.json"}

@@ -222,7 +222,10 @@ def test_cleaning() -> None:
         ("/in", "", {"": "DELETE", "retentionDuration": "soon"}, "retentionDuration"),
         ("/in", "", {"": "MOVE", "moveDestination": "/in/done"}, "moveDestination"),
         ("/in/2*/x", "", {"": "MOVE", "moveDestination": "/in"}, "moveDestination"),
+        ("/in", "", {"": "MOVE", "moveDestination": "/done/../in/x"}, "moveDestination"),
+        ("/x/../in", "", {"": "MOVE", "moveDestination": "/in/done"}, "moveDestination"),
         ("/v/in", "/v", {"": "MOVE", "moveDestination": "/done"}, "moveDestination"),
+        ("/v/in", "/v", {"": "MOVE", "moveDestination": "/v/../done"}, "moveDestination"),
         ("/in", "", {"": "MOVE", "moveDestination": "abfs://c@a/done"}, "moveDestination"),
         ("abfs://c@a/in", "", {"": "MOVE", "moveDestination": "/done"}, "moveDestination"),
         ("abfs://c@a/in", "", {"": "MOVE", "moveDestination": "abfs://d@a/x"}, "moveDestination"),
@@ -235,6 +238,13 @@ def test_wrong_cleaning_is_refused(
         cleaning(path, volume, **given)
     assert raised.value.code == "AUTOLOADER_OPTION_INVALID"
     assert raised.value.parameters["option"] == f"cloudFiles.cleanSource.{option}"
+
+
+def test_a_destination_that_is_a_link_into_the_source_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "done").symlink_to(tmp_path / "in")
+    with pytest.raises(DefinitionError, match="AUTOLOADER_OPTION_INVALID"):
+        cleaning(f"{tmp_path}/in", **{"": "MOVE"}, moveDestination=f"{tmp_path}/done")
 
 
 def test_moving_needs_a_destination() -> None:

@@ -137,6 +137,26 @@ def test_failure_that_may_mend_is_tried_again_without_end(failure: Exception) ->
     assert turns.told[-1] == "stop a"
 
 
+@pytest.mark.parametrize("last", [3, 4])
+def test_flow_that_was_failing_when_the_update_was_stopped_has_failed(last: int) -> None:
+    def work(name: str) -> None:
+        if name == "a" and len(turns.taken) < 4:
+            raise ConnectionError("Connection reset")
+
+    turns = Turns()
+    turns.run_on([flow("a")], work, enough=lambda t: len(t) == last)
+    assert turns.told[-1] == ("fail a" if last == 3 else "stop a")
+
+
+def test_flow_that_fails_once_as_the_update_is_stopped_has_not_failed() -> None:
+    def work(_: str) -> None:
+        raise ConnectionError("Connection reset")
+
+    turns = Turns()
+    turns.run_on([flow("a")], work, enough=lambda t: len(t) == 1)
+    assert turns.told == ["start a", "stop a"]
+
+
 def test_failures_count_from_the_last_success() -> None:
     def work(_: str) -> None:
         if len(turns.taken) % 2:

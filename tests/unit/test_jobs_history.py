@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ from headwater.errors import UsageError
 from headwater.jobs.history import JobHistory
 from headwater.jobs.request import JobRequest
 from headwater.jobs.results import TaskRun
+
+
+class Earlier(datetime):
+    """A clock that was set back."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) - timedelta(hours=1)
 
 
 def test_run_is_known_as_far_as_it_came_and_a_repair_goes_on_with_it(tmp_path: Path) -> None:
@@ -30,7 +39,8 @@ def test_run_is_known_as_far_as_it_came_and_a_repair_goes_on_with_it(tmp_path: P
 
     again = JobRequest(run_id=first.run_id, repair_count=1, parameters={"day": "1"})
     writer = history.writer("nightly", again)
-    writer.begin()
+    writer.begin([a])
+    assert history.run(first.run_id).tasks == (a,)  # b is run again, whatever comes
     b = TaskRun("b", "sql_task", "SUCCESS")
     writer.task_ended(b)
     writer.ended("SUCCESS")
@@ -65,3 +75,34 @@ def test_small_commits_are_joined_at_the_end(
     writer.ended("SUCCESS")
     assert len(DeltaTable(history.path).file_uris()) == 1
     assert history.run(1).tasks == before
+
+
+def test_run_that_was_broken_off_before_it_had_begun_is_none(tmp_path: Path) -> None:
+    history = JobHistory(tmp_path / "runs")
+    history.writer("x", JobRequest(run_id=1)).ended("CANCELED")
+    assert history.runs() == []
+    history.writer("x", JobRequest(run_id=2)).begin()
+    assert [each.run_id for each in history.runs()] == [2]
+
+
+def test_run_is_known_though_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = JobHistory(tmp_path / "runs")
+    writer = history.writer("x", JobRequest(run_id=1))
+    writer.begin()
+    monkeypatch.setattr("headwater.jobs.history.datetime", Earlier)
+    writer.task_ended(TaskRun("a", "sql_task", "SUCCESS"))
+    assert [each.task_key for each in history.run(1).tasks] == ["a"]
+
+
+def test_run_that_another_process_goes_on_with_is_not_repaired(tmp_path: Path) -> None:
+    history = JobHistory(tmp_path / "jobs" / "runs")
+    with history.alone(1):
+        with history.alone(2):
+            pass
+        with pytest.raises(UsageError, match="RUN_IN_PROGRESS"), history.alone(1):
+            pass
+    with history.alone(1):
+        pass
+    assert not (tmp_path / "jobs").exists()

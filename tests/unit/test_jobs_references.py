@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from headwater.errors import UsageError
+from headwater.jobs.context import TaskValues
 from headwater.jobs.references import filled, time_as
 
 WEDNESDAY = datetime(2026, 11, 25, 7, 5, 9, tzinfo=timezone.utc)
@@ -50,3 +51,10 @@ def test_unknown_form_of_a_time_gets_the_nearest() -> None:
     with pytest.raises(UsageError, match="JOB_REFERENCE_UNKNOWN") as caught:
         time_as(WEDNESDAY, "iso_dat", "{{job.start_time.iso_dat}}")
     assert "'iso_date'" in caught.value.hint
+
+
+def test_values_are_kept_in_their_json_form_as_a_repair_finds_them() -> None:
+    values, told = TaskValues(), {1: (2, 3)}
+    values.set("a", "n", told)
+    told.clear()
+    assert values.get("a", "n") == {"1": [2, 3]}

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from textwrap import dedent
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
+from headwater.cli.gate import check_gate
 from headwater.errors import UsageError
+from headwater.events.log import EventLog
 from headwater.events.report import RuleTotals
+from headwater.events.rows import Event
+from headwater.names import TableName
 from headwater.quality.gate import Verdict, judge
 from headwater.quality.limits import Limits, RuleLimit, TableLimit, read_limits
 from headwater.quality.measures import MeasuredUpdate, measured_updates
+from headwater.settings import Settings
+from headwater.state.target import open_target
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
 
@@ -72,6 +81,10 @@ def test_limits_are_read(tmp_path: Path) -> None:
         ("version: 1\npipelines:\n  a:\n    max_minute: 1", 4, "'max_minutes'"),
         ("version: 1\npipelines:\n  a:\n    max_minutes: soon", 4, "Write a number"),
         ("version: 1\npipelines:\n  a:\n    max_minutes: -1", 4, "Write a number"),
+        ("version: 1\npipelines:\n  a:\n    max_minutes: .nan", 4, "Write a number"),
+        ("version: 1\npipelines:\n  a:\n    max_age_hours: .inf", 4, "Write a number"),
+        ("version: 1\npipelines: {a: {tables: [{table: t, min_rows: 0.5}]}}", 2, "100"),
+        ("version: 1\npipelines: {a: {tables: [{table: t, min_rows: .inf}]}}", 2, "a number"),
         ("version: 1\npipelines: {a: {rules: [{max_increase: 1}]}}", 2, "rule: NAME"),
         ("version: 1\npipelines: {a: {rules: [{rule: r}]}}", 2, "max_failed_share or"),
         ("version: 1\npipelines: {a: {rules: [{rule: r, max_increase: 5}]}}", 2, "0.05"),
@@ -128,6 +141,24 @@ def test_rules_are_judged_by_their_own_limit_or_the_general_one() -> None:
         ("a of main.s.other", "max_failed_share", False),
         ("b of main.s.t", "max_failed_share", True),
     ]
+
+
+def test_two_limits_of_a_rule_both_hold_or_not() -> None:
+    twice = (RuleLimit("a", "", 0.5), RuleLimit("a", "s.t", 0.1))
+    general = (RuleLimit("*", "", 0.5), RuleLimit("*", "s.t", max_increase=0.1))
+    last, before = update(rule("a", 3, 10)), update(rule("a", 1, 10))
+    for rules in (twice, general):
+        verdicts = judge(Limits(rules=rules), [last, before], no_rows, NOW)
+        assert [each.holds for each in verdicts][1:] == [True, False]
+
+
+def test_general_limit_of_an_update_that_saw_no_rows_is_a_breach() -> None:
+    limits = Limits(rules=(RuleLimit("*", "", 0.1), RuleLimit("*", "main.s.other", 0.1)))
+    for last in (update(), update(rule("a", 0, 0))):
+        assert told(judge(limits, [last], no_rows, NOW))[1:] == [
+            ("*", "max_failed_share", False),
+            ("* of main.s.other", "max_failed_share", False),
+        ]
 
 
 def test_change_is_measured_against_the_last_completed_update() -> None:
@@ -187,3 +218,32 @@ def test_updates_that_a_new_column_restarted_are_one() -> None:
         ("2", "COMPLETED", 3.0),
         ("1", "COMPLETED", 1.0),
     ]
+
+
+def test_table_of_a_limit_is_the_one_of_its_own_pipeline(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "databricks.yml").write_text(
+        dedent("""
+        bundle: {name: b}
+        resources:
+          pipelines:
+            a: {catalog: main, schema: first, libraries: [{file: {path: a.py}}]}
+            b: {catalog: main, schema: second, libraries: [{file: {path: a.py}}]}
+        """)
+    )
+    (tmp_path / "a.py").touch()
+    target = open_target(tmp_path, settings=settings)
+    for schema, rows in (("first", 9), ("second", 1)):
+        path = target.store.table_path(TableName("main", schema, "t"))
+        write_deltalake(path, pa.table({"id": list(range(rows))}))
+    event_log = target.event_log("b")
+    origin = {"update_id": "1"}
+    with EventLog(event_log, origin) as log:
+        log.emit(Event("create_update", "", {"cause": "USER_ACTION"}))
+        log.emit(Event("update_progress", "", {"state": "COMPLETED"}))
+    limits = tmp_path / "limits.yml"
+    limits.write_text("version: 1\npipelines: {b: {tables: [{table: t, min_rows: 2}]}}")
+    assert check_gate(target, None, limits, as_json=True) == 1
+    (_, verdict) = json.loads(capsys.readouterr().out)["pipelines"]["b"]
+    assert verdict["measured"] == 1

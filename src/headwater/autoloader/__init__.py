@@ -6,6 +6,7 @@ from headwater.autoloader.cleaning import clean_source, cleans_source
 from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.failures import explain_failure
 from headwater.autoloader.options import check_options, unused_options
+from headwater.autoloader.readers import Reader
 from headwater.autoloader.relocation import follow_move
 from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.autoloader.states import file_states, ingestion_states, listing_digest
@@ -14,6 +15,7 @@ from headwater.autoloader.stream import define_stream, open_stream
 __all__ = [
     "CloudFiles",
     "FileBacklog",
+    "Reader",
     "SourceState",
     "base_folder",
     "check_options",

@@ -1,13 +1,14 @@
 """Move or delete the files of a source that were read long enough ago: `cleanSource`.
 
-A file is touched only when its rows are committed in the target, the retention has passed since,
-and it is still as it was entered. What is going to be done is noted before it is done, so that a
-kill between the two is gone on with. Source: "Clean up processed files with Auto Loader" in
-Databricks' documentation.
+A file is touched only when its rows are committed in the target, no other reader still has to read
+it, the retention has passed, and it is still as it was entered. What is going to be done is noted
+before it is done, so that a kill between the two is gone on with. Source: "Clean up processed files
+with Auto Loader" in Databricks' documentation.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +19,14 @@ from headwater.autoloader.archive import Archive, Archived
 from headwater.autoloader.commits import commit_times
 from headwater.autoloader.manifest import Entry, Manifest
 from headwater.autoloader.options import read_options
+from headwater.autoloader.readers import Reader, read_by_all
 from headwater.autoloader.request import Cleaning, CloudFiles, SourceState
 from headwater.autoloader.source import read_source
 from headwater.autoloader.storage import Storage, is_remote
 from headwater.errors import Location, SourceFileError
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Held while a source is cleaned: two may move files to one folder, under the same name."""
 
 
 def cleans_source(request: CloudFiles) -> bool:
@@ -30,7 +35,9 @@ def cleans_source(request: CloudFiles) -> bool:
     return cleaning is not None and not request.is_batch
 
 
-def clean_source(spark: SparkSession, request: CloudFiles, place: SourceState) -> None:
+def clean_source(
+    spark: SparkSession, request: CloudFiles, place: SourceState, readers: Sequence[Reader] = ()
+) -> None:
     """Move or delete the files of a source that are due, as its option `cleanSource` says.
 
     Call it while no query of the source runs. A kill at any moment leaves each file where it was
@@ -42,8 +49,10 @@ def clean_source(spark: SparkSession, request: CloudFiles, place: SourceState) -
     if not cleans_source(request):
         return
     source = read_source(spark, request, place)
-    if source.options.cleaning is not None:
-        Cleaner(source.options.cleaning, source.base, source.storage, place, request.where).clean()
+    cleaning = source.options.cleaning
+    if cleaning is not None:
+        with _ONE_AT_A_TIME:
+            Cleaner(cleaning, source.base, source.storage, place, request.where, readers).clean()
 
 
 def due_entries(
@@ -70,7 +79,7 @@ def destination_of(
         is_taken: whether there is a file; it is never replaced, the entry's order tells them apart.
     """
     inner = entry.origin.removeprefix(f"{base}/")
-    if inner == entry.origin:  # the path is the file's own, or was another one then
+    if inner == entry.origin:  # the path is the file's own
         inner = entry.origin.rpartition("/")[2]
     target = f"{destination}/{inner}"
     if not is_taken(target):
@@ -87,6 +96,7 @@ class Cleaner:
     Attributes:
         base: the folder that its files are below.
         where: the user's line.
+        readers: other streams that may read the same files.
     """
 
     cleaning: Cleaning
@@ -94,6 +104,7 @@ class Cleaner:
     storage: Storage
     place: SourceState
     where: Location
+    readers: Sequence[Reader] = ()
 
     def clean(self) -> None:
         """Go on with what was begun, then move or delete what is due.
@@ -103,11 +114,9 @@ class Cleaner:
         """
         archive, entries = Archive(self.place.folder), Manifest(self.place.folder).entries()
         known = {(each.origin, each.order): each for each in entries}
-        mode = self.cleaning.mode  # what was begun under another one is decided anew
+        # what was begun and not done is decided anew: others may want the file, or its new name
         records = [
-            each
-            for each in archive.read()
-            if each.time or each.mode == mode or not self._is_there(known.get(each.key))
+            each for each in archive.read() if each.time or not self._is_there(known.get(each.key))
         ]
         begun = [each for each in records if each.time is None]
         begun += self._due(entries, records)
@@ -126,8 +135,10 @@ class Cleaner:
         committed = commit_times(self.place.checkpoint)
         taken = {each.destination for each in records if each.time is None}
         planned = []
-        due = due_entries(entries, committed, {each.key for each in records}, before=before)
-        for entry in self._present(due):
+        own = [each for each in entries if f"{each.origin}/".startswith(f"{self.base}/")]
+        due = due_entries(own, committed, {each.key for each in records}, before=before)
+        present = list(self._present(due))
+        for entry in read_by_all(present, self.readers, self.base, self.storage):
             target = ""
             if self.cleaning.destination:
                 target = destination_of(
@@ -136,6 +147,8 @@ class Cleaner:
                     self.cleaning.destination,
                     lambda path: path in taken or self.storage.stat(path) is not None,
                 )
+                if target.startswith(f"{self.base}/"):  # it would be read again
+                    continue
                 taken.add(target)
             planned.append(Archived(entry.origin, entry.order, self.cleaning.mode, target))
         return planned

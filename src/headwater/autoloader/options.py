@@ -6,6 +6,7 @@ does not live here: the lists of options (`option_tables`, and `formats` for tho
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from headwater.autoloader import formats
 from headwater.autoloader import option_tables as tables
 from headwater.autoloader.intervals import DAY_SECONDS
 from headwater.autoloader.option_values import OptionValues
-from headwater.autoloader.paths import local_path, source_path, without_globs
+from headwater.autoloader.paths import is_below, local_path, source_path, without_globs
 from headwater.autoloader.request import Cleaning, CloudFiles, Options
 from headwater.autoloader.storage import container_of, is_remote
 from headwater.autoloader.types import Hint, split_hints
@@ -280,7 +281,7 @@ class _Reading:
     def _check_outside(self, name: str, path: str) -> str:
         """Refuse a folder from which files would be read again; return the source's."""
         source = without_globs(source_path(self.request.path, self.request))
-        if f"{path}/".startswith(f"{source}/"):
+        if is_below(path, source):
             raise self.values.invalid(name, path, "a folder that is not below the source")
         return source
 
@@ -308,7 +309,8 @@ class _Reading:
         source = self._check_outside(name, destination)
         if self.request.volume:
             volume = "the source's volume"
-            is_inside = f"{destination}/".startswith(f"{self.request.volume}/")
+            plain = os.path.normpath(destination)
+            is_inside = f"{plain}/".startswith(f"{self.request.volume}/")
         else:
             volume = "the source's container" if is_remote(source) else "a local folder"
             is_inside = container_of(destination) == container_of(source)

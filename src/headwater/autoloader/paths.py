@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def without_globs(path: str) -> str:
     parts = path.split("/")
     magic = next(at for at, part in enumerate(parts) if _MAGIC.search(part))
     return "/".join(parts[:magic]) or "/"
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path is a folder or below it, whatever `..` and links they are written with."""
+    if not is_remote(path) and not is_remote(folder):
+        path, folder = os.path.realpath(path), os.path.realpath(folder)
+    return f"{path}/".startswith(f"{folder.rstrip('/')}/")
 
 
 def local_path(path: str, request: CloudFiles) -> str:

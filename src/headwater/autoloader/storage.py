@@ -98,10 +98,15 @@ class Storage:
         scratch.replace(target)
 
     def move(self, path: str, target: str) -> None:
-        """Move a file within its container, or between local folders; replaces what is there.
+        """Move a file within its container, or between local folders.
 
         A kill leaves it at both places or at one of them, and whole at each.
+
+        Raises:
+            OSError: there is a file, which is never replaced; what the storage refuses.
         """
+        if self.stat(target) is not None:
+            raise FileExistsError(errno.EEXIST, "There is a file", target)
         if not is_remote(path):
             _move_local(Path(path), Path(target))
             return

@@ -30,7 +30,7 @@ def check_gate(target: Target, pipeline: str | None, file: Path | None, *, as_js
     limits = read_limits(path)
     now = datetime.now(timezone.utc)
     found = {
-        key: judge(each, _updates(target, key), _rows(target), now)
+        key: judge(each, _updates(target, key), _rows(target, key), now)
         for key, each in _chosen(target, pipeline, limits, path)
     }
     breaches = sum(not each.holds for verdicts in found.values() for each in verdicts)
@@ -76,10 +76,14 @@ def _updates(target: Target, key: str) -> list[MeasuredUpdate]:
     return measured_updates(read_events(path)) if (path / "_delta_log").is_dir() else []
 
 
-def _rows(target: Target) -> Rows:
+def _rows(target: Target, key: str) -> Rows:
+    """Count rows of tables; names are those that the pipeline itself would write."""
+    spec = target.bundle.pipeline(key)
+    home = spec.catalog, spec.schema
+
     def rows(name: str, at: datetime | None) -> int | None:
         try:
-            table = DeltaTable(target.store.table_path(find_table(target, name)))
+            table = DeltaTable(target.store.table_path(find_table(target, name, home)))
             if at is not None:
                 table.load_as_version(at)
             return int(table.count())

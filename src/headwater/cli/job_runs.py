@@ -32,7 +32,8 @@ def run(
     """Run a job, record it and show it; return the exit status.
 
     Raises:
-        HeadwaterError: JOB_UNKNOWN, RUN_UNKNOWN and the like, and what `run_job` raises.
+        HeadwaterError: JOB_UNKNOWN, RUN_UNKNOWN, RUN_IN_PROGRESS and the like, and what `run_job`
+            raises.
     """
     history = JobHistory.of(target.store)
     earlier = history.run(repair) if repair is not None else None
@@ -49,7 +50,7 @@ def run(
         skip_unsupported=skip_unsupported,
         max_parallel=max_parallel,
     )
-    with job_session(target) as spark:
+    with history.alone(request.run_id), job_session(target) as spark:
         writer = history.writer(spec.key, request)
 
         def tell(task: TaskRun) -> None:

@@ -28,14 +28,18 @@ def show_table(target: Target, table: str, rows: int, *, as_json: bool) -> None:
         print_rows(found, columns)
 
 
-def find_table(target: Target, table: str) -> TableName:
+def find_table(target: Target, table: str, home: tuple[str, str] | None = None) -> TableName:
     """Return the table that a name of one to three parts means in a target.
+
+    Args:
+        home: catalog and schema that an incomplete name is looked up in first; the target's own
+            when not given.
 
     Raises:
         UsageError: TABLE_NOT_FOUND.
     """
     known = list(target.store.tables())
-    wanted = table_name(table, *target.default_schema())
+    wanted = table_name(table, *(home or target.default_schema()))
     if wanted in known:
         return wanted
     parts = split_name(table)

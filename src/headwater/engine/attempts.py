@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from headwater import autoloader
@@ -10,13 +11,14 @@ from headwater.engine.brokers import explain_failure
 from headwater.engine.context import UpdateContext
 from headwater.engine.flows import FlowRun
 from headwater.engine.observations import Observations
+from headwater.engine.readers import Opened, opened_before, other_readers
 from headwater.engine.reads import FlowReads
 from headwater.engine.scheduler import FlowEvents
 from headwater.engine.standings import Standings
 from headwater.engine.writes import write_of
 from headwater.errors import HeadwaterError, SchemaChange
 from headwater.graph.dag import ResolvedFlow
-from headwater.graph.model import FlowKind
+from headwater.graph.model import Flow, FlowKind
 from headwater.names import TableName
 from headwater.sandbox.causes import causes, texts
 from headwater.sandbox.failures import describe
@@ -57,7 +59,9 @@ class FlowAttempts:
         rests = self._rests(resolved, standing)
         if flow.kind is FlowKind.MATERIALIZED_VIEW:
             context.journal.planned(resolved, recomputes=not rests)
-        if not rests:
+        if rests:
+            self._clean_idle(resolved)
+        else:
             self._run_from(resolved, standing)
 
     def turn(self, resolved: ResolvedFlow) -> None:
@@ -74,7 +78,9 @@ class FlowAttempts:
             context.journal.moved(resolved, "IDLE")
             return
         standing = self.standings.now(resolved)
-        if not self._rests(resolved, standing):
+        if self._rests(resolved, standing):
+            self._clean_idle(resolved)
+        else:
             context.journal.moved(resolved, "RUNNING")
             if flow.kind is FlowKind.MATERIALIZED_VIEW:
                 context.journal.planned(resolved, recomputes=True)
@@ -105,9 +111,7 @@ class FlowAttempts:
         lock = self._locks.setdefault(flow.target, threading.Lock())
         try:
             write.run(FlowRun(context, resolved, reads, lock))
-            if not context.stopping.is_set():
-                for request, place in sources.opened:
-                    autoloader.clean_source(context.spark, request, place)
+            self._clean(flow, sources.opened)
         except HeadwaterError:
             raise
         except Exception as error:
@@ -119,6 +123,21 @@ class FlowAttempts:
             if lost is not None:
                 raise lost from error
             raise
+
+    def _clean_idle(self, resolved: ResolvedFlow) -> None:
+        """Do as `_clean` for a flow that has nothing to read: a file may be due without news."""
+        self._clean(resolved.flow, opened_before(self.context, resolved, self.standings.sources))
+
+    def _clean(self, flow: Flow, opened: Sequence[Opened]) -> None:
+        """Move or delete the files that a flow, and all others of the pipeline, have done with."""
+        streams = [each for each in opened if not each[0].is_batch]
+        for request, place in streams:
+            if self.context.stopping.is_set() or not autoloader.cleans_source(request):
+                continue
+            own = [each for each in streams if each[1].folder != place.folder]
+            readers = [autoloader.Reader(asked, (each,)) for asked, each in own]
+            readers += other_readers(self.context, flow, self.standings.sources)
+            autoloader.clean_source(self.context.spark, request, place, readers)
 
     def events(self) -> FlowEvents:
         """Return what the scheduler calls, each writing to the journal."""

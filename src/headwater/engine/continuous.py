@@ -30,6 +30,7 @@ class Turn:
     Attributes:
         due: when it may begin, as the clock has it.
         failures: how many turns before it failed, in a row.
+        error: what the last of them ended with.
         is_first: the flow has had none before.
     """
 
@@ -37,6 +38,7 @@ class Turn:
     due: float = 0.0
     failures: int = 0
     is_first: bool = True
+    error: BaseException | None = None
 
 
 @dataclass
@@ -87,7 +89,7 @@ class ContinuousScheduler:
                 self.stopping.end()
                 raise
         for turn in self._waiting:
-            self.events.stopped(turn.flow)
+            self._stop(turn, turn.error)
 
     def _start(self, pool: ThreadPoolExecutor) -> None:
         now = self.clock()
@@ -127,7 +129,7 @@ class ContinuousScheduler:
             self.stopping.end()
             self.events.failed(flow, error)
         elif self.stopping.is_set():
-            self.events.stopped(flow)
+            self._stop(turn, error)
         elif error is None:
             if flow.flow.name not in self.once:
                 due = turn.due + self.intervals[flow.flow.name]
@@ -136,10 +138,20 @@ class ContinuousScheduler:
             failures = turn.failures + 1
             self.events.retried(flow, error, failures)
             due = self.clock() + wait_seconds(failures)
-            self._waiting.append(Turn(flow, due, failures, is_first=False))
+            self._waiting.append(Turn(flow, due, failures, is_first=False, error=error))
         else:
             self._broken.add(flow.flow.target)
             self.events.failed(flow, error)
+
+    def _stop(self, turn: Turn, error: BaseException | None) -> None:
+        """End a flow with the update: in failure if it had failed before and has not mended since.
+
+        The stop itself makes turns fail, and new columns begin all flows anew.
+        """
+        if turn.error is not None and error is not None and self.schema_change is None:
+            self.events.failed(turn.flow, error)
+        else:
+            self.events.stopped(turn.flow)
 
     def _skip(self) -> None:
         """End the flows that read what is broken; those among them that run end their turn."""

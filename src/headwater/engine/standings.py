@@ -63,8 +63,7 @@ class Standings:
                 str(self._path(each)): last_commit(self._path(each)) for each in sorted(names)
             }
             digest = None
-            cleans = any(map(autoloader.cleans_source, asked))  # a file may be due without news
-            if not cleans and all(self._can_rest(each, resolved) for each in flows):
+            if all(self._can_rest(each, resolved) for each in flows):
                 listed = [autoloader.listing_digest(self.context.spark, each) for each in asked]
                 facts = (*self._facts(flows), *listed, repr(sorted(tables.items())))
                 digest = hashlib.sha256("\0".join(facts).encode()).hexdigest()

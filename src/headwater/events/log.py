@@ -16,9 +16,9 @@ from typing import Any
 
 from deltalake import DeltaTable, write_deltalake
 
+from headwater.delta import join_small_files
 from headwater.errors import UpdateError
 from headwater.events.rows import Event, to_table
-from headwater.small_files import join_small_files
 
 FLUSH_SECONDS = 2.0
 COMPACT_FILES = 60

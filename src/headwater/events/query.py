@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
-
+from headwater.delta import read_delta
 from headwater.errors import UsageError, nearest
 
 _TABLE = re.compile(r"^\w+\s*\(\s*TABLE\s*\(\s*(.+?)\s*\)\s*\)$", re.I | re.S)
@@ -79,8 +78,7 @@ def read_events(path: Path, *, update_id: str | None = None) -> list[dict[str, A
     """
     if not (path / "_delta_log").is_dir():
         raise no_event_log(path.parent.name, [])
-    table = DeltaTable(path).to_pyarrow_table()
-    rows: list[dict[str, Any]] = table.sort_by([("timestamp", "ascending")]).to_pylist()
+    rows: list[dict[str, Any]] = read_delta(path).sort_by([("timestamp", "ascending")]).to_pylist()
     if update_id == "latest":
         created = [row for row in rows if row["event_type"] == "create_update"]
         update_id = created[-1]["origin"]["update_id"] if created else None

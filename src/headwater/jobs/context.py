@@ -30,10 +30,10 @@ class TaskValues:
         self._lock = threading.Lock()
 
     def set(self, key: str, name: str, value: Any) -> None:
-        """Keep a value; it has to have a JSON form, as in a workspace."""
-        json.dumps(value)
+        """Keep the JSON form of a value, as a workspace does, and as a repair finds it."""
+        kept = json.loads(json.dumps(value))
         with self._lock:
-            self._values[key, name] = value
+            self._values[key, name] = kept
 
     def of(self, key: str) -> dict[str, Any]:
         """Return all that a task has told."""

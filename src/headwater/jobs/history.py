@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,11 +18,12 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
+from filelock import FileLock, Timeout
 
+from headwater.delta import join_small_files, read_delta
 from headwater.errors import UsageError
 from headwater.jobs.request import JobRequest
 from headwater.jobs.results import TaskRun
-from headwater.small_files import join_small_files
 from headwater.state.store import Store
 
 RUNNING = "RUNNING"
@@ -92,6 +94,32 @@ class JobHistory:
         """Return an id for a new run; ids grow with time, in milliseconds."""
         return max([int(time.time() * 1000), *(each.run_id + 1 for each in self.runs())])
 
+    @contextmanager
+    def alone(self, run_id: int) -> Iterator[None]:
+        """Hold a run for the length of a `with` block; a process that is killed holds nothing.
+
+        Raises:
+            UsageError: RUN_IN_PROGRESS, while another process holds it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = self.path.with_name(f"{run_id}.lock")
+        lock = FileLock(file, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UsageError(
+                "RUN_IN_PROGRESS",
+                f"Run {run_id} is still going on in another process",
+                hint="Wait until it ends, or stop that process; then repair the run.",
+            ) from None
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+            lock.release()
+            with suppress(OSError):  # there are runs; without any, nothing is left behind
+                file.parent.rmdir()
+
     def writer(self, job_key: str, request: JobRequest) -> Writer:
         """Return what records a run."""
         return Writer(self.path, job_key, request)
@@ -100,7 +128,9 @@ class JobHistory:
         """List runs, the last one first; of all jobs when none is named."""
         found: dict[int, RecordedRun] = {}
         for row in self._rows():
-            found[row["run_id"]] = _with(found.get(row["run_id"]), row)
+            run = found.get(row["run_id"])
+            if run is not None or _is_begin(row):  # else it was broken off before it had begun
+                found[row["run_id"]] = _with(run, row)
         return [
             each
             for _, each in sorted(found.items(), reverse=True)
@@ -126,8 +156,7 @@ class JobHistory:
     def _rows(self) -> Iterator[dict[str, Any]]:
         if not (self.path / "_delta_log").is_dir():
             return
-        table = DeltaTable(self.path).to_pyarrow_table().sort_by("at")
-        yield from table.to_pylist()
+        yield from sorted(read_delta(self.path).to_pylist(), key=_order)
 
 
 @dataclass(frozen=True)
@@ -138,9 +167,16 @@ class Writer:
     job_key: str
     request: JobRequest
 
-    def begin(self) -> None:
-        """Record that the run begins."""
-        told = {"parameters": dict(self.request.parameters), "only": list(self.request.only)}
+    def begin(self, kept: Iterable[TaskRun] = ()) -> None:
+        """Record that the run begins, and what it keeps of the run that it repairs.
+
+        All others have not ended: a repair of this one must not keep what was to run again.
+        """
+        told = {
+            "parameters": dict(self.request.parameters),
+            "only": list(self.request.only),
+            "kept": [each.task_key for each in kept],
+        }
         self._write(_RUN, "", RUNNING, told)
 
     def task_ended(self, task: TaskRun) -> None:
@@ -169,10 +205,19 @@ class Writer:
         write_deltalake(self.path, rows, mode="append", name="job_runs")
 
 
+def _order(row: Mapping[str, Any]) -> tuple[int, bool, datetime]:
+    """Order the rows of a run: clocks are set back, and yet a run begins before all else of it."""
+    return row["repair_count"], not _is_begin(row), row["at"]
+
+
+def _is_begin(row: Mapping[str, Any]) -> bool:
+    return bool(row["kind"] == _RUN and row["state"] == RUNNING)
+
+
 def _with(run: RecordedRun | None, row: Mapping[str, Any]) -> RecordedRun:
     """Fold one row into what is known of a run."""
     details = json.loads(row["details"])
-    if row["kind"] == _RUN and row["state"] == RUNNING:
+    if _is_begin(row):
         first = run or RecordedRun(row["run_id"], row["job_key"], RUNNING, 0, row["at"])
         return replace(
             first,
@@ -182,6 +227,11 @@ def _with(run: RecordedRun | None, row: Mapping[str, Any]) -> RecordedRun:
             ended=None,
             parameters=details["parameters"],
             only=tuple(details["only"]),
+            tasks=tuple(
+                each
+                for each in first.tasks
+                if each.task_key in details.get("kept", (each.task_key,))  # of before it was told
+            ),
         )
     assert run is not None  # noqa: S101 - the row of its beginning was committed before
     if row["kind"] == _RUN:

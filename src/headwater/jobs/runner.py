@@ -59,7 +59,7 @@ def run_job(
     places: Mapping[str, str] | None = None,
     target: Target | str | None = None,
     on_task: OnTask | None = None,
-    on_start: Callable[[], None] | None = None,
+    on_start: Callable[[Sequence[TaskRun]], None] | None = None,
 ) -> JobRun:
     """Run a job as a workspace would: order, parallelism, retries, timeouts, conditions.
 
@@ -76,7 +76,7 @@ def run_job(
         places: where tasks are defined, by task key; for errors.
         target: of the bundle, or its name, for pipeline tasks; its default one when not given.
         on_task: called in this thread with each task that ended.
-        on_start: called once nothing speaks against the run any more.
+        on_start: called once nothing speaks against the run any more, with what a repair keeps.
 
     Raises:
         UsageError: JOB_INVALID, TASK_KEY_DUPLICATE, DEPENDENCY_UNKNOWN, DEPENDENCY_CYCLE,
@@ -115,10 +115,11 @@ def run_job(
         start=_start,
         max_parallel=request.max_parallel,
     )
+    kept = _kept(run, request.earlier)
     if on_start:
-        on_start()
+        on_start(kept)
     try:
-        return _start(run, _kept(run, request.earlier), on_task)
+        return _start(run, kept, on_task)
     finally:
         activate(spark)  # not the session of the last task
 

@@ -86,15 +86,12 @@ def _of_rules(
 ) -> Iterator[Verdict]:
     named = {(each.name, each.dataset): each for each in last.rules}
     before = {(each.name, each.dataset): each for each in baseline.rules} if baseline else {}
-    seen: set[tuple[str, str]] = set()
+    judged = {key for key, each in named.items() if _share(each) is not None}
+    own = {key for key in judged for each in limits if each.rule == key[0] and _meant(each, key)}
     for limit in sorted(limits, key=lambda each: each.rule == ALL_RULES):
-        found = [
-            key
-            for key in named
-            if key not in seen and _meant(limit, key) and _share(named[key]) is not None
-        ]
-        seen.update(found)
-        if not found and limit.rule != ALL_RULES:
+        meant = [key for key in named if key in judged and _meant(limit, key)]
+        found = [key for key in meant if limit.rule != ALL_RULES or key not in own]
+        if not meant:
             subject = f"{limit.rule} of {limit.table}" if limit.table else limit.rule
             measure = "max_failed_share" if limit.max_failed_share is not None else "max_increase"
             allowed = getattr(limit, measure)

@@ -16,6 +16,7 @@ Shares are parts of 1. What does not live here: measuring (`measures`) and compa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,6 +150,8 @@ def _rule(node: Node) -> RuleLimit:
 
 def _table(node: Node) -> TableLimit:
     rows = _number(node, "min_rows")
+    if rows is not None and not rows.is_integer():  # half a row would be none
+        raise _refused(node, "'min_rows' is not a whole number", "Write one, such as 100.")
     limit = TableLimit(
         _text(node, "table"), None if rows is None else int(rows), _number(node, "max_change")
     )
@@ -173,7 +176,7 @@ def _number(node: Node, key: str, most: float | None = None) -> float | None:
     if found is None:
         return None
     value = found.value
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise _refused(found, f"'{key}' is not a number from 0 on", "Write a number.")
     if most is not None and value > most:
         raise _refused(found, f"'{key}' is more than {most}", "Write a share such as 0.05.")

@@ -45,6 +45,31 @@ def resolved_source(
     )
 
 
+def lists_of(
+    places: FlowPlaces, flow: Flow, reader: Flow, number: int, count: int
+) -> tuple[SourceState, ...]:
+    """List what a flow has written of one source; empty before it has opened it.
+
+    Args:
+        reader: the flow whose function reads the source; the flow itself, or a view's.
+        number: of the source in that function, which a flow may evaluate several times.
+        count: of all sources in it.
+    """
+    base = places.sources if reader.target == flow.target else _view_folder(places, reader)
+    numbers = sorted(int(each.name) for each in base.glob("*") if each.name.isdigit())
+    if reader.target == flow.target:  # evaluated once: what else is there is of earlier sources
+        numbers = [each for each in numbers if each == number]
+    return tuple(
+        SourceState(base / str(each), places.checkpoint)
+        for each in numbers
+        if each % count == number
+    )
+
+
+def _view_folder(places: FlowPlaces, view: Flow) -> Path:
+    return places.sources / table_folder(view.target)
+
+
 @dataclass
 class FlowSources:
     """The sources of one attempt at a flow, in the order it opens them.
@@ -79,7 +104,7 @@ class FlowSources:
         self._counts[reader.target] += 1
         base = self.places.sources
         is_own = reader.target == self.flow.target
-        folder = (base if is_own else base / table_folder(reader.target)) / str(number)
+        folder = (base if is_own else _view_folder(self.places, reader)) / str(number)
         earlier = base / str(len(self.opened))
         if not self._marker.exists() and not folder.exists() and earlier.exists():
             folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,36 @@
+"""Delta tables that this package appends to, read whole and kept short, without a JVM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.fs as fs
+from deltalake import DeltaTable
+
+KEPT_HOURS = 24
+"""How long files stay after they were joined: longer than any reader has the table open."""
+
+
+def read_delta(path: Path) -> pa.Table:
+    """Return all rows of a table, read through Arrow's own file system.
+
+    Left to itself delta-rs lets Arrow read through Python, in threads that outlive the call: every
+    tenth process aborted when it ended, with another exit status than its own.
+
+    Raises:
+        DeltaError: there is no table, or one that can't be read.
+    """
+    folder = str(path.absolute())
+    files = fs.SubTreeFileSystem(folder, fs.LocalFileSystem())
+    return DeltaTable(folder).to_pyarrow_table(filesystem=files)
+
+
+def join_small_files(table: DeltaTable, most: int) -> None:
+    """Join the files of a table that has more than `most` of them, and delete old ones.
+
+    Safe beside others who append.
+    """
+    if len(table.file_uris()) > most:
+        table.optimize.compact()
+        table.vacuum(retention_hours=KEPT_HOURS, dry_run=False, enforce_retention_duration=False)
