@@ -109,15 +109,18 @@ def test_files_are_copied_moved_and_deleted(
 ) -> None:
     storage = Storage(hadoop_settings(emulator.connection_string).get)
     container.upload_blob("events/day=1/a b.parquet", b"data")
-    container.upload_blob("done/day=1/a b.parquet", b"from a move that was killed")
+    container.upload_blob("done/taken", b"of another file")
     storage.copy(f"{ROOT}/day=1/a b.parquet", tmp_path / "copies" / "a")
     assert (tmp_path / "copies" / "a").read_bytes() == b"data"
+    with pytest.raises(FileExistsError):
+        storage.move(f"{ROOT}/day=1/a b.parquet", f"abfs://land@{HOST}/done/taken")
+    assert container.download_blob("done/taken").readall() == b"of another file"
     target = f"abfs://land@{HOST}/done/day=1/a b.parquet"
     storage.move(f"{ROOT}/day=1/a b.parquet", target)
-    assert listed(emulator, f"abfs://land@{HOST}/*") == ["done/day=1/a b.parquet"]
+    assert listed(emulator, f"abfs://land@{HOST}/*") == ["done/day=1/a b.parquet", "done/taken"]
     assert container.download_blob("done/day=1/a b.parquet").readall() == b"data"
     storage.delete(target)
-    assert listed(emulator, f"abfs://land@{HOST}/*") == []
+    assert listed(emulator, f"abfs://land@{HOST}/*") == ["done/taken"]
 
 
 def test_update_reads_a_container_exactly_once(

@@ -112,7 +112,9 @@ def test_killed_update_of_a_topic_is_continued(broker: Broker, tmp_path: Path) -
 def metrics(folder: Path) -> list[dict[str, str]]:
     log = DeltaTable(folder / ".headwater/dev/pipelines/flow/event_log").to_pyarrow_table()
     rows = sorted(log.to_pylist(), key=lambda row: row["timestamp"])
-    return [row for row in rows if row["level"] == "METRICS"]
+    return [
+        row for row in rows if row["event_type"] == "flow_progress" and row["level"] == "METRICS"
+    ]
 
 
 def test_hub_is_read_in_sql_with_a_workspace_login(broker: Broker, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_data_errors_do_not_quote_values() -> None:
         (OSError("Connection reset by peer"), True),
         (SparkRuntimeException("[CAST_INVALID_INPUT] ..."), False),
         (UpdateError("X", "Connection reset"), False),
-        (UpdateError("KAFKA_UNREACHABLE", "no answer"), True),
+        (UpdateError("KAFKA_UNREACHABLE", "no answer"), False),
         (ValueError("Connection reset"), False),
     ],
 )

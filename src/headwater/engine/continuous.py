@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 
 from headwater.engine.pacing import Retries, wait_seconds
 from headwater.engine.scheduler import MAX_THREADS, FlowEvents, Stopping
-from headwater.errors import SchemaChange, SourceFileError
+from headwater.errors import HeadwaterError, SchemaChange, SourceFileError
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.names import TableName
 from headwater.sandbox.failures import is_retryable
 
+_COMES_BACK = ("KAFKA_UNREACHABLE",)
+"""Codes of errors of what may be there again at a later turn."""
 LOOK_SECONDS = 0.5
 """How soon a request to stop is noticed while flows run."""
 
@@ -166,5 +168,9 @@ class ContinuousScheduler:
 
 
 def _may_mend(error: BaseException) -> bool:
-    """Whether a later turn may succeed: a file that is still being written soon is whole."""
-    return isinstance(error, SourceFileError) or is_retryable(error)
+    """Whether a later turn may succeed: a file that is still being written soon is whole.
+
+    An update that ends does not wait for a broker: each attempt would take its time-out.
+    """
+    is_away = isinstance(error, HeadwaterError) and error.code in _COMES_BACK
+    return isinstance(error, SourceFileError) or is_away or is_retryable(error)

@@ -47,10 +47,6 @@ _TRANSIENT = re.compile(
 )
 
 
-_MAY_MEND = ("KAFKA_UNREACHABLE",)
-"""Codes of errors in own words that trying again can help."""
-
-
 def describe(error: BaseException, flow: str) -> HeadwaterError:
     """Return the error that is shown and logged for a failed flow."""
     if isinstance(error, HeadwaterError):
@@ -105,9 +101,7 @@ def reason(error: BaseException) -> str:
 
 def is_retryable(error: BaseException) -> bool:
     """Whether trying again can help: lost connections and conflicting commits, not bad data."""
-    if isinstance(error, HeadwaterError):
-        return error.code in _MAY_MEND
-    if isinstance(error, (AnalysisException, ParseException)):
+    if isinstance(error, (HeadwaterError, AnalysisException, ParseException)):
         return False
     return isinstance(error, (Py4JError, PySparkException, OSError)) and bool(
         _TRANSIENT.search(texts(error))
