@@ -9,10 +9,10 @@ import pytest
 
 from headwater.autoloader import option_tables as tables
 from headwater.autoloader.formats import FORMATS, OF_DATABRICKS, READER_OPTIONS
-from headwater.autoloader.intervals import DAY_SECONDS, interval_seconds
 from headwater.autoloader.options import check_options, read_options, unused_options
 from headwater.autoloader.request import Cleaning, CloudFiles, Options
 from headwater.errors import DefinitionError, Location
+from headwater.intervals import DAY_SECONDS, interval_seconds
 
 WHERE = Location("pipeline.py", 12)
 

@@ -14,6 +14,7 @@ ALLOWED = {
     "errors": set(),
     "delta": set(),
     "files": set(),
+    "intervals": set(),
     "observed": set(),
     "notebooks": {"errors"},
     "names": {"errors"},
@@ -28,7 +29,7 @@ ALLOWED = {
     "expectations": {"errors", "names", "graph"},
     "quality": {"bundle", "errors", "events", "yaml_nodes"},
     "cdc": {"errors", "names", "graph", "observed"},
-    "autoloader": {"errors", "files", "names"},
+    "autoloader": {"errors", "files", "intervals", "names"},
     "machine": {"errors", "settings"},
     "state": {
         "errors",
@@ -68,6 +69,7 @@ ALLOWED = {
         "state",
     },
     "engine": {
+        "intervals",
         "analysis",
         "errors",
         "files",

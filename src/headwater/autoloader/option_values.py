@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from headwater.autoloader.intervals import interval_seconds
 from headwater.autoloader.request import CloudFiles
 from headwater.errors import DefinitionError, nearest
+from headwater.intervals import interval_seconds
 
 _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
 _SIZE_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from headwater.autoloader import formats
 from headwater.autoloader import option_tables as tables
-from headwater.autoloader.intervals import DAY_SECONDS
 from headwater.autoloader.option_values import OptionValues
 from headwater.autoloader.paths import is_below, local_path, source_path, without_globs
 from headwater.autoloader.request import Cleaning, CloudFiles, Options
 from headwater.autoloader.storage import container_of, is_remote
 from headwater.autoloader.types import Hint, split_hints
 from headwater.errors import DefinitionError, nearest
+from headwater.intervals import DAY_SECONDS
 
 _KNOWN = tables.KNOWN | formats.READER_OPTIONS
 _REFUSED = tables.REFUSED - formats.READER_OPTIONS

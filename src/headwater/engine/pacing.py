@@ -19,6 +19,7 @@ from headwater.bundle import PipelineSpec
 from headwater.errors import Location, UsageError
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.graph.model import FlowKind
+from headwater.intervals import interval_seconds
 
 INTERVAL = "pipelines.trigger.interval"
 FLOW_RETRIES = "pipelines.maxFlowRetryAttempts"
@@ -33,9 +34,6 @@ OTHER_VIEW_SECONDS = 600.0
 SHORTEST_SECONDS = 0.1
 """An interval of 0 means this: looking at inputs without a pause finds nothing sooner."""
 LONGEST_WAIT_SECONDS = 60.0
-
-_DURATION = re.compile(r"(\d+)\s*(second|minute|hour|day|week)s?", re.I)
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 
 
 @dataclass(frozen=True)
@@ -118,23 +116,23 @@ def _interval(resolved: ResolvedFlow, graph: Graph, spec: PipelineSpec) -> float
     for settings, where in given:
         if INTERVAL in settings:
             seconds = duration_seconds(INTERVAL, settings[INTERVAL], where)
-            return max(float(seconds), SHORTEST_SECONDS)
+            return max(seconds, SHORTEST_SECONDS)
     if flow.kind is not FlowKind.MATERIALIZED_VIEW:
         return STREAM_SECONDS
     of_tables = all(each.plan.is_repeatable for each in graph.views_behind(resolved.inputs))
     return VIEW_SECONDS if of_tables and resolved.plan.is_repeatable else OTHER_VIEW_SECONDS
 
 
-def duration_seconds(setting: str, text: str, where: Location | None) -> int:
+def duration_seconds(setting: str, text: str, where: Location | None) -> float:
     """Read a duration such as `10 seconds` or `1 hour`.
 
     Raises:
         UsageError: SETTING_INVALID.
     """
-    found = _DURATION.fullmatch(text.strip())
+    found = interval_seconds(text, exact=True)
     if found is None:
         raise _invalid(setting, text, where, "Write a number and a unit, such as 10 seconds.")
-    return int(found[1]) * _SECONDS[found[2].lower()]
+    return found
 
 
 def _count(spec: PipelineSpec, setting: str, default: int | None) -> int | None:

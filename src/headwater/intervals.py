@@ -18,12 +18,16 @@ _UNIT_SECONDS = {
     "year": 366 * DAY_SECONDS,
 }
 """Months and years at their longest: nothing is forgotten or removed too early."""
+_OF_NO_LENGTH = ("month", "year")
 
 _PART = re.compile(r"(\d+)\s*([a-z]+?)s?(?=\s|\d|$)")
 
 
-def interval_seconds(text: str) -> float | None:
+def interval_seconds(text: str, *, exact: bool = False) -> float | None:
     """Return the length of an interval in seconds; None when the text is not one.
+
+    Args:
+        exact: take no months and years, which are not all of one length.
 
     Example:
         >>> interval_seconds("INTERVAL 1 week 2 days") / DAY_SECONDS
@@ -32,6 +36,7 @@ def interval_seconds(text: str) -> float | None:
     plain = text.strip().lower().removeprefix("interval").strip()
     parts = _PART.findall(plain)
     left = _PART.sub("", plain).strip()
-    if not parts or left or any(unit not in _UNIT_SECONDS for _, unit in parts):
+    units = {unit for _, unit in parts}
+    if not parts or left or units - set(_UNIT_SECONDS) or (exact and units & set(_OF_NO_LENGTH)):
         return None
     return sum(int(count) * _UNIT_SECONDS[unit] for count, unit in parts)
