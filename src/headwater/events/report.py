@@ -28,6 +28,14 @@ class RuleTotals:
     passed_records: int = 0
     failed_records: int = 0
 
+    def plus(self, passed: int, failed: int) -> RuleTotals:
+        """Return the totals with more rows."""
+        return replace(
+            self,
+            passed_records=self.passed_records + passed,
+            failed_records=self.failed_records + failed,
+        )
+
 
 @dataclass(frozen=True)
 class FlowTotals:
@@ -72,6 +80,16 @@ class UpdateReport:
     state: str = ""
     flows: Mapping[str, FlowTotals] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> dict[tuple[str, str], RuleTotals]:
+        """Totals of each expectation over all flows that counted it, by dataset and name."""
+        found: dict[tuple[str, str], RuleTotals] = {}
+        for flow in self.flows.values():
+            for key, told in flow.rules.items():
+                before = found.get(key, RuleTotals(told.name, told.dataset))
+                found[key] = before.plus(told.passed_records, told.failed_records)
+        return found
 
 
 def report_of(events: Iterable[Event]) -> UpdateReport:
@@ -131,11 +149,7 @@ def _with_batch(flow: FlowTotals, event: Event) -> FlowTotals:
 def _add(rules: dict[tuple[str, str], RuleTotals], told: Mapping[str, Any]) -> None:
     key = (told["dataset"], told["name"])
     before = rules.get(key, RuleTotals(told["name"], told["dataset"]))
-    rules[key] = replace(
-        before,
-        passed_records=before.passed_records + told["passed_records"],
-        failed_records=before.failed_records + told["failed_records"],
-    )
+    rules[key] = before.plus(told["passed_records"], told["failed_records"])
 
 
 def event_of(row: Mapping[str, Any]) -> Event:

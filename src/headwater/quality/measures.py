@@ -62,21 +62,11 @@ def _cause(row: Mapping[str, Any]) -> str:
 
 def _measured(update_id: str, rows: Sequence[Mapping[str, Any]]) -> MeasuredUpdate:
     report = report_of(event_of(row) for row in rows)
-    rules: dict[tuple[str, str], RuleTotals] = {}
-    for flow in report.flows.values():
-        for key, told in flow.rules.items():
-            before = rules.get(key, RuleTotals(told.name, told.dataset))
-            rules[key] = RuleTotals(
-                told.name,
-                told.dataset,
-                before.passed_records + told.passed_records,
-                before.failed_records + told.failed_records,
-            )
     has_ended = report.state in _ENDS
     return MeasuredUpdate(
         update_id,
         report.state,
         rows[0]["timestamp"],
         rows[-1]["timestamp"] if has_ended else None,
-        tuple(rules.values()),
+        tuple(report.rules.values()),
     )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import reduce
-
 from headwater.errors import UsageError, nearest
 from headwater.events.report import FlowTotals, RuleTotals, UpdateReport
 from headwater.graph.dag import Graph
@@ -53,16 +50,7 @@ def rule_of(report: UpdateReport, dataset: Dataset, rule: str) -> RuleTotals:
             hint=nearest(rule, rules) or f"It has: {', '.join(rules) or 'none'}.",
         )
     key = (str(dataset.name), rule)
-    found = [flow.rules[key] for flow in report.flows.values() if key in flow.rules]
-    return reduce(_sum, found, RuleTotals(rule, str(dataset.name)))
-
-
-def _sum(total: RuleTotals, more: RuleTotals) -> RuleTotals:
-    return replace(
-        total,
-        passed_records=total.passed_records + more.passed_records,
-        failed_records=total.failed_records + more.failed_records,
-    )
+    return report.rules.get(key) or RuleTotals(rule, str(dataset.name))
 
 
 def behind(graph: Graph, dataset: TableName) -> tuple[str, ...]:
