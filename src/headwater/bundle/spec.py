@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from headwater.errors import BundleError, Location, nearest
 
@@ -68,6 +68,9 @@ class JobSpec:
     settings: Mapping[str, Any]
     places: Mapping[str, str]
     location: Location
+
+
+Spec = TypeVar("Spec", PipelineSpec, JobSpec)
 
 
 @dataclass(frozen=True)
@@ -148,41 +151,18 @@ class Bundle:
         """
         if key is None:
             return self._only_pipeline()
-        if key in self.pipelines:
-            return self.pipelines[key]
-        if key in self.refused:
-            raise self.refused[key]
-        for spec in self.pipelines.values():
-            if spec.name == key:
-                return spec
-        known = sorted({*self.pipelines, *self.refused})
-        raise BundleError(
-            "PIPELINE_UNKNOWN",
-            f"no pipeline '{key}' in bundle '{self.name}'",
-            hint=nearest(key, known) or f"Its pipelines: {', '.join(known) or 'none'}.",
-            key=key,
-            known=tuple(known),
-        )
+        return _named(key, "pipeline", self.pipelines, self.refused, self.name)
 
-    def job(self, key: str) -> JobSpec:
-        """Return the job with this key or full name.
+    def job(self, key: str | None = None) -> JobSpec:
+        """Return the job with this key or full name; without a key the only one.
 
         Raises:
-            BundleError: JOB_UNKNOWN, or what is wrong with a job of `refused_jobs`.
+            BundleError: JOB_UNKNOWN, JOB_MISSING when no key is given and there is not exactly one
+                job, or what is wrong with one of `refused_jobs`.
         """
-        if key in self.refused_jobs:
-            raise self.refused_jobs[key]
-        for spec in self.jobs.values():
-            if key in (spec.key, spec.name):
-                return spec
-        known = sorted({*self.jobs, *self.refused_jobs})
-        raise BundleError(
-            "JOB_UNKNOWN",
-            f"no job '{key}' in bundle '{self.name}'",
-            hint=nearest(key, known) or f"Its jobs: {', '.join(known) or 'none'}.",
-            key=key,
-            known=tuple(known),
-        )
+        if key is None:
+            return self._only_job()
+        return _named(key, "job", self.jobs, self.refused_jobs, self.name)
 
     def _only_pipeline(self) -> PipelineSpec:
         if len(self.pipelines) == 1:
@@ -198,3 +178,37 @@ class Bundle:
             else "Define one under 'resources.pipelines' and check that 'include:' reads its file.",
             known=tuple(known),
         )
+
+    def _only_job(self) -> JobSpec:
+        known = sorted({*self.jobs, *self.refused_jobs})
+        if len(known) == 1:
+            return self.job(known[0])
+        raise BundleError(
+            "JOB_MISSING",
+            f"bundle '{self.name}' has {len(known) or 'no'} jobs",
+            hint=f"Name one of: {', '.join(known)}."
+            if known
+            else "Define one under 'resources.jobs' and check that 'include:' reads its file.",
+            known=tuple(known),
+        )
+
+
+def _named(
+    key: str, kind: str, specs: Mapping[str, Spec], refused: Mapping[str, BundleError], bundle: str
+) -> Spec:
+    """Return the resource with a key or full name."""
+    if key in refused:
+        raise refused[key]
+    if key in specs:
+        return specs[key]
+    for spec in specs.values():
+        if key == spec.name:
+            return spec
+    known = sorted({*specs, *refused})
+    raise BundleError(
+        f"{kind.upper()}_UNKNOWN",
+        f"no {kind} '{key}' in bundle '{bundle}'",
+        hint=nearest(key, known) or f"Its {kind}s: {', '.join(known) or 'none'}.",
+        key=key,
+        known=tuple(known),
+    )

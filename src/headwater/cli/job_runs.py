@@ -40,7 +40,7 @@ def run(
     if earlier is not None:
         _check_repair(earlier, key, tasks, parameters)
         key, tasks, parameters = earlier.job_key, earlier.only, earlier.parameters
-    spec = _job(target, key)
+    spec = target.bundle.job(key)
     request = JobRequest(
         parameters=parameters,
         only=tasks,
@@ -80,21 +80,6 @@ def run(
     else:
         click.echo(f"Run {request.run_id} of job '{spec.key}': {done.state}.")
     return 0 if done.succeeded else 1
-
-
-def _job(target: Target, key: str | None) -> JobSpec:
-    """Return the job with this key; without a key the only one of the bundle."""
-    jobs = target.bundle.jobs
-    if key is not None:
-        return target.bundle.job(key)
-    if len(jobs) == 1 and not target.bundle.refused_jobs:
-        return next(iter(jobs.values()))
-    known = sorted({*jobs, *target.bundle.refused_jobs})
-    raise UsageError(
-        "JOB_MISSING",
-        "The bundle has several jobs" if known else "The bundle has no jobs",
-        hint=f"Name one of: {', '.join(known)}." if known else "Add one under resources.jobs.",
-    )
 
 
 def _check_repair(
