@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from headwater.cli.groups import Commands
 from headwater.cli.lazy import LazyModule
-from headwater.cli.options import chosen_target, key_values, names, target_options
+from headwater.cli.options import key_values, names, target_options
+from headwater.state.target import Target
 
 if TYPE_CHECKING:
     from headwater.cli import job_runs
@@ -50,10 +50,7 @@ def job() -> None:
 @_json
 def run(
     key: str | None,
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     tasks: str | None,
     parameters: tuple[str, ...],
     repair: int | None,
@@ -70,7 +67,7 @@ def run(
       headwater job run --repair 1764115200000
     """
     status = job_runs.run(
-        chosen_target(bundle, target, variables, state),
+        target,
         key,
         tasks=names(tasks),
         parameters=key_values(parameters, "--param"),
@@ -86,10 +83,7 @@ def run(
 @target_options
 @_json
 def list_jobs(
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     as_json: bool,
 ) -> None:
     """List the jobs of the bundle, and how each ran last.
@@ -98,7 +92,7 @@ def list_jobs(
     Example:
       headwater job list -t test
     """
-    job_runs.print_jobs(chosen_target(bundle, target, variables, state), as_json=as_json)
+    job_runs.print_jobs(target, as_json=as_json)
 
 
 @job.command()
@@ -107,10 +101,7 @@ def list_jobs(
 @_json
 def runs(
     key: str | None,
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     as_json: bool,
 ) -> None:
     """List the runs of JOB, or of all jobs; the last one first.
@@ -119,7 +110,7 @@ def runs(
     Example:
       headwater job runs nightly
     """
-    job_runs.print_runs(chosen_target(bundle, target, variables, state), key, as_json=as_json)
+    job_runs.print_runs(target, key, as_json=as_json)
 
 
 @job.command()
@@ -128,10 +119,7 @@ def runs(
 @_json
 def show(
     run_id: int,
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     as_json: bool,
 ) -> None:
     """Show the tasks of a run.
@@ -140,4 +128,4 @@ def show(
     Example:
       headwater job show 1764115200000
     """
-    job_runs.print_run(chosen_target(bundle, target, variables, state), run_id, as_json=as_json)
+    job_runs.print_run(target, run_id, as_json=as_json)

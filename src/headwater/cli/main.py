@@ -14,9 +14,10 @@ from headwater.cli.groups import Commands
 from headwater.cli.job import job
 from headwater.cli.land import land
 from headwater.cli.lazy import LazyModule
-from headwater.cli.options import chosen_target, names, target_options
+from headwater.cli.options import names, target_options
 from headwater.engine.request import UpdateRequest
 from headwater.settings import read_settings
+from headwater.state.target import Target
 
 if TYPE_CHECKING:
     from headwater.cli import gate as gates
@@ -69,10 +70,7 @@ def cli(debug: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def run(
     pipeline: str | None,
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     validate: bool,
     strict: bool,
     full_refresh: str | None,
@@ -92,7 +90,6 @@ def run(
       headwater run patient_flow --validate --strict
       headwater run patient_flow --continuous
     """
-    chosen = chosen_target(bundle, target, variables, state)
     request = UpdateRequest(
         validate_only=validate,
         full_refresh=names(full_refresh),
@@ -103,7 +100,7 @@ def run(
         reset_checkpoints=names(reset_checkpoints),
         continuous=continuous,
     )
-    status = updates.run_pipeline(chosen, pipeline, request, master=master, as_json=as_json)
+    status = updates.run_pipeline(target, pipeline, request, master=master, as_json=as_json)
     sys.exit(status)
 
 
@@ -115,10 +112,7 @@ def run(
 @click.option("--json", "as_json", is_flag=True, help="Print the last result as JSON.")
 def sql(
     statements: str | None,
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     file: Path | None,
     master: str | None,
     as_json: bool,
@@ -132,9 +126,7 @@ def sql(
       headwater sql "SELECT path, commit_time FROM cloud_files_state(TABLE(patient_events))"
     """
     text = queries.sql_text(statements, file)
-    queries.run_sql(
-        chosen_target(bundle, target, variables, state), text, master=master, as_json=as_json
-    )
+    queries.run_sql(target, text, master=master, as_json=as_json)
 
 
 @cli.command()
@@ -144,10 +136,7 @@ def sql(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(
     table: str,
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     rows: int,
     as_json: bool,
 ) -> None:
@@ -157,7 +146,7 @@ def show(
     Example:
       headwater show gold.dim_patient -n 5
     """
-    tables.show_table(chosen_target(bundle, target, variables, state), table, rows, as_json=as_json)
+    tables.show_table(target, table, rows, as_json=as_json)
 
 
 @cli.command("tables")
@@ -167,10 +156,7 @@ def show(
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_tables(
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     inactive: bool,
     as_json: bool,
 ) -> None:
@@ -181,8 +167,7 @@ def list_tables(
       headwater tables
       headwater tables --inactive --json
     """
-    opened = chosen_target(bundle, target, variables, state)
-    tables.show_tables(opened, inactive=inactive, as_json=as_json)
+    tables.show_tables(target, inactive=inactive, as_json=as_json)
 
 
 @cli.command()
@@ -192,10 +177,7 @@ def list_tables(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def events(
     pipeline: str | None,
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     update: str,
     as_json: bool,
 ) -> None:
@@ -205,9 +187,7 @@ def events(
     Example:
       headwater events patient_flow --json
     """
-    tables.show_events(
-        chosen_target(bundle, target, variables, state), pipeline, update, as_json=as_json
-    )
+    tables.show_events(target, pipeline, update, as_json=as_json)
 
 
 @cli.command()
@@ -224,10 +204,7 @@ def events(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def graph(
     pipeline: str | None,
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     shape: str,
     as_json: bool,
 ) -> None:
@@ -237,9 +214,7 @@ def graph(
     Example:
       headwater graph patient_flow --format mermaid
     """
-    updates.show_graph(
-        chosen_target(bundle, target, variables, state), pipeline, shape, as_json=as_json
-    )
+    updates.show_graph(target, pipeline, shape, as_json=as_json)
 
 
 @cli.command()
@@ -254,10 +229,7 @@ def graph(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def gate(
     pipeline: str | None,
-    bundle: Path,
-    target: str | None,
-    variables: tuple[str, ...],
-    state: Path | None,
+    target: Target,
     limits: Path | None,
     as_json: bool,
 ) -> None:
@@ -269,8 +241,7 @@ def gate(
     Example:
       headwater gate -t test
     """
-    chosen = chosen_target(bundle, target, variables, state)
-    sys.exit(gates.check_gate(chosen, pipeline, limits, as_json=as_json))
+    sys.exit(gates.check_gate(target, pipeline, limits, as_json=as_json))
 
 
 @cli.command()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -13,11 +14,23 @@ from headwater.errors import BundleError, UsageError
 from headwater.settings import read_settings
 from headwater.state.target import Target, open_target
 
-F = TypeVar("F", bound=Callable[..., Any])
+Command = Callable[..., Any]
 
 
-def target_options(command: F) -> F:
-    """Add --bundle, --target, --var and --state."""
+def target_options(command: Command) -> Command:
+    """Add --bundle, --target, --var and --state; the command gets the `target` that they name."""
+
+    @functools.wraps(command)
+    def opened(
+        *arguments: Any,
+        bundle: Path,
+        target: str | None,
+        variables: tuple[str, ...],
+        state: Path | None,
+        **given: Any,
+    ) -> Any:
+        return command(*arguments, target=_chosen_target(bundle, target, variables, state), **given)
+
     for option in (
         click.option(
             "--state", type=click.Path(path_type=Path), help="State folder (.headwater/TARGET)."
@@ -31,14 +44,14 @@ def target_options(command: F) -> F:
             help="Folder of databricks.yml (the current folder).",
         ),
     ):
-        command = option(command)
-    return command
+        opened = option(opened)
+    return opened
 
 
-def chosen_target(
+def _chosen_target(
     bundle: Path, target: str | None, variables: tuple[str, ...], state: Path | None
 ) -> Target:
-    """Open the target that the shared options name; print the bundle's warnings on stderr."""
+    """Open a target; print the bundle's warnings on stderr."""
     try:
         opened = open_target(
             bundle,
