@@ -10,8 +10,8 @@ from test_scheduler import Recorder, flow
 
 from headwater.engine.continuous import ContinuousScheduler
 from headwater.engine.pacing import Retries
-from headwater.engine.scheduler import Stopping
 from headwater.errors import SchemaChange, SourceFileError
+from headwater.flows.stopping import Stopping
 from headwater.graph.dag import Graph, ResolvedFlow
 
 SOON, NEVER = 0.001, 3600.0

@@ -1,7 +1,7 @@
 """What Spark's progress tells of a micro-batch."""
 
-from headwater.engine.backlog import kafka_backlog
-from headwater.engine.progress import shown_progress
+from headwater.flows.backlog import kafka_backlog
+from headwater.flows.progress import shown_progress
 
 TOPIC = {
     "description": "KafkaV2[Subscribe[t]]",

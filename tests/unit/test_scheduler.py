@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 from pyspark.sql.types import StructType
 
-from headwater.engine.scheduler import FlowEvents, Scheduler, Stopping
+from headwater.engine.scheduler import FlowEvents, Scheduler
 from headwater.errors import Location, SchemaChange
+from headwater.flows.stopping import Stopping
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.graph.model import Flow
 from headwater.names import TableName

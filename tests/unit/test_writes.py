@@ -5,7 +5,8 @@ from typing import get_args
 
 import pytest
 
-from headwater.engine.writes import (
+from headwater.errors import Location
+from headwater.flows.writes import (
     Aggregate,
     Append,
     AppendOnce,
@@ -19,7 +20,6 @@ from headwater.engine.writes import (
     Write,
     write_of,
 )
-from headwater.errors import Location
 from headwater.graph.model import AutoCdc, Flow, FlowKind, Sink, SnapshotCdc
 from headwater.names import TableName
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 from headwater import autoloader
 from headwater.engine.brokers import explain_failure
-from headwater.engine.context import UpdateContext
-from headwater.engine.flows import FlowRun
-from headwater.engine.observations import Observations
-from headwater.engine.readers import Opened, opened_before, other_readers
-from headwater.engine.reads import FlowReads
 from headwater.engine.scheduler import FlowEvents
 from headwater.engine.standings import Standings
-from headwater.engine.writes import write_of
 from headwater.errors import HeadwaterError, SchemaChange
+from headwater.flows.context import UpdateContext
+from headwater.flows.flow import FlowRun
+from headwater.flows.observations import Observations
+from headwater.flows.readers import Opened, opened_before, other_readers
+from headwater.flows.reads import FlowReads
+from headwater.flows.writes import write_of
 from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Flow, FlowKind
 from headwater.names import TableName

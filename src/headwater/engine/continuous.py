@@ -13,8 +13,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from headwater.engine.pacing import Retries, wait_seconds
-from headwater.engine.scheduler import MAX_THREADS, FlowEvents, Stopping
+from headwater.engine.scheduler import MAX_THREADS, FlowEvents
 from headwater.errors import HeadwaterError, SchemaChange, SourceFileError
+from headwater.flows.stopping import Stopping
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.names import TableName
 from headwater.sandbox.failures import is_retryable

@@ -31,12 +31,12 @@ from headwater.analysis.schemas import (
 from headwater.analysis.streams import stream_kind
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.faults import distinct, empty, not_streamable, place, sink_read
-from headwater.engine.sinks import check_rows, check_sink
-from headwater.engine.snapshot_plans import planned_snapshot
-from headwater.engine.tables import Tables
-from headwater.engine.writes import write_of
 from headwater.errors import DefinitionError, GraphError, HeadwaterError
 from headwater.expectations.rules import check_rules
+from headwater.flows.sinks import check_rows, check_sink
+from headwater.flows.snapshot_plans import planned_snapshot
+from headwater.flows.tables import Tables
+from headwater.flows.writes import write_of
 from headwater.graph.checks import check_declarations
 from headwater.graph.dag import Graph, ResolvedFlow, ordered
 from headwater.graph.kinds import dataset_kind, flow_kind

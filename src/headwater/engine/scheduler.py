@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from headwater.errors import SchemaChange
+from headwater.flows.stopping import Stopping
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.names import TableName
 from headwater.sandbox.failures import is_retryable
@@ -29,31 +29,6 @@ class FlowEvents:
     skipped: Callable[[ResolvedFlow, Sequence[TableName]], None]
     stopped: Callable[[ResolvedFlow], None]
     stopping: Callable[[], None] = lambda: None
-
-
-class Stopping:
-    """Whether flows are to stop: the caller asked for it, or the update ends for another reason.
-
-    Args:
-        asked: set by the caller, and only read here.
-    """
-
-    def __init__(self, asked: threading.Event) -> None:
-        self._asked = asked
-        self._ending = threading.Event()
-
-    def end(self) -> None:
-        """Let no more flows start, and stop those that run."""
-        self._ending.set()
-
-    def is_set(self) -> bool:
-        """Whether flows are to stop."""
-        return self._asked.is_set() or self._ending.is_set()
-
-    def wait(self, seconds: float) -> None:
-        """Wait; returns early when the caller asks to stop."""
-        if not self._ending.is_set():
-            self._asked.wait(seconds)
 
 
 @dataclass

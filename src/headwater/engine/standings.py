@@ -22,9 +22,9 @@ import pyspark
 
 from headwater import autoloader
 from headwater.analysis.inference import Sources
-from headwater.engine.context import UpdateContext
-from headwater.engine.writes import write_of
 from headwater.errors import HeadwaterError, Location
+from headwater.flows.context import UpdateContext
+from headwater.flows.writes import write_of
 from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Dataset
 from headwater.names import TableName

@@ -27,10 +27,8 @@ from headwater.analysis.plans import settings_digest
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.engine.attempts import FlowAttempts
 from headwater.engine.brokers import check_brokers
-from headwater.engine.context import UpdateContext, places_of
 from headwater.engine.continuous import ContinuousScheduler
 from headwater.engine.hooks import EventHooks
-from headwater.engine.journal import Journal
 from headwater.engine.pacing import (
     Retries,
     read_intervals,
@@ -41,14 +39,17 @@ from headwater.engine.pacing import (
 from headwater.engine.recovery import failed_tables, named_flows, reset_checkpoint
 from headwater.engine.request import UpdateRequest
 from headwater.engine.resolve import resolve
-from headwater.engine.scheduler import Scheduler, Stopping
+from headwater.engine.scheduler import Scheduler
 from headwater.engine.standings import Standings
-from headwater.engine.tables import Tables
-from headwater.engine.writes import write_of
 from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
 from headwater.events.report import FlowTotals, UpdateReport
 from headwater.events.rows import Event
+from headwater.flows.context import UpdateContext, places_of
+from headwater.flows.journal import Journal
+from headwater.flows.stopping import Stopping
+from headwater.flows.tables import Tables
+from headwater.flows.writes import write_of
 from headwater.graph.dag import Graph
 from headwater.graph.dependencies import source_digest
 from headwater.graph.registry import Registry

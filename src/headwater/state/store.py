@@ -6,7 +6,7 @@
     <state>/format.json                              version of this layout, see `format`
 
 Pure paths: `show`, `events` and the page read it without Spark. What does not live here: the
-catalog over these folders (`catalog`), writing tables (`engine.tables`).
+catalog over these folders (`catalog`), writing tables (`flows.tables`).
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from headwater.engine.request import UpdateRequest
-from headwater.engine.tables import Tables
 from headwater.engine.update import Updater, UpdateResult
 from headwater.errors import UsageError, nearest
 from headwater.events.report import UpdateReport, with_event
 from headwater.events.rows import Event
+from headwater.flows.tables import Tables
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset
 from headwater.graph.registry import Registry

@@ -20,10 +20,10 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from headwater import cdc
-from headwater.engine.backlog import Backlogs
-from headwater.engine.context import UpdateContext
-from headwater.engine.progress import FlowReport, ProgressReader
-from headwater.engine.reads import FlowReads
+from headwater.flows.backlog import Backlogs
+from headwater.flows.context import UpdateContext
+from headwater.flows.progress import FlowReport, ProgressReader
+from headwater.flows.reads import FlowReads
 from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Dataset
 from headwater.machine.session import session_with

@@ -12,13 +12,13 @@ from typing import Any
 
 import pyspark
 
-from headwater.engine.progress import FlowReport
-from headwater.engine.sinks import shown_options
 from headwater.errors import HeadwaterError, SchemaChange
 from headwater.events.log import EventLog
 from headwater.events.report import UpdateReport, with_event
 from headwater.events.rows import Event
 from headwater.expectations.rules import QualityCounts, RuleCount
+from headwater.flows.progress import FlowReport
+from headwater.flows.sinks import shown_options
 from headwater.graph.dag import Graph, ResolvedFlow
 from headwater.graph.model import Dataset, Flow, Sink
 from headwater.graph.sql_query import SqlQuery

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from headwater.bundle import PipelineSpec
-from headwater.engine.journal import Journal
-from headwater.engine.scheduler import Stopping
-from headwater.engine.tables import Tables
+from headwater.flows.journal import Journal
+from headwater.flows.stopping import Stopping
+from headwater.flows.tables import Tables
 from headwater.graph.brokers import BrokerUse
 from headwater.graph.dag import Graph
 from headwater.names import TableName

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headwater import autoloader
 from headwater.analysis.inference import Sources
-from headwater.engine.context import UpdateContext
+from headwater.flows.context import UpdateContext
 from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Flow
 from headwater.state.sources import lists_of

@@ -23,9 +23,9 @@ from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.analysis.schemas import placeholder, stored_schema
-from headwater.engine.overwrite import cluster, is_delta, overwrite, table_schema
 from headwater.errors import DefinitionError, all_faults
 from headwater.files import write_atomic
+from headwater.flows.overwrite import cluster, is_delta, overwrite, table_schema
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.names import TableName, quote

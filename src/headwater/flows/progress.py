@@ -10,8 +10,8 @@ from typing import Any
 from pyspark.sql.streaming.query import StreamingQuery
 
 from headwater import cdc
-from headwater.engine.backlog import Backlog
 from headwater.expectations.rules import QualityCounts
+from headwater.flows.backlog import Backlog
 from headwater.names import TableName
 
 

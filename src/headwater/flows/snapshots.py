@@ -8,8 +8,8 @@ live here: what a snapshot changes (`cdc.snapshots`).
 from __future__ import annotations
 
 from headwater import cdc
-from headwater.engine.flows import FlowRun
 from headwater.errors import UpdateError
+from headwater.flows.flow import FlowRun
 from headwater.graph.model import SnapshotCdc
 from headwater.sandbox.snapshots import Snapshot
 from headwater.state.snapshots import Taken, is_next, version_type

@@ -27,10 +27,10 @@ from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.analysis.schemas import fitted
-from headwater.engine import sinks
-from headwater.engine.flows import FlowRun, Merged
-from headwater.engine.overwrite import overwrite
-from headwater.engine.snapshots import take_snapshots
+from headwater.flows import sinks
+from headwater.flows.flow import FlowRun, Merged
+from headwater.flows.overwrite import overwrite
+from headwater.flows.snapshots import take_snapshots
 from headwater.graph.model import AutoCdc, Flow, FlowKind, SnapshotCdc
 
 

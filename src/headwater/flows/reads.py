@@ -9,8 +9,8 @@ from pyspark.sql import DataFrame
 
 from headwater import autoloader
 from headwater.autoloader.request import CloudFiles
-from headwater.engine.context import UpdateContext
-from headwater.engine.observations import Observations
+from headwater.flows.context import UpdateContext
+from headwater.flows.observations import Observations
 from headwater.graph.model import Dataset, Flow
 from headwater.names import TableName
 from headwater.sandbox.evaluate import evaluate

@@ -15,9 +15,9 @@ from pyspark.sql.types import StructType
 
 from headwater.analysis.schemas import declared_schema, placeholder
 from headwater.cdc import END, START
-from headwater.engine.overwrite import is_delta, table_schema
-from headwater.engine.tables import Tables
 from headwater.errors import DefinitionError
+from headwater.flows.overwrite import is_delta, table_schema
+from headwater.flows.tables import Tables
 from headwater.graph.model import Dataset, Flow, SnapshotCdc
 from headwater.names import TableName
 from headwater.sandbox.evaluation import Evaluation
