@@ -21,6 +21,7 @@ from headwater.engine.update import Updater, UpdateResult
 from headwater.events.query import read_events
 from headwater.graph.dag import Graph
 from headwater.names import TableName
+from headwater.planning import UpdatePlan, plan_update
 from headwater.sandbox.statements import rows_of, run_statements
 from headwater.state.catalog import create_schema, register_all
 from headwater.state.pipeline import PipelineState
@@ -123,9 +124,16 @@ class Project:
         return Target(load_bundle(self.folder), self.store)
 
     def run(self, **request: Any) -> UpdateResult:
+        return self._updater.run(UpdateRequest(**request))
+
+    def plan(self, **request: Any) -> UpdatePlan:
+        """Plan an update; nothing is written."""
+        return plan_update(self._updater, UpdateRequest(**request))
+
+    @property
+    def _updater(self) -> Updater:
         bundle = load_bundle(self.folder)
-        spec = bundle.pipeline()
-        return Updater(self.spark, bundle, spec, self.store).run(UpdateRequest(**request))
+        return Updater(self.spark, bundle, bundle.pipeline(), self.store)
 
     def resolved(self) -> Graph:
         """Resolve the pipeline's graph; nothing is written."""

@@ -130,6 +130,23 @@ def test_validate_says_so_and_writes_nothing(done: Path, command: Command) -> No
     assert sorted((done / ".headwater/dev/tables").rglob("*")) == before
 
 
+def test_plan_fails_on_what_is_destructive_only_when_asked(done: Path, command: Command) -> None:
+    told = command("plan", "--full-refresh=silver")
+    assert told.exit_code == 0
+    assert "destructive: [FULL_REFRESH] main.s.silver" in told.stdout
+    assert told.stdout.endswith("1 of 2 flows would run. Destructive: 1. Nothing was written.\n")
+    asked = command("plan", "flow", "--full-refresh=silver", "--fail-on-destructive", "--json")
+    plan = json.loads(asked.stdout)
+    assert (asked.exit_code, plan["pipeline"], plan["target"]) == (3, "flow", "dev")
+    assert [each["code"] for each in plan["destructive"]] == ["FULL_REFRESH"]
+    source = done / "p" / "a.py"
+    source.write_text(SOURCE.replace("@dp.table(", "@dp.table(partition_cols=['id'], "))
+    refused = command("plan", "--fail-on-destructive")
+    source.write_text(SOURCE)
+    assert refused.exit_code == 1
+    assert "error: [PARTITIONS_CHANGED]" in refused.stderr
+
+
 def test_doctor_tells_java_and_jars() -> None:
     told = json.loads(headwater("doctor", "--json", folder=Path.cwd()).stdout)
     assert Path(told["java_home"], "bin", "java").exists()

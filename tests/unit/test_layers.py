@@ -100,6 +100,16 @@ ALLOWED = {
         "analysis",
         "flows",
     },
+    "planning": {
+        "analysis",
+        "autoloader",
+        "engine",
+        "errors",
+        "flows",
+        "graph",
+        "names",
+        "state",
+    },
     "jobs": {
         "delta",
         "errors",
@@ -131,6 +141,7 @@ ALLOWED = {
         "jobs",
         "landing",
         "quality",
+        "planning",
     },
     "testing": {
         "errors",

@@ -9,7 +9,12 @@ from headwater.autoloader.options import check_options, unused_options
 from headwater.autoloader.readers import Reader
 from headwater.autoloader.relocation import follow_move
 from headwater.autoloader.request import CloudFiles, SourceState
-from headwater.autoloader.states import file_states, ingestion_states, listing_digest
+from headwater.autoloader.states import (
+    file_states,
+    ingestion_states,
+    listing_digest,
+    waiting_files,
+)
 from headwater.autoloader.stream import define_stream, open_stream
 
 __all__ = [
@@ -31,4 +36,5 @@ __all__ = [
     "open_batch",
     "open_stream",
     "unused_options",
+    "waiting_files",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from headwater.autoloader.commits import commit_times, committed_files
 from headwater.autoloader.discovery import list_files
 from headwater.autoloader.manifest import Manifest, SkippedFiles
 from headwater.autoloader.options import read_options
-from headwater.autoloader.request import CloudFiles, SourceState
-from headwater.autoloader.storage import storage_of
+from headwater.autoloader.request import CloudFiles, Options, SourceState
+from headwater.autoloader.source_files import new_files
+from headwater.autoloader.storage import SourceFile, storage_of
 
 
 def file_states(place: SourceState) -> list[dict[str, Any]]:
@@ -91,11 +93,51 @@ def listing_digest(spark: SparkSession, request: CloudFiles) -> str:
     Raises:
         DefinitionError: wrong options, SOURCE_PATH_NOT_FOUND.
     """
-    options = read_options(request, java_charsets=True)  # encodings don't matter here
-    own = [Path(options.schema_location)] if options.schema_location else []
-    found = list_files(request, options, own, storage_of(spark))
+    found = _listed(spark, request, _options(request))
     lines = (f"{each.path}\0{each.size}\0{each.modified_ns}" for each in found)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def waiting_files(
+    spark: SparkSession, request: CloudFiles, places: Sequence[SourceState]
+) -> list[tuple[str, int]]:
+    """List the files that a stream has still to read, as path and bytes; lists only.
+
+    Args:
+        places: where the stream keeps its state; none if it has never been opened. A view that
+            is read twice has two lists of files, and each reads all of them.
+
+    Raises:
+        DefinitionError: wrong options, SOURCE_PATH_NOT_FOUND.
+    """
+    options = _options(request)
+    listed = _listed(spark, request, options)
+    if not places:
+        return [(each.path, each.size) for each in listed if options.include_existing]
+    return [file for place in places for file in _unread(listed, place, options)]
+
+
+def _unread(
+    listed: Sequence[SourceFile], place: SourceState, options: Options
+) -> list[tuple[str, int]]:
+    manifest = Manifest(place.folder)
+    entries = manifest.entries()
+    committed = committed_files(place.checkpoint)
+    skipped = SkippedFiles(place.folder).read()
+    new = new_files(listed, entries, skipped, again=options.allow_overwrites)
+    if not (manifest.started or options.include_existing):
+        new = []
+    pending = [each for each in entries if each.key not in committed]
+    return [(each.origin, each.size) for each in pending] + [(each.path, each.size) for each in new]
+
+
+def _options(request: CloudFiles) -> Options:
+    return read_options(request, java_charsets=True)  # encodings don't matter here
+
+
+def _listed(spark: SparkSession, request: CloudFiles, options: Options) -> list[SourceFile]:
+    own = [Path(options.schema_location)] if options.schema_location else []
+    return list_files(request, options, own, storage_of(spark))
 
 
 def _moment(seconds: float | None) -> datetime | None:

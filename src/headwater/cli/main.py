@@ -22,11 +22,21 @@ from headwater.state.target import Target
 if TYPE_CHECKING:
     from headwater.cli import gate as gates
     from headwater.cli import machine, queries, tables, updates
+    from headwater.cli import plan as plans
 else:
-    gates, machine, queries, tables, updates = (
+    gates, machine, plans, queries, tables, updates = (
         LazyModule(f"headwater.cli.{name}")
-        for name in ("gate", "machine", "queries", "tables", "updates")
+        for name in ("gate", "machine", "plan", "queries", "tables", "updates")
     )
+
+
+full_refresh_option = click.option(
+    "--full-refresh",
+    is_flag=False,
+    flag_value="*",
+    metavar="[T,...]",
+    help="Recompute all tables, or the named ones, from all source rows.",
+)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,13 +57,7 @@ def cli(debug: bool) -> None:
 @target_options
 @click.option("--validate", is_flag=True, help="Check everything, write nothing.")
 @click.option("--strict", is_flag=True, help="Treat warnings as errors (docs/lint.md).")
-@click.option(
-    "--full-refresh",
-    is_flag=False,
-    flag_value="*",
-    metavar="[T,...]",
-    help="Recompute all tables, or the named ones, from all source rows.",
-)
+@full_refresh_option
 @click.option("--refresh", metavar="T,...", help="Refresh only these tables.")
 @click.option(
     "--refresh-failed", is_flag=True, help="Refresh only the tables that failed last time."
@@ -102,6 +106,50 @@ def run(
     )
     status = updates.run_pipeline(target, pipeline, request, master=master, as_json=as_json)
     sys.exit(status)
+
+
+@cli.command()
+@click.argument("pipeline", required=False)
+@target_options
+@full_refresh_option
+@click.option("--refresh", metavar="T,...", help="Refresh only these tables.")
+@click.option(
+    "--reset-checkpoints", metavar="F,...", help="Let these flows read all source rows again."
+)
+@click.option(
+    "--fail-on-destructive",
+    is_flag=True,
+    help="Exit with 3 if rows or columns would be lost, or rows written twice.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(
+    pipeline: str | None,
+    target: Target,
+    full_refresh: str | None,
+    refresh: str | None,
+    reset_checkpoints: str | None,
+    fail_on_destructive: bool,
+    as_json: bool,
+) -> None:
+    """Show what an update of PIPELINE would do: tables, flows, what waits; writes nothing.
+
+    Exit status: 0, or 1 when the update would be refused.
+
+    \b
+    Examples:
+      headwater plan patient_flow -t test
+      headwater plan patient_flow --full-refresh=silver.events --fail-on-destructive
+    """
+    request = UpdateRequest(
+        full_refresh=names(full_refresh),
+        refresh=names(refresh),
+        reset_checkpoints=names(reset_checkpoints),
+    )
+    sys.exit(
+        plans.show_plan(
+            target, pipeline, request, fails_on_destructive=fail_on_destructive, as_json=as_json
+        )
+    )
 
 
 @cli.command()

@@ -97,32 +97,50 @@ def _update(
     master: str | None,
     quiet: bool,
 ) -> UpdateResult:
+    if request.validate_only:
+        with looking(target, pipeline, master=master) as updater:
+            return updater.run(request)
     spec = target.bundle.pipeline(pipeline)
-    looks = request.validate_only
-    if not looks:
-        prepare_state(target.store.root)
+    prepare_state(target.store.root)
     connectors = connectors_of(spec, target.bundle.root)
     # nobody knows how many events of a topic wait, nor what comes while an update goes on
-    little = not looks and not request.continuous and KAFKA.word not in connectors
+    little = not request.continuous and KAFKA.word not in connectors
     little = little and _is_little(target.pipeline_state(spec.key), request)
     with (
-        untouched(target) if looks else nullcontext(target) as place,
-        progress(quiet or looks) as listener,
+        progress(quiet) as listener,
         command_session(
-            place,
+            target,
             master=master,
-            quick=looks or little,
+            quick=little,
             configuration=FOR_LITTLE if little else None,
             connectors=connectors,
         ) as spark,
         _stopping(request) as stopping,
     ):
-        updater = Updater(spark, target.bundle, spec, place.store, listener, stopping=stopping)
+        updater = Updater(spark, target.bundle, spec, target.store, listener, stopping=stopping)
         try:
             return updater.run(request)
         except KeyboardInterrupt:
             ignore_interrupt()
             raise
+
+
+@contextmanager
+def looking(
+    target: Target, pipeline: str | None, *, master: str | None = None
+) -> Iterator[Updater]:
+    """Open an updater for what writes nothing, the state folder of a new target included."""
+    spec = target.bundle.pipeline(pipeline)
+    with (
+        untouched(target) as place,
+        command_session(
+            place,
+            master=master,
+            quick=True,
+            connectors=connectors_of(spec, target.bundle.root),
+        ) as spark,
+    ):
+        yield Updater(spark, target.bundle, spec, place.store)
 
 
 def _stopping(request: UpdateRequest) -> AbstractContextManager[threading.Event]:

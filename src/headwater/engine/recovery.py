@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from headwater.errors import UsageError, nearest
 from headwater.events.query import read_events
@@ -61,6 +62,12 @@ def named_flows(names: Sequence[str], flows: Mapping[str, Flow]) -> tuple[str, .
             )
         found.append(known)
     return tuple(found)
+
+
+def without_checkpoint(places: FlowPlaces) -> FlowPlaces:
+    """Name the places of a flow as they are once its checkpoint is reset; changes nothing."""
+    nowhere = places.checkpoint.with_name(f"{places.checkpoint.name}.none")
+    return replace(places, checkpoint=nowhere, standing=nowhere / places.standing.name)
 
 
 def reset_checkpoint(places: FlowPlaces) -> None:

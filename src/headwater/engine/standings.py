@@ -23,7 +23,7 @@ import pyspark
 from headwater import autoloader
 from headwater.analysis.inference import Sources
 from headwater.errors import HeadwaterError, Location
-from headwater.flows.context import UpdateContext
+from headwater.flows.context import PipelineContext
 from headwater.flows.writes import write_of
 from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Dataset
@@ -43,7 +43,7 @@ class Standings:
         source_digest: of the source's text.
     """
 
-    context: UpdateContext
+    context: PipelineContext
     sources: Sources
     source_digest: str
 
@@ -59,9 +59,7 @@ class Standings:
         try:
             folders = sorted({autoloader.base_folder(each) for each in asked})
             files = {folder: bytes_below(folder) for folder in folders}
-            tables = {
-                str(self._path(each)): last_commit(self._path(each)) for each in sorted(names)
-            }
+            tables = {str(self.path(each)): last_commit(self.path(each)) for each in sorted(names)}
             digest = None
             if all(self._can_rest(each, resolved) for each in flows):
                 listed = [autoloader.listing_digest(self.context.spark, each) for each in asked]
@@ -129,7 +127,8 @@ class Standings:
         own = (str(self._places(resolved).table),) if write.merges else ()
         return (*tables, *own) if write.recomputes else own
 
-    def _path(self, name: TableName) -> Path:
+    def path(self, name: TableName) -> Path:
+        """Name the folder of a table that the pipeline makes or reads."""
         dataset = self.context.graph.datasets.get(name)
         if dataset is not None:
             return self.context.tables.path(dataset)

@@ -36,7 +36,13 @@ from headwater.engine.pacing import (
     read_retries,
     wait_seconds,
 )
-from headwater.engine.recovery import failed_tables, named_flows, reset_checkpoint
+from headwater.engine.preview import Preview
+from headwater.engine.recovery import (
+    failed_tables,
+    named_flows,
+    reset_checkpoint,
+    without_checkpoint,
+)
 from headwater.engine.request import UpdateRequest
 from headwater.engine.resolve import resolve
 from headwater.engine.scheduler import Scheduler
@@ -45,7 +51,7 @@ from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
 from headwater.events.report import FlowTotals, UpdateReport
 from headwater.events.rows import Event
-from headwater.flows.context import UpdateContext, places_of
+from headwater.flows.context import PipelineContext, UpdateContext, places_of
 from headwater.flows.journal import Journal
 from headwater.flows.stopping import Stopping
 from headwater.flows.tables import Tables
@@ -53,7 +59,7 @@ from headwater.flows.writes import write_of
 from headwater.graph.dag import Graph
 from headwater.graph.dependencies import source_digest
 from headwater.graph.registry import Registry
-from headwater.graph.selection import select
+from headwater.graph.selection import Selection, select
 from headwater.machine.session import driver_pid, own_catalog
 from headwater.names import TableName
 from headwater.sandbox.failures import is_retryable
@@ -144,9 +150,43 @@ class Updater:
             places = {"state": self.store.root, "bundle": self.bundle.root}
             autoloader.follow_move(state.root, places)
             if request.refresh_failed:
-                named = (*request.refresh, *failed_tables(state))
-                request = replace(request, refresh=named, refresh_failed=False)
+                request = _with_failed(request, state)
             return self._with_restarts(registry, state, request, retries)
+
+    def preview(self, request: UpdateRequest) -> Preview:
+        """Return what an update knows before its first write; writes nothing.
+
+        Args:
+            request: what the update would be asked to do.
+
+        Raises:
+            GraphError, UsageError: as for `run`.
+        """
+        state = PipelineState(self.store.pipeline_path(self.spec.key))
+        tables = Tables(self.spark, self.store, state)
+        check_format(self.store.root)
+        with self._source_code() as registry:
+            if registry.faults:
+                self._resolve(registry, state, saves=False, strict=request.strict)
+            if request.refresh_failed:
+                request = _with_failed(request, state)
+            selection = self._selection(registry, tables, request)
+            anew = named_flows(request.reset_checkpoints, registry.flows)
+            resolved = self._resolved_anew(
+                registry, state, selection.resets, strict=request.strict, saves=False
+            )
+            states = tables.states_to_be(resolved.graph, resolved.resets)
+            pipeline_id = self.bundle.pipeline_id(self.spec)
+            places = places_of(resolved.graph, tables, states, pipeline_id)
+            places |= {name: without_checkpoint(places[name]) for name in anew}
+            context = PipelineContext(self.spec, resolved.graph, tables, states, places)
+            return Preview(
+                context,
+                self._standings(context, resolved, registry),
+                selection.chosen | resolved.resets,
+                resolved.resets,
+                anew,
+            )
 
     @contextmanager
     def _source_code(self) -> Iterator[Registry]:
@@ -232,14 +272,11 @@ class Updater:
         tables = Tables(self.spark, self.store, state)
         if registry.faults:
             self._resolve(registry, state, strict=request.strict)  # raises all of them
-        selection = select(registry, request.refresh, request.full_refresh)
+        selection = self._selection(registry, tables, request)
         anew = named_flows(request.reset_checkpoints, registry.flows)
-        known = {name for name, each in registry.datasets.items() if not each.is_view}
-        resets = selection.resets | tables.dropped(registry.datasets.values())
-        resets |= state.pending_resets() & known
-        if resets:
+        if selection.resets:
             journal.state("RESETTING")
-        resolved = self._resolved_anew(registry, state, resets, request.strict)
+        resolved = self._resolved_anew(registry, state, selection.resets, strict=request.strict)
         graph = resolved.graph
         intervals = read_intervals(graph, self.spec) if request.continuous else None
         check_brokers(resolved.brokers)
@@ -264,22 +301,39 @@ class Updater:
         journal.flow_ids = {flow: each.identity for flow, each in context.places.items()}
         journal.state("RUNNING")
         chosen = selection.chosen | resolved.resets  # what was emptied is filled, asked for or not
-        digest = source_digest(registry.files, registry.folders)
-        digest += settings_digest(self.spark)
-        runs = FlowAttempts(context, Standings(context, resolved.sources, digest))
+        runs = FlowAttempts(context, self._standings(context, resolved, registry))
         return self._run_flows(context, chosen, runs, intervals)
 
+    def _selection(self, registry: Registry, tables: Tables, request: UpdateRequest) -> Selection:
+        """Return what a request selects, and among the resets those that are due without it."""
+        selection = select(registry, request.refresh, request.full_refresh)
+        known = {name for name, each in registry.datasets.items() if not each.is_view}
+        due = tables.dropped(registry.datasets.values()) | tables.state.pending_resets() & known
+        return replace(selection, resets=selection.resets | due)
+
+    def _standings(
+        self, context: PipelineContext, resolved: Resolution, registry: Registry
+    ) -> Standings:
+        digest = source_digest(registry.files, registry.folders) + settings_digest(self.spark)
+        return Standings(context, resolved.sources, digest)
+
     def _resolved_anew(
-        self, registry: Registry, state: PipelineState, resets: frozenset[TableName], strict: bool
+        self,
+        registry: Registry,
+        state: PipelineState,
+        resets: frozenset[TableName],
+        *,
+        strict: bool,
+        saves: bool = True,
     ) -> Resolution:
         """Resolve the graph as it is once `resets`, and the views they read, start over.
 
         The resets themselves are not written: a fault leaves everything as it was.
         """
-        resolved = self._resolve(registry, state, strict=strict, resets=resets)
+        resolved = self._resolve(registry, state, saves=saves, strict=strict, resets=resets)
         views = resolved.graph.views_above(resets)
         if views & resolved.readers:
-            resolved = self._resolve(registry, state, resets=resets | views)
+            resolved = self._resolve(registry, state, saves=saves, resets=resets | views)
         return replace(resolved, resets=resets | views)
 
     def _run_flows(
@@ -330,6 +384,12 @@ class Updater:
             use_schema(self.spark, self.spec.schema)
         inference = Inference(self.spark, state, self._cache, resets, saves)
         return resolve(self.spark, registry, self.store, inference, strict=strict)
+
+
+def _with_failed(request: UpdateRequest, state: PipelineState) -> UpdateRequest:
+    """Name the tables that failed in the last update."""
+    named = (*request.refresh, *failed_tables(state))
+    return replace(request, refresh=named, refresh_failed=False)
 
 
 def _scheduler(

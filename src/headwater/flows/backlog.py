@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from headwater import autoloader
-from headwater.state.waiting import added_sizes
+from headwater.state.waiting import AddedFile, added_files
 
 _DELTA, _FILES, _KAFKA = "DeltaSource", "FileStreamSource", "KafkaV2"
 
@@ -72,19 +73,19 @@ class Backlogs:
             return None
         path = Path(place.removeprefix("file:"))
         if kind == _DELTA:
-            sizes = delta_backlog(path, end)
-            return Backlog(self.name(path), sum(sizes), len(sizes))
+            files = delta_backlog(path, end)
+            return Backlog(self.name(path), sum(each.bytes for each in files), len(files))
         if path.name != "manifest":
             return None
         if number not in self._lists:
             folder = self.checkpoint / "sources" / str(number)
             self._lists[number] = autoloader.FileBacklog(path, folder)
-        size, files = self._lists[number].after(int(end["logOffset"]))
-        return Backlog(self.name(path), size, files)
+        size, number_of_files = self._lists[number].after(int(end["logOffset"]))
+        return Backlog(self.name(path), size, number_of_files)
 
 
-def delta_backlog(path: Path, end: Mapping[str, Any]) -> list[int]:
-    """Return the sizes of a table's files that a stream has still to read.
+def delta_backlog(path: Path, end: Mapping[str, Any]) -> list[AddedFile]:
+    """List a table's files that a stream has still to read.
 
     Args:
         end: the offset where the stream is: a version of the table and the last file that it read
@@ -95,11 +96,16 @@ def delta_backlog(path: Path, end: Mapping[str, Any]) -> list[int]:
     """
     version, index = int(end["reservoirVersion"]), int(end["index"])
     if not end["isStartingVersion"]:
-        return added_sizes(path, version)[max(index + 1, 0) :]
-    files = DeltaTable(path, version=version).get_add_actions(flatten=True)
-    columns = ("modification_time", "path", "size_bytes")
-    rows = sorted(zip(*(files.column(each).to_pylist() for each in columns), strict=True))
-    return [size for _, _, size in rows][max(index + 1, 0) :] + added_sizes(path, version + 1)
+        return added_files(path, version)[max(index + 1, 0) :]
+    begun = files_of(DeltaTable(path, version=version))
+    return begun[max(index + 1, 0) :] + added_files(path, version + 1)
+
+
+def files_of(table: DeltaTable) -> list[AddedFile]:
+    """List the files that hold a table's rows, in the order in which a stream reads them."""
+    files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    files.sort(key=lambda each: (each["modification_time"], each["path"]))
+    return [AddedFile(each["size_bytes"], each.get("num_records")) for each in files]
 
 
 def kafka_backlog(sources: Iterable[Mapping[str, Any]]) -> int | None:

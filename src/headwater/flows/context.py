@@ -1,4 +1,4 @@
-"""What the attempts at the flows of one update share, as one frozen value."""
+"""What the flows of one pipeline share, and what attempts at them add, as frozen values."""
 
 from __future__ import annotations
 
@@ -22,15 +22,12 @@ SHOW_RECORDS = "headwater.expectations.showRecords"
 
 
 @dataclass(frozen=True)
-class UpdateContext:
-    """One update, from the moment its tables are set up.
+class PipelineContext:
+    """A pipeline's graph, and where its tables and flows are: enough to look, not to run.
 
     Attributes:
-        states: what is remembered of each table, as set-up left it.
+        states: what is remembered of each table, as set-up leaves it.
         places: where each flow keeps what it knows, by the flow's name.
-        stopping: when set, running flows stop after what they are doing.
-        brokers: those of Kafka that the pipeline uses.
-        cache: what Auto Loader has learned in this process, over all updates.
     """
 
     spec: PipelineSpec
@@ -38,10 +35,6 @@ class UpdateContext:
     tables: Tables
     states: Mapping[TableName, TableState]
     places: Mapping[str, FlowPlaces]
-    journal: Journal
-    stopping: Stopping
-    cache: dict[str, object]
-    brokers: tuple[BrokerUse, ...] = ()
 
     @property
     def spark(self) -> SparkSession:
@@ -57,6 +50,22 @@ class UpdateContext:
     def shows_records(self) -> bool:
         """Whether errors of fail rules may hold the records that broke them."""
         return self.spec.configuration.get(SHOW_RECORDS, "").lower() == "true"
+
+
+@dataclass(frozen=True)
+class UpdateContext(PipelineContext):
+    """One update, from the moment its tables are set up.
+
+    Attributes:
+        stopping: when set, running flows stop after what they are doing.
+        brokers: those of Kafka that the pipeline uses.
+        cache: what Auto Loader has learned in this process, over all updates.
+    """
+
+    journal: Journal
+    stopping: Stopping
+    cache: dict[str, object]
+    brokers: tuple[BrokerUse, ...] = ()
 
 
 def places_of(

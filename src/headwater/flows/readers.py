@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headwater import autoloader
 from headwater.analysis.inference import Sources
-from headwater.flows.context import UpdateContext
+from headwater.flows.context import PipelineContext
 from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Flow
 from headwater.state.sources import lists_of
@@ -15,14 +15,16 @@ Opened = tuple[autoloader.CloudFiles, autoloader.SourceState]
 """A source that a flow has opened, and where it keeps its state."""
 
 
-def opened_before(context: UpdateContext, resolved: ResolvedFlow, sources: Sources) -> list[Opened]:
+def opened_before(
+    context: PipelineContext, resolved: ResolvedFlow, sources: Sources
+) -> list[Opened]:
     """List the Auto Loader streams that a flow had opened when it ran last."""
     found = _readers(context, resolved, sources)
     return [(each.request, place) for each in found for place in each.lists]
 
 
 def other_readers(
-    context: UpdateContext, flow: Flow, sources: Sources
+    context: PipelineContext, flow: Flow, sources: Sources
 ) -> Iterator[autoloader.Reader]:
     """List the Auto Loader streams of all flows but one, those that this update leaves out too."""
     for other in context.graph.flows:
@@ -31,7 +33,7 @@ def other_readers(
 
 
 def _readers(
-    context: UpdateContext, resolved: ResolvedFlow, sources: Sources
+    context: PipelineContext, resolved: ResolvedFlow, sources: Sources
 ) -> Iterator[autoloader.Reader]:
     places = context.places[resolved.flow.name]
     for reader in (resolved, *context.graph.views_behind(resolved.inputs)):

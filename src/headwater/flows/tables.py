@@ -86,9 +86,9 @@ class Tables:
         """
         tables = [(each, graph.schemas[each.name], _change(graph, each)) for each in graph.tables()]
         with all_faults() as faults:
-            for dataset, _, change in tables:
+            for dataset, _, _ in tables:
                 with faults:
-                    self._check(dataset, change, dataset.name in resets)
+                    self.check(graph, dataset, is_reset=dataset.name in resets)
         states: dict[TableName, TableState] = {}
         with all_faults() as faults:
             for dataset, schema, change in tables:
@@ -110,6 +110,35 @@ class Tables:
         self.state.mark_inactive([dataset.name for dataset, _, _ in tables])
         return states
 
+    def states_to_be(
+        self, graph: Graph, resets: Collection[TableName]
+    ) -> dict[TableName, TableState]:
+        """Return what `set_up` would remember of each table and sink; writes nothing."""
+        states = {}
+        for each in graph.datasets.values():
+            if each.is_table or each.sink:
+                known = self._known(each) or TableState(each.kind.value if each.kind else "")
+                generation = self.state.generation(each.name, resets)
+                done = () if each.name in resets else known.once_done
+                states[each.name] = replace(known, generation=generation, once_done=done)
+        return states
+
+    def check(self, graph: Graph, dataset: Dataset, *, is_reset: bool) -> None:
+        """Refuse what a table can't follow; writes nothing.
+
+        Raises:
+            DefinitionError: TABLE_NOT_OWNED, DATASET_KIND_CHANGED, PARTITIONS_CHANGED, or what
+                `cdc.check_drift` raises.
+        """
+        path = self.path(dataset)
+        state = self._known(dataset)
+        if state is None:
+            self._check_owner(dataset, is_delta(path))
+        elif not is_reset:
+            self._check_same(dataset, state, _change(graph, dataset))
+            if dataset.kind is DatasetKind.STREAMING_TABLE and is_delta(path):
+                _check_partitions(dataset, DeltaTable(path).metadata().partition_columns)
+
     def _sink(self, dataset: Dataset) -> TableState:
         """Return what is remembered of a sink: which generation of checkpoints its flows have."""
         known = self.state.load(dataset.name)
@@ -121,17 +150,6 @@ class Tables:
         state = TableState(DatasetKind.SINK.value, is_made=False)
         self.state.save(dataset.name, state)
         return state
-
-    def _check(self, dataset: Dataset, change: Mapping[str, str], is_reset: bool) -> None:
-        """Refuse what the table can't follow; writes nothing."""
-        path = self.path(dataset)
-        state = self._known(dataset)
-        if state is None:
-            self._check_owner(dataset, is_delta(path))
-        elif not is_reset:
-            self._check_same(dataset, state, change)
-            if dataset.kind is DatasetKind.STREAMING_TABLE and is_delta(path):
-                _check_partitions(dataset, DeltaTable(path).metadata().partition_columns)
 
     def _keep(self, dataset: Dataset, schema: StructType, change: Mapping[str, str]) -> TableState:
         """Create the table or adapt it to the source; its rows stay."""
@@ -248,11 +266,7 @@ class Tables:
 
     def _evolve(self, dataset: Dataset, schema: StructType, path: Path, state: TableState) -> None:
         metadata = DeltaTable(path).metadata()
-        wanted = {
-            key: value
-            for key, value in _properties(dataset).items()
-            if metadata.configuration.get(key) != value
-        }
+        wanted = changed_properties(dataset, metadata.configuration)
         table = f"TABLE delta.{quote(str(path))}"
         with _refused(dataset, "TABLE_NOT_CHANGED", "change"):
             if wanted:
@@ -337,6 +351,11 @@ def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
             else "Change the columns or table_properties that Delta names.",
             dataset=str(dataset.name),
         ) from error
+
+
+def changed_properties(dataset: Dataset, present: Mapping[str, str]) -> dict[str, str]:
+    """Return the properties that a dataset declares and its table does not have."""
+    return {key: value for key, value in _properties(dataset).items() if present.get(key) != value}
 
 
 def _change(graph: Graph, dataset: Dataset) -> dict[str, str]:

@@ -89,6 +89,20 @@ class PipelineState:
         folders = [base / folder_name(name) for name in names]
         return next((each for each in folders if each.is_dir()), folders[0])
 
+    def flows_gone(
+        self, table: TableName, known: Collection[str], generation: int
+    ) -> tuple[str, ...]:
+        """Name the flows that have a checkpoint for a table, and are not in its pipeline now.
+
+        Args:
+            known: the flows into the table.
+        """
+        base = self.root / "checkpoints" / table_folder(table)
+        kept = {self.checkpoint(table, flow, generation).parent for flow in known}
+        found = (each for each in base.glob(f"*/{generation}/commits") if any(each.iterdir()))
+        folders = sorted(each.parent.parent for each in found)
+        return tuple(identifier_of(each.name) for each in folders if each not in kept)
+
     def changes(self, table: TableName, generation: int) -> Path:
         """Folder of the hidden helper state of an AUTO CDC target."""
         return self.root.joinpath("cdc", table_folder(table), str(generation))

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,20 @@ def _rows_bytes(table: str) -> int:
 
 def _committed(path: Path, since: str) -> int:
     """Add up the data files that were added to a table after a commit."""
-    return sum(added_sizes(path, int(since.partition(".")[0]) + 1 if since else 0))
+    version = int(since.partition(".")[0]) + 1 if since else 0
+    return sum(each.bytes for each in added_files(path, version))
 
 
-def added_sizes(path: Path, version: int) -> list[int]:
-    """Return the sizes of the files that were added to a table from a version on.
+@dataclass(frozen=True)
+class AddedFile:
+    """A data file of a table; `rows` is None where the table keeps no statistics."""
+
+    bytes: int
+    rows: int | None
+
+
+def added_files(path: Path, version: int) -> list[AddedFile]:
+    """List the files that were added to a table from a version on, in the order of commits.
 
     What only rewrote rows, as OPTIMIZE does, is nothing new.
 
@@ -93,4 +103,8 @@ def added_sizes(path: Path, version: int) -> list[int]:
         for line in (path / "_delta_log" / name).read_text(encoding="utf-8").splitlines()
     )
     added: list[Mapping[str, Any]] = [line["add"] for line in lines if "add" in line]
-    return [int(each.get("size", 0)) for each in added if each.get("dataChange", True)]
+    return [
+        AddedFile(int(each.get("size", 0)), json.loads(each.get("stats") or "{}").get("numRecords"))
+        for each in added
+        if each.get("dataChange", True)
+    ]

@@ -1,0 +1,110 @@
+"""What set-up would do with each table, and what it would refuse or destroy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from deltalake import DeltaTable
+from pyspark.sql.types import StructType
+
+from headwater.analysis.schemas import stored_schema
+from headwater.engine.preview import Preview
+from headwater.flows.overwrite import is_delta, table_schema
+from headwater.flows.tables import changed_properties
+from headwater.graph.model import Dataset, DatasetKind
+from headwater.planning.plan import Loss, PlannedColumn, PlannedTable, TableAction
+
+
+def planned_tables(preview: Preview) -> list[PlannedTable]:
+    """Return the tables of the graph in its order, then those that are gone from the source."""
+    context = preview.context
+    found = [_planned(preview, each) for each in context.graph.tables()]
+    declared = {each.name for each in context.graph.tables()}
+    gone = [
+        PlannedTable(str(name), state.kind, "INACTIVE")
+        for name, state in context.tables.state.made_tables()
+        if state.is_active and name not in declared
+    ]
+    return found + gone
+
+
+def table_losses(table: PlannedTable) -> Iterator[Loss]:
+    """Name what would be lost of a table."""
+    if table.action == "FULL_REFRESH" and table.kind == DatasetKind.STREAMING_TABLE.value:
+        yield Loss(
+            "FULL_REFRESH",
+            table.name,
+            "all of its rows are deleted; those that its sources no longer have do not come back",
+            "Leave it out of --full-refresh, or set its property pipelines.reset.allowed to false.",
+        )
+        return
+    for column in table.columns:
+        if column.after is None:
+            yield Loss(
+                "COLUMN_DROPPED",
+                table.name,
+                f"the column '{column.name}' is dropped",
+                "Keep the column in the query until nobody reads it.",
+            )
+        elif column.before is not None:
+            yield Loss(
+                "COLUMN_RETYPED",
+                table.name,
+                f"the column '{column.name}' changes from {column.before} to {column.after}",
+                "Add a column of the new type under another name.",
+            )
+
+
+def _planned(preview: Preview, dataset: Dataset) -> PlannedTable:
+    context = preview.context
+    path = context.tables.path(dataset)
+    kind = dataset.kind.value if dataset.kind else ""
+    known = context.tables.state.load(dataset.name)
+    if not is_delta(path):
+        was_made = known is not None and known.is_made and known.kind == kind
+        return PlannedTable(str(dataset.name), kind, "RECREATE" if was_made else "CREATE")
+    is_reset = dataset.name in preview.resets
+    stays = dataset.kind is DatasetKind.STREAMING_TABLE and not is_reset
+    columns = _columns(path, context.graph.schemas[dataset.name], stays=stays)
+    settings = tuple(_settings(dataset, path, known.cluster_by if known else ()))
+    action: TableAction = "CHANGE" if columns or settings else "KEEP"
+    if known is not None and not known.is_active:
+        action = "CHANGE"
+        settings = ("is active again", *settings)
+    return PlannedTable(
+        str(dataset.name), kind, "FULL_REFRESH" if is_reset else action, columns, settings
+    )
+
+
+def _columns(path: Path, wanted: StructType, *, stays: bool) -> tuple[PlannedColumn, ...]:
+    """Compare a table's columns with those that the source gives it.
+
+    Args:
+        stays: the table keeps the columns that its query no longer has.
+    """
+    present = {each.name.lower(): each for each in table_schema(path)}
+    columns = {each.name.lower(): each for each in stored_schema(wanted)}
+    found = []
+    for key, column in columns.items():
+        before = present.get(key)
+        kind = column.dataType.simpleString()
+        if before is None:
+            found.append(PlannedColumn(column.name, None, kind))
+        elif before.dataType.simpleString() != kind:
+            found.append(PlannedColumn(column.name, before.dataType.simpleString(), kind))
+    if not stays:
+        gone = (each for key, each in present.items() if key not in columns)
+        found += [PlannedColumn(each.name, each.dataType.simpleString(), None) for each in gone]
+    return tuple(found)
+
+
+def _settings(dataset: Dataset, path: Path, clustered: tuple[str, ...]) -> Iterator[str]:
+    """Write out what changes beside the columns."""
+    metadata = DeltaTable(path).metadata()
+    for key, value in changed_properties(dataset, metadata.configuration).items():
+        yield f"{key} = {value}"
+    if dataset.comment and metadata.description != dataset.comment:
+        yield "comment"
+    if tuple(dataset.cluster_by) != clustered:
+        yield "clustered by " + (", ".join(dataset.cluster_by) or "nothing")
