@@ -125,6 +125,7 @@ ALLOWED = {
     },
     "dev": {"errors", "settings", "machine", "landing"},
     "landing": {"errors"},
+    "projects": {"errors", "settings", "state"},
     "cli": {
         "bundle",
         "errors",
@@ -142,6 +143,7 @@ ALLOWED = {
         "landing",
         "quality",
         "planning",
+        "projects",
     },
     "testing": {
         "errors",

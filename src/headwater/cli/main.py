@@ -16,6 +16,7 @@ from headwater.cli.land import land
 from headwater.cli.lazy import LazyModule
 from headwater.cli.options import names, target_options
 from headwater.engine.request import UpdateRequest
+from headwater.projects import TEMPLATES, create_project
 from headwater.settings import read_settings
 from headwater.state.target import Target
 
@@ -290,6 +291,30 @@ def gate(
       headwater gate -t test
     """
     sys.exit(gates.check_gate(target, pipeline, limits, as_json=as_json))
+
+
+@cli.command()
+@click.argument("name", required=False)
+@click.option(
+    "--template",
+    type=click.Choice(TEMPLATES),
+    default=TEMPLATES[0],
+    show_default=True,
+    help="Language of its pipeline.",
+)
+def init(name: str | None, template: str) -> None:
+    """Make a new project in the folder NAME, or in this folder, under its name.
+
+    \b
+    Examples:
+      headwater init shop
+      headwater init shop --template sql
+    """
+    folder = Path(name) if name else Path.cwd()
+    files = create_project(folder, folder.resolve().name, template, read_settings())
+    click.echo(f"Made {len(files)} files in {folder}. Next:")
+    for line in ([f"cd {folder}"] if name else []) + ["headwater run", "pytest"]:
+        click.echo(f"  {line}")
 
 
 @cli.command()
