@@ -11,8 +11,9 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from harness import Project
+from headwater.analysis.changes import ColumnChange
 from headwater.errors import GraphError, UsageError
-from headwater.planning import PlannedColumn, PlannedFlow, PlannedTable, UpdatePlan
+from headwater.planning import PlannedFlow, PlannedTable, UpdatePlan
 
 SOURCE = """
 from pyspark import pipelines as dp
@@ -177,19 +178,19 @@ def test_columns_that_readers_lose_are_destructive(ran: Project) -> None:
         ran, ('F.max("seq").alias("seq")', 'F.max("seq").cast("string").alias("seq"), F.lit(1)')
     )
     assert tables(plan)["totals"].columns == (
-        PlannedColumn("seq", "bigint", "string"),
-        PlannedColumn("1", None, "int"),
+        ColumnChange("seq", "bigint", "string"),
+        ColumnChange("1", None, "int"),
     )
     assert losses(plan) == [("COLUMN_RETYPED", "totals")]
     plan = plan_of(ran, ('groupBy("id")', "groupBy()"))
-    assert tables(plan)["totals"].columns == (PlannedColumn("id", "bigint", None),)
+    assert tables(plan)["totals"].columns == (ColumnChange("id", "bigint", None),)
     assert losses(plan) == [("COLUMN_DROPPED", "totals")]
 
 
 def test_column_that_a_streaming_table_no_longer_gets_stays(ran: Project) -> None:
     changed = 'def to_log():\n    return spark.readStream.table("bronze")'
     plan = plan_of(ran, (changed, changed + '.select("id", (F.col("seq") * 2).alias("twice"))'))
-    assert tables(plan)["log"].columns == (PlannedColumn("twice", None, "bigint"),)
+    assert tables(plan)["log"].columns == (ColumnChange("twice", None, "bigint"),)
     assert losses(plan) == []
 
 

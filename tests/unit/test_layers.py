@@ -110,6 +110,20 @@ ALLOWED = {
         "names",
         "state",
     },
+    "comparison": {
+        "analysis",
+        "autoloader",
+        "cdc",
+        "engine",
+        "errors",
+        "events",
+        "flows",
+        "graph",
+        "names",
+        "sandbox",
+        "settings",
+        "state",
+    },
     "jobs": {
         "delta",
         "errors",
@@ -144,6 +158,7 @@ ALLOWED = {
         "quality",
         "planning",
         "projects",
+        "comparison",
     },
     "testing": {
         "errors",
@@ -157,6 +172,7 @@ ALLOWED = {
         "state",
         "engine",
         "flows",
+        "sandbox",
     },
 }
 

@@ -25,8 +25,8 @@ from pyspark.sql.types import (
 from headwater.errors import SettingError, UsageError
 from headwater.events.rows import Event
 from headwater.names import TableName
+from headwater.sandbox.clock import called, utc
 from headwater.testing import plugin, sources, twins
-from headwater.testing.clock import called, utc
 from headwater.testing.definition import empty_definition, source_files
 from headwater.testing.kills import Kill, Killed
 from headwater.testing.rows import arrow_of, value_as

@@ -8,7 +8,7 @@ here: streams, checkpoints and the creation of tables.
 
 from headwater.cdc.batch import apply_batch
 from headwater.cdc.checks import check_change
-from headwater.cdc.columns import END, INTERVALS, START
+from headwater.cdc.columns import END, INTERVALS, START, SYSTEM_START
 from headwater.cdc.computed import ChangeCounts
 from headwater.cdc.drift import check_drift, describe_change
 from headwater.cdc.events import inside_where, narrowed, removes
@@ -26,6 +26,7 @@ __all__ = [
     "END",
     "INTERVALS",
     "START",
+    "SYSTEM_START",
     "ChangeCounts",
     "ChangeTarget",
     "SnapshotTarget",

@@ -21,13 +21,14 @@ from headwater.settings import read_settings
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
+    from headwater.cli import compare as compares
     from headwater.cli import gate as gates
     from headwater.cli import machine, queries, tables, updates
     from headwater.cli import plan as plans
 else:
-    gates, machine, plans, queries, tables, updates = (
+    compares, gates, machine, plans, queries, tables, updates = (
         LazyModule(f"headwater.cli.{name}")
-        for name in ("gate", "machine", "plan", "queries", "tables", "updates")
+        for name in ("compare", "gate", "machine", "plan", "queries", "tables", "updates")
     )
 
 
@@ -149,6 +150,53 @@ def plan(
     sys.exit(
         plans.show_plan(
             target, pipeline, request, fails_on_destructive=fail_on_destructive, as_json=as_json
+        )
+    )
+
+
+@cli.command()
+@target_options
+@click.option("--base", required=True, metavar="REF", help="Commit, branch or tag to compare with.")
+@click.option("--on", "pipeline", metavar="PIPELINE", help="Pipeline (the only one).")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Read at most N files of each folder of a volume.",
+)
+@click.option(
+    "--key", "keys", multiple=True, metavar="T=C,...", help="Columns that identify rows of a table."
+)
+@click.option("--ignore", metavar="C,...", help="Columns that may differ.")
+@click.option("--show-values", is_flag=True, help="Show values of rows, and not hashes of keys.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, not Markdown.")
+@click.pass_context
+def compare(
+    context: click.Context,
+    target: Target,
+    base: str,
+    pipeline: str | None,
+    sample: int | None,
+    keys: tuple[str, ...],
+    ignore: str | None,
+    show_values: bool,
+    as_json: bool,
+) -> None:
+    """Show what the changes since REF do to the tables of a pipeline.
+
+    Runs it as it was and as it is on the input of the target, both in folders of their own.
+
+    Exit status: 0 when nothing differs, 1 when something does.
+
+    \b
+    Examples:
+      headwater compare --base main
+      headwater compare --base v1.2 --on patient_flow --key fact_admissions=event_id
+    """
+    request = compares.request_of(base, sample, keys, ignore, context.params["variables"])
+    sys.exit(
+        compares.show_comparison(
+            target, pipeline, request, shows_values=show_values, as_json=as_json
         )
     )
 

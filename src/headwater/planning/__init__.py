@@ -3,7 +3,6 @@
 from headwater.planning.build import plan_update
 from headwater.planning.plan import (
     Loss,
-    PlannedColumn,
     PlannedFlow,
     PlannedTable,
     UpdatePlan,
@@ -12,7 +11,6 @@ from headwater.planning.plan import (
 
 __all__ = [
     "Loss",
-    "PlannedColumn",
     "PlannedFlow",
     "PlannedTable",
     "UpdatePlan",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
-from headwater.errors import DefinitionError, HeadwaterError
+from headwater.errors import Faults
 from headwater.planning.flows import flow_loss, planned_flows
 from headwater.planning.plan import UpdatePlan
 from headwater.planning.tables import planned_tables, table_losses
@@ -29,12 +29,10 @@ def plan_update(updater: Updater, request: UpdateRequest) -> UpdatePlan:
     """
     preview = updater.preview(request)
     context = preview.context
-    refusals: list[HeadwaterError] = []
+    faults = Faults()
     for dataset in context.graph.tables():
-        try:
+        with faults:
             context.tables.check(context.graph, dataset, is_reset=dataset.name in preview.resets)
-        except DefinitionError as error:
-            refusals.append(error)
     tables = planned_tables(preview)
     flows = planned_flows(preview)
     pairs = zip(context.graph.flows, flows, strict=True)
@@ -46,6 +44,6 @@ def plan_update(updater: Updater, request: UpdateRequest) -> UpdatePlan:
             *(loss for each in tables for loss in table_losses(each)),
             *(each for each in starts if each is not None),
         ),
-        refusals=tuple(refusals),
+        refusals=tuple(faults.found),
         warnings=context.graph.warnings,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from headwater.analysis.changes import ColumnChange
 from headwater.errors import HeadwaterError
 
 TableAction = Literal["CREATE", "CHANGE", "KEEP", "FULL_REFRESH", "RECREATE", "INACTIVE"]
@@ -14,22 +15,6 @@ INACTIVE: it is gone from the source; its rows stay."""
 
 FlowAction = Literal["RUN", "REST", "EXCLUDED"]
 """REST: nothing is new for it, and it is not started. EXCLUDED: its table was not selected."""
-
-
-@dataclass(frozen=True)
-class PlannedColumn:
-    """A column that is added (`before` is None), dropped (`after` is None) or retyped."""
-
-    name: str
-    before: str | None
-    after: str | None
-
-    def __str__(self) -> str:
-        if self.before is None:
-            return f"+ {self.name} {self.after}"
-        if self.after is None:
-            return f"- {self.name} {self.before}"
-        return f"~ {self.name} {self.before} -> {self.after}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +29,7 @@ class PlannedTable:
     name: str
     kind: str
     action: TableAction
-    columns: tuple[PlannedColumn, ...] = ()
+    columns: tuple[ColumnChange, ...] = ()
     settings: tuple[str, ...] = ()
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deltalake import DeltaTable
-from pyspark.sql.types import StructType
 
-from headwater.analysis.schemas import stored_schema
+from headwater.analysis.changes import column_changes
 from headwater.engine.preview import Preview
 from headwater.flows.overwrite import is_delta, table_schema
 from headwater.flows.tables import changed_properties
 from headwater.graph.model import Dataset, DatasetKind
-from headwater.planning.plan import Loss, PlannedColumn, PlannedTable, TableAction
+from headwater.planning.plan import Loss, PlannedTable, TableAction
 
 
 def planned_tables(preview: Preview) -> list[PlannedTable]:
@@ -66,7 +65,9 @@ def _planned(preview: Preview, dataset: Dataset) -> PlannedTable:
         return PlannedTable(str(dataset.name), kind, "RECREATE" if was_made else "CREATE")
     is_reset = dataset.name in preview.resets
     stays = dataset.kind is DatasetKind.STREAMING_TABLE and not is_reset
-    columns = _columns(path, context.graph.schemas[dataset.name], stays=stays)
+    columns = column_changes(table_schema(path), context.graph.schemas[dataset.name])
+    if stays:  # it keeps the columns that its query no longer has
+        columns = tuple(each for each in columns if each.after is not None)
     settings = tuple(_settings(dataset, path, known.cluster_by if known else ()))
     action: TableAction = "CHANGE" if columns or settings else "KEEP"
     if known is not None and not known.is_active:
@@ -75,28 +76,6 @@ def _planned(preview: Preview, dataset: Dataset) -> PlannedTable:
     return PlannedTable(
         str(dataset.name), kind, "FULL_REFRESH" if is_reset else action, columns, settings
     )
-
-
-def _columns(path: Path, wanted: StructType, *, stays: bool) -> tuple[PlannedColumn, ...]:
-    """Compare a table's columns with those that the source gives it.
-
-    Args:
-        stays: the table keeps the columns that its query no longer has.
-    """
-    present = {each.name.lower(): each for each in table_schema(path)}
-    columns = {each.name.lower(): each for each in stored_schema(wanted)}
-    found = []
-    for key, column in columns.items():
-        before = present.get(key)
-        kind = column.dataType.simpleString()
-        if before is None:
-            found.append(PlannedColumn(column.name, None, kind))
-        elif before.dataType.simpleString() != kind:
-            found.append(PlannedColumn(column.name, before.dataType.simpleString(), kind))
-    if not stays:
-        gone = (each for key, each in present.items() if key not in columns)
-        found += [PlannedColumn(each.name, each.dataType.simpleString(), None) for each in gone]
-    return tuple(found)
 
 
 def _settings(dataset: Dataset, path: Path, clustered: tuple[str, ...]) -> Iterator[str]:

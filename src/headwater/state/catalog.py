@@ -72,6 +72,18 @@ def use_target(spark: SparkSession, target: Target) -> None:
     use_schema(spark, name)
 
 
+@contextmanager
+def entered(spark: SparkSession, target: Target) -> Iterator[None]:
+    """Let a session know the tables of a target for the length of a `with` block."""
+    for catalog in target.catalogs():
+        add_catalog(spark, catalog)
+    use_target(spark, target)
+    try:
+        yield
+    finally:
+        forget_all(spark, target.store)
+
+
 def register_all(spark: SparkSession, store: Store, first: str = "main") -> None:
     """Register every table on disk with the session, without reading any of them.
 

@@ -22,10 +22,10 @@ from headwater.events.report import FlowTotals, RuleTotals
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset
 from headwater.names import TableName, table_name
+from headwater.sandbox.clock import Clock
 from headwater.settings import bundle_environment, read_settings
 from headwater.state.pipeline import PipelineState
 from headwater.testing import results, sources, twins
-from headwater.testing.clock import Clock
 from headwater.testing.definition import Definition, Function, empty_definition, source_files
 from headwater.testing.rows import schema_of
 from headwater.testing.sources import Batch, Source

@@ -10,8 +10,8 @@ from pyspark.sql import SparkSession
 
 from headwater.errors import SettingError
 from headwater.machine.session import FOR_LITTLE, QUICK_START, spark_session
+from headwater.sandbox.clock import Clock
 from headwater.settings import read_settings
-from headwater.testing.clock import Clock
 from headwater.testing.pipeline import Pipeline
 from headwater.testing.stage import Stage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -20,9 +20,9 @@ from headwater.graph.model import Dataset
 from headwater.graph.registry import Registry
 from headwater.graph.selection import ALL, unknown_dataset
 from headwater.names import TableName, table_name
+from headwater.sandbox.clock import Clock
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
-from headwater.testing.clock import Clock, called
 from headwater.testing.definition import Definition
 from headwater.testing.kills import Kill, Killed, forget_commit
 
@@ -144,14 +144,7 @@ class Updates:
         registry.datasets = {k: each for k, each in registry.datasets.items() if k in left}
         registry.flows = {k: each for k, each in registry.flows.items() if each.target in left}
         if self.clock is not None:
-            for name, dataset in registry.datasets.items():
-                rules = [
-                    replace(each, condition=called(each.condition))
-                    if isinstance(each.condition, str)
-                    else each
-                    for each in dataset.expectations
-                ]
-                registry.datasets[name] = replace(dataset, expectations=tuple(rules))
+            self.clock.apply_to_rules(registry)
         self.datasets = dict(registry.datasets)
         self.flows = [(each.target, each.name) for each in registry.flows.values()]
 

@@ -2,20 +2,22 @@
 
 Spark finds functions of the session before its own if it is told to, so `current_timestamp()` and
 its like become functions that return one value, in Python and in SQL. Written without parentheses
-they are keywords: `called` adds those. What does not live here: where texts are taken from
-(`pipeline`). Python's own clock, `unix_timestamp()` and the times of files go on.
+they are keywords: `called` adds those. Python's own clock, `unix_timestamp()` and the times of
+files go on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.errors import UsageError
+from headwater.graph.registry import Registry
 from headwater.sql.tokens import tokens_of
 
 ORDER = "spark.sql.functionResolution.sessionOrder"
@@ -72,6 +74,19 @@ class Clock:
         else:
             self._spark.conf.set(ORDER, self._order)
         self.time = None
+
+    def apply_to_rules(self, registry: Registry) -> None:
+        """Let rules that are SQL texts see the time."""
+        if self.time is None:
+            return
+        for name, dataset in registry.datasets.items():
+            rules = [
+                replace(each, condition=called(each.condition))
+                if isinstance(each.condition, str)
+                else each
+                for each in dataset.expectations
+            ]
+            registry.datasets[name] = replace(dataset, expectations=tuple(rules))
 
     @contextmanager
     def applied(self) -> Iterator[None]:

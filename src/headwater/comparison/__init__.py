@@ -1,0 +1,1 @@
+"""What a change does to the tables: run a pipeline before and after it, and compare."""
