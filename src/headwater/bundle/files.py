@@ -8,8 +8,9 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from headwater.bundle.keys import INCLUDED_FILE, ROOT_FILE, check
+from headwater.bundle.keys import INCLUDED_FILE, ROOT_FILE
 from headwater.bundle.merge import merge
+from headwater.bundle.shapes import check
 from headwater.bundle.source import read_yaml
 from headwater.errors import BundleError, Location
 from headwater.yaml_nodes import Node

@@ -19,14 +19,13 @@ from dataclasses import replace
 from headwater.bundle.keys import (
     GIT_KEYS,
     PIPELINE,
-    PURE_REFERENCE,
     SCHEMA,
     USER_KEYS,
     VOLUME,
     WORKSPACE_KEYS,
-    type_wrong,
     variable_undefined,
 )
+from headwater.bundle.shapes import PURE_REFERENCE, type_wrong
 from headwater.errors import BundleError, Location, nearest
 from headwater.yaml_nodes import Node
 
