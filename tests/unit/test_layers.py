@@ -122,6 +122,7 @@ ALLOWED = {
         "jobs",
         "landing",
         "quality",
+        "yaml_nodes",
     },
     "testing": {
         "errors",

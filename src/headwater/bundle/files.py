@@ -16,6 +16,8 @@ from headwater.errors import BundleError, Location
 from headwater.yaml_nodes import Node
 
 FILE_NAMES = ("databricks.yml", "databricks.yaml")
+SUFFIXES = frozenset({".yml", ".yaml", ".json"})
+"""Of files that may be included."""
 
 
 def find_bundle_file(directory: Path) -> Path:
@@ -79,22 +81,26 @@ def _included_files(include: Node, file: Path) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for entry in include.items:
-        pattern = f"{glob.escape(str(file.parent))}/{entry.text}"
-        # Path.glob refuses absolute patterns and reads ** another way.
-        matches = [Path(match).resolve() for match in sorted(glob.glob(pattern))]  # noqa: PTH207
-        matches = [match for match in matches if match.is_file()]
-        if not entry.text or (not matches and not any(sign in entry.text for sign in "*?[")):
+        matched = matches(entry.text, file.parent)
+        if not entry.text or (not matched and not any(sign in entry.text for sign in "*?[")):
             raise _include_error("BUNDLE_INCLUDE_EMPTY", "matches no file", entry)
-        for match in matches:
+        for match in matched:
             if not match.is_relative_to(file.parent):
                 raise _include_error("BUNDLE_PATH_OUTSIDE", "points outside the bundle", entry)
-            if match.suffix not in {".yml", ".yaml", ".json"}:
+            if match.suffix not in SUFFIXES:
                 raise _include_error(
                     "BUNDLE_INCLUDE_WRONG", "matches a file that is not YAML", entry
                 )
             if match != file:
                 found[match] = None
     return list(found)
+
+
+def matches(pattern: str, folder: Path) -> list[Path]:
+    """Return the files that a pattern of `include` matches, sorted."""
+    # Path.glob refuses absolute patterns and reads ** another way.
+    found = sorted(glob.glob(f"{glob.escape(str(folder))}/{pattern}"))  # noqa: PTH207
+    return [path for each in found if (path := Path(each).resolve()).is_file()]
 
 
 def _note_resources(tree: Node, seen: dict[str, Node]) -> None:

@@ -18,8 +18,8 @@ from headwater.errors import BundleError, Location, nearest
 _NO_EFFECT = named(
     ANY,
     "allow_duplicate_names budget_policy_id channel clusters edition event_log filters lifecycle "
-    "notifications permissions photon restart_window run_as serverless storage tags "
-    "trigger usage_policy_id",
+    "notifications parent_path permissions photon restart_window run_as serverless "
+    "serverless_compute_id storage tags trigger usage_policy_id",
 )
 NO_EFFECT = frozenset(_NO_EFFECT)
 # Fields that a workspace gives back; they stand in exported settings.

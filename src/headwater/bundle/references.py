@@ -142,6 +142,14 @@ def _is_ours(body: str, place: Location) -> bool:
     )
 
 
+def is_foreign(error: BundleError) -> bool:
+    """Whether an error is about text that only looks like a reference, such as `${HOME}`."""
+    if error.code != "REFERENCE_UNKNOWN" or "known" in error.parameters:
+        return False
+    reference, name = str(error.parameters["reference"]), str(error.parameters["name"])
+    return "." not in reference or not nearest(name, NAMESPACES)
+
+
 def _steps(reference: str) -> list[str]:
     """Split a reference; `var.x` stands for `variables.x.value`."""
     steps = _STEP.findall(reference)
