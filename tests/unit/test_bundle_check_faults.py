@@ -555,3 +555,32 @@ def test_production_with_permissions_or_run_as_is_no_fault(tmp_path: Path) -> No
     job = JOB + "      run_as: {user_name: a@example.org}\ntargets: {prod: {mode: production}}\n"
     written(tmp_path, Case("", "", "error", job))
     assert findings(tmp_path) == []
+
+
+def test_several_faults_of_type_are_found_at_once(tmp_path: Path) -> None:
+    main = """
+    resources:
+      pipelines:
+        one: {schema: a, continuous: sometimes}
+        two: {schema: [b], serverless: 5}
+    """
+    written(tmp_path, Case("", "", "error", main))
+    assert [(each.code, each.location.line) for each in findings(tmp_path)] == [
+        ("BUNDLE_TYPE_WRONG", 6),
+        ("BUNDLE_TYPE_WRONG", 7),
+        ("BUNDLE_TYPE_WRONG", 7),
+    ]
+
+
+def test_include_of_an_included_file_is_an_error(tmp_path: Path) -> None:
+    files = {"resources/a.yml": "include: [b.yml]\n"}
+    written(tmp_path, Case("", "", "error", "include: [resources/*.yml]\n", files))
+    assert [(each.code, each.severity) for each in findings(tmp_path)] == [
+        ("BUNDLE_KEY_UNKNOWN", "error")
+    ]
+
+
+def test_include_of_nothing_is_no_fault_where_no_yaml_is_left(tmp_path: Path) -> None:
+    files = {"src/sales.lvdash.json": "{}", ".github/workflows/ci.yml": "{}"}
+    written(tmp_path, Case("", "", "error", "include: ['*/*.yml', 'src/*.yml']\n", files))
+    assert findings(tmp_path) == []

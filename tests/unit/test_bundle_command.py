@@ -79,6 +79,7 @@ def test_check_prints_findings_as_json(tmp_path: Path) -> None:
         (["-t", "prd"], "TARGET_UNKNOWN"),
         (["-t", "dev", "--all"], "TARGETS_CONFLICT"),
         (["--var", "x"], "VARIABLE_INVALID"),
+        (["--var", "x=1"], "VARIABLE_UNDEFINED"),
     ],
 )
 def test_wrong_call_is_a_usage_error(tmp_path: Path, more: list[str], code: str) -> None:

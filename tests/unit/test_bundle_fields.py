@@ -9,7 +9,19 @@ import typing
 from collections.abc import Iterator
 
 import pytest
-from databricks.sdk.service import apps, compute, jobs, pipelines, sql
+from databricks.sdk.service import (
+    apps,
+    catalog,
+    compute,
+    dashboards,
+    database,
+    jobs,
+    ml,
+    pipelines,
+    serving,
+    sql,
+    workspace,
+)
 
 from headwater.bundle.shapes import Shape
 from headwater.bundle_check.resource_fields import RESOURCES
@@ -21,11 +33,22 @@ CLASSES = {
     "clusters": compute.ClusterSpec,
     "apps": apps.App,
     "alerts": sql.AlertV2,
+    "dashboards": dashboards.Dashboard,
+    "database_instances": database.DatabaseInstance,
 }
 CREATED_BY = {
-    "pipelines": pipelines.PipelinesAPI.create,
-    "sql_warehouses": sql.WarehousesAPI.create,
+    "catalogs": catalog.CatalogsAPI.create,
     "clusters": compute.ClustersAPI.create,
+    "experiments": ml.ExperimentsAPI.create_experiment,
+    "model_serving_endpoints": serving.ServingEndpointsAPI.create,
+    "models": ml.ModelRegistryAPI.create_model,
+    "pipelines": pipelines.PipelinesAPI.create,
+    "quality_monitors": catalog.QualityMonitorsAPI.create,
+    "registered_models": catalog.RegisteredModelsAPI.create,
+    "schemas": catalog.SchemasAPI.create,
+    "secret_scopes": workspace.SecretsAPI.create_scope,
+    "sql_warehouses": sql.WarehousesAPI.create,
+    "volumes": catalog.VolumesAPI.create,
 }
 
 

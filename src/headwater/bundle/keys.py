@@ -132,7 +132,7 @@ INCLUDED_FILE = section(
     fields(
         **_SHARED,
         **named(ANY, "experimental python scripts"),
-        targets=section(each(_TARGET)),
+        **named(section(each(_TARGET)), "environments targets"),
         variables=section(each(_VARIABLE)),
     )
 )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from headwater.bundle.files import find_bundle_file, read_bundle
 from headwater.bundle.load import TargetTree, bounded, see_target
 from headwater.bundle.resolved import resolve_known, with_values
+from headwater.bundle.shapes import Shape, faults
 from headwater.bundle.targets import choose_target
 from headwater.bundle_check import file_rules, task_rules, value_rules, wheel_rules
-from headwater.bundle_check.field_rules import known_fields
+from headwater.bundle_check.field_rules import known_fields, severity_of
 from headwater.bundle_check.seen import Seen
 from headwater.errors import BundleError, Location
-from headwater.finding import Finding, Severity
+from headwater.finding import Finding
 from headwater.yaml_nodes import Node
 
 Rule: TypeAlias = Callable[[Seen], Iterator[Finding]]
@@ -38,8 +41,7 @@ RULES: tuple[Rule, ...] = (
     value_rules.volume_paths,
     value_rules.identity,
 )
-_OF_THE_CALLER = frozenset({"TARGET_MISSING", "TARGET_UNKNOWN"})
-"""Faults of a call, not of a bundle."""
+_OF_THE_CALL = frozenset({"TARGET_MISSING", "TARGET_UNKNOWN"})
 
 
 @dataclass(frozen=True)
@@ -80,41 +82,36 @@ def check_bundle(
         user_name: who runs; development mode puts its short form into names.
 
     Raises:
-        BundleError: BUNDLE_NOT_FOUND, BUNDLE_AMBIGUOUS, TARGET_UNKNOWN, TARGET_MISSING.
+        BundleError: BUNDLE_NOT_FOUND, BUNDLE_AMBIGUOUS, TARGET_UNKNOWN, TARGET_MISSING, and
+            VARIABLE_UNDEFINED for one of `variables`: faults of the call, not of the bundle.
 
     Example:
         >>> check_bundle(Path("."), all_targets=True).count("error")
         0
     """
     file = find_bundle_file(directory)
+    see = partial(
+        see_target,
+        variables=variables or {},
+        environment=environment or {},
+        user_name=user_name,
+    )
     found = _Found()
     names: tuple[str, ...] = ()
-    try:
-        with bounded(file):
-            files, unknown = read_bundle(file)
-            names = _names(files, target, all_targets)
-    except BundleError as error:
-        if error.code in _OF_THE_CALLER:
-            raise
-        found.add(Finding.of(error))
+    with found.faults(file):
+        files, wrong = read_bundle(file, _all_faults)
+        names = _names(files, target, all_targets)
     for name in names:
-        for warning in unknown:
-            found.add(Finding.of(warning, "warning"), name)
-        try:
-            with bounded(file):
-                steps = see_target(
-                    files,
-                    file.parent,
-                    name,
-                    variables=variables or {},
-                    environment=environment or {},
-                    user_name=user_name,
-                )
-                for finding in _findings(files, steps):
-                    found.add(finding, name)
-        except BundleError as error:
-            found.add(Finding.of(error), name)
+        for fault in wrong:
+            found.add(Finding.of(fault, severity_of(fault)), name)
+        with found.faults(file, name):
+            for finding in _findings(files, see(files, file.parent, name)):
+                found.add(finding, name)
     return Check(names, found.in_order())
+
+
+def _all_faults(tree: Node, shape: Shape) -> list[BundleError]:
+    return list(faults(tree, shape))
 
 
 def _names(files: Node, target: str | None, all_targets: bool) -> tuple[str, ...]:
@@ -123,12 +120,15 @@ def _names(files: Node, target: str | None, all_targets: bool) -> tuple[str, ...
     Raises:
         BundleError: of a target that is not there, or TARGET_AMBIGUOUS.
     """
+    if not all_targets:
+        return (choose_target(files, target),)
+    names = tuple(files.below("targets"))
     try:
-        chosen = choose_target(files, None if all_targets else target)
+        choose_target(files, None)
     except BundleError as error:
-        if not all_targets or error.code != "TARGET_MISSING":
+        if error.code != "TARGET_MISSING":  # none need be the default where all are meant
             raise
-    return tuple(files.below("targets")) or ("default",) if all_targets else (chosen,)
+    return names or ("default",)
 
 
 def _findings(files: Node, steps: TargetTree) -> Iterator[Finding]:
@@ -140,15 +140,10 @@ def _findings(files: Node, steps: TargetTree) -> Iterator[Finding]:
     for error in wrong:
         reference = str(error.parameters.get("reference"))
         if is_complete or not reference.startswith("resources."):  # Python may define it
-            yield Finding.of(error, "error" if "known" in error.parameters else _severity(error))
+            yield Finding.of(error, severity_of(error))
     seen = Seen(files, steps, declared, resolver)
     for rule in RULES:
         yield from rule(seen)
-
-
-def _severity(error: BundleError) -> Severity:
-    """Return the severity of an error of a reference: an unknown first word is text for the CLI."""
-    return "warning" if error.code == "REFERENCE_UNKNOWN" else "error"
 
 
 class _Found:
@@ -163,6 +158,17 @@ class _Found:
         _, targets = self._found.setdefault(key, (finding, []))
         if target and target not in targets:
             targets.append(target)
+
+    @contextmanager
+    def faults(self, file: Path, target: str = "") -> Iterator[None]:
+        """Take what keeps a bundle from being read; faults of the call go on."""
+        try:
+            with bounded(file):
+                yield
+        except BundleError as error:
+            if error.code in _OF_THE_CALL or error.where == "--var":
+                raise
+            self.add(Finding.of(error), target)
 
     def in_order(self) -> tuple[tuple[Finding, tuple[str, ...]], ...]:
         """Return the findings by file and line."""

@@ -7,10 +7,11 @@ storage, not what a Git source brings, not what a build makes.
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from headwater.bundle.files import SUFFIXES, matches
+from headwater.bundle.files import matches
 from headwater.bundle.jobs import TASK_PATHS
 from headwater.bundle.libraries import expand_libraries
 from headwater.bundle_check.seen import Seen, finding, is_open, listed, text_of
@@ -28,6 +29,7 @@ _RESOURCES = {
 """Kinds of resources that name a file or folder of the bundle, and the field."""
 _BUILDS = ("pyproject.toml", "setup.py", "pom.xml", "build.sbt", "build.gradle")
 _SIGNS = "*?["
+_YAML = (".yml", ".yaml")
 
 
 def task_files(seen: Seen) -> Iterator[Finding]:
@@ -110,8 +112,8 @@ def wheels(seen: Seen) -> Iterator[Finding]:
             items = packages.items if packages else ()
             given += [each for each in items if each.text.endswith(".whl")]
         for node in filter(None, given):
-            path = _local(node, root)
-            if path is not None and not glob.glob(str(path)):  # noqa: PTH207 - may hold `..`
+            folder = glob.escape(str(Path(node.location.file).parent))
+            if _local(node, root) and not glob.glob(f"{folder}/{node.text}"):  # noqa: PTH207 - `..`
                 yield finding(
                     "LIBRARY_EMPTY",
                     f"the path '{node.text}' matches no file, and the bundle builds none",
@@ -136,9 +138,12 @@ def includes(seen: Seen) -> Iterator[Finding]:
     that is not included, nothing is wrong.
     """
     include = seen.files.get("include")
-    patterns = include.items if include else ()
+    if include is None:
+        return
+    main = include.location.file  # an included file may not include: that is told elsewhere
+    patterns = [entry for entry in include.items if entry.location.file == main]
     root = seen.steps.root
-    included = {match for each in patterns for match in matches(each.text, root)}
+    included = {match for each in patterns for match in matches(each.text, root)} | {Path(main)}
     for entry in patterns:
         if matches(entry.text, root):
             continue
@@ -162,4 +167,9 @@ def _fixed(pattern: str) -> str:
 
 
 def _files_below(folder: Path) -> set[Path]:
-    return {path.resolve() for path in folder.rglob("*") if path.suffix in SUFFIXES}
+    """Return the YAML files of a folder; those of hidden folders are for other programs."""
+    found = set()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "node_modules"))]
+        found |= {Path(place, name).resolve() for name in names if Path(name).suffix in _YAML}
+    return found

@@ -176,6 +176,7 @@ _TRIGGER = {
     "pause_status": PAUSE_STATUS,
     "periodic": needing("interval unit", fields(interval=NUMBER, unit=one_of("DAYS HOURS WEEKS"))),
     "sql_condition": _SQL_CONDITION,
+    "table": ANY,  # the old name of table_update
     "table_update": fields(**_WAITS, condition=TEXT, table_names=_TEXTS),
 }
 
@@ -202,7 +203,7 @@ JOB = fields(
                     **named(
                         TEXT, "base_environment client environment_version project_environment"
                     ),
-                    **named(_TEXTS, "dependencies java_dependencies"),
+                    **named(_TEXTS, "dependencies jar_dependencies java_dependencies"),
                 ),
             ),
         )
