@@ -17,18 +17,22 @@ targets:
     mode: development
     default: true
     workspace: {host: https://adb-1.example.net}
-    variables: {catalog: sandbox, schema: "${workspace.current_user.short_name}"}
+    variables:
+      catalog: sandbox
+      schema: ${workspace.current_user.short_name}
+      notifications: []
   prod:
     mode: production
     workspace:
       host: https://adb-2.example.net
       root_path: /Workspace/Users/ops@example.org/.bundle/${bundle.name}/${bundle.target}
-    variables: {catalog: sales, schema: live}
+    variables: {catalog: sales, schema: live, notifications: [ops@example.org]}
     permissions:
       - {user_name: ops@example.org, level: CAN_MANAGE}
 variables:
   catalog: {description: Where tables go.}
   schema: {description: "A schema, such as ${anything}."}
+  notifications: {description: Who hears of failures.}
 """
 
 PYTHON = {
@@ -41,7 +45,7 @@ PYTHON = {
             daily:
               name: daily
               trigger: {periodic: {interval: 1, unit: DAYS}}
-              email_notifications: {on_failure: [ops@example.org]}
+              email_notifications: {on_failure: "${var.notifications}"}
               parameters:
                 - {name: catalog, default: "${var.catalog}"}
                 - {name: schema, default: "${var.schema}"}
