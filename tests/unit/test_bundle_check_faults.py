@@ -584,3 +584,26 @@ def test_include_of_nothing_is_no_fault_where_no_yaml_is_left(tmp_path: Path) ->
     files = {"src/sales.lvdash.json": "{}", ".github/workflows/ci.yml": "{}"}
     written(tmp_path, Case("", "", "error", "include: ['*/*.yml', 'src/*.yml']\n", files))
     assert findings(tmp_path) == []
+
+
+@pytest.mark.parametrize(("paths", "count"), [("[.]", 1), ("[., ../shared]", 0)])
+def test_path_of_the_workspace_is_judged_where_it_is_the_bundle_itself(
+    tmp_path: Path, paths: str, count: int
+) -> None:
+    main = f"""
+    sync: {{paths: {paths}}}
+    resources: {{pipelines: {{flow: {{schema: a, root_path: "${{workspace.file_path}}/flow"}}}}}}
+    """
+    (tmp_path / "shared").mkdir()
+    written(tmp_path / "demo", Case("", "", "error", main))
+    assert len(findings(tmp_path / "demo")) == count
+
+
+def test_secret_that_a_reference_leads_to_is_in_no_finding(tmp_path: Path) -> None:
+    main = "variables: {token: {default: hunter2}}\n" + JOB + "          run_if: ${var.token}\n"
+    written(tmp_path, Case("", "", "error", main))
+    assert {each.code for each in findings(tmp_path)} == {
+        "SECRET_IN_PLAIN_TEXT",
+        "BUNDLE_VALUE_WRONG",
+    }
+    assert "hunter2" not in repr(findings(tmp_path))

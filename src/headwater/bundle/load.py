@@ -10,7 +10,6 @@ from pathlib import Path
 from headwater.bundle.build import build_bundle
 from headwater.bundle.files import find_bundle_file, read_bundle
 from headwater.bundle.merge import apply_target
-from headwater.bundle.references import Resolver
 from headwater.bundle.spec import Bundle
 from headwater.bundle.targets import add_computed, add_locals, apply_mode, choose_target
 from headwater.bundle.variables import assign_variables, read_overrides
@@ -75,10 +74,6 @@ class TargetTree:
     declared: Node
     named: Node
     complete: Node
-
-    def resolver(self) -> Resolver:
-        """Return what resolves references as this target does."""
-        return Resolver(self.complete)
 
 
 def see_target(

@@ -11,7 +11,9 @@ from typing import TypeAlias
 
 from headwater.bundle.files import find_bundle_file, read_bundle
 from headwater.bundle.load import TargetTree, bounded, see_target
+from headwater.bundle.references import Resolver
 from headwater.bundle.resolved import resolve_known, with_values
+from headwater.bundle.secrets import masked
 from headwater.bundle.shapes import Shape, faults
 from headwater.bundle.targets import choose_target
 from headwater.bundle_check import file_rules, task_rules, value_rules, wheel_rules
@@ -133,9 +135,9 @@ def _names(files: Node, target: str | None, all_targets: bool) -> tuple[str, ...
 
 def _findings(files: Node, steps: TargetTree) -> Iterator[Finding]:
     """Yield what the rules find in what a target sees, and what is wrong with its references."""
-    resolver = steps.resolver()
+    resolver = Resolver(masked(steps.complete))
     wrong: list[BundleError] = []
-    declared = resolve_known(with_values(steps.declared), resolver, wrong.append)
+    declared = resolve_known(with_values(masked(steps.declared)), resolver, wrong.append)
     is_complete = not (files.get("python") or files.get("experimental", "python"))
     for error in wrong:
         reference = str(error.parameters.get("reference"))

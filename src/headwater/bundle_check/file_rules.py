@@ -34,13 +34,13 @@ _YAML = (".yml", ".yaml")
 
 def task_files(seen: Seen) -> Iterator[Finding]:
     """Find tasks whose notebook, script, SQL file or dbt project does not exist."""
-    for _, job, task in seen.tasks():
+    for job, task in seen.tasks():
         for kind, path in TASK_PATHS.items():
             node = task.get(kind, *path)
             if node is None or _is_from_git(job, task.entries[kind]):
                 continue
             suffixes = _NOTEBOOKS if kind == "notebook_task" else ("",)
-            if not _exists(node, seen.steps.root, suffixes):
+            if not _exists(node, seen, suffixes):
                 code = "NOTEBOOK_NOT_FOUND" if kind == "notebook_task" else "FILE_NOT_FOUND"
                 yield _missing(code, f"{kind}.{'.'.join(path)}", node)
 
@@ -50,7 +50,7 @@ def resource_files(seen: Seen) -> Iterator[Finding]:
     for kind, field in _RESOURCES.items():
         for key, resource in seen.resources(kind).items():
             node = resource.get(field)
-            if node and not _exists(node, seen.steps.root, ("",)):
+            if node and not _exists(node, seen, ("",)):
                 yield _missing("FILE_NOT_FOUND", f"resources.{kind}.{key}.{field}", node)
 
 
@@ -59,19 +59,28 @@ def _is_from_git(job: Node, config: Node) -> bool:
     return source == "GIT" or (job.get("git_source") is not None and source != "WORKSPACE")
 
 
-def _exists(node: Node, root: Path, suffixes: tuple[str, ...]) -> bool:
+def _exists(node: Node, seen: Seen, suffixes: tuple[str, ...]) -> bool:
     """Whether a path exists; one that is not of the bundle counts as if it did."""
-    path = _local(node, root)
+    path = _local(node, seen)
     return path is None or any(Path(f"{path}{suffix}").exists() for suffix in suffixes)
 
 
-def _local(node: Node, root: Path) -> Path | None:
-    """Return the place of a path in the bundle; None where it leads elsewhere."""
+def _local(node: Node, seen: Seen) -> Path | None:
+    """Return the place of a path in the bundle; None where it leads elsewhere.
+
+    `${workspace.file_path}` is the bundle's folder, unless folders outside of it are synchronized.
+    """
     text = node.text
-    is_elsewhere = text.startswith(("/", "~")) and not text.startswith(f"{root}/")
+    is_below = text.startswith(f"{seen.steps.root}/") and not _syncs_outside(seen)
+    is_elsewhere = text.startswith(("/", "~")) and not is_below
     if node.kind != "text" or is_open(text) or is_elsewhere or ":/" in text:
         return None
     return Path(node.location.file).parent / text
+
+
+def _syncs_outside(seen: Seen) -> bool:
+    paths = seen.declared.get("sync", "paths")
+    return any(".." in Path(item.text).parts for item in (paths.items if paths else ()))
 
 
 def _missing(code: str, field: str, node: Node) -> Finding:
@@ -91,7 +100,7 @@ def pipeline_sources(seen: Seen) -> Iterator[Finding]:
         for entry in listed(pipeline, "libraries"):
             paths = (entry.get(kind, "path") for kind in ("file", "notebook"))
             given = entry.get("glob", "include") or next(filter(None, paths), None)
-            if given is None or _local(given, seen.steps.root) is None:
+            if given is None or _local(given, seen) is None:
                 continue
             try:
                 expand_libraries(Node((entry,), entry.location), seen.steps.root)
@@ -105,7 +114,7 @@ def wheels(seen: Seen) -> Iterator[Finding]:
     root = seen.steps.root
     if seen.declared.get("artifacts") or any((root / name).is_file() for name in _BUILDS):
         return
-    for _, job, task in seen.tasks():
+    for job, task in seen.tasks():
         given = [entry.get(kind) for entry in listed(task, "libraries") for kind in ("jar", "whl")]
         for environment in listed(job, "environments"):
             packages = environment.get("spec", "dependencies")
@@ -113,7 +122,7 @@ def wheels(seen: Seen) -> Iterator[Finding]:
             given += [each for each in items if each.text.endswith(".whl")]
         for node in filter(None, given):
             folder = glob.escape(str(Path(node.location.file).parent))
-            if _local(node, root) and not glob.glob(f"{folder}/{node.text}"):  # noqa: PTH207 - `..`
+            if _local(node, seen) and not glob.glob(f"{folder}/{node.text}"):  # noqa: PTH207 - `..`
                 yield finding(
                     "LIBRARY_EMPTY",
                     f"the path '{node.text}' matches no file, and the bundle builds none",
@@ -127,7 +136,7 @@ def sync_paths(seen: Seen) -> Iterator[Finding]:
     """Find folders under `sync.paths` that do not exist."""
     paths = seen.declared.get("sync", "paths")
     for node in paths.items if paths else ():
-        if not _exists(node, seen.steps.root, ("",)):
+        if not _exists(node, seen, ("",)):
             yield _missing("FILE_NOT_FOUND", "sync.paths", node)
 
 

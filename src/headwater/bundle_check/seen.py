@@ -20,7 +20,7 @@ class Seen:
         files: the merged files, before the target is applied.
         steps: the target's tree, step by step, with references as written.
         declared: the same as `steps.declared`, with references resolved as far as they are known.
-        resolver: of the target.
+        resolver: of the target; it and `declared` hold no secrets, so that no message can.
     """
 
     files: Node
@@ -38,14 +38,14 @@ class Seen:
         """Return the resources of a kind, by key."""
         return self.declared.below("resources", kind)
 
-    def tasks(self) -> Iterator[tuple[str, Node, Node]]:
-        """Yield each task with its job and the job's key; what a loop repeats after the loop."""
-        for key, job in self.resources("jobs").items():
+    def tasks(self) -> Iterator[tuple[Node, Node]]:
+        """Yield each job with each of its tasks; what a loop repeats after the loop."""
+        for job in self.resources("jobs").values():
             for task in listed(job, "tasks"):
-                yield key, job, task
+                yield job, task
                 nested = task.get("for_each_task", "task")
                 if nested:
-                    yield key, job, nested
+                    yield job, nested
 
 
 def listed(node: Node, key: str) -> tuple[Node, ...]:

@@ -83,7 +83,7 @@ def _cycle(waits: dict[str, list[str]], tasks: dict[str, Node]) -> Iterator[Find
 
 def compute(seen: Seen) -> Iterator[Finding]:
     """Find environments and clusters that a task names and its job does not define."""
-    for _, job, task in seen.tasks():
+    for job, task in seen.tasks():
         for field, (items, code) in _USED.items():
             wanted = task.get(field) if is_known(job, items) else None
             known = {text_of(item, field) for item in listed(job, items)}
@@ -94,7 +94,7 @@ def compute(seen: Seen) -> Iterator[Finding]:
 
 def kinds(seen: Seen) -> Iterator[Finding]:
     """Find tasks of several kinds, or of none."""
-    for _, _, task in seen.tasks():
+    for _, task in seen.tasks():
         key = text_of(task, "task_key")
         found = [name for name in _ALL_KINDS if task.get(name)]
         if len(found) > 1:

@@ -31,13 +31,13 @@ def schedules(seen: Seen) -> Iterator[Finding]:
 
 def secrets(seen: Seen) -> Iterator[Finding]:
     """Find secrets in plain text; values are not told."""
-    files = seen.steps.declared
-    variables = files.below("variables").values()
+    tree = seen.steps.declared
+    variables = tree.below("variables").values()
     given = {id(each.get("value")) for each in variables} - {
         id(each.get("default")) for each in variables
     }
     hint = "Keep it in a secret scope, and refer to it with {{secrets/scope/key}}."
-    for secret in plain_secrets(files):
+    for secret in plain_secrets(tree):
         if id(secret.node) in given:  # by the caller: not in a file
             continue
         if secret.looks:
@@ -62,7 +62,7 @@ def volume_paths(seen: Seen) -> Iterator[Finding]:
             if found and schema:
                 yield finding(
                     "VOLUME_PATH_LITERAL",
-                    f"'{found[0]}' is literal, and this target renames the schema '{found[2]}'",
+                    f"the path is literal, and this target renames the schema '{found[2]}'",
                     node,
                     f"Write {_better_path(seen, found, schema)} instead.",
                     "warning",
@@ -84,7 +84,7 @@ def _better_path(seen: Seen, found: re.Match[str], schema: str) -> str:
     for key, volume in seen.resources("volumes").items():
         if text_of(volume, "name") == found[3]:
             return f"${{resources.volumes.{key}.volume_path}}"
-    return f"/Volumes/{found[1]}/${{resources.schemas.{schema}.name}}/{found[3]}"
+    return f"/Volumes/{found[1]}/${{resources.schemas.{schema}.name}}/..."
 
 
 def _resolved(node: Node, seen: Seen) -> str:

@@ -38,7 +38,7 @@ def entry_points(seen: Seen) -> Iterator[Finding]:
     A function of the package itself counts as one, as in a workspace.
     """
     projects = {project.name: project for project in _projects(seen)}
-    for _, _, task in seen.tasks():
+    for _, task in seen.tasks():
         package = text_of(task, "python_wheel_task", "package_name")
         node = task.get("python_wheel_task", "entry_point")
         project = projects.get(_normal(package))
