@@ -365,3 +365,12 @@ def test_references_nested_too_deeply_are_refused(tmp_path: Path) -> None:
     chain = "".join(f"  v{at}: {{default: '${{var.v{at + 1}}}'}}\n" for at in range(2000))
     error = refusal(tmp_path, f"variables:\n{chain}  v2000: {{default: x}}\n")
     assert error.code == "BUNDLE_TOO_DEEP"
+
+
+def test_environments_are_targets_by_their_old_name(tmp_path: Path) -> None:
+    assert load(tmp_path, "environments: {dev: {}}\n").target == "dev"
+
+
+def test_targets_by_both_names_are_refused(tmp_path: Path) -> None:
+    error = refusal(tmp_path, "environments: {dev: {}}\ntargets: {dev: {}}\n")
+    assert error.code == "BUNDLE_KEY_CONFLICT"

@@ -156,8 +156,17 @@ def test_complex_variable_from_the_command_line_is_refused(tmp_path: Path) -> No
     assert (error.code, error.parameters) == ("VARIABLE_COMPLEX", {"name": "conf"})
 
 
-def test_map_in_a_variable_that_is_not_complex_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path, "variables: {c: {default: {a: 1}}}\n").code == "VARIABLE_COMPLEX"
+def test_default_may_be_a_list_without_being_called_complex(tmp_path: Path) -> None:
+    main = "variables: {c: {description: C.}}\ntargets: {dev: {variables: {c: [a]}}}\n"
+    assert load(tmp_path, main).variables == {"c": ["a"]}
+
+
+def test_map_of_the_overrides_file_for_a_variable_that_is_not_complex_is_refused(
+    tmp_path: Path,
+) -> None:
+    overrides(tmp_path, {"c": {"a": 1}})
+    error = refusal(tmp_path, "variables: {c: {default: x}}\ntargets: {dev: {}}\n")
+    assert error.code == "VARIABLE_COMPLEX"
 
 
 def test_variable_of_the_wrong_type_is_refused_where_it_is_used(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from headwater.errors import HeadwaterError
+from headwater.finding import Finding
 from headwater.graph.sources import SourceText, read_source
 from headwater.lint.files import check_files
-from headwater.lint.finding import Finding
 
 ROOT = Path(__file__).parents[2]
 RDD = "x = spark.range(3).rdd\n"

@@ -6,8 +6,8 @@ from headwater.cli.render import result_json
 from headwater.cli.updates import print_warnings
 from headwater.engine.update import UpdateResult
 from headwater.errors import Location
+from headwater.finding import Finding
 from headwater.graph.dag import Graph
-from headwater.lint.finding import Finding
 
 WARNING = Finding("SERVERLESS_RDD", "No RDDs: .rdd", Location("a.py", 3), "Use DataFrames.")
 GRAPH = Graph({}, {}, (), (), (WARNING.as_error(),))

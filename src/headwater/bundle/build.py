@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headwater.bundle.jobs import read_job
-from headwater.bundle.keys import NO_EFFECT, PIPELINE, SCHEMA, VOLUME, check, is_set
+from headwater.bundle.keys import NO_EFFECT, PIPELINE, SCHEMA, VOLUME
 from headwater.bundle.libraries import expand_libraries, local_path
 from headwater.bundle.references import Resolver
+from headwater.bundle.shapes import check, is_set, key_missing, value_wrong
 from headwater.bundle.spec import Bundle, JobSpec, PipelineSpec, SchemaSpec, VolumeSpec
-from headwater.bundle.targets import value_wrong
 from headwater.bundle.variables import resolved_variables
 from headwater.errors import BundleError
 from headwater.yaml_nodes import Node
@@ -101,7 +101,7 @@ def _pipeline(key: str, raw: Node, node: Node, root: Path) -> PipelineSpec:
     where = f"resources.pipelines.{key}"
     libraries = _required(node, "libraries", where)
     if not libraries.items:
-        raise _missing("libraries", where, node)
+        raise key_missing("libraries", where, node)
     catalog, root_path = node.get("catalog"), node.get("root_path")
     dependencies = node.get("environment", "dependencies")
     inert = [name for name in raw.entries if name in NO_EFFECT and raw.get(name)]
@@ -144,7 +144,7 @@ def _schema_name(node: Node, where: str) -> str:
             key=f"{where}.target",
         )
     if not both:
-        raise _missing("schema", where, node)
+        raise key_missing("schema", where, node)
     return both[0].text
 
 
@@ -176,19 +176,8 @@ def _volume(key: str, node: Node) -> VolumeSpec:
 def _required(node: Node, key: str, where: str) -> Node:
     found = node.get(key)
     if found is None or found.value == "":
-        raise _missing(key, where, node)
+        raise key_missing(key, where, node)
     return found
-
-
-def _missing(key: str, where: str, node: Node) -> BundleError:
-    return BundleError(
-        "BUNDLE_KEY_MISSING",
-        f"'{where}' has no '{key}'",
-        where=node.location,
-        hint=f"Add '{key}:' there.",
-        key=key,
-        path=where,
-    )
 
 
 def _unsupported(key: str, field: str, node: Node) -> BundleError:

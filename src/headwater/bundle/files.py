@@ -6,10 +6,14 @@ What does not live here: the sources of a pipeline (`libraries`), merging rules 
 from __future__ import annotations
 
 import glob
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
-from headwater.bundle.keys import INCLUDED_FILE, ROOT_FILE, check
+from headwater.bundle.keys import INCLUDED_FILE, ROOT_FILE
 from headwater.bundle.merge import merge
+from headwater.bundle.shapes import Shape, check
 from headwater.bundle.source import read_yaml
 from headwater.errors import BundleError, Location
 from headwater.yaml_nodes import Node
@@ -47,11 +51,17 @@ def find_bundle_file(directory: Path) -> Path:
     )
 
 
-def read_bundle(file: Path) -> tuple[Node, list[BundleError]]:
+Judge: TypeAlias = Callable[[Node, Shape], list[BundleError]]
+
+
+def read_bundle(file: Path, judge: Judge = check) -> tuple[Node, list[BundleError]]:
     """Read the main file and its includes, check their keys, and merge them in order.
 
+    Args:
+        judge: checks a file; may raise.
+
     Returns:
-        The tree, and a warning for each unknown key.
+        The tree, and what `judge` returned: a warning for each unknown key.
 
     Raises:
         BundleError: whatever is wrong with a file; BUNDLE_INCLUDE_EMPTY for a file that does not
@@ -59,16 +69,34 @@ def read_bundle(file: Path) -> tuple[Node, list[BundleError]]:
             any kind, in any file).
     """
     tree = read_yaml(file)
-    warnings = check(tree, ROOT_FILE)
+    warnings = judge(tree, ROOT_FILE)
+    tree = _with_targets(tree)
     seen: dict[str, Node] = {}
     _note_resources(tree, seen)
     include = tree.get("include")
     for path in _included_files(include, file) if include else ():
         part = read_yaml(path, may_be_empty=True)
-        warnings += check(part, INCLUDED_FILE)
+        warnings += judge(part, INCLUDED_FILE)
         _note_resources(part, seen)
-        tree = merge(tree, part)
+        tree = merge(tree, _with_targets(part))
     return tree, warnings
+
+
+def _with_targets(tree: Node) -> Node:
+    """Return a tree whose `environments`, as targets were once called, are `targets`."""
+    old = tree.get("environments")
+    if old is None:
+        return tree
+    if tree.get("targets"):
+        raise BundleError(
+            "BUNDLE_KEY_CONFLICT",
+            "the file has 'targets' and 'environments'",
+            where=old.location,
+            hint="Keep 'targets'; 'environments' is its old name.",
+            key="environments",
+        )
+    kept = {key: child for key, child in tree.entries.items() if key != "environments"}
+    return replace(tree, value={**kept, "targets": old})
 
 
 def _included_files(include: Node, file: Path) -> list[Path]:
@@ -78,13 +106,10 @@ def _included_files(include: Node, file: Path) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for entry in include.items:
-        pattern = f"{glob.escape(str(file.parent))}/{entry.text}"
-        # Path.glob refuses absolute patterns and reads ** another way.
-        matches = [Path(match).resolve() for match in sorted(glob.glob(pattern))]  # noqa: PTH207
-        matches = [match for match in matches if match.is_file()]
-        if not entry.text or (not matches and not any(sign in entry.text for sign in "*?[")):
+        matched = matches(entry.text, file.parent)
+        if not entry.text or (not matched and not any(sign in entry.text for sign in "*?[")):
             raise _include_error("BUNDLE_INCLUDE_EMPTY", "matches no file", entry)
-        for match in matches:
+        for match in matched:
             if not match.is_relative_to(file.parent):
                 raise _include_error("BUNDLE_PATH_OUTSIDE", "points outside the bundle", entry)
             if match.suffix not in {".yml", ".yaml", ".json"}:
@@ -94,6 +119,13 @@ def _included_files(include: Node, file: Path) -> list[Path]:
             if match != file:
                 found[match] = None
     return list(found)
+
+
+def matches(pattern: str, folder: Path) -> list[Path]:
+    """Return the files that a pattern of `include` matches, sorted."""
+    # Path.glob refuses absolute patterns and reads ** another way.
+    found = sorted(glob.glob(f"{glob.escape(str(folder))}/{pattern}"))  # noqa: PTH207
+    return [path for each in found if (path := Path(each).resolve()).is_file()]
 
 
 def _note_resources(tree: Node, seen: dict[str, Node]) -> None:

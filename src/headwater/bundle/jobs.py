@@ -31,7 +31,7 @@ _OF_A_TASK = (
     "timeout_seconds",
 )
 _KIND = "_task"
-_PATHS: Mapping[str, tuple[str, ...]] = {
+TASK_PATHS: Mapping[str, tuple[str, ...]] = {
     "dbt_task": ("project_directory",),
     "notebook_task": ("notebook_path",),
     "spark_python_task": ("python_file",),
@@ -89,7 +89,7 @@ def _config(kind: str, node: Node, resolver: Resolver, root: Path) -> Node:
         if name not in _OF_A_WORKSPACE
     }
     config = replace(node, value=entries)
-    place = _PATHS.get(kind, ())
+    place = TASK_PATHS.get(kind, ())
     path = config.get(*place) if place else None
     if path is None or not path.text or path.text.startswith("/"):
         return config

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from headwater.bundle.build import build_bundle
@@ -41,8 +43,100 @@ def load_bundle(
         '[dev alice] patient_flow'
     """
     file = find_bundle_file(directory)
+    with bounded(file):
+        tree, warnings = read_bundle(file)
+        with _telling(warnings):
+            seen = see_target(
+                tree,
+                file.parent,
+                target,
+                variables=variables or {},
+                environment=environment or {},
+                user_name=user_name,
+            )
+            return build_bundle(seen.complete, file.parent, warnings)
+
+
+@dataclass(frozen=True)
+class TargetTree:
+    """The tree of a bundle at each step on the way to what a target sees; nothing is resolved.
+
+    Args:
+        root: the folder of `databricks.yml`.
+        target: name of the target.
+        declared: with the target's overrides and the values of variables; names as written.
+        named: what the target's mode and presets make of it.
+        complete: with the fields that a deployment would compute, to which references may lead.
+    """
+
+    root: Path
+    target: str
+    declared: Node
+    named: Node
+    complete: Node
+
+
+def see_target(
+    tree: Node,
+    root: Path,
+    wanted: str | None,
+    *,
+    variables: Mapping[str, str],
+    environment: Mapping[str, str],
+    user_name: str,
+) -> TargetTree:
+    """Return what a target sees of the merged files of a bundle.
+
+    Args:
+        wanted: name of the target; without it the default, or the only one.
+
+    Raises:
+        BundleError: of the target, its variables, its mode, or a merge.
+    """
+    target = choose_target(tree, wanted)
+    tree = apply_target(tree, target)
+    tree = add_locals(tree, target=target, root=root, user_name=user_name)
+    overrides = read_overrides(root, target)
+    tree = assign_variables(tree, given=variables, environment=environment, overrides=overrides)
+    renamed = apply_mode(tree)
+    return TargetTree(root, target, tree, renamed, add_computed(renamed))
+
+
+def read_target(
+    directory: Path,
+    target: str | None,
+    *,
+    variables: Mapping[str, str],
+    environment: Mapping[str, str],
+    user_name: str,
+) -> TargetTree:
+    """Read what a target sees of the bundle of a folder; arguments are those of `load_bundle`.
+
+    Raises:
+        BundleError: whatever keeps the files from being read as one tree.
+    """
+    file = find_bundle_file(directory)
+    with bounded(file):
+        tree, _ = read_bundle(file)
+        return see_target(
+            tree,
+            file.parent,
+            target,
+            variables=variables,
+            environment=environment,
+            user_name=user_name,
+        )
+
+
+@contextmanager
+def bounded(file: Path) -> Iterator[None]:
+    """Refuse a bundle that is nested too deeply.
+
+    Raises:
+        BundleError: BUNDLE_TOO_DEEP.
+    """
     try:
-        return _load(file, target, variables or {}, environment or {}, user_name)
+        yield
     except RecursionError as error:
         raise BundleError(
             "BUNDLE_TOO_DEEP",
@@ -52,34 +146,12 @@ def load_bundle(
         ) from error
 
 
-def _load(
-    file: Path,
-    wanted: str | None,
-    variables: Mapping[str, str],
-    environment: Mapping[str, str],
-    user_name: str,
-) -> Bundle:
-    tree, warnings = read_bundle(file)
+@contextmanager
+def _telling(warnings: list[BundleError]) -> Iterator[None]:
+    """Put warnings into an error: a key that is spelled wrong may be its cause."""
     try:
-        tree = _seen_by_a_target(tree, file.parent, wanted, variables, environment, user_name)
-        return build_bundle(tree, file.parent, warnings)
+        yield
     except BundleError as error:
-        if warnings:  # a key that is spelled wrong may be the cause
+        if warnings:
             error.parameters["warnings"] = tuple(warnings)
         raise
-
-
-def _seen_by_a_target(
-    tree: Node,
-    root: Path,
-    wanted: str | None,
-    variables: Mapping[str, str],
-    environment: Mapping[str, str],
-    user_name: str,
-) -> Node:
-    target = choose_target(tree, wanted)
-    tree = apply_target(tree, target)
-    tree = add_locals(tree, target=target, root=root, user_name=user_name)
-    overrides = read_overrides(root, target)
-    tree = assign_variables(tree, given=variables, environment=environment, overrides=overrides)
-    return add_computed(apply_mode(tree))

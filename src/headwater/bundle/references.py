@@ -19,14 +19,13 @@ from dataclasses import replace
 from headwater.bundle.keys import (
     GIT_KEYS,
     PIPELINE,
-    PURE_REFERENCE,
     SCHEMA,
     USER_KEYS,
     VOLUME,
     WORKSPACE_KEYS,
-    type_wrong,
     variable_undefined,
 )
+from headwater.bundle.shapes import PURE_REFERENCE, type_wrong
 from headwater.errors import BundleError, Location, nearest
 from headwater.yaml_nodes import Node
 
@@ -141,6 +140,14 @@ def _is_ours(body: str, place: Location) -> bool:
         reference=body,
         name=name,
     )
+
+
+def is_foreign(error: BundleError) -> bool:
+    """Whether an error is about text that only looks like a reference, such as `${HOME}`."""
+    if error.code != "REFERENCE_UNKNOWN" or "known" in error.parameters:
+        return False
+    reference, name = str(error.parameters["reference"]), str(error.parameters["name"])
+    return "." not in reference or not nearest(name, NAMESPACES)
 
 
 def _steps(reference: str) -> list[str]:

@@ -12,8 +12,8 @@ import uuid
 from pathlib import Path
 
 from headwater.bundle.git import find_checkout
-from headwater.bundle.keys import is_set, type_wrong
-from headwater.bundle.references import Resolver
+from headwater.bundle.references import WORKSPACE_ONLY, Resolver
+from headwater.bundle.shapes import is_set, type_wrong, value_wrong
 from headwater.errors import BundleError, nearest
 from headwater.yaml_nodes import Node, as_node
 
@@ -213,8 +213,16 @@ def _follow_schemas(tree: Node, resolver: Resolver) -> Node:
 def _resolved_pair(
     node: Node, first: str, second: str, resolver: Resolver
 ) -> tuple[str, str] | None:
+    """Return the texts of two fields; None where one is absent or known to a workspace alone."""
     one, two = node.get(first), node.get(second)
-    return (resolver.resolve(one).text, resolver.resolve(two).text) if one and two else None
+    if one is None or two is None:
+        return None
+    try:
+        return resolver.resolve(one).text, resolver.resolve(two).text
+    except BundleError as error:
+        if error.code in WORKSPACE_ONLY:
+            return None
+        raise
 
 
 def _rename_schemas(tree: Node, prefix: str) -> Node:
@@ -249,19 +257,6 @@ def _choice(
     if value.text not in allowed:
         raise value_wrong(value, name, allowed)
     return value.text
-
-
-def value_wrong(node: Node, name: str, allowed: tuple[str, ...]) -> BundleError:
-    """Report that a value is not one of the allowed ones."""
-    return BundleError(
-        "BUNDLE_VALUE_WRONG",
-        f"'{name}' can't be '{node.text}'",
-        where=node.location,
-        hint=nearest(node.text, allowed) or f"Choose one of {', '.join(allowed)}.",
-        key=name,
-        value=node.text,
-        allowed=allowed,
-    )
 
 
 def _normalize(text: str) -> str:

@@ -104,9 +104,9 @@ def _value(name: str, variable: Node, text: str | None, override: Node | None) -
             hint=f"Pass --var {name}=..., set BUNDLE_VAR_{name}, or add a 'default:'.",
             name=name,
         )
-    if value.kind in {"map", "list"} and not is_complex:
-        raise _wrong_complexity(name, value.location, is_complex)
-    return value
+    if override and override.kind in {"map", "list"} and not is_complex:
+        raise _wrong_complexity(name, override.location, is_complex)
+    return value  # a default may be a map or a list without being called complex, as there
 
 
 def _wrong_complexity(name: str, place: Location, is_complex: bool) -> BundleError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from headwater.cli.bundle import bundle
 from headwater.cli.dev import dev
 from headwater.cli.endings import run_program
 from headwater.cli.groups import Commands
@@ -388,6 +389,7 @@ def setup() -> None:
     machine.prepare_machine(read_settings())
 
 
+cli.add_command(bundle)
 cli.add_command(dev)
 cli.add_command(land)
 cli.add_command(job)

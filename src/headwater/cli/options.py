@@ -16,6 +16,20 @@ from headwater.state.target import Target, open_target
 
 Command = Callable[..., Any]
 
+_BUNDLE = click.option(
+    "--bundle",
+    default=".",
+    type=click.Path(path_type=Path),
+    help="Folder of databricks.yml (the current folder).",
+)
+target_option = click.option("-t", "--target", help="Target of the bundle (its default target).")
+_VARIABLES = click.option(
+    "--var", "variables", multiple=True, metavar="K=V", help="Bundle variable."
+)
+_STATE = click.option(
+    "--state", type=click.Path(path_type=Path), help="State folder (.headwater/TARGET)."
+)
+
 
 def target_options(command: Command) -> Command:
     """Add --bundle, --target, --var and --state; the command gets the `target` that they name."""
@@ -31,21 +45,17 @@ def target_options(command: Command) -> Command:
     ) -> Any:
         return command(*arguments, target=_chosen_target(bundle, target, variables, state), **given)
 
-    for option in (
-        click.option(
-            "--state", type=click.Path(path_type=Path), help="State folder (.headwater/TARGET)."
-        ),
-        click.option("--var", "variables", multiple=True, metavar="K=V", help="Bundle variable."),
-        click.option("-t", "--target", help="Target of the bundle (its default target)."),
-        click.option(
-            "--bundle",
-            default=".",
-            type=click.Path(path_type=Path),
-            help="Folder of databricks.yml (the current folder).",
-        ),
-    ):
-        opened = option(opened)
-    return opened
+    return _BUNDLE(target_option(_VARIABLES(_STATE(opened))))
+
+
+def bundle_options(command: Command) -> Command:
+    """Add --bundle and --var; the command gets the `bundle` and its `variables`, by name."""
+
+    @functools.wraps(command)
+    def read(*arguments: Any, variables: tuple[str, ...], **given: Any) -> Any:
+        return command(*arguments, variables=key_values(variables, "--var"), **given)
+
+    return _BUNDLE(_VARIABLES(read))
 
 
 def _chosen_target(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from headwater.errors import HeadwaterError, shown
+from headwater.errors import HeadwaterError, Location, shown
 
 
 def print_json(value: Any) -> None:
@@ -21,6 +21,18 @@ def print_error(error: HeadwaterError) -> None:
         hint = part.hint or "Run again with --debug to see more."
         click.echo(f"error: {shown(part.headline)}", err=True)  # names may hold anything
         click.echo(f"  fix: {shown(hint)}", err=True)
+
+
+def place_json(code: str, message: str, where: Location, hint: str) -> dict[str, Any]:
+    """Make the JSON form of a warning or a finding."""
+    return {
+        "code": code,
+        "message": message,
+        "file": where.file,
+        "line": where.line,
+        **({"cell": where.cell} if where.cell else {}),
+        "hint": hint,
+    }
 
 
 def task_line(name: str, kind: str, state: str, seconds: float, rows: int | None, said: str) -> str:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from headwater.cli.output import place_json
 from headwater.cli.output import print_error as print_error
 from headwater.cli.output import print_json as print_json
 from headwater.engine.update import UpdateResult
@@ -82,14 +83,7 @@ def result_json(result: UpdateResult) -> dict[str, Any]:
 
 def _warning_json(warning: HeadwaterError) -> dict[str, Any]:
     where = warning.where if isinstance(warning.where, Location) else Location("")
-    return {
-        "code": warning.code,
-        "message": warning.message,
-        "file": where.file,
-        "line": where.line,
-        **({"cell": where.cell} if where.cell else {}),
-        "hint": warning.hint,
-    }
+    return place_json(warning.code, warning.message, where, warning.hint)
 
 
 def _flow_json(flow: FlowTotals) -> dict[str, Any]:

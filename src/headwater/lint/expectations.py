@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from headwater.errors import Location
+from headwater.finding import Finding
 from headwater.graph.model import Expectation
-from headwater.lint.finding import Finding
 
 _CHANGING = re.compile(
     r"\b(current_\w+|now|curdate|local_?time\w*|\w*user|version|unix_timestamp|rand\w*|uuid|uniform"

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Union
 
+from headwater.finding import Finding
 from headwater.graph.sources import SourceText
-from headwater.lint.finding import Finding
 from headwater.lint.source import check_tree
 
 ReadText = Callable[[Path], Union[SourceText, None]]  # noqa: UP007 - Python 3.10

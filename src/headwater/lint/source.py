@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pyspark.sql import functions
 
 from headwater.errors import Location
-from headwater.lint.finding import Finding
+from headwater.finding import Finding
 from headwater.lint.frames import calls_on_frames
 from headwater.lint.names import FileNames, assigned, names_of
 

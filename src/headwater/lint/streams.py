@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from headwater.errors import Location
-from headwater.lint.finding import Finding
+from headwater.finding import Finding
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headwater.bundle.keys import Shape, check
+from headwater.bundle.shapes import Shape, check
 from headwater.bundle.source import read_yaml
 from headwater.errors import BundleError, Location, UsageError
 from headwater.yaml_nodes import Node
