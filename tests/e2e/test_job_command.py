@@ -26,6 +26,41 @@ resources:
           depends_on: [{task_key: load}]
           spark_python_task: {python_file: ./check.py, parameters: ["{{tasks.load.values.day}}"]}
     broken: {tasks: [{task_key: a, sql_task: {query: "${var.nowhere}"}}]}
+    watch:
+      tasks:
+        - {task_key: update, pipeline_task: {pipeline_id: "${resources.pipelines.flow.id}"}}
+        - task_key: look
+          depends_on: [{task_key: update}]
+          notebook_task: {notebook_path: ./look}
+  pipelines:
+    flow: {catalog: main, schema: s, libraries: [{file: {path: ./flow.py}}]}
+  volumes:
+    drop: {catalog_name: main, schema_name: s, name: drop}
+"""
+
+FLOW = """
+from pyspark import pipelines as dp
+
+@dp.materialized_view
+def three():
+    return spark.range(3)
+"""
+
+LOOK = """# Databricks notebook source
+import json, os
+from pathlib import Path
+
+folder = Path("/Volumes/main/s/drop/in")
+os.makedirs(folder, exist_ok=True)
+with open(folder / "a.json", "w") as file:
+    json.dump({"n": 7}, file)
+spark.read.json(str(folder)).write.parquet("/Volumes/main/s/drop/out")
+assert [row.n for row in spark.read.parquet("/Volumes/main/s/drop/out").collect()] == [7]
+
+# COMMAND ----------
+for log in ("event_log(TABLE(main.s.three))", "event_log('flow')"):
+    states = spark.sql(f"SELECT details FROM {log} WHERE event_type = 'update_progress'").collect()
+    assert any("COMPLETED" in row.details for row in states)
 """
 
 LOAD = """# Databricks notebook source
@@ -38,12 +73,20 @@ assert sys.argv[1] == "tuesday"
 assert pathlib.Path("mended").exists()
 """
 
+SOURCES = (
+    ("databricks.yml", BUNDLE),
+    ("load.py", LOAD),
+    ("check.py", CHECK),
+    ("flow.py", FLOW),
+    ("look.py", LOOK),
+)
+
 Command = Callable[..., Result]
 
 
 @pytest.fixture
 def command(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Command:
-    for name, text in (("databricks.yml", BUNDLE), ("load.py", LOAD), ("check.py", CHECK)):
+    for name, text in SOURCES:
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
 
@@ -106,3 +149,13 @@ def test_wrong_request_runs_nothing_and_says_why(
         command(*arguments)
     assert caught.value.hint
     assert not (tmp_path / ".headwater" / "dev" / "jobs").exists()
+
+
+def test_task_finds_volumes_and_the_event_log_of_a_pipeline(
+    command: Command, tmp_path: Path
+) -> None:
+    ran = command("run", "watch")
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
+    landed = tmp_path / ".headwater" / "dev" / "volumes" / "main" / "s" / "drop" / "in" / "a.json"
+    assert json.loads(landed.read_text()) == {"n": 7}
+    assert not Path("/Volumes").exists()

@@ -171,7 +171,7 @@ def batch_function(
         activate(frame.sparkSession)
         share_session_catalog(frame.sparkSession, catalogs)
         try:
-            with intercepted(Outside(frame.sparkSession, store, _IN_SINK)):
+            with intercepted(Outside(frame.sparkSession, lambda: store, _IN_SINK)):
                 run_at(dataset.location, function or print, frame, number)
         except Exception as error:
             is_told = isinstance(error, HeadwaterError) or is_retryable(error)

@@ -8,9 +8,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from pyspark.sql import SparkSession
 
+from headwater.jobs.bundles import bundle_of
 from headwater.jobs.context import Run, TaskContext
 from headwater.jobs.failures import described
 from headwater.jobs.results import CANCELED, FAILED, SUCCESS, TIMEDOUT, Outcome, TaskRun
@@ -81,7 +83,7 @@ def _result(run: Run, task: Task, ended: Ended, attempts: int, seconds: float) -
 
 def _attempt(run: Run, task: Task, work: Work, number: int) -> Ended:
     """Run one attempt in a thread of its own, so that it can be left when it doesn't end."""
-    session = task_session(run.spark)
+    session = task_session(run.spark, partial(bundle_of, run))
     context = TaskContext(
         run,
         task,

@@ -44,9 +44,18 @@ def bundle_of(run: Run) -> Target | None:
 def volumes_of(run: Run) -> Callable[[str, str, str], Path]:
     """Return what names the folder of a volume: where pipelines of the bundle have it, too."""
 
-    @functools.cache
-    def store() -> Store:
-        found = bundle_of(run)
-        return found.store if found else Store(run.root / ".headwater" / "local")
-
+    store = functools.cache(functools.partial(store_of, run))
     return lambda catalog, schema, volume: store().volume_path(catalog, schema, volume)
+
+
+def store_of(run: Run) -> Store:
+    """Return the state folder of a run, with the volumes of the bundle that it is in.
+
+    Raises:
+        UsageError: as `open_target`.
+    """
+    target = bundle_of(run)
+    if target is None:
+        return Store(run.root / ".headwater" / "local")
+    target.make_volumes()
+    return target.store

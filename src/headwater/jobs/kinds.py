@@ -7,11 +7,13 @@ import operator
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from headwater.errors import JobError, UsageError
 from headwater.jobs.attempts import tagged
+from headwater.jobs.bundles import bundle_of
 from headwater.jobs.context import Facts, TaskContext, TaskValues
 from headwater.jobs.failures import described
 from headwater.jobs.files import find_file, read_text
@@ -157,7 +159,7 @@ def _for_each(context: TaskContext) -> Outcome:
     run = LOCAL_KINDS[nested.kind]
 
     def iterate(value: Any) -> Outcome | BaseException:
-        session = task_session(context.run.spark)
+        session = task_session(context.run.spark, partial(bundle_of, context.run))
         try:
             context.check()
             with tagged(session, context.tag):

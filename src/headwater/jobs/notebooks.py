@@ -17,6 +17,7 @@ from headwater.jobs.files import find_file, read_text
 from headwater.jobs.imports import imports_from
 from headwater.jobs.results import Outcome
 from headwater.jobs.sql import rows_of, run_sql
+from headwater.jobs.user_code import as_user_code
 from headwater.notebooks import Cell, read_cells, run_arguments
 
 _ENDINGS = ("", ".py", ".ipynb")
@@ -65,7 +66,7 @@ class _Notebook:
     def run(self, file: Path) -> str:
         """Run the cells of a file; return what it exits with."""
         try:
-            with imports_from(file.parent):
+            with imports_from(file.parent), as_user_code(self._context):
                 self._run_cells(file)
         except NotebookExit as ended:
             return ended.value

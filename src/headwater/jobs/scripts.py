@@ -15,6 +15,7 @@ from headwater.jobs.files import find_file
 from headwater.jobs.imports import imports_from
 from headwater.jobs.notebooks import display, exit_value, print_aside
 from headwater.jobs.results import Outcome
+from headwater.jobs.user_code import as_user_code
 
 _one_at_a_time = threading.Lock()
 
@@ -42,7 +43,12 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
         "display": display,
         "print": print_aside,
     }
-    with one_at_a_time(context, path), as_program(str(file), parameters), imports_from(file.parent):
+    with (
+        one_at_a_time(context, path),
+        as_program(str(file), parameters),
+        imports_from(file.parent),
+        as_user_code(context),
+    ):
         exec(code, namespace)  # noqa: S102 - running the user's script is the task
     return Outcome()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +24,7 @@ from headwater.machine.session import (
 )
 from headwater.names import TableName
 from headwater.sandbox.connectors import connectors_of
+from headwater.sandbox.event_logs import over_event_logs
 from headwater.sandbox.own_catalogs import over_folders
 from headwater.sandbox.sql_text import SqlText
 from headwater.settings import read_settings
@@ -47,8 +48,14 @@ BIND_LATE = "spark.sql.legacy.parameterSubstitution.constantsOnly"
 _CREATE = re.compile(r"\bCREATE\s+(SCHEMA|DATABASE|NAMESPACE)\b", re.I)
 
 
-def task_session(spark: SparkSession) -> SparkSession:
-    """Return a session with the same tables, but settings and temporary views of its own."""
+def task_session(
+    spark: SparkSession, target: Callable[[], Target | None] = lambda: None
+) -> SparkSession:
+    """Return a session with the same tables, but settings and temporary views of its own.
+
+    Args:
+        target: returns whose event logs `event_log(...)` reads; called when a text has one.
+    """
     session = spark.newSession()
     activate(session)  # in another thread a new session does not find its settings by itself
     session.conf.set(BIND_LATE, "true")
@@ -58,7 +65,22 @@ def task_session(spark: SparkSession) -> SparkSession:
     if catalog:
         session.conf.set(NEW_SCHEMAS_IN, catalog)
         _make_schemas_in_state(session)
+    _read_event_logs(session, target)
     return session
+
+
+def _read_event_logs(session: SparkSession, target: Callable[[], Target | None]) -> None:
+    """Let SQL texts of a session call `event_log`, as `headwater sql` does."""
+    run = session.sql
+
+    def sql(sqlQuery: str, args: Any = None, **more: Any) -> DataFrame:  # noqa: N803 - PySpark's
+        text = sqlQuery
+        if isinstance(text, str):
+            with suppress(ParseException):  # Spark says what is wrong with it
+                text = over_event_logs(session, text, target)
+        return run(text, args, **more)
+
+    session.sql = sql  # type: ignore[method-assign]
 
 
 def _make_schemas_in_state(session: SparkSession) -> None:

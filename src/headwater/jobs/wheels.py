@@ -11,6 +11,7 @@ from headwater.errors import UsageError, nearest
 from headwater.jobs.context import TaskContext
 from headwater.jobs.results import Outcome
 from headwater.jobs.scripts import as_program, one_at_a_time
+from headwater.jobs.user_code import as_user_code
 
 
 def run_wheel(
@@ -27,7 +28,11 @@ def run_wheel(
         Exception: whatever it raises.
     """
     found = _entry_point(context, package, entry_point)
-    with one_at_a_time(context, package), as_program(entry_point, parameters):
+    with (
+        one_at_a_time(context, package),
+        as_program(entry_point, parameters),
+        as_user_code(context),
+    ):
         found()
     return Outcome()
 

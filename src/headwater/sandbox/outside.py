@@ -1,7 +1,8 @@
-"""Answer user code that runs outside of dataset functions: while a file is loaded, or in a sink."""
+"""Answer user code outside of dataset functions: while a file is loaded, in a sink, in a task."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,12 @@ class Outside:
     """An interceptor that resolves paths, checks brokers and lets everything run.
 
     Attributes:
+        find_store: returns the state folder that volumes are in; called for each path.
         when: when such code runs, as messages have it.
     """
 
     spark: SparkSession
-    store: Store
+    find_store: Callable[[], Store]
     when: str
     in_dataset_function: bool = False
 
@@ -60,7 +62,7 @@ class Outside:
 
     def local_path(self, path: str) -> str:
         """Resolve a path as the target sees it."""
-        return resolved_path(self.store, path)
+        return resolved_path(self.find_store(), path)
 
     def refuse(self, action: str) -> None:
         """Let an action run."""

@@ -30,6 +30,7 @@ from headwater.sandbox.outside import Outside
 from headwater.sandbox.patches import patched_pyspark
 from headwater.sql.parse import used_namespace
 from headwater.state.store import Store
+from headwater.state.target import Target
 
 _NOTHING = "SELECT 1 WHERE false"
 """Runs in place of a statement that only says how names are completed."""
@@ -48,10 +49,7 @@ def load_source(
     Raises:
         UsageError: a dependency is missing.
     """
-    for volume in bundle.volumes.values():
-        store.volume_path(volume.catalog, volume.schema, volume.name).mkdir(
-            parents=True, exist_ok=True
-        )
+    Target(bundle, store).make_volumes()
     registry = Registry(spec.catalog, spec.schema)
     dependencies = [_from_root(line, bundle.root) for line in spec.dependencies]
     namespace = {
@@ -71,7 +69,7 @@ def load_source(
         _temporary_views(spark),
     ):
         registry.folders = paths
-        with intercepted(_LoadTime(spark, store, registry=registry)):
+        with intercepted(_LoadTime(spark, lambda: store, registry=registry)):
             load_files(spec.source_files, registry, namespace, explained, spec.parameters)
         registry.warnings.extend(_warnings(spec.source_files, paths))
         yield registry

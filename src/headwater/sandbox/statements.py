@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -18,11 +17,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from headwater.errors import HeadwaterError, UsageError, nearest
-from headwater.events.query import expand_event_log, no_event_log
 from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import quote, table_name
 from headwater.sandbox import file_states
 from headwater.sandbox.causes import innermost
+from headwater.sandbox.event_logs import over_event_logs
 from headwater.sandbox.failures import reason
 from headwater.sandbox.own_catalogs import over_folders
 from headwater.sandbox.sql_text import SqlText
@@ -31,7 +30,6 @@ from headwater.sql.parse import created_catalog, used_namespace
 from headwater.sql.split import split_statements
 from headwater.sql.statements import UseNamespace
 from headwater.state.catalog import current_schema, keep_schema, note_table, schema_exists
-from headwater.state.pipeline import made_by
 from headwater.state.store import Store
 from headwater.state.target import Target
 
@@ -151,14 +149,10 @@ class _Script:
         """Replace the calls of functions that read what pipelines keep."""
         target = self.target
         for call in sorted(text.functions(), key=lambda each: -each.start):
-            if call.name == "event_log":
-                sql = expand_event_log(call.text, lambda name, table: _log_of(target, name, table))
-            elif call.name == file_states.FUNCTION:
+            if call.name == file_states.FUNCTION:
                 sql = self._view(_file_states(self.spark, target.store, call.text))
-            else:
-                continue
-            statement = statement[: call.start] + sql + statement[call.end :]
-        return statement
+                statement = statement[: call.start] + sql + statement[call.end :]
+        return over_event_logs(self.spark, statement, lambda: target)
 
     def _view(self, frame: DataFrame) -> str:
         """Give a frame a name, until the statement has run."""
@@ -242,29 +236,6 @@ def _file_states(spark: SparkSession, store: Store, call: str) -> DataFrame:
     found = file_states.table_states(spark, store, wanted)
     if found is None:
         raise file_states.unknown_state(wanted)
-    return found
-
-
-def _log_of(target: Target, wanted: str, is_table: bool) -> Path:
-    known = {
-        name: path for name, path in known_logs(target).items() if (path / "_delta_log").is_dir()
-    }
-    path = known.get(wanted.lower())
-    if is_table:
-        made = made_by(target.store, wanted)
-        path = made[0].event_log if made else None
-    if path is None or not (path / "_delta_log").is_dir():
-        raise no_event_log(wanted, sorted(known))
-    return path
-
-
-def known_logs(target: Target) -> dict[str, Path]:
-    """Map the keys, names and ids of the bundle's pipelines to their event logs."""
-    found: dict[str, Path] = {}
-    for spec in target.bundle.pipelines.values():
-        path = target.event_log(spec.key)
-        for name in (spec.key, spec.name, target.bundle.pipeline_id(spec)):
-            found[name.lower()] = path
     return found
 
 

@@ -29,6 +29,12 @@ class Target:
         """Name the folder of a pipeline's event log."""
         return self.pipeline_state(pipeline).event_log
 
+    def make_volumes(self) -> None:
+        """Make the folders of the bundle's volumes; safe to repeat."""
+        for each in self.bundle.volumes.values():
+            path = self.store.volume_path(each.catalog, each.schema, each.name)
+            path.mkdir(parents=True, exist_ok=True)
+
     def catalogs(self) -> list[str]:
         """Name all catalogs that the bundle mentions or that have tables."""
         bundle = self.bundle
