@@ -64,6 +64,9 @@ for log in ("event_log(TABLE(main.s.three))", "event_log('flow')"):
 """
 
 LOAD = """# Databricks notebook source
+import sys
+print("said by a cell")
+sys.stdout.write("and so")
 dbutils.jobs.taskValues.set("day", dbutils.widgets.get("day"))
 """
 
@@ -112,6 +115,8 @@ def test_run_that_failed_is_recorded_and_repaired(command: Command, tmp_path: Pa
     assert "tuesday" not in json.dumps(found)
 
     (tmp_path / "mended").touch()
+    assert "said by a cell" not in ran.stdout
+    assert "said by a cell\nand so" in ran.stderr
     repaired = command("run", "--repair", str(found["run"]), "--json")
     assert repaired.exit_code == 0, repaired.stdout
     told = json.loads(repaired.stdout)

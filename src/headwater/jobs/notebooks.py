@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,6 @@ class _Notebook:
             "spark": context.session,
             "dbutils": self._utils,
             "display": display,
-            "print": print_aside,
         }
 
     def run(self, file: Path) -> str:
@@ -138,8 +136,3 @@ def display(shown: Any = None, *_: Any, **__: Any) -> None:
     """Run a query as a job would for its output, and show nothing."""
     if isinstance(shown, DataFrame) and not shown.isStreaming:
         rows_of(shown.limit(10_000))
-
-
-def print_aside(*values: Any, **options: Any) -> None:
-    """Print to the error stream: the output of a command is its result."""
-    print(*values, **{"file": sys.stderr, **options})  # noqa: T201 - it is the user's print

@@ -13,7 +13,7 @@ from headwater.jobs.context import TaskContext
 from headwater.jobs.dbutils import DBUtils
 from headwater.jobs.files import find_file
 from headwater.jobs.imports import imports_from
-from headwater.jobs.notebooks import display, exit_value, print_aside
+from headwater.jobs.notebooks import display, exit_value
 from headwater.jobs.results import Outcome
 from headwater.jobs.user_code import as_user_code
 
@@ -24,9 +24,8 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
     """Run a Python file under `__main__`, with `parameters` as `sys.argv`.
 
     Scripts run one at a time, since `sys.argv` belongs to the process; other kinds of tasks go on
-    beside. `spark` and `dbutils` are there; `SparkSession.builder.getOrCreate()` gives
-    the program's session, which has the same tables, but whose temporary views all scripts share.
-    `sys.exit()` and `sys.exit(0)` are a success.
+    beside. `spark` and `dbutils` are there; `SparkSession.builder.getOrCreate()` gives the same
+    session as `spark`. `sys.exit()` and `sys.exit(0)` are a success.
 
     Raises:
         UsageError: FILE_NOT_FOUND.
@@ -41,7 +40,6 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
         "spark": context.session,
         "dbutils": DBUtils(context, {}, partial(exit_value, context)),
         "display": display,
-        "print": print_aside,
     }
     with (
         one_at_a_time(context, path),

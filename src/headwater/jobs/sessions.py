@@ -17,6 +17,7 @@ from headwater.jobs.bundles import BUNDLE_FILES, bundle_above, open_bundle
 from headwater.machine.session import (
     QUICK_START,
     activate,
+    add_catalog,
     catalogs_of,
     has_own_catalogs,
     share_session_catalog,
@@ -60,6 +61,8 @@ def task_session(
     activate(session)  # in another thread a new session does not find its settings by itself
     session.conf.set(BIND_LATE, "true")
     share_session_catalog(session, catalogs_of(session))
+    for each in catalogs_of(spark):  # those that were added while the program ran
+        add_catalog(session, each)
     session.catalog.setCurrentDatabase(spark.catalog.currentDatabase())  # it comes quoted
     catalog = spark.conf.get(NEW_SCHEMAS_IN, None)
     if catalog:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pyspark.errors import AnalysisException
@@ -100,6 +100,22 @@ def _active(_: str, original: Any) -> Any:
         return found if interceptor is None else interceptor.spark
 
     return classmethod(get)
+
+
+def _gets_session(_: str, original: Original) -> Original:
+    """Return the session of user code, with a builder's settings, in threads that run it."""
+
+    @functools.wraps(original)
+    def get(self: SparkSession.Builder) -> SparkSession:
+        interceptor = current()
+        if interceptor is None:
+            return original(self)  # type: ignore[no-any-return]
+        for key, value in self._options.items():
+            with suppress(AnalysisException):  # a setting of the process, which Spark ignores
+                interceptor.spark.conf.set(key, value)
+        return interceptor.spark
+
+    return get
 
 
 def _reads_table(_: str, original: Original) -> Original:
@@ -352,6 +368,7 @@ PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
     (SparkSession, "conf", _redirects),
     (SparkSession, "catalog", _redirects),
     (SparkSession, "getActiveSession", _active),
+    (SparkSession.Builder, "getOrCreate", _gets_session),
     (SparkSession, "sql", _runs_sql),
     (SparkSession, "table", _reads_table),
     (DataFrameReader, "table", _reads_table),

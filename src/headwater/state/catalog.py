@@ -64,6 +64,8 @@ def target_session(
 
 def use_target(spark: SparkSession, target: Target) -> None:
     """Let a session know the target's tables under their names; safe to call twice."""
+    for each in target.catalogs():
+        add_catalog(spark, each)
     register_all(spark, target.store, target.default_schema()[0])
     for schema in target.bundle.schemas.values():
         create_schema(spark, schema.catalog, schema.name, target.store)
@@ -75,8 +77,6 @@ def use_target(spark: SparkSession, target: Target) -> None:
 @contextmanager
 def entered(spark: SparkSession, target: Target) -> Iterator[None]:
     """Let a session know the tables of a target for the length of a `with` block."""
-    for catalog in target.catalogs():
-        add_catalog(spark, catalog)
     use_target(spark, target)
     try:
         yield

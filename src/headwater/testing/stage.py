@@ -8,7 +8,6 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from headwater.bundle import Bundle
-from headwater.machine.session import add_catalog
 from headwater.state.catalog import forget_all, use_target
 from headwater.state.store import Store
 from headwater.state.target import Target
@@ -40,10 +39,7 @@ class Stage:
         if self.shown is not store:
             self.leave()
             self.shown = store
-        target = Target(bundle, store)
-        for catalog in target.catalogs():
-            add_catalog(self.spark, catalog)
-        use_target(self.spark, target)
+        use_target(self.spark, Target(bundle, store))
 
     def leave(self) -> None:
         """Let the session forget the target that it knows."""

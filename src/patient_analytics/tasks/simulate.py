@@ -1,0 +1,105 @@
+"""Land simulated events with a known mix of faults, and write down what is in them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headwater.errors import UsageError
+from patient_analytics.anomalies import Anomalies
+from patient_analytics.simulator import Message, Simulation, messages
+from patient_analytics.tasks.parameters import EVENTS, LANDING, RUN, TARGET
+
+PARAMETERS = (LANDING, EVENTS, RUN, TARGET)
+
+FAULTS = Anomalies(dirty_age=0.02, future_admission=0.01, missing_key=0.01, department_typo=0.02)
+"""Faults that rules count one by one: none of them spoils an event for two rules."""
+
+TRUTH = "_truth"
+"""Folder beside the events; Auto Loader passes over names that begin with an underscore."""
+
+_FILES = 4
+
+
+def simulate_events(spark: Any, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Write events of a run as Parquet files, and their true counts as `_truth/<run>.json`.
+
+    A run that has landed its events lands no others; one that was killed before it had written the
+    truth writes the same files again.
+
+    Raises:
+        UsageError: TARGET_REFUSED, in production.
+    """
+    del spark
+    if parameters["target"] == "prod":
+        raise UsageError(
+            "TARGET_REFUSED",
+            "Simulated events are not sent to production",
+            hint="Run the job in the target test or dev.",
+        )
+    folder, run = parameters["landing_path"], parameters["run_id"]
+    truth = truth_file(folder, run)
+    if os.path.exists(truth):  # noqa: PTH110 - a volume, which `os` finds everywhere
+        return {**read_truth(folder, run), "landed": False}
+    sent = list(itertools.islice(messages(_simulation(run)), int(parameters["events"])))
+    size = -(-len(sent) // _FILES)
+    for number in range(_FILES):
+        _write(
+            sent[number * size : (number + 1) * size], f"{folder}/simulated-{run}-{number}.parquet"
+        )
+    counts = {"events": len(sent), **Counter(kind for each in sent for kind in each.kinds)}
+    _save(json.dumps(counts).encode(), truth)
+    return {**counts, "landed": True}
+
+
+def truth_file(folder: str, run: str) -> str:
+    """Name the file that tells what is in the events of a run."""
+    return f"{folder}/{TRUTH}/{run}.json"
+
+
+def read_truth(folder: str, run: str) -> dict[str, int]:
+    """Read how many events a run has landed, and how many of each kind.
+
+    Raises:
+        UsageError: TRUTH_MISSING.
+    """
+    path = truth_file(folder, run)
+    if not os.path.exists(path):  # noqa: PTH110
+        raise UsageError(
+            "TRUTH_MISSING",
+            f"No events of run {run} have landed",
+            hint="Run the task that simulates them first, in the same job run.",
+        )
+    with open(path) as file:  # noqa: PTH123
+        return dict(json.load(file))
+
+
+def _simulation(run: str) -> Simulation:
+    """Give each run events of its own: other people, and other ids of events."""
+    return Simulation(seed=sum(run.encode()) + len(run) * 1009, anomalies=FAULTS)
+
+
+def _write(sent: Iterable[Message], path: str) -> None:
+    rows = [json.loads(each.value) for each in sent]
+    names = dict.fromkeys(name for row in rows for name in row)
+    table = pa.table({name: [row.get(name) for row in rows] for name in names})
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer)
+    _save(buffer.getvalue(), path)
+
+
+def _save(content: bytes, path: str) -> None:
+    """Write a file under a hidden name, and rename it: no reader sees half of it."""
+    folder, _, name = path.rpartition("/")
+    os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+    scratch = f"{folder}/.{name}"
+    with open(scratch, "wb") as file:  # noqa: PTH123
+        file.write(content)
+    os.replace(scratch, path)  # noqa: PTH105
