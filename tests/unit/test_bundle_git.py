@@ -69,9 +69,15 @@ def test_checkout_that_is_a_worktree(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("https://user:secret@example.org/flow.git", "https://example.org/flow.git"),
+        (
+            "https://user:secret@example.org/flow.git",  # pragma: allowlist secret
+            "https://example.org/flow.git",
+        ),
         ("https://secret@example.org/flow.git", "https://example.org/flow.git"),
-        ('"https://u:secret@example.org:8443/a" ; note', "https://example.org:8443/a"),
+        (
+            '"https://u:secret@example.org:8443/a" ; note',
+            "https://example.org:8443/a",
+        ),  # pragma: allowlist secret
         ("ssh://git:secret@example.org/flow.git", "ssh://git@example.org/flow.git"),
         ("/srv/flow@v1.git", "/srv/flow@v1.git"),
     ],

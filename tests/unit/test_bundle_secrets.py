@@ -64,9 +64,9 @@ def test_key_that_only_resembles_a_credential_does_not_count(key: str) -> None:
         "AKIA" + "ABCDEFGHIJKLMNOP",
         "Endpoint=sb://x/;SharedAccessKey=" + "a1B2" * 10,
         "https://x/?sv=2024&sig=" + "a%2F" * 8,
-        "-----BEGIN RSA PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----",  # pragma: allowlist secret
         "ghp_" + "a" * 36,
-        "jdbc:postgresql://me:hunter2@db/sales",
+        "jdbc:postgresql://me:hunter2@db/sales",  # pragma: allowlist secret
     ],
 )
 def test_value_that_looks_like_a_secret_is_one_under_any_key(text: str) -> None:

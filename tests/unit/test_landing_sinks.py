@@ -137,7 +137,14 @@ def test_addresses_of_containers() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["file://host/x", "s3://a/b", "abfss://lake/x", "abfss://c:key@a/x", "abfss://c@a/../x"]
+    "url",
+    [
+        "file://host/x",
+        "s3://a/b",
+        "abfss://lake/x",
+        "abfss://c:key@a/x",  # pragma: allowlist secret
+        "abfss://c@a/../x",
+    ],
 )
 def test_address_that_names_no_folder_is_refused(url: str) -> None:
     with pytest.raises(UsageError) as caught:
