@@ -75,10 +75,13 @@ def test_checkout_that_is_a_worktree(tmp_path: Path) -> None:
         ),
         ("https://secret@example.org/flow.git", "https://example.org/flow.git"),
         (
-            '"https://u:secret@example.org:8443/a" ; note',
+            '"https://u:secret@example.org:8443/a" ; note',  # pragma: allowlist secret
             "https://example.org:8443/a",
-        ),  # pragma: allowlist secret
-        ("ssh://git:secret@example.org/flow.git", "ssh://git@example.org/flow.git"),
+        ),
+        (
+            "ssh://git:secret@example.org/flow.git",  # pragma: allowlist secret
+            "ssh://git@example.org/flow.git",
+        ),
         ("/srv/flow@v1.git", "/srv/flow@v1.git"),
     ],
 )

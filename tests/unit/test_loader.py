@@ -303,3 +303,18 @@ def t(): ...
         ("x\n", ["a.csv", "in", "/Volumes/main/s/landing/a.csv", 2, 2, 2], [True, False, 2])
     )
     assert not Path("/Volumes/main/s").exists()
+
+
+def test_module_loaded_from_elsewhere_makes_room_until_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, value in (("installed", 1), ("project", 2)):
+        (tmp_path / folder / "src" / "flow_rules").mkdir(parents=True)
+        (tmp_path / folder / "src" / "flow_rules" / "__init__.py").write_text(f"LEAST = {value}\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "installed" / "src"))
+    before = importlib.import_module("flow_rules")
+    with import_paths(None, [], [f"--editable {tmp_path / 'project'}"]):
+        assert importlib.import_module("flow_rules").LEAST == 2
+        assert importlib.import_module("json") is json
+    assert importlib.import_module("flow_rules") is before
+    del sys.modules["flow_rules"]

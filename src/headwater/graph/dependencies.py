@@ -35,7 +35,8 @@ def import_paths(
     each source file to its end; other requirement lines must be installed already. Yields the
     folders that Python workers can search first. Modules found there are forgotten at the end, so
     that another pipeline's module of the same name is found; those of installed packages stay, for
-    many of them can't be loaded twice.
+    many of them can't be loaded twice. A module that was loaded from elsewhere, and that the first
+    folders have as well, makes room for theirs until the end.
 
     Raises:
         UsageError: DEPENDENCY_MISSING, DEPENDENCY_INVALID.
@@ -43,6 +44,7 @@ def import_paths(
     first = list(dict.fromkeys(map(str, _search_paths(root_path, dependencies))))
     beside = [each for each in dict.fromkeys(str(f.parent) for f in files) if each not in first]
     added = [*first, *beside]
+    elsewhere = {name: sys.modules.pop(name) for name in _loaded_elsewhere(first)}
     known = set(sys.modules)
     sys.path[:0] = first
     sys.path.extend(beside)
@@ -55,6 +57,23 @@ def import_paths(
         for name in _modules_of(added):
             if name not in known:
                 del sys.modules[name]
+        for name, module in elsewhere.items():
+            sys.modules.setdefault(name, module)
+
+
+def _loaded_elsewhere(folders: Sequence[str]) -> list[str]:
+    """Name loaded modules that folders have too; those of installed packages are not looked at."""
+    found = [each for folder in folders if Path(folder).is_dir() for each in Path(folder).iterdir()]
+    names = {each.stem for each in found if each.is_dir() or each.suffix == ".py"}
+    here = set(_modules_of(folders))
+    return [
+        name
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] in names
+        and name not in here
+        and (file := getattr(module, "__file__", None))
+        and not _is_installed(file)
+    ]
 
 
 def _modules_of(folders: Collection[str]) -> list[str]:
