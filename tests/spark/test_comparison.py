@@ -175,6 +175,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("commit", "-qam", "broken")
     run("tag", "broken")
     run("reset", "-q", "--hard", "HEAD~")
+    reads = SOURCE.replace('"/Volumes/main/cmp/landing"', 'spark.conf.get("outside")')
+    (folder / "p/main.py").write_text(reads)
+    run("commit", "-qam", "unsafe")
+    run("tag", "unsafe")
+    run("reset", "-q", "--hard", "HEAD~")
     return folder
 
 
@@ -265,6 +270,21 @@ def test_table_with_a_path_of_its_own_is_refused(
     with pytest.raises(GraphError, match="COMPARE_WRITES_OUTSIDE"):
         command("--var", f"outside={tmp_path / 'mine'}")
     assert not (tmp_path / "mine").exists()
+
+
+def test_source_that_cleans_up_a_folder_of_others_is_refused(
+    repository: Path, command: Command, tmp_path: Path
+) -> None:
+    landed = tmp_path / "mine" / "a.json"
+    landed.parent.mkdir()
+    landed.write_text('{"id": 1, "customer": "a", "amount": 5}')
+    cleaning = '.option("cloudFiles.cleanSource", "DELETE")'
+    text = SOURCE.replace('"json")\n', f'"json"){cleaning}\n')
+    text = text.replace('"/Volumes/main/cmp/landing"', 'spark.conf.get("outside")')
+    (repository / "p/main.py").write_text(text)
+    with pytest.raises(GraphError, match="COMPARE_WRITES_OUTSIDE"):
+        command("--var", f"outside={landed.parent}", "--base", "unsafe")
+    assert landed.exists()
 
 
 def test_unknown_commit_pipeline_and_folder_are_refused(

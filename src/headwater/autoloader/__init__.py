@@ -2,7 +2,7 @@
 
 from headwater.autoloader.backlog import FileBacklog
 from headwater.autoloader.batch import define_batch, open_batch
-from headwater.autoloader.cleaning import clean_source, cleans_source
+from headwater.autoloader.cleaning import clean_source, cleans_source, written_folders
 from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.failures import explain_failure
 from headwater.autoloader.options import check_options, unused_options
@@ -37,4 +37,5 @@ __all__ = [
     "open_stream",
     "unused_options",
     "waiting_files",
+    "written_folders",
 ]

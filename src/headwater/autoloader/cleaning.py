@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 
 from headwater.autoloader.archive import Archive, Archived
 from headwater.autoloader.commits import commit_times
+from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.manifest import Entry, Manifest
 from headwater.autoloader.options import read_options
 from headwater.autoloader.readers import Reader, read_by_all
@@ -33,6 +34,15 @@ def cleans_source(request: CloudFiles) -> bool:
     """Whether files of a source may have to be moved or deleted, even when none is new."""
     cleaning = read_options(request, java_charsets=True).cleaning
     return cleaning is not None and not request.is_batch
+
+
+def written_folders(request: CloudFiles) -> list[str]:
+    """Name the folders in which reading a source changes something, beside its own state."""
+    options = read_options(request, java_charsets=True)
+    cleaning = None if request.is_batch else options.cleaning
+    cleaned = [base_folder(request), cleaning.destination] if cleaning else []
+    bad = options.bad_records_path
+    return [each for each in (*cleaned, str(bad) if bad else "") if each]
 
 
 def clean_source(

@@ -77,7 +77,9 @@ def two_sides(
         UsageError: what `check_out` raises; PIPELINE_NOT_IN_BASE.
         BundleError: whatever is wrong with the bundle of the base.
     """
-    with tempfile.TemporaryDirectory(prefix="headwater-compare-") as temporary:
+    beside = target.store.root.parent  # files can be linked within a file system
+    place = beside if beside.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix=".compare-", dir=place) as temporary:
         folder = Path(temporary)
         root, commit = check_out(target.bundle.root, request.base, folder)
         state = folder / "state" / target.bundle.target

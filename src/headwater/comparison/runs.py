@@ -104,8 +104,8 @@ def check_harmless(preview: Preview) -> None:
     """Refuse an update that would change what is outside of its state folder.
 
     Raises:
-        GraphError: COMPARE_WRITES_OUTSIDE, for each table with a path of its own, and each source
-            that cleans up a folder of others.
+        GraphError: COMPARE_WRITES_OUTSIDE, for each table with a path of its own, and each folder
+            that Auto Loader cleans up or writes to.
     """
     context = preview.context
     root = context.tables.store.root
@@ -116,11 +116,11 @@ def check_harmless(preview: Preview) -> None:
                     raise _outside(f"the table '{dataset.name}' has a path of its own", dataset)
         flows = {each.flow.name: each.flow for each in (*context.graph.flows, *context.graph.views)}
         for name, requests in preview.standings.sources.items():
-            for request in requests:
+            written = [each for one in requests for each in autoloader.written_folders(one)]
+            for folder in written:
                 with faults:
-                    is_inside = Path(autoloader.base_folder(request)).is_relative_to(root)
-                    if autoloader.cleans_source(request) and not is_inside:
-                        raise _outside(f"the flow '{name}' cleans its source", flows[name])
+                    if not Path(folder).is_relative_to(root):
+                        raise _outside(f"Auto Loader writes to {folder}", flows[name])
 
 
 def _outside(what: str, declared: Dataset | Flow) -> UpdateError:
