@@ -14,6 +14,9 @@ from lakeflow_job_meta.local_runs import RunResult, TaskResult, run_module
 from lakeflow_job_meta.sources import Source
 
 HEADER = "# Databricks notebook source\n"
+ASLEEP = "reflect('java.lang.Thread', 'sleep', 20L) = 'awake'"
+"""A condition that waits at each row and holds for none: endless work, but no processor time."""
+
 _numbers = itertools.count(1)
 
 

@@ -145,3 +145,17 @@ def test_checksum_of_a_new_table_is_what_delta_works_out_itself(project: Project
     snapshot = log.unsafeVolatileSnapshot()
     assert (snapshot.version(), snapshot.checksumOpt().isDefined()) == (0, True)
     assert snapshot.validateChecksum(getattr(snapshot, "validateChecksum$default$1")())
+
+
+def test_logs_are_written_without_checksum_files_of_hadoop(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    jvm, context = spark._jvm, spark.sparkContext._jsc
+    assert jvm is not None and context is not None
+    files = jvm.org.apache.hadoop.fs.FileContext.getFileContext(
+        jvm.java.net.URI.create(tmp_path.as_uri()), context.hadoopConfiguration()
+    )
+    assert files.getDefaultFileSystem().getClass().getSimpleName() == "RawLocalFs"
+    table = tmp_path / "table"
+    spark.range(1).write.format("delta").save(str(table))
+    assert [each.name for each in (table / "_delta_log").glob(".*")] == []

@@ -9,6 +9,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from pyspark.sql import SparkSession
 
-from command import bundle, headwater, landing, start, until
+from command import BUNDLE, bundle, headwater, landing, start, until
 from headwater.cli.main import cli
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
@@ -64,13 +65,14 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(done: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run a command on the bundle, in the session of the tests; errors are raised."""
     monkeypatch.chdir(done)
+    return partial(invoked, spark)
 
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(
-            cli, arguments, obj={"spark": spark}, standalone_mode=False, catch_exceptions=False
-        )
 
-    return run
+def invoked(spark: SparkSession, *arguments: str) -> Result:
+    """Run a command in this folder, in a session; errors are raised."""
+    return CliRunner().invoke(
+        cli, arguments, obj={"spark": spark}, standalone_mode=False, catch_exceptions=False
+    )
 
 
 def answer(result: Result) -> object:
@@ -153,8 +155,11 @@ def test_doctor_tells_java_and_jars() -> None:
     assert all(Path(jar).exists() for jar in told["jars"])
 
 
-def test_interrupt_ends_in_two_lines_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    folder = bundle(tmp_path / "b", SOURCE)
+def test_interrupt_ends_in_two_lines_and_the_next_run_goes_on(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = BUNDLE.replace("      schema: s\n", "      schema: interrupted\n")
+    folder = bundle(tmp_path / "b", SOURCE, text)
     land(folder, "a", id=[1, 2], name=["y", "z"])
     process = start("run", folder=folder)
     until(process, "is RUNNING")
@@ -166,8 +171,8 @@ def test_interrupt_ends_in_two_lines_and_the_next_run_goes_on(tmp_path: Path) ->
     lines = [line for line in told.splitlines() if line.startswith(("error:", "  fix:"))]
     assert lines[0].startswith("error: [INTERRUPTED]")
     assert "Traceback" not in told
-    ran = headwater("run", "--json", folder=folder)
-    assert json.loads(ran.stdout)["state"] == "COMPLETED"
+    monkeypatch.chdir(folder)
+    assert json.loads(invoked(spark, "run", "--json").stdout)["state"] == "COMPLETED"
     rows = json.loads(headwater("show", "silver", "--json", folder=folder).stdout)
     assert sorted(row["id"] for row in rows) == [1, 2]
 

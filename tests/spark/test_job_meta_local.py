@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from job_meta_bench import HEADER, Bench, bench, condition, notebook, one, source
+from job_meta_bench import ASLEEP, HEADER, Bench, bench, condition, notebook, one, source
 from lakeflow_job_meta.errors import MetadataError
 from lakeflow_job_meta.local_runs import TaskResult
 
@@ -155,7 +155,7 @@ def test_retries_end(bench: Bench) -> None:
     assert (result.state, result.attempts) == ("FAILED", 2)
 
 
-ENDLESS = "SELECT count(*) FROM range(0, 1000000000000, 1, 1) WHERE id % 7 = 3"
+ENDLESS = f"SELECT count(*) FROM range(0, 1000000000000, 1, 1) WHERE {ASLEEP}"
 
 
 def test_timeout_cancels_spark_work_of_that_task_alone(bench: Bench) -> None:

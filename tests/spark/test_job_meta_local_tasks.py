@@ -14,7 +14,7 @@ from harness import Project
 from headwater.jobs.sessions import NEW_SCHEMAS_IN
 from headwater.state.catalog import create_schema, use_schema
 from headwater.state.store import Store
-from job_meta_bench import HEADER, Bench, bench, notebook, one, script, source
+from job_meta_bench import ASLEEP, HEADER, Bench, bench, notebook, one, script, source
 
 __all__ = ["bench"]
 
@@ -256,7 +256,7 @@ def test_pipeline_runs_through_headwater(bench: Bench, project: Project) -> None
     assert project.values("SELECT count(*) FROM SCHEMA.numbers") == [3]
 
 
-ENDLESS = "spark.range(0, 10**12, 1, 1).where('id % 7 = 3')"
+ENDLESS = f"spark.range(0, 10**12, 1, 1).where({ASLEEP!r})"
 
 
 def test_pipeline_that_takes_too_long_is_stopped_and_the_next_one_runs(
@@ -274,12 +274,12 @@ def test_pipeline_that_takes_too_long_is_stopped_and_the_next_one_runs(
             return spark.read.table("endless")
     """)
     bench.folder = project.folder
-    pipeline = {"task_type": "pipeline", "pipeline_id": "flow", "timeout_seconds": 8}
-    loop = {"task_type": "for_each", "inputs": [1], "task": pipeline, "timeout_seconds": 8}
+    pipeline = {"task_type": "pipeline", "pipeline_id": "flow", "timeout_seconds": 5}
+    loop = {"task_type": "for_each", "inputs": [1], "task": pipeline, "timeout_seconds": 5}
     for update in (source("update", 1, pipeline), source("loop", 1, loop)):
         result = one(bench.run(update))
         assert (result.state, result.attempts) == ("TIMEDOUT", 1)
-        assert result.message == "[TASK_TIMEOUT] The task took more than 8 s"  # and runs no more
+        assert result.message == "[TASK_TIMEOUT] The task took more than 5 s"  # and runs no more
     assert [state_of(each) for each in project.events() if state_of(each)][-1] == "CANCELED"
     project.write("""
         from pyspark import pipelines as dp

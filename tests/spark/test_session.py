@@ -6,7 +6,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headwater.machine.session import activate, default_settings, session_with
+from headwater.machine.session import activate, default_settings, session_with, settings_of
 from headwater.settings import Settings
 
 
@@ -36,6 +36,16 @@ def test_shuffles_have_as_many_parts_as_the_session_has_threads(
 ) -> None:
     values = default_settings(tmp_path, "local[3]", [], [])
     assert values["spark.sql.shuffle.partitions"] == "3"
+
+
+def test_settings_are_all_that_spark_tells(spark: SparkSession) -> None:
+    key = "headwater.test.arrow"
+    spark.conf.set(key, " a -> b\nc ")
+    try:
+        found = settings_of(spark)
+        assert (found, found[key]) == (spark.conf.getAll, " a -> b\nc ")
+    finally:
+        spark.conf.unset(key)
 
 
 def test_session_with_settings_has_the_tables_and_no_one_elses_settings(

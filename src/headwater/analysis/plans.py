@@ -16,8 +16,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 
 from headwater.analysis.schemas import PLACEHOLDER
 from headwater.graph.dag import QueryPlan
-from headwater.machine.session import java_class
+from headwater.machine.session import java_class, settings_of
 from headwater.names import READ_VIEW, TableName
+from headwater.sandbox.trees import items_of
 
 _TREES = "org.apache.spark.sql.catalyst.trees.TreePattern"
 _PASSING = ("CURRENT_LIKE", "PYTHON_UDF", "SCALA_UDF")
@@ -83,7 +84,7 @@ def query_plan(
     spark = frame.sparkSession
     with _in_full(spark):
         text, canonical = _text(plan), _text(plan.canonicalized())
-    leaves = list(_leaves(spark, plan))
+    leaves = list(_leaves(plan))
     streams = [each for each in leaves if each.isStreaming()]
     seen = {(each.schema, each.table) for each in tables}
     return QueryPlan(
@@ -99,7 +100,7 @@ def query_plan(
 
 def settings_digest(spark: SparkSession) -> str:
     """Hash the settings that queries may depend on, those that source has set among them."""
-    settings = spark.conf.getAll
+    settings = settings_of(spark)
     kept = {key: value for key, value in settings.items() if not _NO_MATTER.match(key)}
     return hashlib.sha256(repr(sorted(kept.items())).encode()).hexdigest()
 
@@ -135,11 +136,10 @@ def _digest(canonical: str, text: str, *more: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _leaves(spark: SparkSession, plan: Any) -> Iterator[Any]:
+def _leaves(plan: Any) -> Iterator[Any]:
     """List the leaves of a plan and of the queries inside its expressions."""
-    as_java = java_class(spark, "scala.jdk.javaapi.CollectionConverters").asJava
-    for each in (plan, *as_java(plan.subqueriesAll())):
-        yield from as_java(each.collectLeaves())
+    for each in (plan, *items_of(plan.subqueriesAll())):
+        yield from items_of(each.collectLeaves())
 
 
 def _has(spark: SparkSession, plan: Any, patterns: tuple[str, ...]) -> bool:

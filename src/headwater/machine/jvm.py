@@ -48,6 +48,11 @@ _OPENED = (
     "sun.util.calendar",
 )
 
+_STARTS_PROGRAMS = (
+    # Hadoop runs `chmod` and `readlink` for local files; this is half the price of a helper process
+    ("-Djdk.lang.Process.launchMechanism=VFORK",) if sys.platform == "linux" else ()
+)
+
 _TUNING = (
     "-XX:+UseParallelGC",
     "-XX:NewRatio=1",  # rows live shortly: half of the heap for the young ones
@@ -137,6 +142,7 @@ def _command(
         os.pathsep.join(map(str, [*jars, *spark_jars(), *more])),
         f"-Xmx{settings.driver_memory}",
         *_TUNING,
+        *_STARTS_PROGRAMS,
         *([] if dumping else shared),
         *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),
         "-Djdk.reflect.useDirectMethodHandle=false",

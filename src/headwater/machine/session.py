@@ -138,6 +138,9 @@ def default_settings(
         "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.sql.streaming.numRecentProgressUpdates": "10000",
         "spark.databricks.delta.snapshotPartitions": "2",
+        # Delta and streams delete the checksums that the other class writes beside their logs,
+        # and without Hadoop's native library each file takes programs: chmod, and readlink twice
+        "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
         "spark.scheduler.mode": "FAIR",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -244,9 +247,20 @@ def session_with(spark: SparkSession, settings: Mapping[str, str]) -> SparkSessi
 
 def catalogs_of(spark: SparkSession) -> list[str]:
     """List the names that may be the first of three parts of names in a session."""
-    found = [(_CATALOG.fullmatch(key), value) for key, value in spark.conf.getAll.items()]
+    found = [(_CATALOG.fullmatch(key), value) for key, value in settings_of(spark).items()]
     names = [name[1] for name, value in found if name and value == _DELTA_CATALOG]
     return [name for name in names if name != "spark_catalog"]
+
+
+def settings_of(spark: SparkSession) -> dict[str, str]:
+    """Return all settings of a session.
+
+    `spark.conf.getAll` asks the JVM for each setting, and PySpark translates an exception where the
+    list ends; this is one call.
+    """
+    told = str(spark._jsparkSession.conf().getAll().mkString("\0"))
+    parts = (each.partition(" -> ") for each in told.split("\0"))
+    return {key: value for key, _, value in parts}
 
 
 def activate(spark: SparkSession) -> None:

@@ -22,6 +22,7 @@ from headwater.graph.modules import bound_modules, bound_runtime
 from headwater.graph.registry import Registry
 from headwater.lint.files import check_files
 from headwater.lint.source import NO_CONTEXT
+from headwater.machine.session import settings_of
 from headwater.sandbox.connectors import read_text
 from headwater.sandbox.dbutils import DBUtils
 from headwater.sandbox.failures import explained
@@ -119,7 +120,7 @@ def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterat
     cluster, such as `spark.executor.memory`, can't change in a running session: they have no effect
     here.
     """
-    before = spark.conf.getAll
+    before = settings_of(spark)
     try:
         for key, value in configuration.items():
             try:
@@ -135,7 +136,7 @@ def _configured(spark: SparkSession, configuration: Mapping[str, str]) -> Iterat
                 ) from None
         yield
     finally:
-        after = spark.conf.getAll
+        after = settings_of(spark)
         for key in after.keys() - before.keys():
             spark.conf.unset(key)
         for key, earlier in before.items():
