@@ -32,7 +32,20 @@ resources:
         - task_key: look
           depends_on: [{task_key: update}]
           notebook_task: {notebook_path: ./look}
+    faulty:
+      parameters: [{name: day, default: monday}]
+      tasks:
+        - {task_key: gone, notebook_task: {notebook_path: ./gone}}
+        - {task_key: cells, notebook_task: {notebook_path: ./cells}}
+        - {task_key: script, spark_python_task: {python_file: ./script.py}}
+        - {task_key: wheel, python_wheel_task: {package_name: headwater, entry_point: hedwater}}
+        - {task_key: text, sql_task: {file: {path: ./text.sql}, parameters: {least: "1"}}}
+        - {task_key: flow, pipeline_task: {pipeline_id: "${resources.pipelines.bad.id}"}}
+        - {task_key: other, run_job_task: {job_id: "${resources.jobs.inner.id}"}}
+        - {task_key: idle, disabled: true, notebook_task: {notebook_path: ./gone}}
+    inner: {tasks: [{task_key: a, notebook_task: {notebook_path: ./nowhere}}]}
   pipelines:
+    bad: {catalog: main, schema: s, libraries: [{file: {path: ./bad.py}}]}
     flow: {catalog: main, schema: s, libraries: [{file: {path: ./flow.py}}]}
   volumes:
     drop: {catalog_name: main, schema_name: s, name: drop}
@@ -76,7 +89,23 @@ assert sys.argv[1] == "tuesday"
 assert pathlib.Path("mended").exists()
 """
 
+CELLS = """# Databricks notebook source
+# MAGIC %run ./included
+
+# COMMAND ----------
+print("fine")
+"""
+
+TEXT = """SELECT :least;
+SELECT :day, :missing;
+"""
+
 SOURCES = (
+    ("cells.py", CELLS),
+    ("included.py", "# Databricks notebook source\nif True print(1)\n"),
+    ("script.py", "x = (\n"),
+    ("text.sql", TEXT),
+    ("bad.py", FLOW.replace("spark.range(3)", "spark.table('nowhere')")),
     ("databricks.yml", BUNDLE),
     ("load.py", LOAD),
     ("check.py", CHECK),
@@ -164,3 +193,27 @@ def test_task_finds_volumes_and_the_event_log_of_a_pipeline(
     landed = tmp_path / ".headwater" / "dev" / "volumes" / "main" / "s" / "drop" / "in" / "a.json"
     assert json.loads(landed.read_text()) == {"n": 7}
     assert not Path("/Volumes").exists()
+
+
+def test_validate_finds_the_faults_of_all_tasks_and_runs_none(
+    command: Command, tmp_path: Path
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    found = command("run", "faulty", "--validate", "--json")
+    assert found.exit_code == 1
+    faults = json.loads(found.stdout)["faults"]
+    codes = [each.partition("]")[0].removeprefix("[") for each in faults]
+    assert codes == [
+        "FILE_NOT_FOUND",
+        "PYTHON_INVALID",
+        "PYTHON_INVALID",
+        "ENTRY_POINT_UNKNOWN",
+        "PARAMETER_MISSING",
+        "TABLE_NOT_FOUND",
+        "FILE_NOT_FOUND",
+    ]
+    assert "(included.py:cell 1:2)" in faults[1]
+    assert "(text.sql:2)" in faults[4]
+    assert sorted(tmp_path.rglob("*")) == before
+    fine = command("run", "nightly", "--validate")
+    assert (fine.exit_code, fine.stdout) == (0, "Job 'nightly': valid. Nothing run.\n")

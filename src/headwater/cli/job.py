@@ -39,6 +39,7 @@ def job() -> None:
 @click.option(
     "--repair", metavar="RUN", type=int, help="Run again what failed in a run, and what follows."
 )
+@click.option("--validate", is_flag=True, help="Check all tasks, run none.")
 @click.option("--skip-unsupported", is_flag=True, help="Pass over tasks that can't run here.")
 @click.option(
     "--max-parallel",
@@ -54,6 +55,7 @@ def run(
     tasks: str | None,
     parameters: tuple[str, ...],
     repair: int | None,
+    validate: bool,
     skip_unsupported: bool,
     max_parallel: int,
     as_json: bool,
@@ -64,8 +66,20 @@ def run(
     Examples:
       headwater job run nightly --param day=2026-11-25
       headwater job run nightly --task load,check
+      headwater job run nightly --validate
       headwater job run --repair 1764115200000
     """
+    if validate:
+        sys.exit(
+            job_runs.validate(
+                target,
+                key,
+                tasks=names(tasks),
+                parameters=key_values(parameters, "--param"),
+                skip_unsupported=skip_unsupported,
+                as_json=as_json,
+            )
+        )
     status = job_runs.run(
         target,
         key,

@@ -9,10 +9,11 @@ import click
 
 from headwater.bundle import JobSpec
 from headwater.cli.output import task_line
-from headwater.cli.render import print_json, print_rows
+from headwater.cli.render import print_errors, print_json, print_rows
 from headwater.cli.sessions import job_session
+from headwater.cli.updates import untouched
 from headwater.errors import BundleError, UsageError
-from headwater.jobs import JobRequest, TaskRun, run_job
+from headwater.jobs import JobRequest, TaskRun, check_job, run_job
 from headwater.jobs.history import JobHistory, RecordedRun
 from headwater.jobs.results import CANCELED
 from headwater.state.target import Target
@@ -80,6 +81,41 @@ def run(
     else:
         click.echo(f"Run {request.run_id} of job '{spec.key}': {done.state}.")
     return 0 if done.succeeded else 1
+
+
+def validate(
+    target: Target,
+    key: str | None,
+    *,
+    tasks: tuple[str, ...],
+    parameters: Mapping[str, str],
+    skip_unsupported: bool,
+    as_json: bool,
+) -> int:
+    """Check a job without running it; return the exit status, 1 with any fault.
+
+    Raises:
+        HeadwaterError: as `check_job`.
+    """
+    spec = target.bundle.job(key)
+    with untouched(target) as place, job_session(place) as spark:
+        faults = check_job(
+            spec.settings,
+            spark=spark,
+            root=place.bundle.root,
+            request=JobRequest(parameters, tasks, skip_unsupported=skip_unsupported),
+            jobs={each.id: each.settings for each in place.bundle.jobs.values()},
+            places=spec.places,
+            target=place,
+        )
+    if as_json:
+        print_json({"job": spec.key, "faults": [part.headline for e in faults for part in e.parts]})
+    else:
+        print_errors(faults)
+        count = len(faults)
+        said = f"{count} fault{'' if count == 1 else 's'}" if faults else "valid"
+        click.echo(f"Job '{spec.key}': {said}. Nothing run.")
+    return 1 if faults else 0
 
 
 def _check_repair(

@@ -19,7 +19,7 @@ from headwater.jobs.sql import rows_of, run_sql
 from headwater.jobs.user_code import as_user_code
 from headwater.notebooks import Cell, read_cells, run_arguments
 
-_ENDINGS = ("", ".py", ".ipynb")
+ENDINGS = ("", ".py", ".ipynb")
 _MOST_NESTED = 20
 
 
@@ -35,14 +35,14 @@ def run_notebook(context: TaskContext, path: str, parameters: Mapping[str, str])
         Exception: whatever a cell raises, its traceback naming notebook, cell and line.
     """
     notebook = _Notebook(context, parameters)
-    notebook.run(find_file(context.run.root, path, _ENDINGS))
+    notebook.run(find_file(context.run.root, path, ENDINGS))
     told = ", ".join(notebook.left_out)
     return Outcome(message=f"not done locally: {told}" if told else "")
 
 
 def exit_value(context: TaskContext, path: str, parameters: Mapping[str, str]) -> str:
     """Run a notebook for `dbutils.notebook.run`: give what it exits with, "" if it doesn't."""
-    return _Notebook(context, parameters).run(find_file(context.run.root, path, _ENDINGS))
+    return _Notebook(context, parameters).run(find_file(context.run.root, path, ENDINGS))
 
 
 class _Notebook:
@@ -118,9 +118,9 @@ class _Notebook:
         """Find a notebook that this one names: relative to itself, or absolute."""
         root = self._context.run.root.resolve()
         if path.startswith("/"):
-            return find_file(root, path, _ENDINGS)
+            return find_file(root, path, ENDINGS)
         folder = self._file.parent.relative_to(root)
-        return find_file(root, str(folder / path), _ENDINGS)
+        return find_file(root, str(folder / path), ENDINGS)
 
     def _name(self, file: Path) -> str:
         return file.relative_to(self._context.run.root.resolve()).as_posix()

@@ -12,7 +12,7 @@ from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
 from headwater.errors import JobError, UsageError, nearest
 from headwater.jobs.bundles import BUNDLE_FILES, bundle_of
-from headwater.jobs.context import TaskContext
+from headwater.jobs.context import Run, TaskContext
 from headwater.jobs.results import Outcome
 from headwater.state.target import Target
 
@@ -33,20 +33,8 @@ def run_pipeline(context: TaskContext, pipeline: str, selection: Mapping[str, An
         UsageError: BUNDLE_MISSING, PIPELINE_UNKNOWN.
         JobError: the update's code, or PIPELINE_FAILED.
     """
-    everything = ("*",) if selection.get("full_refresh") else ()
-    request = UpdateRequest(
-        full_refresh=everything or tuple(selection.get("full_refresh_selection") or ()),
-        refresh=tuple(selection.get("refresh_selection") or ()),
-    )
-    opened = bundle_of(context.run)
-    if opened is None:
-        raise UsageError(
-            "BUNDLE_MISSING",
-            f"There is no {BUNDLE_FILES[0]} to find the pipeline in",
-            where=str(context.run.root),
-            hint="Run in the folder of a bundle.",
-        )
-    spec = _find(opened, pipeline)
+    request = request_of(selection)
+    opened, spec = find_pipeline(context.run, pipeline)
     with context.alone(_one_at_a_time):
         updater = Updater(
             context.session, opened.bundle, spec, opened.store, stopping=context.cancelled
@@ -58,6 +46,32 @@ def run_pipeline(context: TaskContext, pipeline: str, selection: Mapping[str, An
     if result.state != "COMPLETED":
         raise JobError("PIPELINE_FAILED", f"Pipeline '{spec.key}' ended {result.state}")
     return Outcome()
+
+
+def request_of(selection: Mapping[str, Any]) -> UpdateRequest:
+    """Return what a pipeline task asks of the update."""
+    everything = ("*",) if selection.get("full_refresh") else ()
+    return UpdateRequest(
+        full_refresh=everything or tuple(selection.get("full_refresh_selection") or ()),
+        refresh=tuple(selection.get("refresh_selection") or ()),
+    )
+
+
+def find_pipeline(run: Run, wanted: str) -> tuple[Target, PipelineSpec]:
+    """Find a pipeline of the bundle that a run is in.
+
+    Raises:
+        UsageError: BUNDLE_MISSING, PIPELINE_UNKNOWN.
+    """
+    target = bundle_of(run)
+    if target is None:
+        raise UsageError(
+            "BUNDLE_MISSING",
+            f"There is no {BUNDLE_FILES[0]} to find the pipeline in",
+            where=str(run.root),
+            hint="Run in the folder of a bundle.",
+        )
+    return target, _find(target, wanted)
 
 
 def _find(target: Target, wanted: str) -> PipelineSpec:

@@ -93,17 +93,7 @@ def run_job(
         ... ).succeeded  # doctest: +SKIP
         True
     """
-    job = read_job(settings, places or {}).given(request.parameters)
-    job = job.only(request.only) if request.only else job
-    refused = () if request.skip_unsupported else _unsupported(job, jobs or {})
-    if refused:
-        named = ", ".join(f"'{task.key}' ({task.kind})" for task in refused)
-        raise JobError(
-            "LOCAL_KIND_UNSUPPORTED",
-            f"Tasks that can't run locally: {named}",
-            where=refused[0].where,
-            hint="Skip unsupported tasks, or leave these out.",
-        )
+    job = read_asked(settings, request, places or {}, jobs or {})
     run = Run(
         spark,
         root.resolve(),
@@ -122,6 +112,31 @@ def run_job(
         return _start(run, kept, on_task)
     finally:
         activate(spark)  # not the session of the last task
+
+
+def read_asked(
+    settings: Mapping[str, Any],
+    request: JobRequest,
+    places: Mapping[str, str],
+    jobs: Collection[str],
+) -> Job:
+    """Return the job as a request asks for it.
+
+    Raises:
+        UsageError, JobError: as for `run_job`, before anything runs.
+    """
+    job = read_job(settings, places).given(request.parameters)
+    job = job.only(request.only) if request.only else job
+    refused = () if request.skip_unsupported else _unsupported(job, jobs)
+    if refused:
+        named = ", ".join(f"'{task.key}' ({task.kind})" for task in refused)
+        raise JobError(
+            "LOCAL_KIND_UNSUPPORTED",
+            f"Tasks that can't run locally: {named}",
+            where=refused[0].where,
+            hint="Skip unsupported tasks, or leave these out.",
+        )
+    return job
 
 
 def _start(run: Run, kept: Sequence[TaskRun] = (), on_task: OnTask | None = None) -> JobRun:

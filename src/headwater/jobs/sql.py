@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from pyspark.errors import PySparkException
@@ -95,11 +95,7 @@ def run_sql(
         JobError: Spark's condition as code, with the line; statements before it have taken
             effect.
     """
-    statements = [read_query(each) for each in split_statements(text)]
-    if not statements:
-        raise UsageError("SQL_EMPTY", "There is no SQL to run", where=name)
-    for statement in statements:
-        _check_parameters(statement, parameters, name)
+    statements = read_queries(text, parameters, name)
     result = SqlResult(None, None)
     for number, statement in enumerate(statements, 1):
         check()
@@ -113,7 +109,25 @@ def run_sql(
     return result
 
 
-def _check_parameters(statement: Query, parameters: Mapping[str, str], name: str) -> None:
+def read_queries(text: str, parameters: Collection[str], name: str) -> list[Query]:
+    """Read the statements of a text, for which all parameters are there.
+
+    Args:
+        parameters: their names.
+        name: of the file or task, for errors.
+
+    Raises:
+        UsageError: SQL_EMPTY, PARAMETER_MISSING, PARAMETER_IN_STRING.
+    """
+    statements = [read_query(each) for each in split_statements(text)]
+    if not statements:
+        raise UsageError("SQL_EMPTY", "There is no SQL to run", where=name)
+    for statement in statements:
+        _check_parameters(statement, parameters, name)
+    return statements
+
+
+def _check_parameters(statement: Query, parameters: Collection[str], name: str) -> None:
     where = f"{name}:{statement.line}"
     for missing in sorted(statement.markers - set(parameters)):
         raise UsageError(

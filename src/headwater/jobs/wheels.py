@@ -27,7 +27,7 @@ def run_wheel(
         JobError: SCRIPT_EXIT, with the status; TASK_CANCELLED.
         Exception: whatever it raises.
     """
-    found = _entry_point(context, package, entry_point)
+    found = find_entry_point(package, entry_point, context.task.where)
     with (
         one_at_a_time(context, package),
         as_program(entry_point, parameters),
@@ -37,14 +37,22 @@ def run_wheel(
     return Outcome()
 
 
-def _entry_point(context: TaskContext, package: str, name: str) -> Callable[[], Any]:
+def find_entry_point(package: str, name: str, where: str) -> Callable[[], Any]:
+    """Find an entry point of an installed package, or else a function of it.
+
+    Args:
+        where: the place of the task.
+
+    Raises:
+        UsageError: PACKAGE_NOT_FOUND, ENTRY_POINT_UNKNOWN.
+    """
     try:
         known = {each.name: each for each in distribution(package).entry_points}
     except PackageNotFoundError:
         raise UsageError(
             "PACKAGE_NOT_FOUND",
             f"The package '{package}' is not installed",
-            where=context.task.where,
+            where=where,
             hint="Install the project: pip install -e .",
         ) from None
     if name in known:
@@ -55,6 +63,6 @@ def _entry_point(context: TaskContext, package: str, name: str) -> Callable[[], 
     raise UsageError(
         "ENTRY_POINT_UNKNOWN",
         f"The package '{package}' has no entry point '{name}'",
-        where=context.task.where,
+        where=where,
         hint=nearest(name, known) or "Add it under [project.scripts] of pyproject.toml.",
     )

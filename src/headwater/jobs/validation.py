@@ -1,0 +1,155 @@
+"""Check a job without running it: files and their syntax, packages, SQL and pipelines.
+
+What only a run can tell is left to it: values of references, tables, and what code does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pyspark.errors import ParseException
+from pyspark.sql import SparkSession
+
+from headwater.engine.update import Updater
+from headwater.errors import Faults, HeadwaterError, UsageError
+from headwater.jobs.context import Run
+from headwater.jobs.failures import said_by_spark
+from headwater.jobs.files import find_file, read_text
+from headwater.jobs.notebooks import ENDINGS
+from headwater.jobs.pipelines import find_pipeline, request_of
+from headwater.jobs.request import JobRequest
+from headwater.jobs.runner import read_asked
+from headwater.jobs.sql import read_queries
+from headwater.jobs.tasks import Task, as_text
+from headwater.jobs.wheels import find_entry_point
+from headwater.notebooks import read_cells, run_arguments
+from headwater.sandbox.sql_text import SqlText
+from headwater.state.target import Target
+
+
+def check_job(
+    settings: Mapping[str, Any],
+    *,
+    spark: SparkSession,
+    root: Path,
+    request: JobRequest = JobRequest(),  # noqa: B008 - frozen
+    jobs: Mapping[str, Mapping[str, Any]] | None = None,
+    places: Mapping[str, str] | None = None,
+    target: Target | str | None = None,
+) -> list[HeadwaterError]:
+    """Return all faults that can be found in the tasks of a job without running any.
+
+    Writes nothing. Arguments are those of `run_job`; jobs that tasks run are checked as well.
+
+    Raises:
+        UsageError, JobError: as for `run_job`, of the job itself.
+
+    Example:
+        >>> check_job({"name": "empty", "tasks": []}, spark=spark, root=Path())  # doctest: +SKIP
+        []
+    """
+    job = read_asked(settings, request, places or {}, jobs or {})
+    run = Run(spark, root.resolve(), job, target, jobs=jobs or {})
+    checks = _Checks(run)
+    checks.check_all()
+    return checks.faults.found
+
+
+class _Checks:
+    """Checks the tasks of one job, and of those that it runs."""
+
+    def __init__(self, run: Run, faults: Faults | None = None, seen: frozenset[str] = frozenset()):
+        self.run = run
+        self.faults = faults or Faults()
+        self._seen = seen
+
+    def check_all(self) -> None:
+        for task in self.run.job.tasks:
+            self._check(task.nested or task)
+
+    def _check(self, task: Task) -> None:
+        check = _CHECKS.get(task.kind)
+        if check is not None and not task.is_disabled:
+            with self.faults:
+                check(self, task)
+
+    def _notebook(self, task: Task) -> None:
+        file = find_file(self.run.root, task.config["notebook_path"], ENDINGS)
+        self._cells(file, frozenset())
+
+    def _cells(self, file: Path, above: frozenset[Path]) -> None:
+        """Check the cells of a notebook, and of those that it takes in by `%run`."""
+        name = file.relative_to(self.run.root).as_posix()
+        for cell in read_cells(read_text(self.run.root, file), name):
+            place = f"{name}:cell {cell.number}"
+            with self.faults:
+                if cell.kind == "python":
+                    _compile("\n" * (cell.line - 1) + cell.text, place)
+                elif cell.kind == "run":
+                    path, _ = run_arguments(cell.text)
+                    folder = "" if path.startswith("/") else file.parent.relative_to(self.run.root)
+                    other = find_file(self.run.root, str(PurePosixPath(folder, path)), ENDINGS)
+                    if other not in {*above, file}:
+                        self._cells(other, above | {file})
+
+    def _script(self, task: Task) -> None:
+        file = find_file(self.run.root, task.config["python_file"])
+        name = file.relative_to(self.run.root).as_posix()
+        _compile(read_text(self.run.root, file), name)
+
+    def _wheel(self, task: Task) -> None:
+        find_entry_point(task.config["package_name"], task.config["entry_point"], task.where)
+
+    def _sql(self, task: Task) -> None:
+        if "file" not in task.config:
+            return  # a saved query, whose text is in the workspace
+        path = task.config["file"]["path"]
+        text = read_text(self.run.root, find_file(self.run.root, path))
+        given = {**(task.config.get("parameters") or {}), **self.run.job.parameters}
+        for statement in read_queries(text, given, PurePosixPath(path).name):
+            try:
+                SqlText(self.run.spark, statement.text)
+            except ParseException as error:
+                raise said_by_spark(error, path, statement.line, statement.text) from error
+
+    def _pipeline(self, task: Task) -> None:
+        target, spec = find_pipeline(self.run, task.config["pipeline_id"])
+        request = replace(request_of(task.config), validate_only=True)
+        Updater(self.run.spark, target.bundle, spec, target.store).run(request)
+
+    def _job(self, task: Task) -> None:
+        wanted = as_text(task.config["job_id"])
+        if wanted in self._seen:
+            return  # jobs that run each other are counted when they run
+        job = read_asked(self.run.jobs[wanted], JobRequest(), {}, self.run.jobs)
+        _Checks(replace(self.run, job=job), self.faults, self._seen | {wanted}).check_all()
+
+
+_CHECKS: Mapping[str, Callable[[_Checks, Task], None]] = {
+    "notebook_task": _Checks._notebook,
+    "spark_python_task": _Checks._script,
+    "python_wheel_task": _Checks._wheel,
+    "sql_task": _Checks._sql,
+    "pipeline_task": _Checks._pipeline,
+    "run_job_task": _Checks._job,
+}
+
+
+def _compile(text: str, name: str) -> None:
+    """Check the syntax of Python code.
+
+    Raises:
+        UsageError: PYTHON_INVALID.
+    """
+    try:
+        compile(text, name, "exec")
+    except SyntaxError as error:
+        raise UsageError(
+            "PYTHON_INVALID",
+            f"Python can't read it: {error.msg}",
+            where=f"{name}:{error.lineno}",
+            hint="Correct the line.",
+        ) from None
