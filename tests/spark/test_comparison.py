@@ -218,12 +218,12 @@ def test_same_code_gives_the_same_tables_with_clock_and_paths(
 
 def test_changed_module_is_seen_in_rows_and_rules(repository: Path, command: Command) -> None:
     (repository / "p/rules.py").write_text("LEAST = 9\n")
-    done = command("--json")
+    done = command("--json", "--key", "customers=customer", "--key", "orders=id")
     assert done.exit_code == 1
     told = json.loads(done.stdout)
     tables = {each["table"].rpartition(".")[2]: each for each in told["tables"]}
     assert tables["orders"]["rows"] == [9, 1]
-    assert (tables["orders"]["only_base"], tables["orders"]["keys"]) == (8, [])
+    assert (tables["orders"]["only_base"], tables["orders"]["keys"]) == (8, ["id"])
     customers = tables["customers"]
     assert (customers["rows"], customers["only_base"], customers["keys"]) == (
         [3, 1],
@@ -234,20 +234,6 @@ def test_changed_module_is_seen_in_rows_and_rules(repository: Path, command: Com
     shown = json.dumps(told)
     assert "key_hash" in shown
     assert '"b"' not in shown
-
-
-def test_values_are_shown_when_asked_for_and_columns_always(
-    repository: Path, command: Command
-) -> None:
-    (repository / "p/main.py").write_text(
-        SOURCE.replace(
-            '"*", "_meta', 'F.col("id"), "customer", F.expr("amount * 2 AS amount"), "_meta'
-        ).replace('.alias("taken")', '.alias("taken"), F.lit(1).alias("added")')
-    )
-    done = command("--show-values", "--key", "orders=id")
-    assert "| main.cmp.customers | 3 | 0 | 0 | 3 | amount: 3 |" in done.stdout
-    assert "+ added int; amount: 9" in done.stdout
-    assert "- changed: customer=a: amount: 9 -> 18" in done.stdout
 
 
 def test_failing_head_is_reported_and_failing_base_is_an_error(

@@ -182,7 +182,8 @@ def _lines(comparison: Comparison, secret: bytes, shows: bool) -> Iterator[str]:
         yield f"**The update failed:** {_cell(comparison.error)}"
         yield ""
     if comparison.is_none:
-        yield f"No difference in {len(comparison.tables)} tables."
+        count = len(comparison.tables)
+        yield f"No difference in {count} table{'' if count == 1 else 's'}."
         return
     different = [each for each in comparison.tables if not each.is_none]
     if different:
