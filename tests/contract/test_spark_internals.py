@@ -8,6 +8,7 @@ from pyspark.sql import Observation, SparkSession
 from pyspark.sql import functions as F
 
 from harness import Project
+from headwater.machine.session import add_functions
 from headwater.names import TableName
 from headwater.observed import observed
 from headwater.sandbox.sql_plans import query_over
@@ -159,3 +160,20 @@ def test_logs_are_written_without_checksum_files_of_hadoop(
     table = tmp_path / "table"
     spark.range(1).write.format("delta").save(str(table))
     assert [each.name for each in (table / "_delta_log").glob(".*")] == []
+
+
+def test_functions_of_databricks_are_known_by_their_names(spark: SparkSession) -> None:
+    session = spark.newSession()
+    add_functions(session)
+    add_functions(session)
+    (row,) = session.sql(
+        "SELECT iff(1 > 2, 'a', 'b') AS one, charindex('b', 'abcb') AS first, "
+        "charindex('b', 'abcb', 3) AS next, getdate() <= now() AS past"
+    ).collect()
+    assert row.asDict() == {"one": "b", "first": 2, "next": 4, "past": True}
+    frame = session.range(1).select(F.expr("iff(id = 0, 'zero', NULL)"))
+    assert frame.collect()[0][0] == "zero"
+    session.sql("DROP TEMPORARY FUNCTION getdate")
+    session.sql("CREATE TEMPORARY FUNCTION getdate() RETURNS INT RETURN 7")
+    add_functions(session)
+    assert session.sql("SELECT getdate()").collect()[0][0] == 7

@@ -18,6 +18,7 @@ from headwater.machine.session import (
     QUICK_START,
     activate,
     add_catalog,
+    add_functions,
     catalogs_of,
     has_own_catalogs,
     share_session_catalog,
@@ -61,6 +62,7 @@ def task_session(
     activate(session)  # in another thread a new session does not find its settings by itself
     session.conf.set(BIND_LATE, "true")
     share_session_catalog(session, catalogs_of(session))
+    add_functions(session)
     for each in catalogs_of(spark):  # those that were added while the program ran
         add_catalog(session, each)
     session.catalog.setCurrentDatabase(spark.catalog.currentDatabase())  # it comes quoted

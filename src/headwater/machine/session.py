@@ -27,6 +27,9 @@ from headwater.machine.java import find_java
 from headwater.machine.jvm import Jvm, start_jvm
 from headwater.settings import Settings
 
+OTHER_NAMES = {"charindex": "locate", "getdate": "now", "iff": "if"}
+"""Functions of Databricks, and what Spark calls them."""
+
 _CATALOG = re.compile(r"spark\.sql\.catalog\.([^.]+)")
 _DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 
@@ -250,6 +253,22 @@ def catalogs_of(spark: SparkSession) -> list[str]:
     found = [(_CATALOG.fullmatch(key), value) for key, value in settings_of(spark).items()]
     names = [name[1] for name, value in found if name and value == _DELTA_CATALOG]
     return [name for name in names if name != "spark_catalog"]
+
+
+def add_functions(spark: SparkSession) -> None:
+    """Let a session know functions of Databricks that Spark has by other names; safe to repeat.
+
+    They are temporary functions: a session made by `newSession` does not have them, and one that
+    the user has made under such a name stays. Contract test `test_spark_internals`.
+    """
+    catalyst = "org.apache.spark.sql.catalyst"
+    identifier = java_class(spark, f"{catalyst}.FunctionIdentifier")
+    some = java_class(spark, "scala.Option").apply
+    known = spark._jsparkSession.sessionState().functionRegistry()
+    for name, own in OTHER_NAMES.items():
+        if not known.functionExists(identifier(name, some("session"), some("system"))):
+            builder = known.lookupFunctionBuilder(identifier(own, some("builtin"), some("system")))
+            known.createOrReplaceTempFunction(name, builder.get(), "built-in")
 
 
 def settings_of(spark: SparkSession) -> dict[str, str]:

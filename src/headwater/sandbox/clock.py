@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headwater.errors import UsageError
 from headwater.graph.registry import Registry
+from headwater.machine.session import OTHER_NAMES, add_functions
 from headwater.sql.tokens import tokens_of
 
 ORDER = "spark.sql.functionResolution.sessionOrder"
@@ -29,6 +30,7 @@ FUNCTIONS = {
     "current_date": "DATE",
     "curdate": "DATE",
     "localtimestamp": "TIMESTAMP_NTZ",
+    "getdate": "TIMESTAMP",
 }
 """Functions that tell the time, and their types."""
 
@@ -54,6 +56,8 @@ class Clock:
             return
         moment = utc(time)
         self.release()
+        for name in FUNCTIONS.keys() & OTHER_NAMES.keys():  # added again when the time goes on
+            self._spark.sql(f"DROP TEMPORARY FUNCTION IF EXISTS {name}")
         for name, kind in FUNCTIONS.items():  # before the order: Spark must not find its own
             self._spark.sql(
                 f"CREATE TEMPORARY FUNCTION {name}() RETURNS {kind} "
@@ -69,6 +73,7 @@ class Clock:
             return
         for name in FUNCTIONS:
             self._spark.sql(f"DROP TEMPORARY FUNCTION IF EXISTS {name}")
+        add_functions(self._spark)
         if self._order is None:
             self._spark.conf.unset(ORDER)
         else:

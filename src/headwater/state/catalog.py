@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from headwater.machine.session import (
     QUICK_START,
     add_catalog,
+    add_functions,
     java_class,
     own_catalog,
     rejoin_catalog,
@@ -64,6 +65,7 @@ def target_session(
 
 def use_target(spark: SparkSession, target: Target) -> None:
     """Let a session know the target's tables under their names; safe to call twice."""
+    add_functions(spark)
     for each in target.catalogs():
         add_catalog(spark, each)
     register_all(spark, target.store, target.default_schema()[0])
