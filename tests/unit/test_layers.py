@@ -43,6 +43,7 @@ ALLOWED = {
         "autoloader",
         "machine",
     },
+    "operations": {"bundle", "errors", "events", "names", "quality", "settings", "state"},
     "sandbox": {
         "errors",
         "names",
@@ -159,6 +160,7 @@ ALLOWED = {
         "dev",
         "jobs",
         "landing",
+        "operations",
         "quality",
         "planning",
         "projects",
