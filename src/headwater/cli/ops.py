@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +13,13 @@ import click
 from headwater.cli.groups import Commands
 from headwater.cli.lazy import LazyModule
 from headwater.cli.options import target_options
+from headwater.errors import UsageError
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
-    from headwater.cli import healths
+    from headwater.cli import healths, upkeep
 else:
-    healths = LazyModule("headwater.cli.healths")
+    healths, upkeep = (LazyModule(f"headwater.cli.{name}") for name in ("healths", "upkeep"))
 
 Command = Callable[..., Any]
 
@@ -39,6 +41,23 @@ def _reads_only(command: Command) -> Command:
         help="Accepted by all ops commands; this one changes nothing anyway.",
     )
     return _json(dry(command))
+
+
+def _writes_if_applied(command: Command) -> Command:
+    """Add --json, --apply and --dry-run; the command gets `apply`, which is off by default."""
+
+    @functools.wraps(command)
+    def decided(*arguments: Any, apply: bool, dry_run: bool, **given: Any) -> Any:
+        if apply and dry_run:
+            raise UsageError(
+                "OPTIONS_CONFLICT",
+                "Both --apply and --dry-run are given",
+                hint="Pass one of them; without both, nothing is changed.",
+            )
+        return command(*arguments, apply=apply, **given)
+
+    dry = click.option("--dry-run", is_flag=True, help="Show what would be done (the default).")
+    return _json(click.option("--apply", is_flag=True, help="Do it.")(dry(decided)))
 
 
 @click.group(cls=Commands)
@@ -93,3 +112,61 @@ def health(
     if port is None:
         sys.exit(healths.print_health(question, as_json=as_json))
     healths.serve_health(question, port, as_json=as_json)
+
+
+@ops.command()
+@click.argument("tables", metavar="[TABLE]...", nargs=-1)
+@target_options
+@click.option(
+    "--target-file-mb",
+    type=click.IntRange(1),
+    default=128,
+    show_default=True,
+    metavar="N",
+    help="Size that files should have, in megabytes.",
+)
+@_reads_only
+def tune(tables: tuple[str, ...], target: Target, target_file_mb: int, as_json: bool) -> None:
+    """Say what would make TABLE, or all tables, faster to read, and why.
+
+    Small files, skew, deletion vectors, columns to cluster by: from Delta's log, no rows are read.
+
+    \b
+    Example:
+      headwater ops tune silver.patient_events
+    """
+    upkeep.print_advice(target, tables, target_file_mb, as_json=as_json)
+
+
+@ops.command()
+@click.argument("tables", metavar="[TABLE]...", nargs=-1)
+@target_options
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    help="What to do with which table (resources/maintenance/TARGET.yml, where there is one).",
+)
+@click.option("--force", is_flag=True, help="Take a retention below 7 days.")
+@_writes_if_applied
+def maintain(
+    tables: tuple[str, ...],
+    target: Target,
+    file: Path | None,
+    force: bool,
+    apply: bool,
+    as_json: bool,
+) -> None:
+    """Join small files (OPTIMIZE) and delete old ones (VACUUM) of TABLE, or of all tables.
+
+    Shows what it would do and why; --apply does it. Exit status: 1 if a table failed, or was held
+    by an update that runs.
+
+    \b
+    Examples:
+      headwater ops maintain
+      headwater ops maintain silver.patient_events --apply
+      headwater ops maintain --file nightly.yml --apply
+    """
+    sys.exit(
+        upkeep.maintain_tables(target, tables, file, force=force, apply=apply, as_json=as_json)
+    )
