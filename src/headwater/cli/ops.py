@@ -17,9 +17,11 @@ from headwater.errors import UsageError
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
-    from headwater.cli import healths, upkeep
+    from headwater.cli import healths, rollbacks, upkeep
 else:
-    healths, upkeep = (LazyModule(f"headwater.cli.{name}") for name in ("healths", "upkeep"))
+    healths, rollbacks, upkeep = (
+        LazyModule(f"headwater.cli.{name}") for name in ("healths", "rollbacks", "upkeep")
+    )
 
 Command = Callable[..., Any]
 
@@ -169,4 +171,42 @@ def maintain(
     """
     sys.exit(
         upkeep.maintain_tables(target, tables, file, force=force, apply=apply, as_json=as_json)
+    )
+
+
+@ops.command()
+@click.argument("tables", metavar="[TABLE]...", nargs=-1)
+@target_options
+@click.option("--to-version", type=click.IntRange(0), metavar="N", help="Version to go back to.")
+@click.option("--to-time", metavar="T", help="Time to go back to; UTC unless it says otherwise.")
+@click.option(
+    "--bundle-tag",
+    metavar="TAG",
+    help="Say how to deploy the bundle of a git tag; git is asked only.",
+)
+@_writes_if_applied
+def rollback(
+    tables: tuple[str, ...],
+    target: Target,
+    to_version: int | None,
+    to_time: str | None,
+    bundle_tag: str | None,
+    apply: bool,
+    as_json: bool,
+) -> None:
+    """Take TABLE back to an earlier version (Delta RESTORE), or say how to take the bundle back.
+
+    Shows rows and files before and after, and what it means for flows; --apply does it. Refused
+    when history or files are gone: then no table is changed. Exit status: 1 if a table is refused.
+
+    \b
+    Examples:
+      headwater ops rollback silver.patient_events --to-version 12
+      headwater ops rollback gold.report --to-time 2026-11-26T08:00:00 --apply
+      headwater ops rollback --bundle-tag v1.2
+    """
+    sys.exit(
+        rollbacks.roll_back_tables(
+            target, tables, to_version, to_time, bundle_tag, apply=apply, as_json=as_json
+        )
     )

@@ -7,11 +7,13 @@ from it (`tuning`, `maintenance`, `rollback`).
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -80,6 +82,8 @@ class TableFacts:
     Attributes:
         keys: of AUTO CDC, which its merges search for.
         spark_only: features for which the table has to be changed by Spark.
+        vector_files: files with deletion vectors.
+        columns: name and type of each.
     """
 
     name: str
@@ -93,6 +97,7 @@ class TableFacts:
     spark_only: tuple[str, ...] = ()
     vector_files: int = 0
     properties: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[tuple[str, str], ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -153,13 +158,16 @@ def spark_only(delta: DeltaTable) -> tuple[str, ...]:
     return tuple(sorted(features - _OWN_FEATURES))
 
 
-def facts_of(table: OnDisk) -> TableFacts:
+def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
     """Look at a table's log.
+
+    Args:
+        version: an earlier one; the newest when not given.
 
     Raises:
         UsageError: TABLE_UNREADABLE.
     """
-    delta = open_delta(table)
+    delta = open_delta(table, version)
     metadata = delta.metadata()
     state = table.state
     added = pa.table(delta.get_add_actions(flatten=True))
@@ -176,7 +184,14 @@ def facts_of(table: OnDisk) -> TableFacts:
         spark_only(delta),
         pa.table(delta.deletion_vectors()).num_rows if has_vectors else 0,
         metadata.configuration,
+        tuple((each.name, type_text(each.type)) for each in delta.schema().fields),
     )
+
+
+def type_text(kind: Any) -> str:
+    """Write a type of Delta as its log does: the name, or JSON of a nested one."""
+    told = json.loads(kind.to_json())
+    return told if isinstance(told, str) else json.dumps(told)
 
 
 def _is_mapped(properties: Mapping[str, str]) -> bool:
@@ -195,7 +210,7 @@ def data_files(added: pa.Table) -> list[DataFile]:
     numbers: dict[tuple[Any, ...], int] = {}
     return [
         DataFile(
-            row["path"],
+            unquote(row["path"]),  # the log has it as part of a URL
             int(row["size_bytes"]),
             row.get("num_records"),
             numbers.setdefault(tuple(row[each] for each in columns), len(numbers)),
