@@ -17,10 +17,11 @@ from headwater.errors import UsageError
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
-    from headwater.cli import healths, rollbacks, upkeep
+    from headwater.cli import healths, reports, rollbacks, upkeep
 else:
-    healths, rollbacks, upkeep = (
-        LazyModule(f"headwater.cli.{name}") for name in ("healths", "rollbacks", "upkeep")
+    healths, reports, rollbacks, upkeep = (
+        LazyModule(f"headwater.cli.{name}")
+        for name in ("healths", "reports", "rollbacks", "upkeep")
     )
 
 Command = Callable[..., Any]
@@ -209,4 +210,53 @@ def rollback(
         rollbacks.roll_back_tables(
             target, tables, to_version, to_time, bundle_tag, apply=apply, as_json=as_json
         )
+    )
+
+
+@ops.command("quality-report")
+@click.argument("pipeline", required=False)
+@target_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "markdown"]),
+    default="markdown",
+    show_default=True,
+    help="Output format.",
+)
+@click.option("--update", metavar="ID", help="Update (the last one whose rules saw rows).")
+@click.option(
+    "--baseline", metavar="ID", help="Update to compare with (the last COMPLETED one before)."
+)
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file.")
+@click.option("--dry-run", is_flag=True, help="Do not write the file.")
+@_json
+def report_quality(
+    pipeline: str | None,
+    target: Target,
+    form: str,
+    update: str | None,
+    baseline: str | None,
+    output: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Report how many rows broke which rule of PIPELINE, against a baseline.
+
+    HTML is one page that loads nothing. Names and counts only, no values of rows.
+
+    \b
+    Examples:
+      headwater ops quality-report patient_flow
+      headwater ops quality-report patient_flow --format html --output quality.html
+    """
+    reports.write_report(
+        target,
+        pipeline,
+        form=form,
+        update=update,
+        baseline=baseline,
+        output=output,
+        dry_run=dry_run,
+        as_json=as_json,
     )
