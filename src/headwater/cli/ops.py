@@ -17,11 +17,11 @@ from headwater.errors import UsageError
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
-    from headwater.cli import healths, reports, rollbacks, upkeep
+    from headwater.cli import costs, healths, reports, rollbacks, upkeep
 else:
-    healths, reports, rollbacks, upkeep = (
+    costs, healths, reports, rollbacks, upkeep = (
         LazyModule(f"headwater.cli.{name}")
-        for name in ("healths", "reports", "rollbacks", "upkeep")
+        for name in ("costs", "healths", "reports", "rollbacks", "upkeep")
     )
 
 Command = Callable[..., Any]
@@ -260,3 +260,21 @@ def report_quality(
         dry_run=dry_run,
         as_json=as_json,
     )
+
+
+@ops.command("estimate-cost")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Volume, compute, duration, frequency and prices, as YAML.",
+)
+@_reads_only
+def estimate_cost(file: Path, as_json: bool) -> None:
+    """Estimate what a month costs, and say which figures are assumptions.
+
+    \b
+    Example:
+      headwater ops estimate-cost --file resources/costs/example.yml
+    """
+    costs.print_estimate(file, as_json=as_json)
