@@ -12,16 +12,16 @@ import click
 
 from headwater.cli.groups import Commands
 from headwater.cli.lazy import LazyModule
-from headwater.cli.options import target_options
+from headwater.cli.options import key_values, target_options
 from headwater.errors import UsageError
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
-    from headwater.cli import costs, healths, reports, rollbacks, upkeep
+    from headwater.cli import backups, costs, healths, reports, rollbacks, upkeep
 else:
-    costs, healths, reports, rollbacks, upkeep = (
+    backups, costs, healths, reports, rollbacks, upkeep = (
         LazyModule(f"headwater.cli.{name}")
-        for name in ("costs", "healths", "reports", "rollbacks", "upkeep")
+        for name in ("backups", "costs", "healths", "reports", "rollbacks", "upkeep")
     )
 
 Command = Callable[..., Any]
@@ -44,6 +44,28 @@ def _reads_only(command: Command) -> Command:
         help="Accepted by all ops commands; this one changes nothing anyway.",
     )
     return _json(dry(command))
+
+
+def _reads_workspace(command: Command) -> Command:
+    """Add --workspace and --profile."""
+
+    @functools.wraps(command)
+    def asked(*arguments: Any, workspace: bool, profile: str | None, **given: Any) -> Any:
+        if profile and not workspace:
+            raise UsageError(
+                "OPTION_WITHOUT_EFFECT",
+                "--profile has no effect on a state folder",
+                hint="Pass --workspace too, or leave --profile out.",
+            )
+        return command(*arguments, workspace=workspace, profile=profile, **given)
+
+    profile = click.option(
+        "--profile", help="Profile of .databrickscfg; else DATABRICKS_HOST and so on."
+    )
+    flag = click.option(
+        "--workspace", is_flag=True, help="Ask the workspace, and not the state folder."
+    )
+    return flag(profile(asked))
 
 
 def _writes_if_applied(command: Command) -> Command:
@@ -278,3 +300,43 @@ def estimate_cost(file: Path, as_json: bool) -> None:
       headwater ops estimate-cost --file resources/costs/example.yml
     """
     costs.print_estimate(file, as_json=as_json)
+
+
+@ops.command("backup-metadata")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@target_options
+@_reads_workspace
+@click.option("--dry-run", is_flag=True, help="Show what would be written.")
+@_json
+@click.pass_context
+def backup_metadata(
+    context: click.Context,
+    folder: Path | None,
+    target: Target,
+    workspace: bool,
+    profile: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Write schemas, tables, grants, jobs and pipelines into a dated folder in FOLDER (backups).
+
+    Metadata only, no rows; secrets in plain text are masked. Exit status: 1 if something could not
+    be read: the manifest names it.
+
+    \b
+    Examples:
+      headwater ops backup-metadata
+      headwater ops backup-metadata /mnt/backups -t prod --workspace --profile prod
+    """
+    variables = key_values(context.params["variables"], "--var")
+    sys.exit(
+        backups.back_up(
+            target,
+            variables,
+            folder,
+            workspace=workspace,
+            profile=profile,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+    )
