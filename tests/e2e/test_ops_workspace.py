@@ -21,6 +21,8 @@ from databricks.sdk.service.jobs import NotebookTask, Task
 from headwater.cli.main import cli
 from headwater.dev.minilake import Minilake
 from headwater.errors import WorkspaceError
+from headwater.events.log import EventLog
+from headwater.events.rows import Event
 from headwater.operations.workspace import open_workspace, workspace_metadata
 from job_meta_support import client_of, needs_minilake
 from unit.operations_support import shop
@@ -126,6 +128,84 @@ def test_half_a_deployment_is_named(workspace: FakeWorkspace, tmp_path: Path) ->
         {"subject": "pipeline flow", "code": "NOT_FOUND"}
     ]
     assert result.exit_code == 1
+
+
+def validate(folder: Path, *arguments: str) -> tuple[int, dict[tuple[str, str], tuple[bool, str]]]:
+    command = ["ops", "validate-deployment", "--workspace", "--json", *arguments]
+    result = CliRunner().invoke(cli, [*command, "--bundle", str(folder)])
+    checks = json.loads(result.stdout)["checks"]
+    told = {(x["subject"], x["measure"]): (x["verdict"] == "ok", x["note"]) for x in checks}
+    return result.exit_code, told
+
+
+def expect_events(folder: Path) -> None:
+    """Let an update on this machine have defined `shop.silver.events`."""
+    with EventLog(shop(folder, BUNDLE).event_log("flow"), {"update_id": "1"}) as log:
+        name = "shop.silver.events"
+        defined = {"dataset_type": "STREAMING_TABLE"}
+        log.emit(Event("dataset_definition", "", defined, origin={"dataset_name": name}))
+        schema = [{"name": "id", "data_type": "bigint"}, {"name": "gone", "data_type": "string"}]
+        flow = {"output_dataset": name, "flow_type": "APPEND", "schema": schema}
+        log.emit(Event("flow_definition", "", flow))
+
+
+def test_deployment_of_a_workspace_is_compared_with_the_bundle(
+    workspace: FakeWorkspace, tmp_path: Path
+) -> None:
+    status, told = validate(tmp_path)
+    assert (status, set(told.values())) == (0, {(True, "")})
+    assert set(told) == {("shop.silver", "schema"), ("flow", "update"), ("nightly", "tasks")}
+
+
+def test_half_a_deployment_fails_and_says_what_is_missing(
+    workspace: FakeWorkspace, tmp_path: Path
+) -> None:
+    workspace.pipelines["p1"]["latest_updates"][0]["state"] = "FAILED"
+    two = "{task_key: t, notebook_task: {notebook_path: ./nb.py}}"
+    more = BUNDLE.replace(two, f"{two}, {two.replace('task_key: t', 'task_key: u')}")
+    (tmp_path / "databricks.yml").write_text(more + "    gone: {name: gone, tasks: []}\n")
+    status, told = validate(tmp_path)
+    assert status == 1
+    assert told["flow", "update"] == (False, "")
+    assert told["nightly", "tasks"] == (False, "missing: u")
+    assert told["gone", "job"] == (False, "NOT_FOUND")
+
+
+def test_tables_of_the_last_local_update_are_expected_with_their_columns(
+    workspace: FakeWorkspace, tmp_path: Path
+) -> None:
+    expect_events(tmp_path)
+    _, told = validate(tmp_path)
+    assert told["shop.silver.events", "table"] == (True, "")
+    assert told["shop.silver.events", "columns"] == (False, "missing: gone")
+
+
+def test_warehouse_counts_rows_and_tries_queries_of_dashboards(
+    workspace: FakeWorkspace, tmp_path: Path
+) -> None:
+    expect_events(tmp_path)
+    dashboards = "  dashboards: {sales: {display_name: S, file_path: s.lvdash.json}}\n"
+    (tmp_path / "databricks.yml").write_text(BUNDLE + dashboards)
+    queries = ["SELECT id FROM events;", "SELECT nope FROM events", "SELECT :day"]
+    datasets = [{"name": str(number), "query": text} for number, text in enumerate(queries)]
+    (tmp_path / "s.lvdash.json").write_text(json.dumps({"datasets": datasets}))
+    warehouse = client_of(workspace.host).warehouses.create(name="w").response.id
+    _, told = validate(tmp_path, "--warehouse", str(warehouse))
+    assert told["shop.silver.events", "rows"] == (True, "")
+    assert told["sales: 0", "query"] == (True, "")
+    assert told["sales: 1", "query"][0] is False
+    assert told["sales: 2", "query"] == (
+        True,
+        "not run: only the dashboard fills in its parameters",
+    )
+
+
+def test_token_without_a_permission_is_a_check_that_does_not_hold(
+    workspace: FakeWorkspace, tmp_path: Path
+) -> None:
+    workspace.refused["/api/2.2/jobs"] = 403
+    status, told = validate(tmp_path)
+    assert (status, told["nightly", "job"]) == (1, (False, "PERMISSION_DENIED"))
 
 
 @pytest.mark.parametrize("path", ["/api/2.1/unity-catalog/schemas", PIPELINES])

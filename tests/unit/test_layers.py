@@ -56,6 +56,7 @@ ALLOWED = {
         "names",
         "quality",
         "settings",
+        "sql",
         "state",
         "yaml_nodes",
     },

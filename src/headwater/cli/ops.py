@@ -17,11 +17,19 @@ from headwater.errors import UsageError
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
-    from headwater.cli import backups, costs, healths, reports, rollbacks, upkeep
+    from headwater.cli import backups, costs, deployments, healths, reports, rollbacks, upkeep
 else:
-    backups, costs, healths, reports, rollbacks, upkeep = (
+    backups, costs, deployments, healths, reports, rollbacks, upkeep = (
         LazyModule(f"headwater.cli.{name}")
-        for name in ("backups", "costs", "healths", "reports", "rollbacks", "upkeep")
+        for name in (
+            "backups",
+            "costs",
+            "deployments",
+            "healths",
+            "reports",
+            "rollbacks",
+            "upkeep",
+        )
     )
 
 Command = Callable[..., Any]
@@ -337,6 +345,42 @@ def backup_metadata(
             workspace=workspace,
             profile=profile,
             dry_run=dry_run,
+            as_json=as_json,
+        )
+    )
+
+
+@ops.command("validate-deployment")
+@target_options
+@_reads_workspace
+@click.option("--warehouse", metavar="ID", help="SQL warehouse that counts rows and tries queries.")
+@_reads_only
+@click.pass_context
+def validate_deployment(
+    context: click.Context,
+    target: Target,
+    workspace: bool,
+    profile: str | None,
+    warehouse: str | None,
+    as_json: bool,
+) -> None:
+    """Check that what the bundle defines is there: updates, tables, columns, rows, dashboards.
+
+    Exit status: 0 when all is there, 1 when something is not.
+
+    \b
+    Examples:
+      headwater ops validate-deployment -t test
+      headwater ops validate-deployment -t prod --workspace --warehouse 1234abcd
+    """
+    variables = key_values(context.params["variables"], "--var")
+    sys.exit(
+        deployments.validate(
+            target,
+            variables,
+            workspace=workspace,
+            profile=profile,
+            warehouse=warehouse,
             as_json=as_json,
         )
     )

@@ -7,7 +7,7 @@ only. What does not live here: writing it down (`backup`), and a workspace's own
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +63,11 @@ def local_metadata(target: Target, variables: Mapping[str, str]) -> Metadata:
             found.parts["tables"].append(table_entry(table))
         except HeadwaterError as error:
             found.missing.append(Missing(f"table {table.name}", error.code))
-    tree = _resolved(target, variables, found)
+
+    def report(error: BundleError) -> None:
+        found.missing.append(Missing("bundle", error.code))
+
+    tree = resolved_tree(target, variables, report)
     for kind in ("jobs", "pipelines"):
         found.parts[kind] = [
             {"key": key, "settings": node.plain()}
@@ -100,7 +104,18 @@ def table_entry(table: OnDisk) -> Entry:
     }
 
 
-def _resolved(target: Target, variables: Mapping[str, str], found: Metadata) -> Node:
+def resolved_tree(
+    target: Target, variables: Mapping[str, str], report: Callable[[BundleError], None]
+) -> Node:
+    """Return the bundle as a target sees it, with secrets in plain text masked.
+
+    Args:
+        variables: as they were given for the target.
+        report: called with each reference that can't be resolved.
+
+    Raises:
+        BundleError: the bundle can't be read.
+    """
     seen = read_target(
         target.bundle.root,
         target.bundle.target,
@@ -108,10 +123,6 @@ def _resolved(target: Target, variables: Mapping[str, str], found: Metadata) -> 
         environment=bundle_environment(),
         user_name=read_settings().user_name,
     )
-
-    def report(error: BundleError) -> None:
-        found.missing.append(Missing("bundle", error.code))
-
     return shown_tree(seen, report)
 
 

@@ -25,7 +25,7 @@ from headwater.yaml_nodes import as_node
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 30
-_OF_ONE_OBJECT = ("NOT_FOUND", "PERMISSION_DENIED", "REFUSED")
+OF_ONE_OBJECT = ("NOT_FOUND", "PERMISSION_DENIED", "REFUSED")
 
 
 def open_workspace(
@@ -127,7 +127,7 @@ class _Gathering:
         try:
             read()
         except WorkspaceError as error:
-            if error.code not in _OF_ONE_OBJECT:
+            if error.code not in OF_ONE_OBJECT:
                 raise
             self.found.missing.append(Missing(subject, error.code))
 
