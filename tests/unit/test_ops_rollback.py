@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError
 from headwater.cli.main import cli
 from headwater.errors import UsageError
 from headwater.names import TableName
-from headwater.operations.rollback import Aim, Outcome, roll_back, version_of
+from headwater.operations.rollback import Aim, Outcome, Rollback, roll_back, version_of
 from headwater.operations.tables import tables_on_disk
 from headwater.state.lock import update_lock
 from headwater.state.target import Target
@@ -176,6 +176,25 @@ def test_tables_after_one_that_failed_are_not_done_and_a_second_run_does_them(
     again = roll_back(target, tables, Aim(0), apply=True)
     assert [each.outcome for each in again] == [Outcome.NOTHING, Outcome.DONE, Outcome.DONE]
     assert [count(each) for each in paths] == [2, 2, 2]
+
+
+def test_interrupt_hides_nothing_that_was_done_and_a_second_run_repairs(tmp_path: Path) -> None:
+    target = shop(tmp_path)
+    paths = [make_table(target, f"main.silver.{name}", *BATCHES) for name in "ab"]
+    tables = tables_on_disk(target)
+    told: list[Rollback] = []
+
+    def interrupted(table: DeltaTable, version: int) -> object:
+        if told:
+            raise KeyboardInterrupt
+        return table.restore(version)
+
+    with pytest.raises(KeyboardInterrupt):
+        roll_back(target, tables, Aim(0), apply=True, restore=interrupted, told=told.append)
+    assert [(each.table, each.outcome) for each in told] == [("main.silver.a", Outcome.DONE)]
+    again = roll_back(target, tables, Aim(0), apply=True)  # the locks are free
+    assert [each.outcome for each in again] == [Outcome.NOTHING, Outcome.DONE]
+    assert [count(each) for each in paths] == [2, 2]
 
 
 @pytest.mark.parametrize(

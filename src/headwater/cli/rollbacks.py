@@ -62,7 +62,7 @@ def roll_back_tables(
     found: list[Rollback] = []
     if names:
         aim = aim_of(version, time)
-        found = roll_back(target, tables_on_disk(target, names), aim, apply=apply)
+        found = roll_back(target, tables_on_disk(target, names), aim, apply=apply, told=_tell)
     elif bundle is None or version is not None or time is not None:
         raise UsageError(
             "ROLLBACK_TABLES", "No table is named", hint="Name the tables to take back."
@@ -75,6 +75,11 @@ def roll_back_tables(
         _print_bundle(bundle)
     bad = (Outcome.REFUSED, Outcome.FAILED, Outcome.NOT_DONE)
     return 1 if any(each.outcome in bad for each in found) else 0
+
+
+def _tell(done: Rollback) -> None:
+    line = f"{done.outcome.value} {done.table}: version {done.version} -> {done.to_version}"
+    click.echo(line, err=True)
 
 
 def _print(found: Sequence[Rollback], *, apply: bool) -> None:

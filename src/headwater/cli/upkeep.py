@@ -58,8 +58,9 @@ def maintain_tables(
     found: list[Step] = []
     for step in maintain(target, tables, maintenance, apply=apply, force=force):
         found.append(step)
-        if apply and not as_json:  # an interrupt must not hide what is done
-            click.echo(f"{step.status.value:<8} {step.operation:<8} {step.table}: {step.why}")
+        if apply:  # an interrupt must not hide what is done
+            line = f"{step.status.value:<8} {step.operation:<8} {step.table}: {step.why}"
+            click.echo(line, err=as_json)
     if as_json:
         print_json([each.as_dict() for each in found])
     else:

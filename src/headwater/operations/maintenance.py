@@ -102,36 +102,42 @@ def maintain(
             yield Step(table.name, "", Status.SKIPPED, "no entry of the file fits it")
             continue
         try:
-            yield from _maintain(target, table, care, maintenance.target_file_bytes, apply, force)
+            yield from _maintain(target, table, care, maintenance, apply=apply, force=force)
         except UpdateInProgress as error:
             yield Step(table.name, "", Status.HELD, error.message)
         except HeadwaterError as error:
             yield Step(table.name, "", Status.FAILED, error.headline)
+        except (DeltaError, OSError) as error:  # its text may hold paths and values
+            why = f"Delta refuses it: {type(error).__name__}"
+            yield Step(table.name, "", Status.FAILED, why)
 
 
 def _maintain(
-    target: Target, table: OnDisk, care: Care, target_bytes: int, apply: bool, force: bool
+    target: Target,
+    table: OnDisk,
+    care: Care,
+    maintenance: Maintenance,
+    *,
+    apply: bool,
+    force: bool,
 ) -> Iterator[Step]:
     pipeline = table.known.pipeline
     held = apply and pipeline is not None
     folder = target.store.pipeline_path(pipeline or "")
     with update_lock(folder, pipeline or "") if held else nullcontext():
-        for decide in (_optimize_step, _vacuum_step):  # a vacuum sees what optimize has left
-            step = decide(target, table, care, target_bytes, force)
-            yield _done(table, step) if apply and step.status is Status.WOULD else step
+        step = _optimize_step(target, table, care, maintenance.target_file_bytes)
+        yield _done(table, step) if apply else step
+        step = _vacuum_step(target, table, care, force=force)  # it sees what optimize has left
+        yield _done(table, step) if apply else step
 
 
-def _optimize_step(
-    target: Target, table: OnDisk, care: Care, target_bytes: int, force: bool
-) -> Step:
-    del force
+def _optimize_step(target: Target, table: OnDisk, care: Care, target_bytes: int) -> Step:
     step = Step(table.name, OPTIMIZE, Status.SKIPPED, "", target_bytes=target_bytes)
     if not care.optimize:
         return replace(step, why="the file says so")
     if table.known.kind == "MATERIALIZED_VIEW":
-        return replace(
-            step, why="an update writes it anew, and recomputes it if others wrote to it"
-        )
+        why = "an update writes it anew, and recomputes it if others wrote to it"
+        return replace(step, why=why)
     facts = facts_of(table)
     if facts.spark_only:
         return replace(step, why=_needs_spark(facts.spark_only, f"OPTIMIZE {table.name}"))
@@ -180,8 +186,7 @@ def is_sorted(history: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool
     return False
 
 
-def _vacuum_step(target: Target, table: OnDisk, care: Care, target_bytes: int, force: bool) -> Step:
-    del target_bytes
+def _vacuum_step(target: Target, table: OnDisk, care: Care, *, force: bool) -> Step:
     step = Step(table.name, VACUUM, Status.SKIPPED, "")
     if not care.vacuum:
         return replace(step, why="the file says so")
@@ -256,6 +261,9 @@ def vacuumed(delta: DeltaTable, hours: float, *, dry_run: bool) -> list[str]:
 
 
 def _done(table: OnDisk, step: Step) -> Step:
+    """Do what a step would do; what has nothing to do stays as it is."""
+    if step.status is not Status.WOULD:
+        return step
     delta = open_delta(table)
     try:
         if step.operation == VACUUM:

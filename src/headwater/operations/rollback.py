@@ -99,6 +99,7 @@ def roll_back(
     *,
     apply: bool,
     restore: Restore = DeltaTable.restore,
+    told: Callable[[Rollback], None] = lambda _: None,
 ) -> list[Rollback]:
     """Take tables back to a version or time; without `apply` only tell what would be done.
 
@@ -106,6 +107,7 @@ def roll_back(
 
     Args:
         restore: of Delta; raises DeltaError or OSError.
+        told: is called with each table that was changed, at once: an interrupt hides none.
 
     Raises:
         UpdateInProgress: with `apply`, when a pipeline of the tables runs an update.
@@ -118,11 +120,14 @@ def roll_back(
         found = [planned(target, each, aim) for each in tables]
         if not apply or any(each.outcome is Outcome.REFUSED for each in found):
             return found
-        return list(_applied(tables, found, restore))
+        return list(_applied(tables, found, restore, told))
 
 
 def _applied(
-    tables: Sequence[OnDisk], found: Sequence[Rollback], restore: Restore
+    tables: Sequence[OnDisk],
+    found: Sequence[Rollback],
+    restore: Restore,
+    told: Callable[[Rollback], None],
 ) -> Iterator[Rollback]:
     has_failed = False
     for table, each in zip(tables, found, strict=True):
@@ -133,6 +138,7 @@ def _applied(
         else:
             done = _restored(table, each, restore)
             has_failed = done.outcome is Outcome.FAILED
+            told(done)
             yield done
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError
 
 from headwater.errors import UsageError
 from headwater.state.inventory import KnownTable, known_tables
@@ -134,21 +135,32 @@ def _on_disk(target: Target, known: KnownTable) -> OnDisk:
     return OnDisk(known, path, state.load(known.name))
 
 
-def open_delta(table: OnDisk, version: int | None = None) -> DeltaTable:
-    """Open a table.
+@contextmanager
+def readable(table: OnDisk) -> Iterator[None]:
+    """Say which table it is whose log can't be read.
 
     Raises:
         UsageError: TABLE_UNREADABLE; what Delta says may hold values, and is not repeated.
     """
     try:
-        return DeltaTable(table.path, version=version)
-    except (DeltaError, TableNotFoundError, OSError) as error:
+        yield
+    except (DeltaError, OSError) as error:
         raise UsageError(
             "TABLE_UNREADABLE",
             f"The Delta log can't be read: {type(error).__name__}",
             where=table.name,
             hint="Check the files in its _delta_log, or run the pipeline with --full-refresh.",
         ) from error
+
+
+def open_delta(table: OnDisk, version: int | None = None) -> DeltaTable:
+    """Open a table.
+
+    Raises:
+        UsageError: TABLE_UNREADABLE.
+    """
+    with readable(table):
+        return DeltaTable(table.path, version=version)
 
 
 def spark_only(delta: DeltaTable) -> tuple[str, ...]:
@@ -170,8 +182,10 @@ def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
     delta = open_delta(table, version)
     metadata = delta.metadata()
     state = table.state
-    added = pa.table(delta.get_add_actions(flatten=True))
     has_vectors = "deletionVectors" in (delta.protocol().reader_features or ())
+    with readable(table):
+        added = pa.table(delta.get_add_actions(flatten=True))
+        vector_files = pa.table(delta.deletion_vectors()).num_rows if has_vectors else 0
     return TableFacts(
         table.name,
         table.known.kind,
@@ -182,7 +196,7 @@ def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
         state.cluster_by if state else (),
         _keys(state),
         spark_only(delta),
-        pa.table(delta.deletion_vectors()).num_rows if has_vectors else 0,
+        vector_files,
         metadata.configuration,
         tuple((each.name, type_text(each.type)) for each in delta.schema().fields),
     )
