@@ -118,7 +118,17 @@ def test_backup_that_fails_leaves_nothing_and_says_where(tmp_path: Path) -> None
     unwritable.parts["no/such/folder"] = []
     with pytest.raises(UsageError, match="BACKUP_NOT_WRITTEN"):
         write_backup(unwritable, tmp_path / "out", "dev", NOW)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [each.name for each in (tmp_path / "out").iterdir()] == [".gitignore"]
+
+
+def test_new_folder_of_backups_is_left_out_of_git_and_one_that_is_there_stays(
+    tmp_path: Path,
+) -> None:
+    write_backup(Metadata("here"), tmp_path / "new", "dev", NOW)
+    assert (tmp_path / "new" / ".gitignore").read_text() == "*\n"
+    (tmp_path / "mine").mkdir()
+    write_backup(Metadata("here"), tmp_path / "mine", "dev", NOW)
+    assert not (tmp_path / "mine" / ".gitignore").exists()
 
 
 def test_what_a_killed_backup_left_is_cleared_up_by_a_later_one(tmp_path: Path) -> None:

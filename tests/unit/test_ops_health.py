@@ -186,7 +186,7 @@ def test_probe_asks_once_for_many_and_a_silent_client_keeps_none_waiting() -> No
         calls.append(1)
         return True, {}
 
-    with probe_server(0, ask) as port:
+    with probe_server(0, ask, kept_seconds=60) as port:
         silent = http.client.HTTPConnection("127.0.0.1", port)
         silent.connect()
         url = f"http://127.0.0.1:{port}{PATH}"

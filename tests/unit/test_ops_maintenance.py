@@ -197,6 +197,16 @@ def test_tables_with_features_that_need_spark_are_left_alone(tmp_path: Path) -> 
     assert 'headwater sql "OPTIMIZE main.silver.events"' in told[0]["why"]
 
 
+def test_table_of_an_old_writer_that_may_map_columns_is_left_alone(tmp_path: Path) -> None:
+    path = make_table(shop(tmp_path), "main.silver.events", *BATCHES)
+    first = path / "_delta_log" / f"{0:020}.json"
+    old = first.read_text().replace('"minWriterVersion":2', '"minWriterVersion":5')
+    first.write_text(old)
+    told = json.loads(run(tmp_path, "--json", "--apply").stdout)
+    assert [each["status"] for each in told] == ["SKIPPED", "SKIPPED"]
+    assert "writer version 5" in told[0]["why"]
+
+
 def test_memory_of_auto_cdc_is_never_touched(tmp_path: Path) -> None:
     target = shop(tmp_path)
     make_table(target, "main.silver.events", *BATCHES, change={"keys": "id"})

@@ -68,7 +68,7 @@ def write_backup(metadata: Metadata, folder: Path, target: str, now: datetime) -
     """Write a backup, readable for its owner only, and return its folder; never replaces one.
 
     Args:
-        folder: made if it is not there.
+        folder: made if it is not there, and then left out of git.
 
     Raises:
         UsageError: BACKUP_EXISTS, BACKUP_NOT_WRITTEN.
@@ -83,7 +83,7 @@ def write_backup(metadata: Metadata, folder: Path, target: str, now: datetime) -
     texts = {f"{name}.json": _json(entries) for name, entries in metadata.parts.items()}
     scratch: Path | None = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         _clear(folder)
         scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=folder))
         manifest = _json(manifest_of(metadata, texts, target, now))
@@ -101,6 +101,13 @@ def write_backup(metadata: Metadata, folder: Path, target: str, now: datetime) -
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
     return place
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of all backups; git, and so the sync of a bundle, leaves a new one out."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def _clear(folder: Path) -> None:

@@ -27,10 +27,11 @@ Answer = tuple[bool, Mapping[str, Any]]
 
 
 class _Answers:
-    """What is asked for at most once in `KEPT_SECONDS`, by one thread at a time."""
+    """What is asked for at most once in some seconds, by one thread at a time."""
 
-    def __init__(self, ask: Callable[[], Answer]) -> None:
+    def __init__(self, ask: Callable[[], Answer], kept_seconds: float) -> None:
         self._ask = ask
+        self._kept_seconds = kept_seconds
         self._lock = threading.Lock()
         self._until = 0.0
         self._answer: Answer = (False, {})
@@ -39,7 +40,7 @@ class _Answers:
         with self._lock:
             if time.monotonic() >= self._until:
                 self._answer = self._asked()
-                self._until = time.monotonic() + KEPT_SECONDS
+                self._until = time.monotonic() + self._kept_seconds
             return self._answer
 
     def _asked(self) -> Answer:
@@ -53,17 +54,20 @@ class _Answers:
 
 
 @contextmanager
-def probe_server(port: int, ask: Callable[[], Answer]) -> Iterator[int]:
+def probe_server(
+    port: int, ask: Callable[[], Answer], kept_seconds: float = KEPT_SECONDS
+) -> Iterator[int]:
     """Serve the probe for the length of a `with` block; provides its port.
 
     Args:
         port: 0 for a free one.
         ask: returns whether all is well, and what to say; it may raise, which is answered by 503.
+        kept_seconds: how long an answer counts.
 
     Raises:
         SettingError: PORT_TAKEN.
     """
-    answers = _Answers(ask)
+    answers = _Answers(ask, kept_seconds)
 
     class Handler(_Handler):
         current = staticmethod(answers.current)

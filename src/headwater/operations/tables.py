@@ -33,6 +33,10 @@ unknown files takes the vectors of rows that are gone for garbage, and the rows 
 """
 
 
+_MAPPED_VERSION = 5
+"""From this version of the writer on, and before features had names, columns may be mapped."""
+
+
 @dataclass(frozen=True)
 class OnDisk:
     """A table of a target, and its folder."""
@@ -166,6 +170,8 @@ def open_delta(table: OnDisk, version: int | None = None) -> DeltaTable:
 def spark_only(delta: DeltaTable) -> tuple[str, ...]:
     """Name the features of a table for which Spark has to change it."""
     protocol = delta.protocol()
+    if protocol.writer_features is None and protocol.min_writer_version >= _MAPPED_VERSION:
+        return (f"writer version {protocol.min_writer_version}",)
     features = {*(protocol.writer_features or ()), *(protocol.reader_features or ())}
     return tuple(sorted(features - _OWN_FEATURES))
 
