@@ -160,7 +160,7 @@ def health(
 )
 @_reads_only
 def tune(tables: tuple[str, ...], target: Target, target_file_mb: int, as_json: bool) -> None:
-    """Say what would make TABLE, or all tables, faster to read, and why.
+    """Find what would make TABLE, or all tables, faster to read, and why.
 
     Small files, skew, deletion vectors, columns to cluster by: from Delta's log, no rows are read.
 
@@ -213,7 +213,7 @@ def maintain(
 @click.option(
     "--bundle-tag",
     metavar="TAG",
-    help="Say how to deploy the bundle of a git tag; git is asked only.",
+    help="Show how to deploy the bundle of a git tag; git is only asked.",
 )
 @_writes_if_applied
 def rollback(
@@ -225,7 +225,7 @@ def rollback(
     apply: bool,
     as_json: bool,
 ) -> None:
-    """Take TABLE back to an earlier version (Delta RESTORE), or say how to take the bundle back.
+    """Take TABLE back to an earlier version (Delta RESTORE), or show how to take the bundle back.
 
     Shows rows and files before and after, and what it means for flows; --apply does it. Refused
     when history or files are gone: then no table is changed. Exit status: 1 if a table is refused.
@@ -301,7 +301,7 @@ def report_quality(
 )
 @_reads_only
 def estimate_cost(file: Path, as_json: bool) -> None:
-    """Estimate what a month costs, and say which figures are assumptions.
+    """Estimate what a month costs, and show which figures are assumptions.
 
     \b
     Example:

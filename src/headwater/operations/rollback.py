@@ -152,7 +152,7 @@ def _restored(table: OnDisk, plan: Rollback, restore: Restore) -> Rollback:
 
 
 def planned(target: Target, table: OnDisk, aim: Aim) -> Rollback:
-    """Tell what a rollback of a table would do, and what speaks against it; reads only."""
+    """Return what a rollback of a table would do, or why it is refused; reads only."""
     try:
         now = facts_of(table)
         refuse_unsafe(table, now, aim)

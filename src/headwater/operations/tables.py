@@ -141,7 +141,7 @@ def _on_disk(target: Target, known: KnownTable) -> OnDisk:
 
 @contextmanager
 def readable(table: OnDisk) -> Iterator[None]:
-    """Say which table it is whose log can't be read.
+    """Name the table whose log can't be read.
 
     Raises:
         UsageError: TABLE_UNREADABLE; what Delta says may hold values, and is not repeated.
