@@ -13,6 +13,7 @@ The tree (each leaf also inherits a builtin, so plain `except ValueError` works)
     |-- LandingError (RuntimeError)       landing of events can't go on
     |   |-- SourceError                   the broker refuses, or can't be reached
     |   `-- SinkError                     the storage refuses
+    |-- WorkspaceError (RuntimeError)     a workspace refuses, or can't be reached
     `-- UpdateError (RuntimeError)        an update or a flow failed while running
         |-- UpdateInProgress              another update holds the pipeline
         |-- ExpectationViolation          an `expect_or_fail` rule did not hold
@@ -177,6 +178,10 @@ class SinkError(LandingError):
     ) -> None:
         super().__init__(code, message, hint=hint)
         self.is_transient = is_transient
+
+
+class WorkspaceError(HeadwaterError, RuntimeError):
+    """A workspace refuses a call, or can't be reached."""
 
 
 class UpdateError(HeadwaterError, RuntimeError):

@@ -7,16 +7,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import click
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
 
 from headwater.cli.render import print_json, print_rows
-from headwater.cli.tables import find_table
 from headwater.errors import UsageError, nearest
-from headwater.events.query import read_events
-from headwater.quality.gate import Rows, Verdict, judge
+from headwater.operations.measured import limits_file, rows_of, updates_of
+from headwater.quality.gate import Verdict, judge
 from headwater.quality.limits import Limits, read_limits
-from headwater.quality.measures import MeasuredUpdate, measured_updates
 from headwater.state.target import Target
 
 
@@ -26,11 +22,11 @@ def check_gate(target: Target, pipeline: str | None, file: Path | None, *, as_js
     Raises:
         UsageError: of the file of limits; LIMITS_MISSING for a pipeline that it does not have.
     """
-    path = file or target.bundle.root / "resources" / "limits" / f"{target.bundle.target}.yml"
+    path = file or limits_file(target)
     limits = read_limits(path)
     now = datetime.now(timezone.utc)
     found = {
-        key: judge(each, _updates(target, key), _rows(target, key), now)
+        key: judge(each, updates_of(target, key), rows_of(target, key), now)
         for key, each in _chosen(target, pipeline, limits, path)
     }
     breaches = sum(not each.holds for verdicts in found.values() for each in verdicts)
@@ -69,28 +65,6 @@ def _chosen(
         return
     for key, each in limits.items():
         yield target.bundle.pipeline(key).key, each
-
-
-def _updates(target: Target, key: str) -> list[MeasuredUpdate]:
-    path = target.event_log(key)
-    return measured_updates(read_events(path)) if (path / "_delta_log").is_dir() else []
-
-
-def _rows(target: Target, key: str) -> Rows:
-    """Count rows of tables; names are those that the pipeline itself would write."""
-    spec = target.bundle.pipeline(key)
-    home = spec.catalog, spec.schema
-
-    def rows(name: str, at: datetime | None) -> int | None:
-        try:
-            table = DeltaTable(target.store.table_path(find_table(target, name, home)))
-            if at is not None:
-                table.load_as_version(at)
-            return int(table.count())
-        except (UsageError, DeltaError):  # there is no such table, or was none
-            return None
-
-    return rows
 
 
 def _print(key: str, verdicts: list[Verdict]) -> None:

@@ -15,6 +15,7 @@ from headwater.cli.groups import Commands
 from headwater.cli.job import job
 from headwater.cli.land import land
 from headwater.cli.lazy import LazyModule
+from headwater.cli.ops import ops
 from headwater.cli.options import names, target_options
 from headwater.engine.request import UpdateRequest
 from headwater.projects import TEMPLATES, create_project
@@ -389,10 +390,8 @@ def setup() -> None:
     machine.prepare_machine(read_settings())
 
 
-cli.add_command(bundle)
-cli.add_command(dev)
-cli.add_command(land)
-cli.add_command(job)
+for each in (bundle, dev, land, job, ops):
+    cli.add_command(each)
 
 
 def main() -> NoReturn:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from headwater.cli.delta_rows import first_rows
 from headwater.cli.render import print_json, print_rows
-from headwater.errors import UsageError, nearest
+from headwater.errors import UsageError
 from headwater.events.query import read_events
-from headwater.names import TableName, split_name, table_name
 from headwater.state.inventory import known_tables
 from headwater.state.target import Target
 
@@ -21,39 +20,11 @@ def show_table(target: Target, table: str, rows: int, *, as_json: bool) -> None:
         raise UsageError(
             "ROWS_INVALID", f"Can't show {rows} rows", hint="Write -n 0 for the columns only."
         )
-    found, columns = first_rows(target.store.table_path(find_table(target, table)), rows)
+    found, columns = first_rows(target.store.table_path(target.find_table(table)), rows)
     if as_json:
         print_json(found)
     elif columns:
         print_rows(found, columns)
-
-
-def find_table(target: Target, table: str, home: tuple[str, str] | None = None) -> TableName:
-    """Return the table that a name of one to three parts means in a target.
-
-    Args:
-        home: catalog and schema that an incomplete name is looked up in first; the target's own
-            when not given.
-
-    Raises:
-        UsageError: TABLE_NOT_FOUND.
-    """
-    known = list(target.store.tables())
-    wanted = table_name(table, *(home or target.default_schema()))
-    if wanted in known:
-        return wanted
-    parts = split_name(table)
-    for name in known:
-        if (name.catalog, name.schema, name.table)[3 - len(parts) :] == parts:
-            return name
-    texts = [str(name) for name in known]
-    raise UsageError(
-        "TABLE_NOT_FOUND",
-        f"This target has no table '{table}'",
-        hint=nearest(str(wanted), texts)
-        or (f"It has: {', '.join(texts[:20])}." if texts else "Run a pipeline first."),
-        table=table,
-    )
 
 
 def show_tables(target: Target, *, inactive: bool, as_json: bool) -> None:

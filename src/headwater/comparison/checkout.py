@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
-from headwater.errors import UsageError
+from headwater.git import commit_of, folder_of_repository, git
 
 _LEAST_SHOWN = 12
 
@@ -24,37 +23,12 @@ def check_out(root: Path, ref: str, folder: Path) -> tuple[Path, str]:
     Raises:
         UsageError: GIT_MISSING, GIT_CHECKOUT_MISSING, GIT_REF_UNKNOWN.
     """
-    try:
-        top = Path(_git(root, "rev-parse", "--show-toplevel"))
-        common = Path(_git(root, "rev-parse", "--path-format=absolute", "--git-dir"))
-    except subprocess.CalledProcessError:
-        raise UsageError(
-            "GIT_CHECKOUT_MISSING",
-            f"The bundle is not in a git checkout: {root}",
-            hint="Run the command in a clone of the repository.",
-        ) from None
-    try:
-        commit = _git(root, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
-    except subprocess.CalledProcessError:
-        raise UsageError(
-            "GIT_REF_UNKNOWN",
-            f"The repository has no commit '{ref}'",
-            hint="Name a branch, tag or commit; in CI, fetch the base branch first.",
-            ref=ref,
-        ) from None
+    top = folder_of_repository(root, "--show-toplevel")
+    common = folder_of_repository(root, "--path-format=absolute", "--git-dir")
+    commit = commit_of(root, ref)
     tree = folder / "tree"
-    _git(top, "clone", "--quiet", "--shared", "--no-checkout", str(top), str(tree))
-    _git(tree, "checkout", "--quiet", "--detach", commit)
+    git(top, "clone", "--quiet", "--shared", "--no-checkout", str(top), str(tree))
+    git(tree, "checkout", "--quiet", "--detach", commit)
     shutil.rmtree(tree / ".git")
     (tree / ".git").write_text(f"gitdir: {common}\n")  # what the bundle asks of git is answered
     return tree / root.resolve().relative_to(top.resolve()), commit[:_LEAST_SHOWN]
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    git = shutil.which("git")
-    if git is None:
-        raise UsageError("GIT_MISSING", "The program git is not installed", hint="Install git.")
-    done = subprocess.run(  # noqa: S603 - the user's own git
-        [git, "-C", str(folder), *arguments], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()

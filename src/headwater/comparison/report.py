@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from headwater.analysis.changes import ColumnChange
 from headwater.comparison.tables import RowChange, RowDifference
-from headwater.errors import shown
 from headwater.events.report import RuleTotals
+from headwater.markdown import cell, table_lines
 
 Side = Literal["both", "base", "head"]
 _HASH_DIGITS = 12
@@ -179,7 +179,7 @@ def _lines(comparison: Comparison, secret: bytes, shows: bool) -> Iterator[str]:
     yield f"### `{comparison.pipeline}` compared with `{comparison.base}`"
     yield ""
     if comparison.error:
-        yield f"**The update failed:** {_cell(comparison.error)}"
+        yield f"**The update failed:** {cell(comparison.error)}"
         yield ""
     if comparison.is_none:
         count = len(comparison.tables)
@@ -187,20 +187,20 @@ def _lines(comparison: Comparison, secret: bytes, shows: bool) -> Iterator[str]:
         return
     different = [each for each in comparison.tables if not each.is_none]
     if different:
-        yield "| table | rows | only in base | only now | changed | columns |"
-        yield "|---|---|---|---|---|---|"
-        for table in different:
-            yield "| " + " | ".join(map(_cell, _cells(table))) + " |"
+        columns = ("table", "rows", "only in base", "only now", "changed", "columns")
+        yield from table_lines(columns, map(_cells, different))
         yield ""
     total = len(comparison.tables)
     yield f"{total - len(different)} of {total} tables are the same."
     if comparison.rules:
         yield ""
-        yield "| rule | dataset | failed | passed |"
-        yield "|---|---|---|---|"
-        for rule in comparison.rules:
-            cells = (rule.name, rule.dataset, _moved(rule.failed), _moved(rule.passed))
-            yield "| " + " | ".join(map(_cell, cells)) + " |"
+        yield from table_lines(
+            ("rule", "dataset", "failed", "passed"),
+            (
+                (rule.name, rule.dataset, _moved(rule.failed), _moved(rule.passed))
+                for rule in comparison.rules
+            ),
+        )
     for table in comparison.tables:
         examples = table.rows.examples if table.rows else ()
         if examples:
@@ -208,7 +208,7 @@ def _lines(comparison: Comparison, secret: bytes, shows: bool) -> Iterator[str]:
             yield f"Examples of `{table.name}`:"
             yield ""
             for each in examples:
-                yield "- " + _cell(_example_line(each, secret, shows))
+                yield "- " + cell(_example_line(each, secret, shows))
 
 
 def _cells(table: TableDifference) -> tuple[str, ...]:
@@ -247,8 +247,3 @@ def _example_line(change: RowChange, secret: bytes, shows: bool) -> str:
     key = ", ".join(f"{name}={value}" for name, value in change.key.items())
     pairs = "; ".join(f"{name}: {old} -> {new}" for name, (old, new) in change.values.items())
     return f"{change.kind}: {key}" + (f": {pairs}" if pairs else "")
-
-
-def _cell(text: str) -> str:
-    """Write a text so that it stays in its cell, whatever names and values hold."""
-    return shown(text).replace("|", "\\|").replace("`", "'").replace("<", "&lt;")

@@ -21,7 +21,10 @@ from headwater.dev.processes import (
     wait_until_ready,
 )
 
-_SERVICES = "identity,jobs,saved_queries,sql_statements,sql_warehouses,unity_catalog,workspace"
+_SERVICES = (
+    "grants,identity,jobs,permissions,saved_queries,sql_statements,sql_warehouses,unity_catalog,"
+    "workspace"
+)
 
 
 @dataclass(frozen=True)

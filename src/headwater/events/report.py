@@ -28,6 +28,12 @@ class RuleTotals:
     passed_records: int = 0
     failed_records: int = 0
 
+    @property
+    def failed_share(self) -> float | None:
+        """Failed of all rows, from 0 to 1; None if the rule saw none."""
+        rows = self.passed_records + self.failed_records
+        return self.failed_records / rows if rows else None
+
     def plus(self, passed: int, failed: int) -> RuleTotals:
         """Return the totals with more rows."""
         return replace(

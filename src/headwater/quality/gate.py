@@ -86,7 +86,7 @@ def _of_rules(
 ) -> Iterator[Verdict]:
     named = {(each.name, each.dataset): each for each in last.rules}
     before = {(each.name, each.dataset): each for each in baseline.rules} if baseline else {}
-    judged = {key for key, each in named.items() if _share(each) is not None}
+    judged = {key for key, each in named.items() if each.failed_share is not None}
     own = {key for key in judged for each in limits if each.rule == key[0] and _meant(each, key)}
     for limit in sorted(limits, key=lambda each: each.rule == ALL_RULES):
         meant = [key for key in named if key in judged and _meant(limit, key)]
@@ -107,11 +107,11 @@ def _of_rule(
     before: Mapping[tuple[str, str], RuleTotals],
 ) -> Iterator[Verdict]:
     subject = f"{key[0]} of {key[1]}"
-    share = _share(now[key])
+    share = now[key].failed_share
     if limit.max_failed_share is not None:
         yield _at_most(subject, "max_failed_share", share, limit.max_failed_share, "")
     if limit.max_increase is not None:
-        was = _share(before[key]) if key in before else None
+        was = before[key].failed_share if key in before else None
         more = None if was is None or share is None else share - was
         yield _at_most(subject, "max_increase", more, limit.max_increase, "there is no baseline")
 
@@ -140,11 +140,6 @@ def _at_most(
     holds = measured is not None and measured <= allowed
     note = missing if measured is None else ""
     return Verdict(subject, measure, shown, f"<= {allowed:g}", holds, note)
-
-
-def _share(totals: RuleTotals) -> float | None:
-    rows = totals.passed_records + totals.failed_records
-    return totals.failed_records / rows if rows else None
 
 
 def _meant(limit: RuleLimit, key: tuple[str, str]) -> bool:

@@ -16,18 +16,16 @@ Shares are parts of 1. What does not live here: measuring (`measures`) and compa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headwater.bundle.shapes import Shape, check
-from headwater.bundle.source import read_yaml
-from headwater.errors import BundleError, Location, UsageError
+from headwater.bundle.forms import Form
+from headwater.bundle.shapes import Shape
+from headwater.errors import Location
 from headwater.yaml_nodes import Node
 
 ALL_RULES = "*"
-VERSION = 1
 
 _TEXT = Shape("text")
 _RULE = Shape(
@@ -46,6 +44,7 @@ _PIPELINE = Shape(
 _FILE = Shape(
     "map", {"version": _TEXT, "pipelines": Shape("map", inner=_PIPELINE), "description": _TEXT}
 )
+_FORM = Form("LIMITS", "limits", _FILE, "Write one (docs/gate.md), or name it with --limits.")
 
 
 @dataclass(frozen=True)
@@ -102,33 +101,19 @@ def read_limits(file: Path) -> Mapping[str, Limits]:
     Raises:
         UsageError: LIMITS_NOT_FOUND, LIMITS_INVALID; with file and line.
     """
-    if not file.is_file():
-        raise UsageError(
-            "LIMITS_NOT_FOUND",
-            f"There is no file of limits: {file}",
-            hint="Write one (docs/gate.md), or name it with --limits.",
-        )
-    try:
-        tree = read_yaml(file)
-        unknown = check(tree, _FILE, is_resolved=True)
-    except BundleError as error:
-        raise _invalid(error) from None
-    if unknown:
-        raise _invalid(unknown[0])
-    version = tree.get("version")
-    if version is None or version.value != VERSION:
-        raise _refused(version or tree, f"It has no 'version: {VERSION}'", "Add it at the top.")
+    tree = _FORM.read(file)
     found = {key: _limits(node) for key, node in tree.below("pipelines").items()}
     if not found:
-        raise _refused(tree, "It has limits of no pipeline", "Add 'pipelines:' (docs/gate.md).")
+        hint = "Add 'pipelines:' (docs/gate.md)."
+        raise _FORM.refused(tree, "It has limits of no pipeline", hint)
     return found
 
 
 def _limits(node: Node) -> Limits:
     rules, tables = node.get("rules"), node.get("tables")
     return Limits(
-        max_age_hours=_number(node, "max_age_hours"),
-        max_minutes=_number(node, "max_minutes"),
+        max_age_hours=_FORM.number(node, "max_age_hours"),
+        max_minutes=_FORM.number(node, "max_minutes"),
         rules=tuple(map(_rule, rules.items if rules else ())),
         tables=tuple(map(_table, tables.items if tables else ())),
         location=node.location,
@@ -137,55 +122,24 @@ def _limits(node: Node) -> Limits:
 
 def _rule(node: Node) -> RuleLimit:
     limit = RuleLimit(
-        _text(node, "rule"),
-        _text(node, "table", ""),
-        _number(node, "max_failed_share", most=1),
-        _number(node, "max_increase", most=1),
+        _FORM.text(node, "rule"),
+        _FORM.text(node, "table", ""),
+        _FORM.number(node, "max_failed_share", most=1),
+        _FORM.number(node, "max_increase", most=1),
     )
     if limit.max_failed_share is None and limit.max_increase is None:
         hint = "Add max_failed_share or max_increase."
-        raise _refused(node, f"The rule '{limit.rule}' has no limit", hint)
+        raise _FORM.refused(node, f"The rule '{limit.rule}' has no limit", hint)
     return limit
 
 
 def _table(node: Node) -> TableLimit:
-    rows = _number(node, "min_rows")
+    rows = _FORM.number(node, "min_rows")
     if rows is not None and not rows.is_integer():  # half a row would be none
-        raise _refused(node, "'min_rows' is not a whole number", "Write one, such as 100.")
-    limit = TableLimit(
-        _text(node, "table"), None if rows is None else int(rows), _number(node, "max_change")
-    )
+        raise _FORM.refused(node, "'min_rows' is not a whole number", "Write one, such as 100.")
+    change = _FORM.number(node, "max_change")
+    limit = TableLimit(_FORM.text(node, "table"), None if rows is None else int(rows), change)
     if limit.min_rows is None and limit.max_change is None:
-        raise _refused(
-            node, f"The table '{limit.table}' has no limit", "Add min_rows or max_change."
-        )
+        hint = "Add min_rows or max_change."
+        raise _FORM.refused(node, f"The table '{limit.table}' has no limit", hint)
     return limit
-
-
-def _text(node: Node, key: str, default: str | None = None) -> str:
-    found = node.get(key)
-    if found is not None and found.text:
-        return found.text
-    if default is None:
-        raise _refused(node, f"An entry has no '{key}'", f"Add '{key}: NAME'.")
-    return default
-
-
-def _number(node: Node, key: str, most: float | None = None) -> float | None:
-    found = node.get(key)
-    if found is None:
-        return None
-    value = found.value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise _refused(found, f"'{key}' is not a number from 0 on", "Write a number.")
-    if most is not None and value > most:
-        raise _refused(found, f"'{key}' is more than {most}", "Write a share such as 0.05.")
-    return float(value)
-
-
-def _invalid(error: BundleError) -> UsageError:
-    return UsageError("LIMITS_INVALID", error.message, where=error.where, hint=error.hint)
-
-
-def _refused(node: Node, message: str, hint: str) -> UsageError:
-    return UsageError("LIMITS_INVALID", message, where=node.location, hint=hint)

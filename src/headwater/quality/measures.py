@@ -23,6 +23,9 @@ class MeasuredUpdate:
         started: in UTC.
         ended: None while it runs, or if it was killed.
         rules: totals of the expectations that saw rows.
+        newest_event: when its last event was, in UTC.
+        is_continuous: it runs until it is stopped.
+        failed_flows: how many of its flows have failed.
     """
 
     update_id: str
@@ -30,6 +33,9 @@ class MeasuredUpdate:
     started: datetime
     ended: datetime | None
     rules: Sequence[RuleTotals] = field(default=())
+    newest_event: datetime | None = None
+    is_continuous: bool = False
+    failed_flows: int = 0
 
     @property
     def minutes(self) -> float | None:
@@ -69,4 +75,11 @@ def _measured(update_id: str, rows: Sequence[Mapping[str, Any]]) -> MeasuredUpda
         rows[0]["timestamp"],
         rows[-1]["timestamp"] if has_ended else None,
         tuple(report.rules.values()),
+        rows[-1]["timestamp"],
+        any(_is_continuous(row) for row in rows if row["event_type"] == "create_update"),
+        sum(flow.status == "FAILED" for flow in report.flows.values()),
     )
+
+
+def _is_continuous(row: Mapping[str, Any]) -> bool:
+    return bool((row["details"]["create_update"].get("config") or {}).get("continuous"))

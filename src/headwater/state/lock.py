@@ -57,6 +57,21 @@ def update_lock(folder: Path, pipeline: str, driver: int | None = None) -> Itera
         lock.release()
 
 
+def holding_process(folder: Path) -> int | None:
+    """Return the id of the process that runs an update of a pipeline here; None when none does.
+
+    Looks only, and never takes the lock: a look must not keep an update from starting.
+    """
+    told = _read(folder / "update.holder.json")
+    try:
+        began = datetime.fromisoformat(told["started"]).timestamp()
+        process = psutil.Process(told["pid"])
+        is_holder = process.create_time() <= began + _SAME_SECONDS  # process ids repeat
+        return process.pid if is_holder else None
+    except (KeyError, TypeError, ValueError, psutil.Error):
+        return None
+
+
 def _read(holder: Path) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(holder.read_text())

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headwater.bundle import Bundle, load_bundle
-from headwater.errors import UsageError
+from headwater.errors import UsageError, nearest
+from headwater.names import TableName, split_name, table_name
 from headwater.settings import Settings, bundle_environment
 from headwater.state.format import check_format
 from headwater.state.pipeline import PipelineState
@@ -48,6 +49,33 @@ class Target:
         for spec in self.bundle.pipelines.values():
             return spec.catalog, spec.schema
         return "main", "default"
+
+    def find_table(self, table: str, home: tuple[str, str] | None = None) -> TableName:
+        """Return the table that a name of one to three parts means here.
+
+        Args:
+            home: catalog and schema that an incomplete name is looked up in first; the target's own
+                when not given.
+
+        Raises:
+            UsageError: TABLE_NOT_FOUND.
+        """
+        known = list(self.store.tables())
+        wanted = table_name(table, *(home or self.default_schema()))
+        if wanted in known:
+            return wanted
+        parts = split_name(table)
+        for name in known:
+            if (name.catalog, name.schema, name.table)[3 - len(parts) :] == parts:
+                return name
+        texts = [str(name) for name in known]
+        raise UsageError(
+            "TABLE_NOT_FOUND",
+            f"This target has no table '{table}'",
+            hint=nearest(str(wanted), texts)
+            or (f"It has: {', '.join(texts[:20])}." if texts else "Run a pipeline first."),
+            table=table,
+        )
 
 
 def open_target(

@@ -1,0 +1,6 @@
+"""`headwater ops quality-report` as a script; options and exit status are the same."""
+
+from headwater.cli.endings import run_program
+from headwater.cli.ops import ops
+
+run_program(ops.commands["quality-report"], "quality_report.py")

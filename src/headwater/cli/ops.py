@@ -1,0 +1,386 @@
+"""`headwater ops ...`: operate a target: health, maintenance, rollback, backups, reports, costs."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headwater.cli.groups import Commands
+from headwater.cli.lazy import LazyModule
+from headwater.cli.options import key_values, target_options
+from headwater.errors import UsageError
+from headwater.state.target import Target
+
+if TYPE_CHECKING:
+    from headwater.cli import backups, costs, deployments, healths, reports, rollbacks, upkeep
+else:
+    backups, costs, deployments, healths, reports, rollbacks, upkeep = (
+        LazyModule(f"headwater.cli.{name}")
+        for name in (
+            "backups",
+            "costs",
+            "deployments",
+            "healths",
+            "reports",
+            "rollbacks",
+            "upkeep",
+        )
+    )
+
+Command = Callable[..., Any]
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_limits = click.option(
+    "--limits",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File of limits (resources/limits/TARGET.yml, where there is one).",
+)
+
+
+def _reads_only(command: Command) -> Command:
+    """Add --json, and a --dry-run that changes nothing: all `ops` commands can be called alike."""
+    dry = click.option(
+        "--dry-run",
+        is_flag=True,
+        expose_value=False,
+        help="Accepted by all ops commands; this one changes nothing anyway.",
+    )
+    return _json(dry(command))
+
+
+def _reads_workspace(command: Command) -> Command:
+    """Add --workspace and --profile."""
+
+    @functools.wraps(command)
+    def asked(*arguments: Any, workspace: bool, profile: str | None, **given: Any) -> Any:
+        if profile and not workspace:
+            raise UsageError(
+                "OPTION_WITHOUT_EFFECT",
+                "--profile has no effect on a state folder",
+                hint="Pass --workspace too, or leave --profile out.",
+            )
+        return command(*arguments, workspace=workspace, profile=profile, **given)
+
+    profile = click.option(
+        "--profile", help="Profile of .databrickscfg; else DATABRICKS_HOST and so on."
+    )
+    flag = click.option(
+        "--workspace", is_flag=True, help="Ask the workspace, and not the state folder."
+    )
+    return flag(profile(asked))
+
+
+def _writes_if_applied(command: Command) -> Command:
+    """Add --json, --apply and --dry-run; the command gets `apply`, which is off by default."""
+
+    @functools.wraps(command)
+    def decided(*arguments: Any, apply: bool, dry_run: bool, **given: Any) -> Any:
+        if apply and dry_run:
+            raise UsageError(
+                "OPTIONS_CONFLICT",
+                "Both --apply and --dry-run are given",
+                hint="Pass one of them; without both, nothing is changed.",
+            )
+        return command(*arguments, apply=apply, **given)
+
+    dry = click.option("--dry-run", is_flag=True, help="Show what would be done (the default).")
+    return _json(click.option("--apply", is_flag=True, help="Do it.")(dry(decided)))
+
+
+@click.group(cls=Commands)
+def ops() -> None:
+    """Operate a target: health, maintenance, rollback, backups, reports, costs.
+
+    Nothing here starts a JVM (docs/operations.md).
+
+    \b
+    Example:
+      headwater ops health patient_flow
+      headwater ops maintain --apply
+    """
+
+
+@ops.command()
+@click.argument("pipeline", required=False)
+@target_options
+@_limits
+@click.option(
+    "--max-age-hours",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    help="The last success may be that old (as in the limits).",
+)
+@click.option(
+    "--serve",
+    "port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Answer GET /health on 127.0.0.1 until stopped; 0 takes a free port.",
+)
+@_reads_only
+def health(
+    pipeline: str | None,
+    target: Target,
+    limits: Path | None,
+    max_age_hours: float | None,
+    port: int | None,
+    as_json: bool,
+) -> None:
+    """Check PIPELINE, or all of the bundle: last success, age of the rows, limits of the gate.
+
+    Exit status: 0 when all is well, 1 when something is not.
+
+    \b
+    Examples:
+      headwater ops health patient_flow --max-age-hours 24
+      headwater ops health --serve 8085
+    """
+    question = healths.Question(target, pipeline, limits, max_age_hours)
+    if port is None:
+        sys.exit(healths.print_health(question, as_json=as_json))
+    healths.serve_health(question, port, as_json=as_json)
+
+
+@ops.command()
+@click.argument("tables", metavar="[TABLE]...", nargs=-1)
+@target_options
+@click.option(
+    "--target-file-mb",
+    type=click.IntRange(1),
+    default=128,
+    show_default=True,
+    metavar="N",
+    help="Size that files should have, in megabytes.",
+)
+@_reads_only
+def tune(tables: tuple[str, ...], target: Target, target_file_mb: int, as_json: bool) -> None:
+    """Find what would make TABLE, or all tables, faster to read, and why.
+
+    Small files, skew, deletion vectors, columns to cluster by: from Delta's log, no rows are read.
+
+    \b
+    Example:
+      headwater ops tune silver.patient_events
+    """
+    upkeep.print_advice(target, tables, target_file_mb, as_json=as_json)
+
+
+@ops.command()
+@click.argument("tables", metavar="[TABLE]...", nargs=-1)
+@target_options
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    help="What to do with which table (resources/maintenance/TARGET.yml, where there is one).",
+)
+@click.option("--force", is_flag=True, help="Take a retention below 7 days.")
+@_writes_if_applied
+def maintain(
+    tables: tuple[str, ...],
+    target: Target,
+    file: Path | None,
+    force: bool,
+    apply: bool,
+    as_json: bool,
+) -> None:
+    """Join small files (OPTIMIZE) and delete old ones (VACUUM) of TABLE, or of all tables.
+
+    Shows what it would do and why; --apply does it. Exit status: 1 if a table failed, or was held
+    by an update that runs.
+
+    \b
+    Examples:
+      headwater ops maintain
+      headwater ops maintain silver.patient_events --apply
+      headwater ops maintain --file nightly.yml --apply
+    """
+    sys.exit(
+        upkeep.maintain_tables(target, tables, file, force=force, apply=apply, as_json=as_json)
+    )
+
+
+@ops.command()
+@click.argument("tables", metavar="[TABLE]...", nargs=-1)
+@target_options
+@click.option("--to-version", type=click.IntRange(0), metavar="N", help="Version to go back to.")
+@click.option("--to-time", metavar="T", help="Time to go back to; UTC unless it says otherwise.")
+@click.option(
+    "--bundle-tag",
+    metavar="TAG",
+    help="Show how to deploy the bundle of a git tag; git is only asked.",
+)
+@_writes_if_applied
+def rollback(
+    tables: tuple[str, ...],
+    target: Target,
+    to_version: int | None,
+    to_time: str | None,
+    bundle_tag: str | None,
+    apply: bool,
+    as_json: bool,
+) -> None:
+    """Take TABLE back to an earlier version (Delta RESTORE), or show how to take the bundle back.
+
+    Shows rows and files before and after, and what it means for flows; --apply does it. Refused
+    when history or files are gone: then no table is changed. Exit status: 1 if a table is refused.
+
+    \b
+    Examples:
+      headwater ops rollback silver.patient_events --to-version 12
+      headwater ops rollback gold.report --to-time 2026-11-26T08:00:00 --apply
+      headwater ops rollback --bundle-tag v1.2
+    """
+    sys.exit(
+        rollbacks.roll_back_tables(
+            target, tables, to_version, to_time, bundle_tag, apply=apply, as_json=as_json
+        )
+    )
+
+
+@ops.command("quality-report")
+@click.argument("pipeline", required=False)
+@target_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "markdown"]),
+    default="markdown",
+    show_default=True,
+    help="Output format.",
+)
+@click.option("--update", metavar="ID", help="Update (the last one whose rules saw rows).")
+@click.option(
+    "--baseline", metavar="ID", help="Update to compare with (the last COMPLETED one before)."
+)
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file.")
+@click.option("--dry-run", is_flag=True, help="Do not write the file.")
+@_json
+def report_quality(
+    pipeline: str | None,
+    target: Target,
+    form: str,
+    update: str | None,
+    baseline: str | None,
+    output: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Report how many rows broke which rule of PIPELINE, against a baseline.
+
+    HTML is one page that loads nothing. Names and counts only, no values of rows.
+
+    \b
+    Examples:
+      headwater ops quality-report patient_flow
+      headwater ops quality-report patient_flow --format html --output quality.html
+    """
+    reports.write_report(
+        target,
+        pipeline,
+        form=form,
+        update=update,
+        baseline=baseline,
+        output=output,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+
+
+@ops.command("estimate-cost")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Volume, compute, duration, frequency and prices, as YAML.",
+)
+@_reads_only
+def estimate_cost(file: Path, as_json: bool) -> None:
+    """Estimate what a month costs, and show which figures are assumptions.
+
+    \b
+    Example:
+      headwater ops estimate-cost --file resources/costs/example.yml
+    """
+    costs.print_estimate(file, as_json=as_json)
+
+
+@ops.command("backup-metadata")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@target_options
+@_reads_workspace
+@click.option("--dry-run", is_flag=True, help="Show what would be written.")
+@_json
+@click.pass_context
+def backup_metadata(
+    context: click.Context,
+    folder: Path | None,
+    target: Target,
+    workspace: bool,
+    profile: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Write schemas, tables, grants, jobs and pipelines into a dated folder in FOLDER (backups).
+
+    Metadata only, no rows; secrets in plain text are masked. Exit status: 1 if something could not
+    be read: the manifest names it.
+
+    \b
+    Examples:
+      headwater ops backup-metadata
+      headwater ops backup-metadata /mnt/backups -t prod --workspace --profile prod
+    """
+    variables = key_values(context.params["variables"], "--var")
+    sys.exit(
+        backups.back_up(
+            target,
+            variables,
+            folder,
+            workspace=workspace,
+            profile=profile,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+    )
+
+
+@ops.command("validate-deployment")
+@target_options
+@_reads_workspace
+@click.option("--warehouse", metavar="ID", help="SQL warehouse that counts rows and tries queries.")
+@_reads_only
+@click.pass_context
+def validate_deployment(
+    context: click.Context,
+    target: Target,
+    workspace: bool,
+    profile: str | None,
+    warehouse: str | None,
+    as_json: bool,
+) -> None:
+    """Check that what the bundle defines is there: updates, tables, columns, rows, dashboards.
+
+    Exit status: 0 when all is there, 1 when something is not.
+
+    \b
+    Examples:
+      headwater ops validate-deployment -t test
+      headwater ops validate-deployment -t prod --workspace --warehouse 1234abcd
+    """
+    variables = key_values(context.params["variables"], "--var")
+    sys.exit(
+        deployments.validate(
+            target,
+            variables,
+            workspace=workspace,
+            profile=profile,
+            warehouse=warehouse,
+            as_json=as_json,
+        )
+    )

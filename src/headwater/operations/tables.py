@@ -1,0 +1,276 @@
+"""What Delta's log says of a table: files, sizes, partitions, and how ranges of columns overlap.
+
+The smallest and largest values that the log keeps are values of rows: they are compared here, and
+leave this module as shares only. Reads only; starts no JVM. What does not live here: what follows
+from it (`tuning`, `maintenance`, `rollback`).
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from headwater.errors import UsageError
+from headwater.state.inventory import KnownTable, known_tables
+from headwater.state.pipeline import PipelineState, TableState
+from headwater.state.target import Target
+
+_OWN_FEATURES = frozenset({"appendOnly", "invariants", "changeDataFeed", "timestampNtz"})
+"""Features of tables that delta-rs changes as Spark would.
+
+Not those that it refuses (clustering, column mapping), nor deletion vectors: a vacuum of all
+unknown files takes the vectors of rows that are gone for garbage, and the rows come back.
+"""
+
+
+_MAPPED_VERSION = 5
+"""From this version of the writer on, and before features had names, columns may be mapped."""
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """A table of a target, and its folder."""
+
+    known: KnownTable
+    path: Path
+    state: TableState | None = None
+
+    @property
+    def name(self) -> str:
+        """Its full name."""
+        return str(self.known.name)
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file that holds rows of a table now.
+
+    Attributes:
+        rows: None where the table keeps no statistics.
+        partition: which partition it is in, without its values: files of one share the number.
+    """
+
+    path: str
+    bytes: int
+    rows: int | None = None
+    partition: int = 0
+
+
+@dataclass(frozen=True)
+class ColumnRange:
+    """How well a column tells files apart.
+
+    Attributes:
+        opened_share: of the files, those that a search for one value has to open.
+        kind: type of the column, as Arrow writes it.
+    """
+
+    column: str
+    opened_share: float
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """What is known of a table without reading its rows.
+
+    Attributes:
+        keys: of AUTO CDC, which its merges search for.
+        spark_only: features for which the table has to be changed by Spark.
+        vector_files: files with deletion vectors.
+        columns: name and type of each.
+    """
+
+    name: str
+    kind: str
+    version: int
+    files: Sequence[DataFile]
+    partition_columns: tuple[str, ...] = ()
+    ranges: Sequence[ColumnRange] = ()
+    cluster_by: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    spark_only: tuple[str, ...] = ()
+    vector_files: int = 0
+    properties: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Size of all of its files."""
+        return sum(each.bytes for each in self.files)
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of all of its files, those that deletion vectors hide among them."""
+        counts = [each.rows for each in self.files if each.rows is not None]
+        return sum(counts) if len(counts) == len(self.files) else None
+
+
+def tables_on_disk(target: Target, names: Sequence[str] = ()) -> list[OnDisk]:
+    """List the tables of a target, those that only a pipeline sees too; or the named ones.
+
+    What AUTO CDC remembers beside a table is none of them.
+
+    Raises:
+        UsageError: TABLE_NOT_FOUND.
+    """
+    wanted = {target.find_table(each) for each in names}
+    known = known_tables(target.store)
+    return [_on_disk(target, each) for each in known if not names or each.name in wanted]
+
+
+def _on_disk(target: Target, known: KnownTable) -> OnDisk:
+    path = target.store.table_path(known.name)
+    if known.pipeline is None:
+        return OnDisk(known, path)
+    state: PipelineState = target.pipeline_state(known.pipeline)
+    if not (path / "_delta_log").is_dir():
+        path = state.private_table(known.name)
+    return OnDisk(known, path, state.load(known.name))
+
+
+@contextmanager
+def readable(table: OnDisk) -> Iterator[None]:
+    """Name the table whose log can't be read.
+
+    Raises:
+        UsageError: TABLE_UNREADABLE; what Delta says may hold values, and is not repeated.
+    """
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        raise UsageError(
+            "TABLE_UNREADABLE",
+            f"The Delta log can't be read: {type(error).__name__}",
+            where=table.name,
+            hint="Check the files in its _delta_log, or run the pipeline with --full-refresh.",
+        ) from error
+
+
+def open_delta(table: OnDisk, version: int | None = None) -> DeltaTable:
+    """Open a table.
+
+    Raises:
+        UsageError: TABLE_UNREADABLE.
+    """
+    with readable(table):
+        return DeltaTable(table.path, version=version)
+
+
+def spark_only(delta: DeltaTable) -> tuple[str, ...]:
+    """Name the features of a table for which Spark has to change it."""
+    protocol = delta.protocol()
+    if protocol.writer_features is None and protocol.min_writer_version >= _MAPPED_VERSION:
+        return (f"writer version {protocol.min_writer_version}",)
+    features = {*(protocol.writer_features or ()), *(protocol.reader_features or ())}
+    return tuple(sorted(features - _OWN_FEATURES))
+
+
+def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
+    """Look at a table's log.
+
+    Args:
+        version: an earlier one; the newest when not given.
+
+    Raises:
+        UsageError: TABLE_UNREADABLE.
+    """
+    delta = open_delta(table, version)
+    metadata = delta.metadata()
+    state = table.state
+    has_vectors = "deletionVectors" in (delta.protocol().reader_features or ())
+    with readable(table):
+        added = pa.table(delta.get_add_actions(flatten=True))
+        vector_files = pa.table(delta.deletion_vectors()).num_rows if has_vectors else 0
+    return TableFacts(
+        table.name,
+        table.known.kind,
+        delta.version(),
+        data_files(added),
+        tuple(metadata.partition_columns),
+        () if _is_mapped(metadata.configuration) else tuple(column_ranges(added)),
+        state.cluster_by if state else (),
+        _keys(state),
+        spark_only(delta),
+        vector_files,
+        metadata.configuration,
+        tuple((each.name, type_text(each.type)) for each in delta.schema().fields),
+    )
+
+
+def type_text(kind: Any) -> str:
+    """Write a type of Delta as its log does: the name, or JSON of a nested one."""
+    told = json.loads(kind.to_json())
+    return told if isinstance(told, str) else json.dumps(told)
+
+
+def _is_mapped(properties: Mapping[str, str]) -> bool:
+    """Whether the log has other names of columns than users do."""
+    return properties.get("delta.columnMapping.mode", "none") != "none"
+
+
+def _keys(state: TableState | None) -> tuple[str, ...]:
+    told = (state.change if state else {}).get("keys", "")
+    return tuple(each.strip() for each in told.split(",") if each.strip())
+
+
+def data_files(added: pa.Table) -> list[DataFile]:
+    """Return the files of a table from its add actions."""
+    columns = [each for each in added.column_names if each.startswith("partition.")]
+    numbers: dict[tuple[Any, ...], int] = {}
+    return [
+        DataFile(
+            unquote(row["path"]),  # the log has it as part of a URL
+            int(row["size_bytes"]),
+            row.get("num_records"),
+            numbers.setdefault(tuple(row[each] for each in columns), len(numbers)),
+        )
+        for row in added.select(
+            [
+                each
+                for each in added.column_names
+                if each in ("path", "size_bytes", "num_records", *columns)
+            ]
+        ).to_pylist()
+    ]
+
+
+def column_ranges(added: pa.Table) -> Iterator[ColumnRange]:
+    """Return how well each column with statistics tells the files apart.
+
+    Columns that are the same in all files, flags, and what has no range in some file are left out.
+    """
+    for name in added.column_names:
+        column = name.removeprefix("min.")
+        if column == name or f"max.{column}" not in added.column_names:
+            continue
+        kind = added.schema.field(name).type
+        lowest, highest = added[name].to_pylist(), added[f"max.{column}"].to_pylist()
+        if pa.types.is_boolean(kind) or None in lowest or None in highest or len(lowest) < 2:
+            continue
+        if min(lowest) != max(highest):
+            yield ColumnRange(column, opened_share(lowest, highest), str(kind))
+
+
+def opened_share(lowest: Sequence[Any], highest: Sequence[Any]) -> float:
+    """Return the share of files that a search for one value opens, by their ranges.
+
+    Averaged over searches for the lowest value of each file.
+
+    Example:
+        >>> opened_share([1, 11, 21], [10, 20, 30]), opened_share([1, 1], [9, 9])
+        (0.3333333333333333, 1.0)
+    """
+    begins, ends = sorted(lowest), sorted(highest)
+    opened = (bisect_right(begins, each) - bisect_left(ends, each) for each in lowest)
+    return sum(opened) / len(lowest) ** 2

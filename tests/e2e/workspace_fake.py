@@ -1,0 +1,103 @@
+"""A fake of a workspace's pipelines on loopback; all other calls go on to the emulator.
+
+Minilake answers no call of the Pipelines API. What is faked is what our commands ask: the list by
+name, and one pipeline by its id, in the shapes of the Pipelines API. It also counts as a workspace
+that refuses: whatever path is named in `refused` is answered with that status.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+PIPELINES = "/api/2.0/pipelines"
+
+
+class FakeWorkspace:
+    """Pipelines by id, and calls that are refused.
+
+    Attributes:
+        pipelines: as GET /api/2.0/pipelines/{id} answers.
+        refused: statuses by the beginning of a path.
+        asked: the paths of all calls.
+    """
+
+    def __init__(self, behind: str) -> None:
+        self.behind = urlsplit(behind)
+        self.pipelines: dict[str, dict[str, Any]] = {}
+        self.refused: dict[str, int] = {}
+        self.asked: list[str] = []
+        self.host = ""
+
+    def answer(self, path: str) -> tuple[int, dict[str, Any]] | None:
+        """Answer a call; None for what the emulator answers."""
+        where = urlsplit(path)
+        self.asked.append(where.path)
+        for beginning, status in self.refused.items():
+            if where.path.startswith(beginning):
+                return status, {"error_code": "REFUSED_HERE", "message": "Ada may not see this"}
+        if where.path.rstrip("/") == PIPELINES:
+            asked = parse_qs(where.query).get("filter", [""])[0]
+            name = re.fullmatch(r"name LIKE '(.*)'", asked)
+            wanted = name[1].replace("''", "'") if name else None
+            found = [each for each in self.pipelines.values() if each["name"] == wanted]
+            return 200, {"statuses": found}
+        if where.path.startswith(f"{PIPELINES}/"):
+            told = self.pipelines.get(where.path.rpartition("/")[2])
+            return (200, told) if told else (404, {"error_code": "RESOURCE_DOES_NOT_EXIST"})
+        return None
+
+
+@contextmanager
+def fake_workspace(behind: str) -> Iterator[FakeWorkspace]:
+    """Serve the fake for the length of a `with` block.
+
+    Args:
+        behind: address of the emulator.
+    """
+    fake = FakeWorkspace(behind)
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            told = fake.answer(self.path)
+            status, content = self.passed_on(body) if told is None else (told[0], told[1])
+            text = content if isinstance(content, bytes) else json.dumps(content).encode()
+            self.send_response_only(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = do_PATCH = do_PUT = handle_any  # noqa: N815
+
+        def passed_on(self, body: bytes) -> tuple[int, bytes]:
+            wire = http.client.HTTPConnection(fake.behind.netloc, timeout=30)
+            try:
+                wire.request(self.command, self.path, body, dict(self.headers))
+                answer = wire.getresponse()
+                return answer.status, answer.read()
+            finally:
+                wire.close()
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    fake.host = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield fake
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
