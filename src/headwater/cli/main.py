@@ -16,31 +16,19 @@ from headwater.cli.job import job
 from headwater.cli.land import land
 from headwater.cli.lazy import LazyModule
 from headwater.cli.ops import ops
-from headwater.cli.options import names, target_options
+from headwater.cli.options import full_refresh_option, names, target_options
+from headwater.cli.shipping import compare, gate, plan
 from headwater.engine.request import UpdateRequest
 from headwater.projects import TEMPLATES, create_project
 from headwater.settings import read_settings
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
-    from headwater.cli import compare as compares
-    from headwater.cli import gate as gates
     from headwater.cli import machine, queries, tables, updates
-    from headwater.cli import plan as plans
 else:
-    compares, gates, machine, plans, queries, tables, updates = (
-        LazyModule(f"headwater.cli.{name}")
-        for name in ("compare", "gate", "machine", "plan", "queries", "tables", "updates")
+    machine, queries, tables, updates = (
+        LazyModule(f"headwater.cli.{name}") for name in ("machine", "queries", "tables", "updates")
     )
-
-
-full_refresh_option = click.option(
-    "--full-refresh",
-    is_flag=False,
-    flag_value="*",
-    metavar="[T,...]",
-    help="Recompute all tables, or the named ones, from all source rows.",
-)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -110,97 +98,6 @@ def run(
     )
     status = updates.run_pipeline(target, pipeline, request, master=master, as_json=as_json)
     sys.exit(status)
-
-
-@cli.command()
-@click.argument("pipeline", required=False)
-@target_options
-@full_refresh_option
-@click.option("--refresh", metavar="T,...", help="Refresh only these tables.")
-@click.option(
-    "--reset-checkpoints", metavar="F,...", help="Let these flows read all source rows again."
-)
-@click.option(
-    "--fail-on-destructive",
-    is_flag=True,
-    help="Exit with 3 if rows or columns would be lost, or rows written twice.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def plan(
-    pipeline: str | None,
-    target: Target,
-    full_refresh: str | None,
-    refresh: str | None,
-    reset_checkpoints: str | None,
-    fail_on_destructive: bool,
-    as_json: bool,
-) -> None:
-    """Show what an update of PIPELINE would do: tables, flows, what waits; writes nothing.
-
-    Exit status: 0, or 1 when the update would be refused.
-
-    \b
-    Examples:
-      headwater plan patient_flow -t test
-      headwater plan patient_flow --full-refresh=silver.events --fail-on-destructive
-    """
-    request = UpdateRequest(
-        full_refresh=names(full_refresh),
-        refresh=names(refresh),
-        reset_checkpoints=names(reset_checkpoints),
-    )
-    sys.exit(
-        plans.show_plan(
-            target, pipeline, request, fails_on_destructive=fail_on_destructive, as_json=as_json
-        )
-    )
-
-
-@cli.command()
-@target_options
-@click.option("--base", required=True, metavar="REF", help="Commit, branch or tag to compare with.")
-@click.option("--on", "pipeline", metavar="PIPELINE", help="Pipeline (the only one).")
-@click.option(
-    "--sample",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Read at most N files of each folder of a volume.",
-)
-@click.option(
-    "--key", "keys", multiple=True, metavar="T=C,...", help="Columns that identify rows of a table."
-)
-@click.option("--ignore", metavar="C,...", help="Columns that may differ.")
-@click.option("--show-values", is_flag=True, help="Show values of rows, and not hashes of keys.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, not Markdown.")
-@click.pass_context
-def compare(
-    context: click.Context,
-    target: Target,
-    base: str,
-    pipeline: str | None,
-    sample: int | None,
-    keys: tuple[str, ...],
-    ignore: str | None,
-    show_values: bool,
-    as_json: bool,
-) -> None:
-    """Show what the changes since REF do to the tables of a pipeline.
-
-    Runs it as it was and as it is on the input of the target, both in folders of their own.
-
-    Exit status: 0 when nothing differs, 1 when something does.
-
-    \b
-    Examples:
-      headwater compare --base main
-      headwater compare --base v1.2 --on patient_flow --key fact_admissions=event_id
-    """
-    request = compares.request_of(base, sample, keys, ignore, context.params["variables"])
-    sys.exit(
-        compares.show_comparison(
-            target, pipeline, request, shows_values=show_values, as_json=as_json
-        )
-    )
 
 
 @cli.command()
@@ -317,33 +214,6 @@ def graph(
 
 
 @cli.command()
-@click.argument("pipeline", required=False)
-@target_options
-@click.option(
-    "--limits",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="File of limits (resources/limits/TARGET.yml).",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def gate(
-    pipeline: str | None,
-    target: Target,
-    limits: Path | None,
-    as_json: bool,
-) -> None:
-    """Check the last update and the tables of PIPELINE, or of all, against limits.
-
-    Exit status: 0 when all limits hold, 1 when one does not or can't be measured; starts no JVM.
-
-    \b
-    Example:
-      headwater gate -t test
-    """
-    sys.exit(gates.check_gate(target, pipeline, limits, as_json=as_json))
-
-
-@cli.command()
 @click.argument("name", required=False)
 @click.option(
     "--template",
@@ -390,7 +260,7 @@ def setup() -> None:
     machine.prepare_machine(read_settings())
 
 
-for each in (bundle, dev, land, job, ops):
+for each in (bundle, compare, dev, gate, land, job, ops, plan):
     cli.add_command(each)
 
 

@@ -16,6 +16,14 @@ from headwater.state.target import Target, open_target
 
 Command = Callable[..., Any]
 
+full_refresh_option = click.option(
+    "--full-refresh",
+    is_flag=False,
+    flag_value="*",
+    metavar="[T,...]",
+    help="Recompute all tables, or the named ones, from all source rows.",
+)
+
 _BUNDLE = click.option(
     "--bundle",
     default=".",
