@@ -1,8 +1,9 @@
-"""A fake of a workspace's pipelines on loopback; all other calls go on to the emulator.
+"""A fake of a workspace's pipelines and statements; all other calls go on to the emulator.
 
-Minilake answers no call of the Pipelines API. What is faked is what our commands ask: the list by
-name, and one pipeline by its id, in the shapes of the Pipelines API. It also counts as a workspace
-that refuses: whatever path is named in `refused` is answered with that status.
+Minilake answers no call of the Pipelines API, and has no event logs. What is faked is what our
+commands ask: the list by name, and one pipeline by its id, in the shapes of the Pipelines API; and
+statements, whose rows a test gives. It also counts as a workspace that refuses: whatever path is
+named in `refused` is answered with that status.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 PIPELINES = "/api/2.0/pipelines"
+STATEMENTS = "/api/2.0/sql/statements"
+
+Rows = list[dict[str, Any]]
+"""Rows of an answer, or one row `refused` with what Spark says."""
 
 
 class FakeWorkspace:
@@ -26,6 +31,8 @@ class FakeWorkspace:
     Attributes:
         pipelines: as GET /api/2.0/pipelines/{id} answers.
         refused: statuses by the beginning of a path.
+        statements: by a part of a statement, the rows that answer it; without any, all statements
+            go on to the emulator.
         asked: the paths of all calls.
     """
 
@@ -33,16 +40,20 @@ class FakeWorkspace:
         self.behind = urlsplit(behind)
         self.pipelines: dict[str, dict[str, Any]] = {}
         self.refused: dict[str, int] = {}
+        self.statements: dict[str, Rows] = {}
         self.asked: list[str] = []
         self.host = ""
+        self.chunks: list[dict[str, Any]] = []
 
-    def answer(self, path: str) -> tuple[int, dict[str, Any]] | None:
+    def answer(self, path: str, body: bytes = b"") -> tuple[int, dict[str, Any]] | None:
         """Answer a call; None for what the emulator answers."""
         where = urlsplit(path)
         self.asked.append(where.path)
         for beginning, status in self.refused.items():
             if where.path.startswith(beginning):
                 return status, {"error_code": "REFUSED_HERE", "message": "Ada may not see this"}
+        if where.path.startswith("/.well-known/"):
+            return 404, {}  # the SDK asks for it, and goes on without
         if where.path.rstrip("/") == PIPELINES:
             asked = parse_qs(where.query).get("filter", [""])[0]
             name = re.fullmatch(r"name LIKE '(.*)'", asked)
@@ -52,7 +63,32 @@ class FakeWorkspace:
         if where.path.startswith(f"{PIPELINES}/"):
             told = self.pipelines.get(where.path.rpartition("/")[2])
             return (200, told) if told else (404, {"error_code": "RESOURCE_DOES_NOT_EXIST"})
+        if where.path.rstrip("/") == STATEMENTS and self.statements:
+            return 200, self.result(str(json.loads(body)["statement"]))
+        if where.path.startswith(f"{STATEMENTS}/") and self.statements:
+            return 200, self.chunks.pop(0)
         return None
+
+    def result(self, statement: str) -> dict[str, Any]:
+        """Answer a statement, its rows in chunks of two, all values as texts."""
+        rows = next((rows for part, rows in self.statements.items() if part in statement), [])
+        if rows and "refused" in rows[0]:
+            error = {"error_code": "BAD_REQUEST", "message": rows[0]["refused"]}
+            return {"statement_id": "s", "status": {"state": "FAILED", "error": error}}
+        names = list(rows[0]) if rows else []
+        data = [[None if row[n] is None else str(row[n]) for n in names] for row in rows]
+        parts = [data[start : start + 2] for start in range(0, len(data), 2)] or [[]]
+        chunks: list[dict[str, Any]] = [{"data_array": part} for part in parts]
+        for number, chunk in enumerate(chunks[:-1], 1):
+            chunk["next_chunk_index"] = number
+        self.chunks = chunks[1:]
+        columns = [{"name": name, "position": number} for number, name in enumerate(names)]
+        return {
+            "statement_id": "s",
+            "status": {"state": "SUCCEEDED"},
+            "manifest": {"schema": {"columns": columns}},
+            "result": chunks[0],
+        }
 
 
 @contextmanager
@@ -67,7 +103,7 @@ def fake_workspace(behind: str) -> Iterator[FakeWorkspace]:
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            told = fake.answer(self.path)
+            told = fake.answer(self.path, body)
             status, content = self.passed_on(body) if told is None else (told[0], told[1])
             text = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response_only(status)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from headwater.cli.gate import check_gate
+from headwater.cli.gate import check_gate, measures_of
 from headwater.errors import UsageError
 from headwater.events.log import EventLog
 from headwater.events.report import RuleTotals
@@ -244,6 +244,7 @@ def test_table_of_a_limit_is_the_one_of_its_own_pipeline(
         log.emit(Event("update_progress", "", {"state": "COMPLETED"}))
     limits = tmp_path / "limits.yml"
     limits.write_text("version: 1\npipelines: {b: {tables: [{table: t, min_rows: 2}]}}")
-    assert check_gate(target, None, limits, as_json=True) == 1
+    measures = measures_of(workspace=False, profile=None, warehouse=None)
+    assert check_gate(target, None, limits, measures, as_json=True) == 1
     (_, verdict) = json.loads(capsys.readouterr().out)["pipelines"]["b"]
     assert verdict["measured"] == 1

@@ -12,7 +12,7 @@ import click
 
 from headwater.cli.groups import Commands
 from headwater.cli.lazy import LazyModule
-from headwater.cli.options import key_values, target_options
+from headwater.cli.options import key_values, reads_workspace, target_options
 from headwater.errors import UsageError
 from headwater.state.target import Target
 
@@ -52,28 +52,6 @@ def _reads_only(command: Command) -> Command:
         help="Accepted by all ops commands; this one changes nothing anyway.",
     )
     return _json(dry(command))
-
-
-def _reads_workspace(command: Command) -> Command:
-    """Add --workspace and --profile."""
-
-    @functools.wraps(command)
-    def asked(*arguments: Any, workspace: bool, profile: str | None, **given: Any) -> Any:
-        if profile and not workspace:
-            raise UsageError(
-                "OPTION_WITHOUT_EFFECT",
-                "--profile has no effect on a state folder",
-                hint="Pass --workspace too, or leave --profile out.",
-            )
-        return command(*arguments, workspace=workspace, profile=profile, **given)
-
-    profile = click.option(
-        "--profile", help="Profile of .databrickscfg; else DATABRICKS_HOST and so on."
-    )
-    flag = click.option(
-        "--workspace", is_flag=True, help="Ask the workspace, and not the state folder."
-    )
-    return flag(profile(asked))
 
 
 def _writes_if_applied(command: Command) -> Command:
@@ -313,7 +291,7 @@ def estimate_cost(file: Path, as_json: bool) -> None:
 @ops.command("backup-metadata")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @target_options
-@_reads_workspace
+@reads_workspace
 @click.option("--dry-run", is_flag=True, help="Show what would be written.")
 @_json
 @click.pass_context
@@ -352,7 +330,7 @@ def backup_metadata(
 
 @ops.command("validate-deployment")
 @target_options
-@_reads_workspace
+@reads_workspace
 @click.option("--warehouse", metavar="ID", help="SQL warehouse that counts rows and tries queries.")
 @_reads_only
 @click.pass_context

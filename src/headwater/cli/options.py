@@ -111,3 +111,25 @@ def key_values(given: tuple[str, ...], option: str) -> dict[str, str]:
 def names(text: str | None) -> tuple[str, ...]:
     """Split a comma list of names."""
     return tuple(each.strip() for each in (text or "").split(",") if each.strip())
+
+
+def reads_workspace(command: Command) -> Command:
+    """Add --workspace and --profile."""
+
+    @functools.wraps(command)
+    def asked(*arguments: Any, workspace: bool, profile: str | None, **given: Any) -> Any:
+        if profile and not workspace:
+            raise UsageError(
+                "OPTION_WITHOUT_EFFECT",
+                "--profile has no effect on a state folder",
+                hint="Pass --workspace too, or leave --profile out.",
+            )
+        return command(*arguments, workspace=workspace, profile=profile, **given)
+
+    profile = click.option(
+        "--profile", help="Profile of .databrickscfg; else DATABRICKS_HOST and so on."
+    )
+    flag = click.option(
+        "--workspace", is_flag=True, help="Ask the workspace, and not the state folder."
+    )
+    return flag(profile(asked))

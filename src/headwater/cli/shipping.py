@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from headwater.cli.lazy import LazyModule
-from headwater.cli.options import full_refresh_option, names, target_options
+from headwater.cli.options import full_refresh_option, names, reads_workspace, target_options
 from headwater.engine.request import UpdateRequest
 from headwater.state.target import Target
 
@@ -123,11 +123,16 @@ def compare(
     metavar="FILE",
     help="File of limits (resources/limits/TARGET.yml).",
 )
+@reads_workspace
+@click.option("--warehouse", metavar="ID", help="SQL warehouse, of a workspace.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def gate(
     pipeline: str | None,
     target: Target,
     limits: Path | None,
+    workspace: bool,
+    profile: str | None,
+    warehouse: str | None,
     as_json: bool,
 ) -> None:
     """Check the last update and the tables of PIPELINE, or of all, against limits.
@@ -135,7 +140,9 @@ def gate(
     Exit status: 0 when all limits hold, 1 when one does not or can't be measured; starts no JVM.
 
     \b
-    Example:
+    Examples:
       headwater gate -t test
+      headwater gate -t prod --workspace --warehouse 1234abcd
     """
-    sys.exit(gates.check_gate(target, pipeline, limits, as_json=as_json))
+    measures = gates.measures_of(workspace=workspace, profile=profile, warehouse=warehouse)
+    sys.exit(gates.check_gate(target, pipeline, limits, measures, as_json=as_json))

@@ -25,7 +25,7 @@ from headwater.yaml_nodes import as_node
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 30
-OF_ONE_OBJECT = ("NOT_FOUND", "PERMISSION_DENIED", "REFUSED")
+OF_ONE_OBJECT = ("NOT_FOUND", "PERMISSION_DENIED", "REFUSED", "STATEMENT_FAILED")
 
 
 def open_workspace(

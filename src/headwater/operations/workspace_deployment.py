@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.service.sql import StatementResponse, StatementState
+from databricks.sdk.service.sql import StatementResponse
 
 from headwater.bundle import JobSpec
 from headwater.errors import WorkspaceError
@@ -20,6 +20,7 @@ from headwater.names import table_name
 from headwater.operations.dashboards import DashboardQuery, has_parameters, queries_of
 from headwater.operations.deployment import columns_verdict, present
 from headwater.operations.expected import ExpectedTable, expected_tables
+from headwater.operations.warehouse import run_statement
 from headwater.operations.workspace import (
     OF_ONE_OBJECT,
     ask,
@@ -30,8 +31,6 @@ from headwater.operations.workspace import (
 from headwater.quality.gate import Verdict
 from headwater.state.target import Target
 from headwater.yaml_nodes import Node
-
-_WAIT = "30s"
 
 
 def workspace_checks(
@@ -138,23 +137,11 @@ class _Checks:
         self, statement: str, catalog: str | None = None, schema: str | None = None
     ) -> StatementResponse | str:
         """Run a statement; return why it did not succeed, as a code."""
-        run = partial(
-            self.client.statement_execution.execute_statement,
-            statement,
-            str(self.warehouse),
-            catalog=catalog,
-            schema=schema,
-            wait_timeout=_WAIT,
-        )
-        found: StatementResponse | WorkspaceError = _tried(partial(ask, run))
+        run = partial(run_statement, self.client, str(self.warehouse), statement, catalog, schema)
+        found: StatementResponse | WorkspaceError = _tried(run)
         if isinstance(found, WorkspaceError):
-            return found.code
-        state = found.status.state if found.status else None
-        if state is StatementState.SUCCEEDED:
-            return found
-        error = found.status.error if found.status else None
-        code = error.error_code.value if error and error.error_code else ""
-        return f"{state.value if state else 'no answer'} {code}".strip()
+            return str(found.parameters.get("state", found.code))
+        return found
 
 
 def _tried(read: Callable[[], Any]) -> Any:
