@@ -48,7 +48,7 @@ def link(source: str, target: str) -> None:
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Yield each folder with its files, oldest first; links to folders are followed, as by Spark."""
+    """Yield each folder with its files, oldest first; links are followed, as Spark follows them."""
     for parent, folders, names in os.walk(root, followlinks=True):
         folders[:] = [each for each in folders if not _is_around(Path(parent, each))]
         files = [each for each in (Path(parent, name) for name in names) if each.is_file()]
