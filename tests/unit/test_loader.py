@@ -318,3 +318,16 @@ def test_module_loaded_from_elsewhere_makes_room_until_the_end(
         assert importlib.import_module("json") is json
     assert importlib.import_module("flow_rules") is before
     del sys.modules["flow_rules"]
+
+
+def test_folder_that_is_no_package_hides_no_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed" / "flow_papers.py").touch()
+    (tmp_path / "project" / "flow_papers").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    before = importlib.import_module("flow_papers")
+    with import_paths(tmp_path / "project", [], []):
+        assert importlib.import_module("flow_papers") is before
+    del sys.modules["flow_papers"]
