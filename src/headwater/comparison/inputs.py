@@ -17,7 +17,7 @@ def link_inputs(
     """Put what a pipeline reads into another state folder; data files are linked, not copied.
 
     Nothing in the source changes, whatever is done to the links: Spark never writes into a file
-    that exists.
+    that exists, and where Python does, `sandbox.volume_paths` parts it from the others first.
 
     Args:
         made: tables that the pipeline itself makes; they are left out.

@@ -284,6 +284,7 @@ def _finds_volumes(owner: Any, count: int) -> Callable[[str, Any], Any]:
                     arguments = tuple(
                         volume_paths.localized(arguments, count, interceptor.local_path)
                     )
+                    volume_paths.part(original.__name__, arguments, named)
             return original(*arguments, **named)
 
         return staticmethod(call) if isinstance(owner, type) else call
