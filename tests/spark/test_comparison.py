@@ -38,6 +38,8 @@ from pyspark import pipelines as dp
 from pyspark.sql import functions as F
 from rules import LEAST
 
+print("said by the source")
+
 @dp.table
 @dp.expect_or_drop("large", f"amount >= {LEAST}")
 def orders():
@@ -263,6 +265,7 @@ def test_changed_module_is_seen_in_rows_and_rules(repository: Path, command: Com
     done = command("--json", "--key", "customers=customer", "--key", "orders=id")
     assert done.exit_code == 1
     told = json.loads(done.stdout)
+    assert "said by the source" in done.stderr
     tables = {each["table"].rpartition(".")[2]: each for each in told["tables"]}
     assert tables["orders"]["rows"] == [9, 1]
     assert (tables["orders"]["only_base"], tables["orders"]["keys"]) == (8, ["id"])
