@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from headwater.errors import UsageError
 
+_OF_A_HOOK = frozenset(
+    ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+)
+"""What tells a hook which repository called it; here the folder says so."""
 
-def git(folder: Path, *arguments: str) -> str:
+
+def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
     """Run git in a folder and return what it prints.
+
+    Args:
+        index: one to use in place of the repository's own.
 
     Raises:
         UsageError: GIT_MISSING.
@@ -19,8 +28,15 @@ def git(folder: Path, *arguments: str) -> str:
     program = shutil.which("git")
     if program is None:
         raise UsageError("GIT_MISSING", "The program git is not installed", hint="Install git.")
+    environment = {name: each for name, each in os.environ.items() if name not in _OF_A_HOOK}
+    if index is not None:
+        environment["GIT_INDEX_FILE"] = str(index)
     done = subprocess.run(  # noqa: S603 - the user's own git
-        [program, "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+        [program, "-C", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
     )
     return done.stdout.strip()
 

@@ -6,6 +6,7 @@ their names and in files that end in `.tmpl` is filled in; that is how templates
 
 from __future__ import annotations
 
+import importlib.util
 import keyword
 import re
 import shutil
@@ -71,7 +72,7 @@ def check_name(name: str) -> None:
     Raises:
         UsageError: PROJECT_NAME_INVALID, with a name that can.
     """
-    if keyword.iskeyword(name) or name in _TAKEN:
+    if keyword.iskeyword(name) or name in _TAKEN or _is_installed(name):
         raise UsageError(
             "PROJECT_NAME_INVALID",
             f"'{name}' is taken by Python or a package",
@@ -84,6 +85,13 @@ def check_name(name: str) -> None:
             f"'{name}' is not a name of a package: lowercase letters, digits and underscores",
             hint=f"Use: {better or 'my_project'}",
         )
+
+
+def _is_installed(name: str) -> bool:
+    """Whether an installed package has a module of that name; not a project that is worked on."""
+    found = importlib.util.find_spec(name) if _NAME.fullmatch(name) else None
+    folders = (found.submodule_search_locations or [found.origin or ""]) if found else []
+    return any({"site-packages", "dist-packages"} & set(Path(each).parts) for each in folders)
 
 
 def _rendered(name: str, template: str) -> Iterator[tuple[Path, str]]:

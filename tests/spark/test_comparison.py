@@ -38,6 +38,8 @@ from pyspark import pipelines as dp
 from pyspark.sql import functions as F
 from rules import LEAST
 
+print("said by the source")
+
 @dp.table
 @dp.expect_or_drop("large", f"amount >= {LEAST}")
 def orders():
@@ -58,7 +60,9 @@ def sent():
 
 
 def write(spark: SparkSession, folder: Path, query: str) -> Path:
-    spark.sql(query).write.format("delta").mode("overwrite").save(str(folder))
+    spark.sql(query).write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(
+        str(folder)
+    )
     return folder
 
 
@@ -131,6 +135,46 @@ def test_maps_are_compared_and_ignored_or_retyped_columns_are_not(
     assert found.columns == {"m": 1}
     found = compared(f"({before})", f"({after.format(2)})", ignored=("at",))
     assert (found.only_base, found.only_head) == (1, 1)
+
+
+def test_maps_are_compared_to_the_microsecond_and_in_any_order_of_keys(
+    compared: Callable[..., RowDifference],
+) -> None:
+    query = "(SELECT 1 AS id, array(named_struct('m', map({}, map(1, timestamp'{}')))) AS m)"
+    row = "'{}', map(1, timestamp'2026-01-01 00:00:00.00000{}')"
+    swapped = "(SELECT 1 AS id, map({}, {}) AS m)"
+    first, second = row.format("a", 1), row.format("b", 1)
+    before = swapped.format(first, second)
+    assert compared(before, swapped.format(second, first), keys=("id",)).is_none
+    found = compared(before, swapped.format(first, row.format("b", 2)), keys=("id",))
+    assert found.columns == {"m": 1}
+    times = [query.format("'a'", f"2026-01-01 00:00:00.00000{n}") for n in (1, 2)]
+    assert compared(*times).only_base == 1
+    assert compared(times[0], times[0]).is_none
+
+
+def test_names_count_without_their_case(compared: Callable[..., RowDifference]) -> None:
+    before, after = "(SELECT 1 AS Id, 1 AS Amount)", "(SELECT 1 AS id, 2 AS amount)"
+    for keys in (("ID",), ("id",)):
+        found = compared(before, after, keys=keys)
+        assert (found.changed, found.columns, found.keys) == (1, {"amount": 1}, ("id",))
+    assert compared(before, after).only_base == 1
+
+
+def test_example_names_the_columns_that_differ_alone(
+    compared: Callable[..., RowDifference],
+) -> None:
+    row = "(SELECT 1 AS id, double('NaN') AS nan, {} AS n)"
+    found = compared(row.format(1), row.format(2), keys=("id",))
+    assert [each.values for each in found.examples] == [{"n": (1, 2)}]
+
+
+def test_variants_are_compared(compared: Callable[..., RowDifference]) -> None:
+    row = (
+        """(SELECT 1 AS id, parse_json('{{"a": {}}}') AS v, named_struct('v', parse_json('1')) s)"""
+    )
+    assert compared(row.format(1), row.format(1), keys=("id",)).is_none
+    assert compared(row.format(1), row.format(2), keys=("id",)).columns == {"v": 1}
 
 
 def test_empty_tables_do_not_differ(compared: Callable[..., RowDifference]) -> None:
@@ -221,6 +265,7 @@ def test_changed_module_is_seen_in_rows_and_rules(repository: Path, command: Com
     done = command("--json", "--key", "customers=customer", "--key", "orders=id")
     assert done.exit_code == 1
     told = json.loads(done.stdout)
+    assert "said by the source" in done.stderr
     tables = {each["table"].rpartition(".")[2]: each for each in told["tables"]}
     assert tables["orders"]["rows"] == [9, 1]
     assert (tables["orders"]["only_base"], tables["orders"]["keys"]) == (8, ["id"])

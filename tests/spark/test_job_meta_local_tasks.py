@@ -195,6 +195,29 @@ def test_script_fails_by_status_and_by_error(bench: Bench) -> None:
     assert by_error.message == "[TASK_FAILED] ZeroDivisionError (error.py:3)"
 
 
+def test_threads_of_a_script_are_its_code_too(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.write(
+        "job.py",
+        "import os\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from pyspark.sql import SparkSession\n"
+        "def work(number):\n"
+        "    print('said in a thread')\n"
+        "    assert SparkSession.builder.getOrCreate() is spark\n"
+        "    return os.listdir('/Volumes/main/s/drop')\n"
+        "with ThreadPoolExecutor(2) as pool:\n"
+        "    assert list(pool.map(work, range(2))) == [['a.txt']] * 2\n",
+    )
+    drop = bench.folder / ".headwater/local/volumes/main/s/drop"
+    drop.mkdir(parents=True)
+    (drop / "a.txt").touch()
+    result = one(bench.run(script("job")))
+    assert (result.state, result.message) == ("SUCCESS", "")
+    assert capsys.readouterr() == ("", "said in a thread\n" * 2)
+
+
 def test_loop_runs_its_task_for_each_input(bench: Bench) -> None:
     bench.write(
         "list.py", HEADER + "dbutils.jobs.taskValues.set('days', [{'d': \"a'\"}, {'d': 'b'}])"

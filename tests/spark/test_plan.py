@@ -187,6 +187,32 @@ def test_columns_that_readers_lose_are_destructive(ran: Project) -> None:
     assert losses(plan) == [("COLUMN_DROPPED", "totals")]
 
 
+def test_view_that_is_not_selected_keeps_its_columns(ran: Project) -> None:
+    ran.write(SOURCE.replace('groupBy("id")', "groupBy()"))
+    plan = ran.plan(refresh=("clock",))
+    assert (tables(plan)["totals"].action, losses(plan)) == ("KEEP", [])
+
+
+def test_field_that_a_streaming_table_no_longer_gets_stays(project: Project) -> None:
+    fields = 'F.lit(1).alias("a"), F.lit(2).alias("b")'
+    source = (
+        "from pyspark import pipelines as dp\n"
+        "from pyspark.sql import functions as F\n"
+        "@dp.table\n"
+        "def kept():\n"
+        f"    return spark.readStream.table('given').select(F.struct({fields}).alias('s'))\n"
+    )
+    project.create("given", "SELECT 1 AS id")
+    project.write(source)
+    assert project.run().state == "COMPLETED"
+    project.write(source.replace(fields, 'F.lit(1).alias("a"), F.lit(2).alias("c")'))
+    plan = project.plan()
+    assert tables(plan)["kept"].columns == (ColumnChange("s.c", None, "int"),)
+    assert losses(plan) == []
+    assert project.run().state == "COMPLETED"
+    assert tables(project.plan())["kept"].columns == ()
+
+
 def test_column_that_a_streaming_table_no_longer_gets_stays(ran: Project) -> None:
     changed = 'def to_log():\n    return spark.readStream.table("bronze")'
     plan = plan_of(ran, (changed, changed + '.select("id", (F.col("seq") * 2).alias("twice"))'))

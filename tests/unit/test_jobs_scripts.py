@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -48,6 +50,37 @@ def test_script_leaves_first(folders: tuple[Path, Path]) -> None:
         assert sys.argv is arguments
         assert importlib.import_module("of_pipeline") is module
     assert sys.path == before
+
+
+def test_script_leaves_its_folder(folders: tuple[Path, Path]) -> None:
+    before = Path.cwd()
+    with script(folders[0]):
+        os.chdir(folders[0])
+    assert Path.cwd() == before
+
+
+PROGRAM = """
+import io, os, subprocess, sys
+from headwater.jobs.user_code import printing_aside
+print("before")
+with printing_aside():
+    print("of the script")
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "-c", "print('of a program')"], check=True)
+    os.system("echo of a shell")
+    sys.stdout = io.StringIO()
+    print("kept by the script")
+print("after")
+subprocess.run([sys.executable, "-c", "print('at last')"], check=True)
+"""
+
+
+def test_output_of_a_process_is_its_own_whatever_a_script_starts_and_replaces() -> None:
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", PROGRAM], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["before", "after", "at last"]
+    assert done.stderr.splitlines() == ["of the script", "of a program", "of a shell"]
 
 
 def test_update_leaves_first(folders: tuple[Path, Path]) -> None:

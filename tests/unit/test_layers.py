@@ -132,6 +132,7 @@ ALLOWED = {
     "comparison": {
         "analysis",
         "autoloader",
+        "bundle",
         "cdc",
         "engine",
         "errors",

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -305,6 +306,41 @@ def t(): ...
     assert not Path("/Volumes/main/s").exists()
 
 
+def test_file_that_is_written_in_place_is_parted_from_its_links(tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    landing.mkdir()
+    names = ("appended", "written", "opened", "touched", "read")
+    for name in names:
+        write(tmp_path / "others" / name, "x")
+        os.link(tmp_path / "others" / name, landing / name)
+        os.utime(landing / name, (1, 1))
+    source = write(
+        tmp_path / "a.py",
+        """
+import os, pathlib
+V = pathlib.Path("/Volumes/main/s/landing")
+with open(V / "appended", "a") as file:
+    file.write("y")
+(V / "written").write_text("y")
+os.write(os.open(str(V / "opened"), os.O_WRONLY | os.O_APPEND), b"y")
+os.utime(V / "touched")
+(V / "read").read_text()
+""",
+    )
+
+    class Reads:
+        def local_path(self, path: str) -> str:
+            return path.replace("/Volumes/main/s/landing", str(landing))
+
+    with patched_pyspark(), intercepted(Reads()):  # type: ignore[arg-type]
+        assert load(source).faults == []
+    others = [tmp_path / "others" / name for name in names]
+    assert [(each.read_text(), each.stat().st_mtime) for each in others] == [("x", 1)] * len(names)
+    assert [(landing / name).read_text() for name in names] == ["xy", "y", "xy", "x", "x"]
+    assert sorted(each.name for each in landing.iterdir()) == sorted(names)
+    assert (landing / "read").stat().st_nlink == 2
+
+
 def test_module_loaded_from_elsewhere_makes_room_until_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,3 +354,16 @@ def test_module_loaded_from_elsewhere_makes_room_until_the_end(
         assert importlib.import_module("json") is json
     assert importlib.import_module("flow_rules") is before
     del sys.modules["flow_rules"]
+
+
+def test_folder_that_is_no_package_hides_no_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed" / "flow_papers.py").touch()
+    (tmp_path / "project" / "flow_papers").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    before = importlib.import_module("flow_papers")
+    with import_paths(tmp_path / "project", [], []):
+        assert importlib.import_module("flow_papers") is before
+    del sys.modules["flow_papers"]

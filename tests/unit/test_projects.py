@@ -51,6 +51,7 @@ def test_fixtures_are_in_the_landing_volume_of_the_default_target(
         ("json", "Use: json_pipeline"),
         ("class", "Use: class_pipeline"),
         ("pyspark", "Use: pyspark_pipeline"),
+        ("yaml", "Use: yaml_pipeline"),
     ],
 )
 def test_name_that_no_package_can_have_is_refused_with_one_that_can(name: str, hint: str) -> None:

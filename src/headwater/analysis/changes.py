@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pyspark.sql.types import StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from headwater.analysis.schemas import stored_schema
 
@@ -28,15 +29,33 @@ class ColumnChange:
 def column_changes(before: StructType, after: StructType) -> tuple[ColumnChange, ...]:
     """Return the columns that are added, dropped or retyped; names count without their case.
 
+    A field of a struct is named by its path, as Delta names it: `a.b`, `list.element.b`.
+
     Example:
         >>> column_changes(StructType().add("a", "int"), StructType().add("b", "int"))[0].after
         'int'
     """
-    old = {each.name.lower(): each for each in stored_schema(before)}
-    new = {each.name.lower(): each for each in stored_schema(after)}
-    found = []
+    return tuple(_fields("", stored_schema(before), stored_schema(after)))
+
+
+def _fields(path: str, before: StructType, after: StructType) -> Iterator[ColumnChange]:
+    old = {each.name.lower(): each for each in before}
+    new = {each.name.lower(): each for each in after}
     for key in dict.fromkeys([*new, *old]):
-        types = [each[key].dataType.simpleString() if key in each else None for each in (old, new)]
-        if types[0] != types[1]:
-            found.append(ColumnChange((new.get(key) or old[key]).name, *types))
-    return tuple(found)
+        name = path + (new.get(key) or old[key]).name
+        types = [each[key].dataType if key in each else None for each in (old, new)]
+        yield from _types(name, types[0], types[1])
+
+
+def _types(name: str, before: DataType | None, after: DataType | None) -> Iterator[ColumnChange]:
+    if isinstance(before, StructType) and isinstance(after, StructType):
+        yield from _fields(f"{name}.", before, after)
+    elif isinstance(before, ArrayType) and isinstance(after, ArrayType):
+        yield from _types(f"{name}.element", before.elementType, after.elementType)
+    elif isinstance(before, MapType) and isinstance(after, MapType):
+        yield from _types(f"{name}.key", before.keyType, after.keyType)
+        yield from _types(f"{name}.value", before.valueType, after.valueType)
+    else:
+        texts = [None if each is None else each.simpleString() for each in (before, after)]
+        if texts[0] != texts[1]:
+            yield ColumnChange(name, *texts)

@@ -49,13 +49,18 @@ def assign_variables(
     return tree
 
 
+def overrides_file(root: Path, target: str) -> Path:
+    """Name the file that sets variables of a target on this machine; it may be absent."""
+    return root / ".databricks" / "bundle" / target / "variable-overrides.json"
+
+
 def read_overrides(root: Path, target: str) -> Node:
     """Read the target's `variable-overrides.json`; an absent file is an empty map.
 
     Raises:
         BundleError: OVERRIDES_INVALID when it is not a JSON object.
     """
-    path = root / ".databricks" / "bundle" / target / "variable-overrides.json"
+    path = overrides_file(root, target)
     place = Location(str(path))
     if not path.exists():
         return Node({}, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from headwater.analysis.changes import column_changes
+from headwater.bundle.variables import overrides_file
 from headwater.comparison.checkout import check_out
 from headwater.comparison.inputs import link_inputs
 from headwater.comparison.report import Comparison, TableDifference, moved_rules
 from headwater.comparison.runs import Run, run_apart
 from headwater.comparison.tables import compare_rows
+from headwater.comparison.variables import give_overrides, with_known_variables
 from headwater.errors import UpdateError, UsageError
 from headwater.flows.overwrite import table_schema
 from headwater.settings import Settings
@@ -78,18 +81,23 @@ def two_sides(
         BundleError: whatever is wrong with the bundle of the base.
     """
     beside = target.store.root.parent  # files can be linked within a file system
-    place = beside if beside.is_dir() else None
+    place = beside if os.access(beside, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix=".compare-", dir=place) as temporary:
         folder = Path(temporary)
         root, commit = check_out(target.bundle.root, request.base, folder)
+        give_overrides(target.bundle.root, root, target.bundle.target)
         state = folder / "state" / target.bundle.target
         state.mkdir(parents=True)
-        base = open_target(
-            root,
-            target=target.bundle.target,
-            variables=request.variables,
-            state=state,
-            settings=settings,
+        base = with_known_variables(
+            lambda variables: open_target(
+                root,
+                target=target.bundle.target,
+                variables=variables,
+                state=state,
+                settings=settings,
+            ),
+            request.variables,
+            overrides_file(root, target.bundle.target),
         )
         if pipeline not in base.bundle.pipelines:
             raise UsageError(
@@ -140,11 +148,13 @@ def compare(
             )
     base, head = runs["base"], runs["head"]
     names = sorted({*base.tables, *head.tables})
-    tables = (_difference(spark, sides, each, base, head, request) for each in names)
+    tables = tuple(_difference(spark, sides, each, base, head, request) for each in names)
+    for note in _vain_keys(tables, request.keys):
+        tell(f"note: {note}")
     return Comparison(
         pipeline,
         f"{request.base} ({sides.commit})",
-        tuple(tables),
+        tables,
         moved_rules(base.rules, head.rules),
         None if head.error is None else head.error.headline,
     )
@@ -166,3 +176,17 @@ def _difference(
 
 def _means(end: str, name: str) -> bool:
     return f".{name}".lower().endswith(f".{end}".lower())
+
+
+def _vain_keys(
+    tables: Sequence[TableDifference], keys: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """Tell of keys that were given and not compared by."""
+    for end, columns in keys.items():
+        meant = [each for each in tables if _means(end, each.name)]
+        if not meant:
+            yield f"--key {end} names no table of the pipeline"
+        for each in meant:
+            if each.rows is not None and not each.rows.keys:
+                named = ", ".join(columns)
+                yield f"whole rows of {each.name} are compared: {named} does not identify them"

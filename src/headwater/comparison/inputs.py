@@ -17,7 +17,7 @@ def link_inputs(
     """Put what a pipeline reads into another state folder; data files are linked, not copied.
 
     Nothing in the source changes, whatever is done to the links: Spark never writes into a file
-    that exists.
+    that exists, and where Python does, `sandbox.volume_paths` parts it from the others first.
 
     Args:
         made: tables that the pipeline itself makes; they are left out.
@@ -40,15 +40,21 @@ def link_inputs(
 
 
 def link(source: str, target: str) -> None:
-    """Link a file, or copy it where the file system can't link."""
+    """Link a file, or copy it where the file system can't link; of a link, what it leads to."""
     try:
-        os.link(source, target)
+        os.link(os.path.realpath(source), target)
     except OSError:
         shutil.copy2(source, target)
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Yield each folder with its files, oldest first."""
-    for parent, _, names in os.walk(root):
+    """Yield each folder with its files, oldest first; links are followed, as Spark follows them."""
+    for parent, folders, names in os.walk(root, followlinks=True):
+        folders[:] = [each for each in folders if not _is_around(Path(parent, each))]
         files = [each for each in (Path(parent, name) for name in names) if each.is_file()]
         yield Path(parent), sorted(files, key=lambda each: (each.stat().st_mtime_ns, each.name))
+
+
+def _is_around(folder: Path) -> bool:
+    """Whether a link leads to a folder that it is in, and so without end."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())

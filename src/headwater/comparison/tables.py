@@ -13,13 +13,16 @@ from typing import Any, Literal
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import Row as SparkRow
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructField
 
+from headwater.comparison.values import comparable
 from headwater.names import quote
 
 MOST_EXAMPLES = 5
 """Examples of each kind of difference."""
 
 _BASE, _HEAD, _COUNT, _VALUES = "__base", "__head", "__count", "__values"
+_CHANGED = "__changed"
 
 
 @dataclass(frozen=True)
@@ -73,36 +76,36 @@ def compare_rows(
 ) -> RowDifference:
     """Compare the rows of two tables by the columns that both have with the same type.
 
+    Names of columns count without their case.
+
     Args:
         keys: columns that identify a row. Where they do not, whole rows are compared.
         ignored: columns that may differ.
     """
     frames = [spark.read.format("delta").load(str(each)) for each in (base, head)]
-    types = [{each.name: each.dataType.simpleString() for each in frame.schema} for frame in frames]
+    before, after = ({each.name.lower(): each for each in frame.schema} for frame in frames)
     left_out = {each.lower() for each in ignored}
-    names = [
-        name
-        for name, kind in types[0].items()
-        if types[1].get(name) == kind and name.lower() not in left_out
+    fields = [
+        field
+        for name, field in after.items()
+        if name in before
+        and before[name].dataType.simpleString() == field.dataType.simpleString()
+        and name not in left_out
     ]
-    before, after = (frame.select(*_comparable(frame, names)) for frame in frames)
-    if keys and set(keys) <= set(names):
-        found = _by_key(before, after, keys, [each for each in names if each not in keys])
+    names = {each.name.lower(): each.name for each in fields}
+    left, right = (frame.select(*_comparable(fields)) for frame in frames)
+    if keys and {each.lower() for each in keys} <= set(names):
+        named = list(dict.fromkeys(names[each.lower()] for each in keys))
+        others = [each for each in names.values() if each not in named]
+        found = _by_key(left, right, named, others)
         if found is not None:
             return found
-    return _by_row(before, after, names)
+    return _by_row(left, right, list(names.values()))
 
 
-def _comparable(frame: DataFrame, names: Sequence[str]) -> list[Column]:
-    """Select columns; those of types that Spark can't compare as JSON."""
-    columns = []
-    for name in names:
-        kind = frame.schema[name].dataType.simpleString()
-        column = F.col(quote(name))
-        if "map<" in kind or "variant" in kind:
-            column = F.to_json(F.struct(column.alias("value")))
-        columns.append(column.alias(name))
-    return columns
+def _comparable(fields: Sequence[StructField]) -> list[Column]:
+    """Select columns, by one spelling of their names on both sides."""
+    return [comparable(F.col(quote(each.name)), each.dataType).alias(each.name) for each in fields]
 
 
 def _by_key(
@@ -139,7 +142,9 @@ def _by_key(
         return found
     kind = F.when(head.isNull(), "only base").when(base.isNull(), "only now")
     kind = kind.when(changed, "changed")
-    examples = _first_of_each(joined, kind, keys)
+    names_changed = F.array_compact(F.array(*(F.when(v, F.lit(k)) for k, v in differs.items())))
+    told_apart = joined.withColumn(_CHANGED, names_changed)
+    examples = _first_of_each(told_apart, kind, keys)
     return replace(found, examples=tuple(_change(row, keys, names) for row in examples))
 
 
@@ -215,7 +220,7 @@ def _change(row: SparkRow, keys: Sequence[str], names: Sequence[str]) -> RowChan
         return RowChange(row["__kind"], key)
     before, after = row[_BASE][_VALUES], row[_HEAD][_VALUES]
     pairs = {name: (before[name], after[name]) for name in names}
-    return RowChange("changed", key, {k: pair for k, pair in pairs.items() if pair[0] != pair[1]})
+    return RowChange("changed", key, {k: pairs[k] for k in row[_CHANGED]})
 
 
 def _of(side: str, name: str) -> Column:

@@ -62,9 +62,14 @@ def import_paths(
 
 
 def _loaded_elsewhere(folders: Sequence[str]) -> list[str]:
-    """Name loaded modules that folders have too; those of installed packages are not looked at."""
+    """Name loaded modules that folders have too; those of installed packages are not looked at.
+
+    A folder that is no package, such as one of documents, hides no module of its name.
+    """
     found = [each for folder in folders if Path(folder).is_dir() for each in Path(folder).iterdir()]
-    names = {each.stem for each in found if each.is_dir() or each.suffix == ".py"}
+    names = {
+        each.stem for each in found if each.suffix == ".py" or (each / "__init__.py").is_file()
+    }
     here = set(_modules_of(folders))
     return [
         name

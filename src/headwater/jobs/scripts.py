@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from headwater.errors import JobError
 from headwater.jobs.context import TaskContext
@@ -73,11 +75,12 @@ def one_at_a_time(context: TaskContext, where: str) -> Iterator[None]:
 def as_program(name: str, parameters: Sequence[str]) -> Iterator[None]:
     """Let this process look like a program's for the length of a `with` block.
 
-    `sys.argv` is the program's alone, and programs run one at a time.
+    `sys.argv` and the working folder are the program's alone, and programs run one at a time.
     """
-    before = sys.argv
+    before, folder = sys.argv, Path.cwd()
     sys.argv = [name, *parameters]
     try:
         yield
     finally:
         sys.argv = before
+        os.chdir(folder)

@@ -7,10 +7,11 @@ code prints goes to the error stream: the output of a command is its result.
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TextIO
 
@@ -25,13 +26,16 @@ _WHEN = "in a task of a job"
 _is_user_code: ContextVar[bool] = ContextVar("headwater_is_user_code", default=False)
 _lock = threading.Lock()
 _users = 0
+_aside: _Aside | None = None
+_DESCRIPTOR = 1
+"""Of the process's output."""
 
 
 @contextmanager
 def as_user_code(context: TaskContext) -> Iterator[None]:
     """Answer the code of a notebook, script or wheel in this thread."""
     store = functools.cache(functools.partial(store_of, context.run))
-    with _printing_aside(), patched_pyspark(), intercepted(Outside(context.session, store, _WHEN)):
+    with printing_aside(), patched_pyspark(), intercepted(Outside(context.session, store, _WHEN)):
         yield
 
 
@@ -45,13 +49,43 @@ class _Output:
         return getattr(sys.stderr if _is_user_code.get() else self.own, name)
 
 
+class _Aside:
+    """What the output of the process is while user code runs; used under the lock.
+
+    Programs that user code starts write where the process does, past `sys.stdout`: that is the
+    error stream too, and the command's own output goes on by a copy of the descriptor.
+    """
+
+    def __init__(self) -> None:
+        self.before = sys.stdout
+        self._descriptor: int | None = None
+        own = self.before
+        with suppress(OSError, ValueError, AttributeError):  # a test or a page has put its own
+            if own.fileno() == _DESCRIPTOR:
+                own.flush()
+                self._descriptor = os.dup(_DESCRIPTOR)
+                os.dup2(sys.stderr.fileno(), _DESCRIPTOR)
+                own = open(self._descriptor, "w", encoding=own.encoding, closefd=False)  # noqa: SIM115
+        self._own = own
+        sys.stdout = _Output(own)
+
+    def undo(self) -> None:
+        """Put everything back, whatever user code has put there."""
+        self._own.flush()
+        sys.stdout = self.before
+        if self._descriptor is not None:
+            os.dup2(self._descriptor, _DESCRIPTOR)
+            os.close(self._descriptor)
+
+
 @contextmanager
-def _printing_aside() -> Iterator[None]:
-    global _users
+def printing_aside() -> Iterator[None]:
+    """Send what this thread, its threads and its programs print to the error stream."""
+    global _users, _aside
     with _lock:
         _users += 1
-        if _users == 1:
-            sys.stdout = _Output(sys.stdout)
+        if _aside is None:
+            _aside = _Aside()
     token = _is_user_code.set(True)
     try:
         yield
@@ -59,5 +93,6 @@ def _printing_aside() -> Iterator[None]:
         _is_user_code.reset(token)
         with _lock:
             _users -= 1
-            if _users == 0 and isinstance(sys.stdout, _Output):
-                sys.stdout = sys.stdout.own
+            if _users == 0:  # not before: another task may have put a buffer there for a while
+                _aside.undo()
+                _aside = None

@@ -68,6 +68,8 @@ def _planned(preview: Preview, dataset: Dataset) -> PlannedTable:
     columns = column_changes(table_schema(path), context.graph.schemas[dataset.name])
     if stays:  # it keeps the columns that its query no longer has
         columns = tuple(each for each in columns if each.after is not None)
+    elif dataset.name not in preview.chosen:
+        columns = ()  # those of a materialized view change with its rows
     settings = tuple(_settings(dataset, path, known.cluster_by if known else ()))
     action: TableAction = "CHANGE" if columns or settings else "KEEP"
     if known is not None and not known.is_active:

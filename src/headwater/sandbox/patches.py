@@ -20,7 +20,7 @@ from pyspark.sql.group import GroupedData
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from headwater.graph.arguments import fault
-from headwater.sandbox import volume_paths
+from headwater.sandbox import threads, volume_paths
 from headwater.sandbox.interception import (
     Interceptor,
     ReaderRecord,
@@ -284,6 +284,7 @@ def _finds_volumes(owner: Any, count: int) -> Callable[[str, Any], Any]:
                     arguments = tuple(
                         volume_paths.localized(arguments, count, interceptor.local_path)
                     )
+                    volume_paths.part(original.__name__, arguments, named)
             return original(*arguments, **named)
 
         return staticmethod(call) if isinstance(owner, type) else call
@@ -383,6 +384,7 @@ PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
     *((ClassicDataFrame, name, _counts_strings) for name in _WITH_COLUMNS),
     (GroupedData, "agg", _counts_strings),
     (ClassicDataFrame, "join", _joins_itself),
+    (threading.Thread, "start", threads.continues),
     *((owner, name, _finds_volumes(owner, count)) for owner, name, count in volume_paths.FUNCTIONS),
 )
 """Class or module, attribute, wrapper: every change that a run makes in PySpark and Python."""

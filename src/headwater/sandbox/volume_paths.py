@@ -12,7 +12,10 @@ import builtins
 import io
 import os
 import pathlib
-from collections.abc import Callable
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 _PATHS = {
@@ -35,6 +38,9 @@ _PATHS = {
     "symlink": 2,
 }
 """How many of the first arguments of each function are paths."""
+
+_IN_PLACE = frozenset(("truncate", "chmod", "utime"))
+"""Those of them that change a file that exists; `open` may."""
 
 _ACCESSOR = getattr(pathlib, "_NormalAccessor", None)
 """Where pathlib of Python 3.10 keeps these functions; later ones ask `os` each time."""
@@ -71,3 +77,31 @@ def localized(arguments: tuple[Any, ...], count: int, resolve: Callable[[str], s
     """
     paths = [resolve(os.fspath(each)) if is_in_volume(each) else each for each in arguments[:count]]
     return [*paths, *arguments[count:]]
+
+
+def part(function: str, arguments: Sequence[Any], named: Mapping[str, Any]) -> None:
+    """Give a file its own content if it is about to be written in place and other paths share it.
+
+    In a workspace no two paths of volumes share a file. Here those of a comparison are links to the
+    files of its target, which stay as they are.
+
+    Args:
+        function: name of one of the functions above.
+        arguments: its own, with local paths.
+        named: its named ones.
+    """
+    if function not in _IN_PLACE and not (function == "open" and _writes(arguments, named)):
+        return
+    path = Path(arguments[0])
+    if path.is_file() and path.stat().st_nlink > 1:
+        copy = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        shutil.copy2(path, copy)
+        copy.replace(path)
+
+
+def _writes(arguments: Sequence[Any], named: Mapping[str, Any]) -> bool:
+    """Whether a file is opened for writing, by `open` or `os.open`."""
+    mode = arguments[1] if len(arguments) > 1 else named.get("flags", named.get("mode", "r"))
+    if isinstance(mode, int):
+        return bool(mode & (os.O_WRONLY | os.O_RDWR))
+    return bool({"w", "a", "+"} & set(mode))
