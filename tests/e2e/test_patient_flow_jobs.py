@@ -84,8 +84,16 @@ def test_gate_is_a_task_of_both_forms(job: str, tested: Result, command: Command
     assert ran.exit_code == 0, ran.stdout
 
 
-def test_daily_jobs_update_and_pass_the_gate(command: Command) -> None:
-    told = {each["job"]: each for each in json.loads(command("list", "--json").stdout)}
-    assert {"patient_flow_daily", "patient_flow_daily_classic", "ingest", "ingest_classic"} <= {
-        *told
-    }
+@pytest.mark.parametrize("job", ["patient_flow_daily", "patient_flow_daily_classic"])
+def test_report_is_kept_in_its_volume(
+    job: str, tested: Result, command: Command, state: Path
+) -> None:
+    ran = command("run", job, "--task", "report", "--json")
+    assert ran.exit_code == 0, ran.stdout
+    page = state / "volumes" / "test" / "gold" / "reports" / f"{json.loads(ran.stdout)['run']}.html"
+    assert "valid_age" in page.read_text()
+
+
+def test_ingestion_has_a_job_of_both_forms(command: Command) -> None:
+    told = {each["job"] for each in json.loads(command("list", "--json").stdout)}
+    assert {"ingest", "ingest_classic"} <= told

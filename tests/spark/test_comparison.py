@@ -246,7 +246,8 @@ def command(repository: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPat
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    files = (each for each in folder.rglob("*") if each.is_file())
+    """All files but Python's bytecode, which any import may write."""
+    files = (each for each in folder.rglob("*") if each.is_file() and each.suffix != ".pyc")
     return {str(each.relative_to(folder)): each.read_bytes() for each in files}
 
 

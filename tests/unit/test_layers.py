@@ -302,7 +302,12 @@ def test_only_settings_reads_the_environment() -> None:
     assert readers == ["settings.py"]
 
 
-OF_TASKS = {"headwater.errors", "headwater.quality.limits", "headwater.quality.session"}
+OF_TASKS = {
+    "headwater.errors",
+    "headwater.operations.quality_report",
+    "headwater.quality.limits",
+    "headwater.quality.session",
+}
 """What tasks of a domain's jobs may take: it runs in a workspace with the wheel and ruamel.yaml."""
 
 

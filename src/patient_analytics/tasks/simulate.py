@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from headwater.errors import UsageError
 from patient_analytics.anomalies import Anomalies
 from patient_analytics.simulator import Message, Simulation, messages
+from patient_analytics.tasks.files import save
 from patient_analytics.tasks.parameters import EVENTS, LANDING, RUN, TARGET
 
 PARAMETERS = (LANDING, EVENTS, RUN, TARGET)
@@ -55,7 +56,7 @@ def simulate_events(spark: Any, parameters: Mapping[str, str]) -> dict[str, Any]
             sent[number * size : (number + 1) * size], f"{folder}/simulated-{run}-{number}.parquet"
         )
     counts = {"events": len(sent), **Counter(kind for each in sent for kind in each.kinds)}
-    _save(json.dumps(counts).encode(), truth)
+    save(json.dumps(counts).encode(), truth)
     return {**counts, "landed": True}
 
 
@@ -92,14 +93,4 @@ def _write(sent: Iterable[Message], path: str) -> None:
     table = pa.table({name: [row.get(name) for row in rows] for name in names})
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer)
-    _save(buffer.getvalue(), path)
-
-
-def _save(content: bytes, path: str) -> None:
-    """Write a file under a hidden name, and rename it: no reader sees half of it."""
-    folder, _, name = path.rpartition("/")
-    os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-    scratch = f"{folder}/.{name}"
-    with open(scratch, "wb") as file:  # noqa: PTH123
-        file.write(content)
-    os.replace(scratch, path)  # noqa: PTH105
+    save(buffer.getvalue(), path)

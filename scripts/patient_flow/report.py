@@ -1,0 +1,15 @@
+"""Keep a page on how many rows broke which rule, against the update before."""
+
+import sys
+
+from pyspark.sql import SparkSession
+
+from patient_analytics.tasks.parameters import from_arguments
+from patient_analytics.tasks.report import PARAMETERS, write_report
+from patient_analytics.tasks.run import run_task
+
+run_task(
+    write_report,
+    SparkSession.builder.getOrCreate(),
+    from_arguments(PARAMETERS, sys.argv[1:]),
+)
