@@ -30,8 +30,11 @@ from headwater.state.target import open_target
 SOURCE = """
 from pyspark import pipelines as dp
 
+print("said by the file")
+
 @dp.table(comment="as landed")
 def bronze():
+    print("said by the function")
     return (spark.readStream.format("cloudFiles").option("cloudFiles.format", "parquet")
             .load("/Volumes/main/s/landing/events"))
 
@@ -117,7 +120,9 @@ def test_sql_fault_names_the_statement(command: Command) -> None:
 
 
 def test_graph_is_drawn(command: Command) -> None:
-    drawn = command("graph", "--format", "mermaid").stdout
+    found = command("graph", "--format", "mermaid")
+    assert "said by the file\nsaid by the function\n" in found.stderr
+    drawn = found.stdout
     assert drawn.startswith("flowchart LR")
     assert drawn.count("-->") == 1
 

@@ -61,9 +61,11 @@ def test_script_leaves_its_folder(folders: tuple[Path, Path]) -> None:
 
 PROGRAM = """
 import io, os, subprocess, sys
-from headwater.jobs.user_code import printing_aside
+from headwater.sandbox.interception import intercepted
+from headwater.sandbox.outside import Outside
+from headwater.sandbox.patches import patched_pyspark
 print("before")
-with printing_aside():
+with patched_pyspark(), intercepted(Outside(None, None, "")):
     print("of the script")
     sys.stdout.flush()
     subprocess.run([sys.executable, "-c", "print('of a program')"], check=True)

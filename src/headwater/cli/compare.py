@@ -7,7 +7,6 @@ import secrets
 import click
 
 from headwater.cli.options import key_values, names
-from headwater.cli.output import source_prints_aside
 from headwater.cli.render import print_json
 from headwater.cli.sessions import command_session
 from headwater.comparison.compare import CompareRequest, compare, two_sides
@@ -31,7 +30,6 @@ def show_comparison(
     with (
         two_sides(target, spec.key, request, read_settings()) as sides,
         command_session(sides.head, connectors=connectors_of(spec, target.bundle.root)) as spark,
-        source_prints_aside(),
     ):
         found = compare(spark, sides, target, spec.key, request, _tell)
     if as_json:

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any
 
 import click
 
 from headwater.errors import HeadwaterError, Location, shown
-
-
-def source_prints_aside() -> AbstractContextManager[Any]:
-    """Send what a pipeline's source prints to the error stream; the output is the command's."""
-    return redirect_stdout(sys.stderr)
 
 
 def print_json(value: Any) -> None:

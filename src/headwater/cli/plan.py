@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from headwater.cli.endings import warn
-from headwater.cli.output import source_prints_aside
 from headwater.cli.render import print_errors, print_json, print_rows
 from headwater.cli.updates import looking
 from headwater.engine.request import UpdateRequest
@@ -29,7 +28,7 @@ def show_plan(
     1 when the update would be refused, 3 when it would destroy something and that is to fail.
     """
     spec = target.bundle.pipeline(pipeline)
-    with looking(target, pipeline) as updater, source_prints_aside():
+    with looking(target, pipeline) as updater:
         plan = plan_update(updater, request)
     if as_json:
         print_json({"pipeline": spec.key, "target": target.bundle.target, **plan.as_dict()})

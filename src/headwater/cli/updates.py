@@ -15,7 +15,6 @@ import click
 
 from headwater.cli.endings import stopping_on_signals, warn
 from headwater.cli.live import progress
-from headwater.cli.output import source_prints_aside
 from headwater.cli.render import print_errors, print_json, print_result, result_json
 from headwater.cli.sessions import command_session
 from headwater.engine.request import UpdateRequest
@@ -49,8 +48,7 @@ def run_pipeline(
     A continuous update that is stopped has ended well, unless one of its flows had failed.
     """
     _check_request(request)
-    with source_prints_aside() if as_json else nullcontext():
-        result = _update(target, pipeline, request, master=master, quiet=as_json)
+    result = _update(target, pipeline, request, master=master, quiet=as_json)
     if not as_json:
         _print_notes(target, pipeline, request, result.graph)
     if not as_json:

@@ -29,6 +29,7 @@ from headwater.sandbox.interception import (
     intercepted,
     record_of,
 )
+from headwater.sandbox.printing import Aside
 from headwater.sandbox.workspace_columns import joinable, run_text, with_numbers
 
 Original = Callable[..., Any]
@@ -38,23 +39,30 @@ _ABSENT: Any = object()
 
 _lock = threading.Lock()
 _users = 0
+_aside: Aside | None = None
 
 
 @contextmanager
 def patched_pyspark() -> Iterator[None]:
-    """Apply the table below; undo it when the last of those that use it at a time ends."""
-    global _users
+    """Apply the table below; undo it when the last of those that use it at a time ends.
+
+    Meanwhile what user code prints goes to the error stream.
+    """
+    global _users, _aside
     with _lock:
         _users += 1
-        if _users == 1:
+        if _aside is None:
+            _aside = Aside()
             _apply()
     try:
         yield
     finally:
         with _lock:
             _users -= 1
-            if _users == 0:
+            if _users == 0:  # not before: another user may have put a buffer there for a while
                 _undo()
+                _aside.undo()
+                _aside = None
 
 
 _before: list[tuple[Any, str, Any]] = []
