@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,3 +129,8 @@ def secret_variable(scope: str, key: str) -> str:
 def process_environment() -> dict[str, str]:
     """Copy the environment for a child process."""
     return dict(os.environ)
+
+
+def environment_without(names: Collection[str]) -> dict[str, str]:
+    """Return the process's environment for a program to start, but for some variables."""
+    return {name: each for name, each in os.environ.items() if name not in names}

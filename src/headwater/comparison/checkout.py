@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from headwater.errors import UsageError
-from headwater.git import commit_of, folder_of_repository, git
+from headwater.git_commands import commit_of, folder_of_repository, git
 
 _LEAST_SHOWN = 12
 

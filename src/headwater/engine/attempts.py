@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headwater import autoloader
 from headwater.engine.brokers import explain_failure
-from headwater.engine.scheduler import FlowEvents
+from headwater.engine.continuous import ContinuousScheduler
+from headwater.engine.pacing import Retries
+from headwater.engine.scheduler import FlowEvents, Scheduler
 from headwater.engine.standings import Standings
 from headwater.errors import HeadwaterError, SchemaChange
 from headwater.flows.context import UpdateContext
@@ -171,3 +173,30 @@ class FlowAttempts:
             stopped=lambda flow: journal.status(flow, "STOPPED"),
             stopping=lambda: journal.state("STOPPING"),
         )
+
+
+def scheduler_of(
+    context: UpdateContext,
+    runs: FlowAttempts,
+    retries: Retries,
+    intervals: Mapping[str, float] | None,
+) -> Scheduler | ContinuousScheduler:
+    """Return what runs the flows of an update: once each, or in turns.
+
+    Args:
+        intervals: of a continuous update, seconds between two turns at each flow.
+    """
+    graph, stopping = context.graph, context.stopping
+    if intervals is None:
+        return Scheduler(graph, runs.run, runs.events(), stopping, max_retries=retries.flow)
+    ways = {each.flow.name: write_of(each.flow) for each in graph.flows}
+    return ContinuousScheduler(
+        graph,
+        runs.turn,
+        runs.events(),
+        stopping,
+        intervals,
+        retries,
+        once={name for name, way in ways.items() if way.runs_once},
+        after_inputs={name for name, way in ways.items() if way.recomputes},
+    )

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from headwater.engine.request import UpdateRequest
 from headwater.errors import UsageError, nearest
 from headwater.events.query import read_events
 from headwater.events.report import event_of, report_of
@@ -32,6 +33,16 @@ def failed_tables(state: PipelineState) -> tuple[str, ...]:
             hint="Run without --refresh-failed to refresh all tables.",
         )
     return tuple(found)
+
+
+def with_failed(request: UpdateRequest, state: PipelineState) -> UpdateRequest:
+    """Return a request that names the tables which failed in the last update.
+
+    Raises:
+        UsageError: NOTHING_FAILED.
+    """
+    named = (*request.refresh, *failed_tables(state))
+    return replace(request, refresh=named, refresh_failed=False)
 
 
 def named_flows(names: Sequence[str], flows: Mapping[str, Flow]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,8 @@ class UpdateRequest:
     def full_refresh_all(self) -> bool:
         """Whether all tables are to be recomputed."""
         return self.full_refresh == ("*",)
+
+    def after_restart(self) -> UpdateRequest:
+        """Return what asks for the same tables again; the full refreshes have already begun."""
+        named = () if self.full_refresh_all else self.full_refresh
+        return replace(self, full_refresh=(), refresh=(*self.refresh, *named), reset_checkpoints=())

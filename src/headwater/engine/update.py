@@ -25,9 +25,8 @@ from headwater import autoloader
 from headwater.analysis.inference import Inference, Resolution
 from headwater.analysis.plans import settings_digest
 from headwater.bundle import Bundle, PipelineSpec
-from headwater.engine.attempts import FlowAttempts
+from headwater.engine.attempts import FlowAttempts, scheduler_of
 from headwater.engine.brokers import check_brokers
-from headwater.engine.continuous import ContinuousScheduler
 from headwater.engine.hooks import EventHooks
 from headwater.engine.pacing import (
     Retries,
@@ -38,14 +37,13 @@ from headwater.engine.pacing import (
 )
 from headwater.engine.preview import Preview
 from headwater.engine.recovery import (
-    failed_tables,
     named_flows,
     reset_checkpoint,
+    with_failed,
     without_checkpoint,
 )
 from headwater.engine.request import UpdateRequest
 from headwater.engine.resolve import resolve
-from headwater.engine.scheduler import Scheduler
 from headwater.engine.standings import Standings
 from headwater.errors import HeadwaterError, SchemaChange, UpdateError
 from headwater.events.log import EventLog, Listener
@@ -55,7 +53,6 @@ from headwater.flows.context import PipelineContext, UpdateContext, places_of
 from headwater.flows.journal import Journal
 from headwater.flows.stopping import Stopping
 from headwater.flows.tables import Tables
-from headwater.flows.writes import write_of
 from headwater.graph.dag import Graph
 from headwater.graph.dependencies import source_digest
 from headwater.graph.registry import Registry
@@ -150,7 +147,7 @@ class Updater:
             places = {"state": self.store.root, "bundle": self.bundle.root}
             autoloader.follow_move(state.root, places)
             if request.refresh_failed:
-                request = _with_failed(request, state)
+                request = with_failed(request, state)
             return self._with_restarts(registry, state, request, retries)
 
     def preview(self, request: UpdateRequest) -> Preview:
@@ -169,7 +166,7 @@ class Updater:
             if registry.faults:
                 self._resolve(registry, state, saves=False, strict=request.strict)
             if request.refresh_failed:
-                request = _with_failed(request, state)
+                request = with_failed(request, state)
             selection = self._selection(registry, tables, request)
             anew = named_flows(request.reset_checkpoints, registry.flows)
             resolved = self._resolved_anew(
@@ -216,7 +213,7 @@ class Updater:
                 # new columns are no failure of a continuous update: the next one reads them
                 error = None if request.continuous else result.error
                 return replace(result, update_ids=tuple(ids), error=error)
-            request = _after_restart(request)
+            request = request.after_restart()
 
     def _check_changes(self, changes: int, request: UpdateRequest) -> None:
         """Refuse to start again for ever; a continuous update has for ever."""
@@ -353,7 +350,7 @@ class Updater:
         for flow in graph.flows:
             journal.status(flow, "QUEUED" if flow.flow.target in chosen else "EXCLUDED")
         retries = read_retries(self.spec, continuous=intervals is not None)
-        scheduler = _scheduler(context, runs, retries, intervals)
+        scheduler = scheduler_of(context, runs, retries, intervals)
         scheduler.run(flows)
         totals = tuple(journal.report.flows.values())
         failed = [each.error for each in totals if isinstance(each.error, HeadwaterError)]
@@ -384,42 +381,6 @@ class Updater:
             use_schema(self.spark, self.spec.schema)
         inference = Inference(self.spark, state, self._cache, resets, saves)
         return resolve(self.spark, registry, self.store, inference, strict=strict)
-
-
-def _with_failed(request: UpdateRequest, state: PipelineState) -> UpdateRequest:
-    """Name the tables that failed in the last update."""
-    named = (*request.refresh, *failed_tables(state))
-    return replace(request, refresh=named, refresh_failed=False)
-
-
-def _scheduler(
-    context: UpdateContext,
-    runs: FlowAttempts,
-    retries: Retries,
-    intervals: Mapping[str, float] | None,
-) -> Scheduler | ContinuousScheduler:
-    graph, stopping = context.graph, context.stopping
-    if intervals is None:
-        return Scheduler(graph, runs.run, runs.events(), stopping, max_retries=retries.flow)
-    ways = {each.flow.name: write_of(each.flow) for each in graph.flows}
-    return ContinuousScheduler(
-        graph,
-        runs.turn,
-        runs.events(),
-        stopping,
-        intervals,
-        retries,
-        once={name for name, way in ways.items() if way.runs_once},
-        after_inputs={name for name, way in ways.items() if way.recomputes},
-    )
-
-
-def _after_restart(request: UpdateRequest) -> UpdateRequest:
-    """Ask for the same tables again; the full refreshes have already begun."""
-    named = () if request.full_refresh_all else request.full_refresh
-    return replace(
-        request, full_refresh=(), refresh=(*request.refresh, *named), reset_checkpoints=()
-    )
 
 
 def _config(spec: PipelineSpec, request: UpdateRequest) -> dict[str, Any]:

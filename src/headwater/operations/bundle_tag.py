@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from headwater.git import commit_of, folder_of_repository
+from headwater.git_commands import commit_of, folder_of_repository
 
 
 @dataclass(frozen=True)

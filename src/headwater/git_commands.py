@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from headwater.errors import UsageError
+from headwater.settings import environment_without
 
 _OF_A_HOOK = frozenset(
     ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
@@ -28,7 +28,7 @@ def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
     program = shutil.which("git")
     if program is None:
         raise UsageError("GIT_MISSING", "The program git is not installed", hint="Install git.")
-    environment = {name: each for name, each in os.environ.items() if name not in _OF_A_HOOK}
+    environment = environment_without(_OF_A_HOOK)
     if index is not None:
         environment["GIT_INDEX_FILE"] = str(index)
     done = subprocess.run(  # noqa: S603 - the user's own git
