@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from headwater.flows.writes import write_of
 from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Dataset
 from headwater.names import TableName
+from headwater.state.checkpoints import newest_batch
 from headwater.state.places import FlowPlaces
 from headwater.state.standing import Standing, last_commit, read_standing, write_standing
 from headwater.state.waiting import bytes_below
@@ -145,7 +145,9 @@ class Standings:
         places = self._places(resolved)
         if write_of(resolved.flow).recomputes:
             return last_commit(places.table)
-        return " ".join(str(_newest(places.checkpoint / part)) for part in ("offsets", "commits"))
+        return " ".join(
+            str(newest_batch(places.checkpoint / part)) for part in ("offsets", "commits")
+        )
 
     def _places(self, resolved: ResolvedFlow) -> FlowPlaces:
         return self.context.places[resolved.flow.name]
@@ -165,9 +167,3 @@ def _begun(standing: Standing, noted: Standing | None) -> Standing:
 
 def _version(commit: str) -> int:
     return int(commit.partition(".")[0])
-
-
-def _newest(folder: Path) -> int:
-    """Return the number of the newest batch in a folder of a checkpoint; -1 when there is none."""
-    names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - names only
-    return max((int(name) for name in names if name.isdigit()), default=-1)

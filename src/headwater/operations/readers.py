@@ -5,13 +5,12 @@ Reads only. What does not live here: what follows from it (`maintenance`, `rollb
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from headwater.names import TableName
+from headwater.state.checkpoints import DELTA_ID, batches, source_offsets
 from headwater.state.pipeline import PipelineState
 from headwater.state.standing import read_standing
 from headwater.state.store import identifier_of
@@ -76,27 +75,12 @@ def _needed(checkpoint: Path, table_id: str) -> int | None:
 
     A batch that was begun and not committed is read again from where the one before it ended.
     """
-    batches = {int(each.name) for each in (checkpoint / "offsets").glob("*") if _is_number(each)}
-    done = batches & {
-        int(each.name) for each in (checkpoint / "commits").glob("*") if _is_number(each)
-    }
-    if not batches:
+    begun = batches(checkpoint / "offsets")
+    done = begun & batches(checkpoint / "commits")
+    if not begun:
         return None
-    file = checkpoint / "offsets" / str(max(done) if done else min(batches))
-    for each in _offsets(file):
-        if each.get("reservoirId") == table_id:
+    for each in source_offsets(checkpoint, max(done) if done else min(begun)):
+        if each.get(DELTA_ID) == table_id:
             version = int(each["reservoirVersion"])
             return version if done else max(version - 1, 0)
     return None
-
-
-def _is_number(file: Path) -> bool:
-    return file.name.isdigit()
-
-
-def _offsets(file: Path) -> Iterator[dict[str, Any]]:
-    for line in file.read_text(encoding="utf-8").splitlines()[2:]:
-        if line.startswith("{"):
-            told = json.loads(line)
-            if isinstance(told, dict):
-                yield told

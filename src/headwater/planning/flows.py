@@ -9,6 +9,7 @@ from headwater.graph.dag import ResolvedFlow
 from headwater.names import TableName
 from headwater.planning.plan import FlowAction, Loss, PlannedFlow
 from headwater.planning.waiting import waiting_of
+from headwater.state.checkpoints import batches
 from headwater.state.standing import read_standing
 
 
@@ -59,7 +60,7 @@ def _planned(preview: Preview, resolved: ResolvedFlow, written: set[TableName]) 
     write = write_of(flow)
     places = context.places[flow.name]
     streams = not (write.is_batch or write.runs_once)
-    starts_over = streams and not any((places.checkpoint / "commits").glob("[0-9]*"))
+    starts_over = streams and not batches(places.checkpoint / "commits")
     action, reason = _why(preview, resolved, written, starts_over=starts_over)
     return PlannedFlow(
         flow.name,

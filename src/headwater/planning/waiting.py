@@ -6,10 +6,7 @@ starts no job and reads no data. Topics are named without numbers: only the brok
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
@@ -21,10 +18,9 @@ from headwater.flows.backlog import delta_backlog, files_of
 from headwater.flows.overwrite import is_delta
 from headwater.graph.dag import ResolvedFlow
 from headwater.planning.plan import Waiting
+from headwater.state.checkpoints import DELTA_ID, newest_batch, source_offsets
 from headwater.state.sources import lists_of
 from headwater.state.waiting import AddedFile
-
-_DELTA_ID = "reservoirId"
 
 
 def waiting_of(preview: Preview, resolved: ResolvedFlow) -> tuple[Waiting, ...]:
@@ -52,8 +48,9 @@ def _files(preview: Preview, resolved: ResolvedFlow) -> Iterator[Waiting]:
 
 def _tables(preview: Preview, resolved: ResolvedFlow) -> Iterator[Waiting]:
     """Tables that the flow streams; before it has run, all that it reads."""
-    offsets = _offsets(preview.context.places[resolved.flow.name].checkpoint)
-    ends = {each[_DELTA_ID]: each for each in offsets if _DELTA_ID in each}
+    checkpoint = preview.context.places[resolved.flow.name].checkpoint
+    offsets = source_offsets(checkpoint, newest_batch(checkpoint / "commits"))
+    ends = {each[DELTA_ID]: each for each in offsets if DELTA_ID in each}
     for name in sorted(resolved.tables | resolved.external):
         path = preview.standings.path(name)
         if not is_delta(path):
@@ -68,7 +65,7 @@ def _tables(preview: Preview, resolved: ResolvedFlow) -> Iterator[Waiting]:
             yield Waiting(str(name), None, None)
         else:
             yield Waiting(str(name), len(files), sum(each.bytes for each in files), _rows(files))
-    for topic in sorted({topic for each in offsets if _DELTA_ID not in each for topic in each}):
+    for topic in sorted({topic for each in offsets if DELTA_ID not in each for topic in each}):
         if topic != "logOffset":
             yield Waiting(topic, None, None)
 
@@ -76,15 +73,3 @@ def _tables(preview: Preview, resolved: ResolvedFlow) -> Iterator[Waiting]:
 def _rows(files: list[AddedFile]) -> int | None:
     counts = [each.rows for each in files if each.rows is not None]
     return sum(counts) if len(counts) == len(files) else None
-
-
-def _offsets(checkpoint: Path) -> list[Mapping[str, Any]]:
-    """Read where the sources of a checkpoint stood after its last committed micro-batch."""
-    commits = checkpoint / "commits"
-    batches = [int(each.name) for each in commits.glob("*") if each.name.isdigit()]
-    file = checkpoint / "offsets" / str(max(batches, default=-1))
-    if not file.is_file():
-        return []
-    lines = file.read_text(encoding="utf-8").splitlines()[2:]
-    told = (json.loads(each) for each in lines if each != "-")
-    return [each for each in told if isinstance(each, dict)]
