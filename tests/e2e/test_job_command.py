@@ -64,7 +64,9 @@ import json, os
 from pathlib import Path
 
 folder = Path("/Volumes/main/s/drop/in")
+os.makedirs("/Volumes/main/s/drop", exist_ok=True)
 os.makedirs(folder, exist_ok=True)
+assert os.path.isdir("/Volumes") and os.listdir("/Volumes/main/s") == ["drop"]
 with open(folder / "a.json", "w") as file:
     json.dump({"n": 7}, file)
 spark.read.json(str(folder)).write.parquet("/Volumes/main/s/drop/out")
@@ -192,7 +194,7 @@ def test_task_finds_volumes_and_the_event_log_of_a_pipeline(
     assert ran.exit_code == 0, ran.stdout + ran.stderr
     landed = tmp_path / ".headwater" / "dev" / "volumes" / "main" / "s" / "drop" / "in" / "a.json"
     assert json.loads(landed.read_text()) == {"n": 7}
-    assert not Path("/Volumes").exists()
+    assert not Path("/Volumes/main").exists()
 
 
 def test_validate_finds_the_faults_of_all_tasks_and_runs_none(

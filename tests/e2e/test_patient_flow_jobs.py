@@ -90,6 +90,7 @@ def test_report_is_kept_in_its_volume(
 ) -> None:
     ran = command("run", job, "--task", "report", "--json")
     assert ran.exit_code == 0, ran.stdout
+    assert not Path("/Volumes/test").exists()
     page = state / "volumes" / "test" / "gold" / "reports" / f"{json.loads(ran.stdout)['run']}.html"
     assert "valid_age" in page.read_text()
 

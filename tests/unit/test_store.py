@@ -38,6 +38,23 @@ def test_volume_path_cannot_climb_out(tmp_path: Path) -> None:
     assert caught.value.code == "PATH_OUTSIDE_VOLUME"
 
 
+@pytest.mark.parametrize("path", ["/Volumes", "/Volumes/main/", "dbfs:/Volumes/main/bronze"])
+def test_folders_above_volumes_are_those_of_the_target(tmp_path: Path, path: str) -> None:
+    store = Store(tmp_path)
+    volume = store.volume_path("main", "bronze", "landing")
+    volume.mkdir(parents=True)
+    names = path.rstrip("/").split("/")[2:]
+    assert store.local_path(path) == str(tmp_path.joinpath("volumes", *names))
+
+
+@pytest.mark.parametrize("path", ["/Volumes/other", "/Volumes/main/silver"])
+def test_folder_without_volumes_is_unknown(tmp_path: Path, path: str) -> None:
+    store = Store(tmp_path)
+    store.volume_path("main", "bronze", "landing").mkdir(parents=True)
+    with pytest.raises(UsageError, match="VOLUME_UNKNOWN"):
+        store.local_path(path)
+
+
 @pytest.mark.parametrize("name", ["../..", "a/b", ".", "..", "c:d", "a b", "tab\tle"])
 def test_table_folders_stay_inside_the_state(tmp_path: Path, name: str) -> None:
     path = Store(tmp_path).table_path(TableName(name, name, name)).resolve()

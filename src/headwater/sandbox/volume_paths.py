@@ -61,12 +61,12 @@ _VOLUMES = "/Volumes/"
 
 
 def is_in_volume(path: Any) -> bool:
-    """Whether an argument is a path in a volume."""
+    """Whether an argument is a path in a volume, or of the folders above them."""
     if not isinstance(path, str):
         if not isinstance(path, os.PathLike):
             return False
         path = os.fspath(path)
-    return isinstance(path, str) and path.startswith(_VOLUMES)
+    return isinstance(path, str) and f"{path}/".startswith(_VOLUMES)
 
 
 def localized(arguments: tuple[Any, ...], count: int, resolve: Callable[[str], str]) -> list[Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ _LOCATION = "_location"
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 _VOLUME = re.compile(r"^(?:dbfs:)?/Volumes/([^/]+)/([^/]+)/([^/]+)(/.*)?$")
+_ABOVE_VOLUMES = re.compile(r"^(?:dbfs:)?/Volumes((?:/+[^/]+){0,2})/*$")
 
 
 def folder_name(identifier: str) -> str:
@@ -119,11 +120,14 @@ class Store:
             yield catalog, schema
 
     def local_path(self, path: str) -> str:
-        """Resolve a `/Volumes/catalog/schema/volume/...` path; return others unchanged.
+        """Resolve `/Volumes/catalog/schema/volume/...` and what is above; return others unchanged.
 
         Raises:
             UsageError: VOLUME_UNKNOWN, with the nearest volume; PATH_OUTSIDE_VOLUME.
         """
+        above = _ABOVE_VOLUMES.match(path)
+        if above:
+            return str(self._above_volumes(above[1].split("/")[1:], path))
         found = _VOLUME.match(path)
         if not found:
             return path
@@ -145,6 +149,21 @@ class Store:
                 hint="Remove '..'.",
             )
         return str(folder / inner) if rest and rest != "/" else str(folder)
+
+    def _above_volumes(self, names: Sequence[str], path: str) -> Path:
+        """Name the folder of all volumes, or of those of a catalog or schema that has some."""
+        folder = self.root.joinpath("volumes", *map(folder_name, filter(None, names)))
+        if names and not folder.is_dir():
+            raise UsageError(
+                "VOLUME_UNKNOWN",
+                f"No volume below {path} in this target",
+                hint=nearest(
+                    path, [f"/Volumes/{each.replace('.', '/')}" for each in self.volumes()]
+                )
+                or "Declare it under `resources.volumes` of the bundle.",
+                path=path,
+            )
+        return folder
 
     def shown_path(self, path: str) -> str:
         """Turn what `local_path` returned back; other paths stay as they are.
