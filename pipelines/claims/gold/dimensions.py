@@ -1,0 +1,59 @@
+"""Gold: patients and providers with their history, diagnoses, dates."""
+
+from pyspark import pipelines as dp
+
+from claims_analytics.coding import DIAGNOSED_IN
+from claims_analytics.gold import history, reference
+from claims_analytics.sources import SOURCES
+
+
+def declare(dimension):
+    """Declare a dimension with history: AUTO CDC keeps the versions, a view dates them."""
+    source, versions = dimension.source, f"{dimension.prefix}_versions"
+
+    @dp.temporary_view(name=f"{dimension.prefix}_changes")
+    def changes():
+        return history.changes(spark.readStream.table(source.table), dimension)  # noqa: F821
+
+    dp.create_streaming_table(
+        versions, comment=f"What each delivery changed of a {dimension.prefix}"
+    )
+    dp.create_auto_cdc_flow(
+        target=versions,
+        source=f"{dimension.prefix}_changes",
+        keys=[dimension.key],
+        sequence_by="delivered_in",
+        except_column_list=["delivered_in"],
+        stored_as_scd_type=2,
+        track_history_column_list=[name.lower() for name in dimension.tracked],
+    )
+
+    @dp.materialized_view(
+        name=f"dim_{dimension.prefix}",
+        comment=f"One row per {dimension.prefix} and version, and one for what is unknown",
+        table_properties={"quality": "gold"},
+    )
+    def dated():
+        return history.dimension_table(spark.read.table(versions), dimension)  # noqa: F821
+
+
+for each in (history.PATIENT, history.PROVIDER):
+    declare(each)
+
+
+def bronze(*names):
+    """Return bronze tables by the name of their file."""
+    return {name: spark.read.table(SOURCES[name].table) for name in names}  # noqa: F821
+
+
+@dp.materialized_view(comment="Codes of diagnoses", table_properties={"quality": "gold"})
+@dp.expect("diagnosis_mapped", "icd10cm_code IS NOT NULL")
+def dim_diagnosis():
+    """Return each code once."""
+    return reference.dim_diagnosis(bronze("claims", *DIAGNOSED_IN))
+
+
+@dp.materialized_view(comment="Days", table_properties={"quality": "gold"})
+def dim_date():
+    """Return each day once."""
+    return reference.dim_date(bronze("patients", "payer_transitions"))

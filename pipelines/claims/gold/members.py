@@ -1,0 +1,68 @@
+"""Gold: what a member cost and needed in each month."""
+
+from pyspark import pipelines as dp
+
+from claims_analytics import anonymisation, rules
+from claims_analytics.gold import member_months as gold
+from claims_analytics.gold import public
+from claims_analytics.sources import SOURCES
+
+KEY_VERSION = int(spark.conf.get("anon_key_version"))  # noqa: F821 - a global of pipeline source
+
+
+def silver():
+    """Return the four facts."""
+    return gold.Silver(
+        claims=spark.read.table("claims_silver"),  # noqa: F821
+        encounters=spark.read.table("patient_encounters_silver"),  # noqa: F821
+        medications=spark.read.table("medications_silver"),  # noqa: F821
+        procedures=spark.read.table("procedures_silver"),  # noqa: F821
+    )
+
+
+def bronze(*names):
+    """Return bronze tables by the name of their file."""
+    return {name: spark.read.table(SOURCES[name].table) for name in names}  # noqa: F821
+
+
+@dp.materialized_view(private=True, comment="Keys of members: only here beside the ids")
+def member_keys():
+    """Hash each id once; the secret goes to the workers alone."""
+    secret = dbutils.secrets.get(  # noqa: F821
+        anonymisation.SCOPE, anonymisation.key_name(KEY_VERSION)
+    )
+    ids = gold.member_ids(silver(), bronze("patients", "payer_transitions"))
+    return anonymisation.with_member_keys(ids, secret, KEY_VERSION)
+
+
+@dp.temporary_view
+@dp.expect_all(rules.MEMBER_MONTHS.warn)
+@dp.expect_all_or_fail(rules.MEMBER_MONTHS.fail)
+def member_months_checked():
+    """Put all that happened to a member beside each month of membership."""
+    facts = silver()
+    return gold.member_months(
+        facts,
+        bronze(*gold.READS),
+        spark.read.table("dim_patient"),  # noqa: F821
+        keys=spark.read.table("member_keys"),  # noqa: F821
+        as_of=gold.known_as_of(facts),
+    )
+
+
+@dp.materialized_view(
+    comment="One row per member and month: cost, use, risk",
+    table_properties={"quality": "gold"},
+)
+def member_monthly_snapshot_gold():
+    """Leave out the ids, and what only the rules ask about."""
+    return spark.read.table("member_months_checked").select(*gold.COLUMNS)  # noqa: F821
+
+
+@dp.materialized_view(
+    comment="Members by year, age, gender and state; groups under 11 are left out",
+    table_properties={"quality": "gold"},
+)
+def member_yearly_public():
+    """Count members in groups that are large enough to tell."""
+    return public.member_yearly_public(spark.read.table("member_monthly_snapshot_gold"))  # noqa: F821

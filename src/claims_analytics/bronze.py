@@ -1,0 +1,104 @@
+"""Bronze: rows as they were delivered and where from; and which of them are current."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from claims_analytics.sources import Source
+from claims_analytics.values import hashed
+
+RUN_COLUMNS = (
+    "ingest_run_id",
+    "ingest_timestamp",
+    "source_file",
+    "source_modified_at",
+    "record_hash",
+)
+"""What bronze adds to each row."""
+
+RESCUED = "_rescued_data"
+
+
+def run_id_of(started_at: datetime, name: str) -> str:
+    """Name a run so that names sort in time.
+
+    Args:
+        started_at: in UTC.
+        name: of the job's run, or of the pipeline.
+
+    Example:
+        >>> run_id_of(datetime(2024, 2, 2, 5, 0), "17")
+        '20240202050000-17'
+    """
+    return f"{started_at:%Y%m%d%H%M%S}-{name}"
+
+
+def started_at(run_id: Column) -> Column:
+    """Read when a run started from its id, as TIMESTAMP."""
+    return F.try_to_timestamp(F.substring(run_id, 1, 14), F.lit("yyyyMMddHHmmss"))
+
+
+def with_run_columns(landed: DataFrame, run_id: str) -> DataFrame:
+    """Add where each row comes from.
+
+    Args:
+        landed: rows of CSV files, all columns text, whose hidden `_metadata` column is there.
+        run_id: the run that reads them.
+
+    Returns:
+        All columns, and `ingest_run_id`, `ingest_timestamp`, `source_file`, `source_modified_at`
+        and `record_hash`: SHA-256 over the columns of the file.
+    """
+    delivered = [F.col(f"`{name}`") for name in landed.columns if name != RESCUED]
+    return landed.select(
+        "*",
+        F.lit(run_id).alias("ingest_run_id"),
+        F.current_timestamp().alias("ingest_timestamp"),
+        F.col("_metadata.file_path").alias("source_file"),
+        F.col("_metadata.file_modification_time").alias("source_modified_at"),
+        hashed(*delivered).alias("record_hash"),
+    )
+
+
+def delivered(bronze: DataFrame, source: Source) -> DataFrame:
+    """Return the columns of a source by their names of today.
+
+    Args:
+        bronze: its table. A column that no file had is NULL; one of another version of Synthea
+            stands for the one that it is.
+    """
+    there = {name.lower() for name in bronze.columns}
+    spellings = {name: [name] for name in source.columns}
+    for other, name in source.renamed.items():
+        spellings[name].append(other)
+
+    def column(name: str) -> Column:
+        known = [F.col(f"`{each}`") for each in spellings[name] if each.lower() in there]
+        return (F.coalesce(*known) if known else F.lit(None).cast("string")).alias(name)
+
+    return bronze.select(*map(column, source.columns), *RUN_COLUMNS)
+
+
+def current(bronze: DataFrame, source: Source) -> DataFrame:
+    """Return the rows that are true now: of several deliveries, the last.
+
+    Returns:
+        The columns of `delivered`. Of rows with one id the last by run, time of the file and
+        hash; of rows with one natural key those of the file that is last by run, time and name,
+        so that a file that comes again counts once and twins within a file stay. Rows without an
+        id are all there, for a rule to drop.
+    """
+    rows = delivered(bronze, source)
+    latest = [F.col("ingest_run_id").desc(), F.col("source_modified_at").desc()]
+    by_key = Window.partitionBy(*source.key)
+    if len(source.key) > 1:
+        place = F.rank().over(by_key.orderBy(*latest, F.col("source_file").desc()))
+        return rows.withColumn("__place", place).where("__place = 1").drop("__place")
+    place = F.row_number().over(by_key.orderBy(*latest, F.col("record_hash").desc()))
+    without_id = F.col(source.key[0]).isNull()
+    return (rows.withColumn("__place", place).where((F.col("__place") == 1) | without_id)).drop(
+        "__place"
+    )

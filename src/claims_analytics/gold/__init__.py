@@ -1,0 +1,1 @@
+"""Gold: the member's month, and the dimensions."""

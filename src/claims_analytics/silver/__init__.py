@@ -1,0 +1,1 @@
+"""One module per fact: bronze in, typed rows with what their rules ask about out."""

@@ -1,0 +1,81 @@
+"""The four facts of silver, as one list: jobs and the pipeline load each in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+
+from claims_analytics import rules
+from claims_analytics.silver import claims, encounters, medications, procedures
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A table of silver.
+
+    Attributes:
+        name: short, for views and parameters.
+        table: name of the table.
+        comment: what one row is.
+        key: columns that are unique.
+        reads: bronze tables, by the name of their file.
+        columns: of the table, in order.
+        rules: what its rows must keep.
+        rows: makes rows with `columns` and what the rules ask about, from bronze and the time of
+            writing.
+    """
+
+    name: str
+    table: str
+    comment: str
+    key: tuple[str, ...]
+    reads: Sequence[str]
+    columns: Sequence[str]
+    rules: rules.Rules
+    rows: Callable[[Mapping[str, DataFrame], Column], DataFrame]
+
+
+CLAIMS = Fact(
+    "claims",
+    "claims_silver",
+    "One row per transaction of a claim: the ledger of money",
+    ("transaction_id",),
+    claims.READS,
+    claims.COLUMNS,
+    rules.CLAIMS,
+    claims.claim_lines,
+)
+ENCOUNTERS = Fact(
+    "encounters",
+    "patient_encounters_silver",
+    "One row per encounter, list prices",
+    ("encounter_id",),
+    encounters.READS,
+    encounters.COLUMNS,
+    rules.ENCOUNTERS,
+    encounters.encounters,
+)
+MEDICATIONS = Fact(
+    "medications",
+    "medications_silver",
+    "One row per fill of a prescription, list prices",
+    ("prescription_id", "fill_number"),
+    medications.READS,
+    medications.COLUMNS,
+    rules.MEDICATIONS,
+    medications.fills,
+)
+PROCEDURES = Fact(
+    "procedures",
+    "procedures_silver",
+    "One row per procedure, list prices",
+    ("procedure_id",),
+    procedures.READS,
+    procedures.COLUMNS,
+    rules.PROCEDURES,
+    procedures.procedures,
+)
+
+FACTS = (CLAIMS, ENCOUNTERS, MEDICATIONS, PROCEDURES)
