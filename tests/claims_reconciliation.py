@@ -115,26 +115,60 @@ def read_folder(folder: Path) -> dict[str, list[Row]]:
     return {file.stem: read_rows(file) for file in sorted(folder.glob("*.csv"))}
 
 
+def drop_rules() -> dict[str, dict[str, Callable[[Row], bool]]]:
+    """Return the rules that drop a row, by table and name; each holds for a sound row."""
+
+    def has(column: str) -> Callable[[Row], bool]:
+        return lambda row: bool(row[column])
+
+    def is_dated(row: Row) -> bool:
+        return is_moment(either(row, "START", "DATE"))
+
+    return {
+        "claims_transactions": {
+            "transaction_id_present": has("ID"),
+            "claim_id_present": has("CLAIMID"),
+            "patient_id_present": has("PATIENTID"),
+            "type_known": lambda row: row["TYPE"] in TYPES,
+            "money_parses": lambda row: all(is_money(row[name]) for name in MONEY),
+        },
+        "encounters": {
+            "encounter_id_present": has("Id"),
+            "patient_id_present": has("PATIENT"),
+            "start_parses": is_dated,
+        },
+        "medications": {
+            "patient_id_present": has("PATIENT"),
+            "code_present": has("CODE"),
+            "start_parses": is_dated,
+            "cost_parses": lambda row: is_money(row["TOTALCOST"]),
+        },
+        "procedures": {
+            "patient_id_present": has("PATIENT"),
+            "code_present": has("CODE"),
+            "start_parses": is_dated,
+        },
+    }
+
+
 def kept(tables: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
     """Leave out what the rules drop, which write it to the rejected rows."""
-    rules: dict[str, Callable[[Row], bool]] = {
-        "claims_transactions": lambda row: (
-            bool(row["ID"] and row["CLAIMID"] and row["PATIENTID"])
-            and row["TYPE"] in TYPES
-            and all(is_money(row[name]) for name in MONEY)
-        ),
-        "encounters": lambda row: bool(row["Id"] and row["PATIENT"]) and is_moment(row["START"]),
-        "medications": lambda row: (
-            bool(row["PATIENT"] and row["CODE"])
-            and is_moment(row["START"])
-            and is_money(row["TOTALCOST"])
-        ),
-        "procedures": lambda row: (
-            bool(row["PATIENT"] and row["CODE"]) and is_moment(either(row, "START", "DATE"))
-        ),
+    rules = drop_rules()
+    return {
+        name: [row for row in rows if all(holds(row) for holds in rules.get(name, {}).values())]
+        for name, rows in tables.items()
     }
-    every: Callable[[Row], bool] = lambda _: True  # noqa: E731
-    return {name: [r for r in rows if rules.get(name, every)(r)] for name, rows in tables.items()}
+
+
+def drop_counts(tables: Mapping[str, list[Row]]) -> Counter[str]:
+    """Count what each rule drops, as `encounters.start_parses`."""
+    return +Counter(
+        {
+            f"{table}.{name}": sum(not holds(row) for row in tables[table])
+            for table, rules in drop_rules().items()
+            for name, holds in rules.items()
+        }
+    )
 
 
 def either(row: Row, *names: str) -> str:

@@ -80,11 +80,15 @@ def _options(*, start_date: datetime, end_date: datetime, **chosen: Any) -> Opti
 
 def _summary(report: Report) -> str:
     rows = sum(report.rows.values())
-    found = ", ".join(f"{name} {count:,}" for name, count in report.counts.items())
-    return (
-        f"{rows:,} rows in {len(report.rows)} files, lines complete from {report.complete_from}\n"
-        f"anomalies: {found or 'none'}"
-    )
+    told = [
+        f"{rows:,} rows in {len(report.rows)} files, lines complete from {report.complete_from}"
+    ]
+    for name in ("counts", "dropped", "damaged", "delivered"):
+        found = getattr(report, name)
+        if found:
+            shown = ", ".join(f"{rule} {count:,}" for rule, count in found.items())
+            told.append(f"{name}: {shown}")
+    return "\n".join(told)
 
 
 def run() -> NoReturn:

@@ -28,7 +28,6 @@ from claims_analytics.generator.visits import Prescription, Visit
 class Chart:
     """A person's rows by file, and what the rules would count in them."""
 
-    number: int
     rows: dict[str, list[str]]
     counts: Counter[str]
 
@@ -53,7 +52,7 @@ def chart(options: Options, number: int, places: list[Place], totals: Totals) ->
     rows["patients"] = [who.row(ledger.expenses / 100, coverage)]
     rows["claims"], rows["claims_transactions"] = ledger.claims, ledger.transactions
     totals.add_person(spans, who.last, ledger, quality)
-    return Chart(number, rows, +(history.counts + ledger.counts))
+    return Chart(rows, +(history.counts + ledger.counts))
 
 
 class _Writer:

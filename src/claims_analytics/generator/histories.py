@@ -21,9 +21,9 @@ from claims_analytics.generator.people import Ids, Person
 from claims_analytics.generator.places import HOSPITALS, ORGANIZATIONS, URGENT_CARE
 from claims_analytics.generator.visits import Condition, Performed, Prescription, Visit
 
-MOST_VISITS = 600
+MOST_VISITS = 500
 _ILLNESSES_PER_YEAR = 1.0
-_LARGEST_FACTOR = 30.0
+_LARGEST_FACTOR = 100.0
 _LONGEST_STAY = 6 * DAY
 _WEIGHTS = [each.weight for each in ACUTE]
 
@@ -98,7 +98,7 @@ class History:
         events = []
         start = person.first_day
         if person.age(start) > 1:
-            start += WEEK * int(dice.random() * 30)
+            start += WEEK * int(dice.random() * 53)
         while start < person.last:
             events.append(_Event(start, None))
             start += YEAR if person.age(start) >= 3 else 26 * WEEK

@@ -90,6 +90,7 @@ class Ledger:
         self.covered: Counter[int] = Counter()
         self._patient, self._dice, self._new_id, self._odd = patient, dice, new_id, odd
         self._sequence = number * CHARGES_PER_PATIENT
+        self._last_number = self._sequence + CHARGES_PER_PATIENT
 
     def open(self, visit: Visit, place: Place, *, has_secondary: bool = True) -> Account:
         """Write the header of a claim for a visit.
@@ -169,8 +170,15 @@ class Ledger:
             self.expenses += cents - share.payer
 
     def take_number(self) -> int:
-        """Return the next CHARGEID."""
+        """Return the next CHARGEID.
+
+        Raises:
+            OverflowError: all of the patient's numbers are taken; fewer visits are allowed than
+                that (`histories.MOST_VISITS`).
+        """
         self._sequence += 1
+        if self._sequence > self._last_number:
+            raise OverflowError("A patient has more transactions than there are numbers for")
         return self._sequence - 1
 
 

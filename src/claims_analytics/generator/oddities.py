@@ -7,6 +7,7 @@ bytes (`spoilage`).
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from claims_analytics.generator import codes
@@ -28,7 +29,7 @@ def disturb(history: History, visits: list[Visit]) -> None:
             _delay(history, visit)
     number = history.person.number
     if number % 3 == 1:
-        _repeat_prescription(history, visits)
+        _repeat_prescription(visits)
     if number % 5 == 2:
         _dispense_too_often(history, visits)
     if number % 4 == 3:
@@ -53,14 +54,13 @@ def _delay(history: History, visit: Visit) -> None:
                     each.cents = _NEGATIVE
 
 
-def _repeat_prescription(history: History, visits: list[Visit]) -> None:
+def _repeat_prescription(visits: list[Visit]) -> None:
     """Prescribe a drug twice at one visit: one for the day, one for the year."""
     for visit in visits:
         for drug in visit.drugs[:1]:
             if drug.stop is not None and drug.stop > drug.start:
                 twin = Prescription(drug.drug, drug.reason, drug.cents, 1, drug.start, drug.start)
                 visit.drugs.append(twin)
-                history.counts["unique_prescription"] += 1
                 return
 
 
@@ -118,6 +118,8 @@ def _certify_death(history: History, visits: list[Visit]) -> None:
 def _count(history: History, visits: list[Visit]) -> None:
     counts, death = history.counts, history.person.death
     for visit in visits:
+        keys = Counter((drug.drug.code, drug.start) for drug in visit.drugs)
+        counts["unique_prescription"] += sum(count > 1 for count in keys.values())
         counts["covered_by_enrolment"] += visit.span is None
         counts["not_after_death"] += death is not None and visit.start >= death + DAY
         counts["status_closed"] += visit.kind is codes.DEATH

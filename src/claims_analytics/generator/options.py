@@ -8,8 +8,8 @@ from typing import Any
 
 VERSIONS = ("real", "old", "new")
 MOST_PATIENTS = 100_000
-MOST_DELIVERIES = 50
-MOST_SKEW = 10.0
+MOST_DELIVERIES = 12
+MOST_SKEW = 5.0
 
 _EXPORTED = timedelta(days=365)
 _EARLIEST, _LATEST = date(1900, 1, 1), date(2200, 1, 1)
@@ -42,8 +42,8 @@ class Options:
             Synthea 2, `new` as newer ones.
         anomalies: adds what rules warn of or drop; without it no rule counts anything.
         skew: 0 when people fall ill equally often. Otherwise the visits beyond the check-ups are
-            multiplied by a factor of a Pareto distribution with the shape 2 / skew, at most 30; a
-            patient has at most 600 visits.
+            multiplied by a factor of a Pareto distribution with the shape 2 / skew, at most 100;
+            a patient has at most 500 visits.
         deliveries: how many folders the same rows come in.
 
     Raises:
