@@ -28,6 +28,25 @@ from claims_reconciliation import (
     read_folder,
 )
 
+KEYS = {
+    "allergies": "PATIENT CODE",
+    "careplans": "Id",
+    "claims": "Id",
+    "claims_transactions": "ID",
+    "conditions": "PATIENT ENCOUNTER CODE START",
+    "devices": "UDI",
+    "encounters": "Id",
+    "imaging_studies": "INSTANCE_UID",
+    "immunizations": "PATIENT ENCOUNTER CODE DATE",
+    "observations": "PATIENT CODE DATE",
+    "organizations": "Id",
+    "patients": "Id",
+    "payer_transitions": "PATIENT START_YEAR|START_DATE PAYER",
+    "payers": "Id",
+    "procedures": "PATIENT ENCOUNTER CODE START|DATE",
+    "providers": "Id",
+    "supplies": "PATIENT ENCOUNTER CODE DATE",
+}
 MEDICAL = ("visit", "procedure", "immunization", "other")
 CLASSES = ("ambulatory", "outpatient", "wellness", "urgentcare", "emergency", "inpatient")
 
@@ -256,6 +275,7 @@ def _keys(ledger: Ledger) -> Iterator[Equation]:
     yield Equation("C29 units times price", sum((li.amount for li in ledger.lines), ZERO), priced)
     yield Equation("C30 claims", ledger.rows("claims"), ledger.rows("encounters", "medications"))
     yield from _orphans(ledger)
+    yield from _distinct(ledger)
     yield from _plausible(ledger)
 
 
@@ -280,6 +300,14 @@ def _orphans(ledger: Ledger) -> Iterator[Equation]:
                 bool(row[column]) and row[column] not in ids[columns[column]] for row in rows
             )
             yield Equation(f"orphans of {table}.{column}", Decimal(lost), ZERO)
+
+
+def _distinct(ledger: Ledger) -> Iterator[Equation]:
+    """Rows that share their key with another: none but twin prescriptions."""
+    for table, columns in KEYS.items():
+        rows = ledger.tables[table]
+        keys = {tuple(either(row, *name.split("|")) for name in columns.split()) for row in rows}
+        yield Equation(f"keys of {table}", Decimal(len(rows)), Decimal(len(keys)))
 
 
 def _plausible(ledger: Ledger) -> Iterator[Equation]:

@@ -40,11 +40,11 @@ def chart(options: Options, number: int, places: list[Place], totals: Totals) ->
     spans = spans_of(who, dice, new_id, odd=options.anomalies)
     history = History(options, who, spans, dice, new_id)
     visits = history.visits()
-    writer = _Writer(who, Ledger(who.id, number, dice, new_id, odd=options.anomalies), dice, new_id)
-    writer.odd, writer.end = options.anomalies, history.end
+    ledger = Ledger(who.id, number, dice, new_id, odd=options.anomalies)
+    writer = _Writer(who, ledger, dice, new_id)
     for visit in visits:
         writer.write(visit, places[visit.place], totals)
-    rows, ledger = writer.rows, writer.ledger
+    rows = writer.rows
     quality, scores = quality_of_life(who, history.end, dice)
     rows["observations"] += scores
     rows["payer_transitions"] = [span.row(who.id) for span in spans]
@@ -58,18 +58,15 @@ def chart(options: Options, number: int, places: list[Place], totals: Totals) ->
 class _Writer:
     """Writes the rows of visits."""
 
-    odd = False
-    end = 0
-
     def __init__(self, who: Person, ledger: Ledger, dice: random.Random, new_id: Ids) -> None:
         self.rows: dict[str, list[str]] = {table: [] for table in HEADERS}
-        self.ledger = ledger
+        self._ledger = ledger
         self._who, self._dice, self._new_id = who, dice, new_id
 
     def write(self, visit: Visit, place: Place, totals: Totals) -> None:
         """Write all rows of a visit."""
         number = visit.span.payer if visit.span is not None else NO_INSURANCE
-        account = self.ledger.open(visit, place)
+        account = self._ledger.open(visit, place)
         covered, total = self._bill(visit, account, totals)
         totals.visit(place.providers[0], visit.start)
         base, reason = money(visit.kind.cents), _reason(visit.reason)
@@ -90,9 +87,9 @@ class _Writer:
         start, stop = text(visit.start), text(visit.stop)
         charge = kind.cents if kind is not codes.DEATH else 0
         copay = account.payer.copay if kind.name != "wellness" else 0
-        covered = self.ledger.post(account, Item(kind.code, kind.text, start, stop, charge, copay))
+        covered = self._ledger.post(account, Item(kind.code, kind.text, start, stop, charge, copay))
         totals.serve(number, "encounters", charge, covered)
-        until = NEVER if self.odd else start
+        until = NEVER if self._ledger.odd else start
         for shot in visit.shots:
             charge += codes.SHOT_CENTS
             item = Item(shot.code, shot.text, start, until, codes.SHOT_CENTS)
@@ -110,19 +107,19 @@ class _Writer:
 
     def _post(self, visit: Visit, account: Account, item: Item) -> int:
         if visit.is_exported:
-            return self.ledger.post(account, item)
-        return self.ledger.hide(account, item.cents)
+            return self._ledger.post(account, item)
+        return self._ledger.hide(account, item.cents)
 
     def _prescribe(
         self, visit: Visit, made: Prescription, place: Place, number: int, totals: Totals
     ) -> None:
-        account = self.ledger.open(visit, place, has_secondary=False)
+        account = self._ledger.open(visit, place, has_secondary=False)
         start, drug = text(made.start), made.drug
         stop = text(made.stop) if made.stop is not None else ""
         charge = made.cents if made.stop is not None else 0
         copay = account.payer.copay if account.payer.is_asking_at_pharmacies else 0
-        until = stop or (NEVER if self.odd else start)
-        paid = self.ledger.post(account, Item(drug.code, drug.text, start, until, charge, copay))
+        until = stop or (NEVER if self._ledger.odd else start)
+        paid = self._ledger.post(account, Item(drug.code, drug.text, start, until, charge, copay))
         totals.serve(number, "medications", charge, paid)
         self.rows["medications"].append(
             f"{start},{stop},{self._who.id},{PAYERS[number].id},{visit.id},{drug.code},{drug.text},"
@@ -136,9 +133,10 @@ class _Writer:
         for found in visit.conditions:
             stop = day(found.stop) if found.stop is not None else ""
             self.rows["conditions"].append(f"{start},{stop},{keys},{','.join(found.code)}")
-        for plan, reason in visit.plans:
-            row = f"{self._new_id()},{start},,{keys},{','.join(plan)},{','.join(reason)}"
-            self.rows["careplans"].append(row)
+        for plan in visit.plans:
+            stop = day(plan.stop) if plan.stop is not None else ""
+            facts = f"{','.join(plan.code)},{_reason(plan.reason)}"
+            self.rows["careplans"].append(f"{self._new_id()},{start},{stop},{keys},{facts}")
         for allergy in visit.allergies:
             self.rows["allergies"].append(f"{start},,{keys},{allergy}")
         if visit.has_stent:

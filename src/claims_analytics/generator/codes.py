@@ -112,6 +112,7 @@ DIABETES_PLAN = Code("698360004", "Diabetes self management plan")
 ASTHMA_PLAN = Code("699728000", "Asthma self management")
 LIPID_PLAN = Code("736285004", "Hyperlipidemia clinical management plan")
 COPD_PLAN = Code("412776001", "Chronic obstructive pulmonary disease clinical management plan")
+ANTENATAL_CARE = Code("134435003", "Routine antenatal care")
 SELF_CARE = Code("384758001", "Self-care interventions (procedure)")
 
 INFARCTION = Code("22298006", "Myocardial Infarction")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from claims_analytics.generator.moments import DAY, WEEK, YEAR, month, text
 from claims_analytics.generator.payers import (
-    DUAL,
     FIRST_PRIVATE,
     MEDICAID,
     MEDICARE,
@@ -83,8 +82,6 @@ def _insurer(person: Person, start: int, habit: float, dice: random.Random) -> t
         return MEDICARE, _private(dice) if drawn < 0.4 else 0
     if habit < 0.18:
         return (MEDICAID if drawn < 0.92 else NO_INSURANCE), 0
-    if habit > 0.995:
-        return DUAL, 0
     if drawn < (0.5 if habit > 0.85 else 0.12):
         return NO_INSURANCE, 0
     return _private(dice), 0

@@ -19,7 +19,7 @@ from claims_analytics.generator.moments import DAY, WEEK, YEAR, at
 from claims_analytics.generator.options import Options
 from claims_analytics.generator.people import Ids, Person
 from claims_analytics.generator.places import HOSPITALS, ORGANIZATIONS, URGENT_CARE
-from claims_analytics.generator.visits import Condition, Performed, Prescription, Visit
+from claims_analytics.generator.visits import Condition, Performed, Plan, Prescription, Visit
 
 MOST_VISITS = 500
 _ILLNESSES_PER_YEAR = 1.0
@@ -98,7 +98,8 @@ class History:
         events = []
         start = person.first_day
         if person.age(start) > 1:
-            start += WEEK * int(dice.random() * 53)
+            later = start + WEEK * int(dice.random() * 53)
+            start = later if later < person.last else start  # everyone comes once
         while start < person.last:
             events.append(_Event(start, None))
             start += YEAR if person.age(start) >= 3 else 26 * WEEK
@@ -155,7 +156,7 @@ class History:
         self._active.append(chronic)
         visit.conditions.append(Condition(code, None))
         if chronic.plan is not None:
-            visit.plans.append((chronic.plan, code))
+            visit.plans.append(Plan(chronic.plan, code))
 
     def _vaccinate(self, visit: Visit, age: int) -> None:
         drawn = self.dice.random()
@@ -184,8 +185,11 @@ class History:
         if is_first:
             until = self._until(start + illness.days * DAY)
             visit.conditions.append(Condition(code, until))
+            if illness.plan is not None:
+                visit.plans.append(Plan(illness.plan, None, until))
         for drug in illness.drugs:
-            self.prescribe(visit, drug, code, WEEK * (2 + int(dice.random() * 4)))
+            reason = code if dice.random() < 0.7 else None
+            self.prescribe(visit, drug, reason, WEEK * (2 + int(dice.random() * 4)))
         for procedure in illness.procedures:
             self.perform(visit, procedure, code)
         return visit

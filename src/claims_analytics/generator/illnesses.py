@@ -12,6 +12,7 @@ from claims_analytics.generator.codes import (
     ALBUTEROL,
     AMLODIPINE,
     AMOXICILLIN,
+    ANTENATAL_CARE,
     APPENDECTOMY,
     ASTHMA_PLAN,
     CHEST_X_RAY,
@@ -60,7 +61,7 @@ class Chronic(NamedTuple):
 
 
 class Acute(NamedTuple):
-    """A reason to come: kind of encounter, weight, days, drugs, procedures, age and sex."""
+    """A reason to come: where, how often and how long, for whom, and what is done about it."""
 
     code: str
     text: str
@@ -71,6 +72,7 @@ class Acute(NamedTuple):
     procedures: tuple[Procedure, ...] = ()
     ages: tuple[int, int] = (0, 120)
     sex: str = ""
+    plan: Code | None = None
 
 
 CHRONIC = (
@@ -170,6 +172,7 @@ ACUTE = (
         procedures=(FUNDUS, HEARTBEAT),
         ages=(18, 44),
         sex="F",
+        plan=ANTENATAL_CARE,
     ),
     Acute(
         "19169002",

@@ -88,7 +88,7 @@ class Ledger:
         self.counts: Counter[str] = Counter()
         self.expenses = 0
         self.covered: Counter[int] = Counter()
-        self._patient, self._dice, self._new_id, self._odd = patient, dice, new_id, odd
+        self.patient, self.dice, self.new_id, self.odd = patient, dice, new_id, odd
         self._sequence = number * CHARGES_PER_PATIENT
         self._last_number = self._sequence + CHARGES_PER_PATIENT
 
@@ -98,11 +98,11 @@ class Ledger:
         Args:
             has_secondary: the second insurer, if there is one, pays what is left.
         """
-        span, claim = visit.span, self._new_id()
+        span, claim = visit.span, self.new_id()
         number = span.payer if span is not None else NO_INSURANCE
         secondary = span.secondary if span is not None else 0
         self._write_header(visit, claim, number, secondary, place.providers[0])
-        insured = self._patient if number != NO_INSURANCE else ""
+        insured = self.patient if number != NO_INSURANCE else ""
         provider = place.providers[0]
         return Account(
             claim,
@@ -128,7 +128,7 @@ class Ledger:
         form = "1" if visit.kind.name == "wellness" else "2"
         again = (status, left, billed, form) if secondary else ("", "", "", "0")
         self.claims.append(
-            f"{claim},{self._patient},{provider},{first},{second},{department},{department},"
+            f"{claim},{self.patient},{provider},{first},{second},{department},{department},"
             f"{','.join(diagnoses)}{',' * (8 - len(diagnoses))},,{visit.id},{start},{start},"
             f"{provider},{status},{again[0]},{status},{left},{again[1]},{left},{billed},"
             f"{again[2]},{billed},{form},{again[3]}"
@@ -152,7 +152,7 @@ class Ledger:
     def post(self, account: Account, item: Item) -> int:
         """Write the line of a charge; return what the first insurer paid, in cents."""
         before, cents = len(self.transactions), item.cents
-        copay = item.copay if self._odd else min(item.copay, cents)
+        copay = item.copay if self.odd else min(item.copay, cents)
         share = self.divide(account.payer, cents, copay if cents else 0)
         _Line(self, account, item).write(copay, share)
         self._book(account, share, cents)
@@ -192,8 +192,8 @@ class _Line:
     def __init__(self, ledger: Ledger, account: Account, item: Item) -> None:
         self._ledger, self._account, self._item = ledger, account, item
         self._add = ledger.transactions.append
-        self._new_id, self._take = ledger._new_id, ledger.take_number
-        self._patient = ledger._patient
+        self._new_id, self._take = ledger.new_id, ledger.take_number
+        self._patient = ledger.patient
         self._middle = (
             f"{item.start},{item.stop},{account.place},{item.code},,,{account.references},1,"
             f"{account.department},{item.text}"
@@ -206,7 +206,7 @@ class _Line:
         self._charge(money(cents), "p" if is_alone else "1")
         if not cents:
             return
-        method = _METHODS[int(self._ledger._dice.random() * 3)]
+        method = _METHODS[int(self._ledger.dice.random() * 3)]
         if is_alone:
             self._pay(method, cents, 0)
             return

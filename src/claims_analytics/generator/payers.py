@@ -33,8 +33,8 @@ def _id(number: int) -> str:
     return f"b1c4{number:04x}-4f07-31e0-90f0-68ffa6ff{number:04x}"
 
 
-NO_INSURANCE, MEDICARE, MEDICAID, DUAL = 0, 1, 2, 3
-FIRST_PRIVATE = 4
+NO_INSURANCE, MEDICARE, MEDICAID = 0, 1, 2
+FIRST_PRIVATE = 4  # the one before has no members: its QOLS_AVG is NaN
 
 PAYERS = (
     Payer(_id(0), "NO_INSURANCE", 0, 0, False, 0, ",,,,"),

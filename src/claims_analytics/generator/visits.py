@@ -43,6 +43,15 @@ class Condition:
 
 
 @dataclass(slots=True)
+class Plan:
+    """A care plan, with or without a reason and an end."""
+
+    code: Code
+    reason: Code | None = None
+    stop: int | None = None
+
+
+@dataclass(slots=True)
 class Visit:
     """A visit and all that is done at it.
 
@@ -65,6 +74,6 @@ class Visit:
     drugs: list[Prescription] = field(default_factory=list)
     procedures: list[Performed] = field(default_factory=list)
     shots: list[Code] = field(default_factory=list)
-    plans: list[tuple[Code, Code]] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
     allergies: list[str] = field(default_factory=list)
     has_stent: bool = False
