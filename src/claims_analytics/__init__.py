@@ -1,1 +1,4 @@
-"""Claims from Synthea's files: bronze, four facts in silver, the member's month in gold."""
+"""Claims analytics: what insurers and patients paid, by member and month, from Synthea's files.
+
+Nothing here knows where it runs: pipelines import it in a workspace and on a laptop alike.
+"""
