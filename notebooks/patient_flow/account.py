@@ -19,9 +19,9 @@ import sys
 
 sys.path.insert(0, "../../src")
 
+from headwater.tasks.parameters import from_widgets
+from headwater.tasks.run import run_task
 from patient_analytics.tasks.account import PARAMETERS, account_for
-from patient_analytics.tasks.parameters import from_widgets
-from patient_analytics.tasks.run import run_task
 
 # COMMAND ----------
 parameters = from_widgets(PARAMETERS, dbutils)  # noqa: F821 - a global of notebooks

@@ -20,8 +20,8 @@ import sys
 
 sys.path.insert(0, "../../src")
 
-from patient_analytics.tasks.parameters import from_widgets
-from patient_analytics.tasks.run import run_task
+from headwater.tasks.parameters import from_widgets
+from headwater.tasks.run import run_task
 from patient_analytics.tasks.simulate import PARAMETERS, simulate_events
 
 # COMMAND ----------

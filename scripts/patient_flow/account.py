@@ -4,9 +4,9 @@ import sys
 
 from pyspark.sql import SparkSession
 
+from headwater.tasks.parameters import from_arguments
+from headwater.tasks.run import run_task
 from patient_analytics.tasks.account import PARAMETERS, account_for
-from patient_analytics.tasks.parameters import from_arguments
-from patient_analytics.tasks.run import run_task
 
 run_task(
     account_for,

@@ -4,9 +4,9 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from patient_analytics.tasks.parameters import from_arguments
+from headwater.tasks.parameters import from_arguments
+from headwater.tasks.run import run_task
 from patient_analytics.tasks.report import PARAMETERS, write_report
-from patient_analytics.tasks.run import run_task
 
 run_task(
     write_report,

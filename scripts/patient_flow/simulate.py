@@ -4,8 +4,8 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from patient_analytics.tasks.parameters import from_arguments
-from patient_analytics.tasks.run import run_task
+from headwater.tasks.parameters import from_arguments
+from headwater.tasks.run import run_task
 from patient_analytics.tasks.simulate import PARAMETERS, simulate_events
 
 run_task(

@@ -10,8 +10,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from headwater.errors import UsageError
-
 SCOPE = "claims"
 """Secret scope of the keys `anon_key_v<n>`."""
 
@@ -39,15 +37,14 @@ def with_member_keys(ids: DataFrame, secret: str, version: int) -> DataFrame:
         version: of the secret; another one means other keys, so gold is to be loaded in full.
 
     Raises:
-        UsageError: ANON_KEY_INVALID, when the secret is too short to keep ids apart from keys.
+        ValueError: the secret is too short to be safe.
     """
     key = secret.encode()
     if len(key) < _LEAST_BYTES:
-        raise UsageError(
-            "ANON_KEY_INVALID",
-            f"The secret {key_name(version)} of scope {SCOPE} has fewer than {_LEAST_BYTES} bytes",
-            hint="Make one of 32 random bytes: python -c 'import secrets;"
-            " print(secrets.token_hex(32))'",
+        raise ValueError(
+            f"The secret {key_name(version)} of scope {SCOPE} has fewer than {_LEAST_BYTES} bytes."
+            " Make one of 32 random bytes: python -c 'import secrets;"
+            " print(secrets.token_hex(32))'"
         )
 
     def keys_of(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

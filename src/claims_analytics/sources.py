@@ -102,6 +102,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "PATIENT ENCOUNTER CODE START",
                 "START STOP PATIENT PAYER ENCOUNTER CODE DESCRIPTION BASE_COST PAYER_COVERAGE"
                 " DISPENSES TOTALCOST REASONCODE REASONDESCRIPTION",
+                COST="BASE_COST",
             ),
             _source(
                 "observations",

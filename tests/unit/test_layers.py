@@ -187,6 +187,7 @@ ALLOWED = {
         "comparison",
         "yaml_nodes",
     },
+    "tasks": {"errors"},
     "testing": {
         "errors",
         "names",
@@ -307,6 +308,9 @@ OF_TASKS = {
     "headwater.operations.quality_report",
     "headwater.quality.limits",
     "headwater.quality.session",
+    "headwater.tasks.files",
+    "headwater.tasks.parameters",
+    "headwater.tasks.run",
 }
 """What tasks of a domain's jobs may take: it runs in a workspace with the wheel and ruamel.yaml."""
 

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from headwater.errors import UsageError
-from patient_analytics.tasks.parameters import EVENTS, RUN, TABLE, checked, from_arguments
+from headwater.tasks.parameters import checked, from_arguments
+from patient_analytics.tasks.parameters import EVENTS, RUN, TABLE
 from patient_analytics.tasks.simulate import read_truth, simulate_events
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from headwater.operations.quality_report import as_html, quality_report
 from headwater.quality.session import updates_in_session
-from patient_analytics.tasks.files import save
+from headwater.tasks.files import save
 from patient_analytics.tasks.gate import PIPELINE
 from patient_analytics.tasks.parameters import REPORTS, RUN, TABLE, TARGET
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headwater.errors import UsageError
+from headwater.tasks.files import save
 from patient_analytics.anomalies import Anomalies
 from patient_analytics.simulator import Message, Simulation, messages
-from patient_analytics.tasks.files import save
 from patient_analytics.tasks.parameters import EVENTS, LANDING, RUN, TARGET
 
 PARAMETERS = (LANDING, EVENTS, RUN, TARGET)

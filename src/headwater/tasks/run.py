@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from patient_analytics.tasks.parameters import Function
+from headwater.tasks.parameters import Function
 
 
 def run_task(function: Function, spark: Any, parameters: Mapping[str, str]) -> str:
