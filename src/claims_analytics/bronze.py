@@ -10,16 +10,20 @@ from pyspark.sql import functions as F
 from claims_analytics.sources import Source
 from claims_analytics.values import hashed
 
-RUN_COLUMNS = (
-    "ingest_run_id",
-    "ingest_timestamp",
-    "source_file",
-    "source_modified_at",
-    "record_hash",
-)
-"""What bronze adds to each row."""
+RUN_COLUMNS = {
+    "ingest_run_id": "string",
+    "ingest_timestamp": "timestamp",
+    "source_file": "string",
+    "source_modified_at": "timestamp",
+    "record_hash": "string",
+}
+"""What bronze adds to each row, and of which type it is."""
 
 RESCUED = "_rescued_data"
+"""Column for what does not fit the header of its file."""
+
+_NOT_UTF8 = "\ufffd"
+"""What readers of files put in the place of bytes that are no UTF-8."""
 
 
 def run_id_of(started_at: datetime, name: str) -> str:
@@ -45,16 +49,21 @@ def with_run_columns(landed: DataFrame, run_id: str) -> DataFrame:
     """Add where each row comes from.
 
     Args:
-        landed: rows of CSV files, all columns text, whose hidden `_metadata` column is there.
+        landed: rows of CSV files, all columns text and `_rescued_data`, whose hidden `_metadata`
+            column is there.
         run_id: the run that reads them.
 
     Returns:
-        All columns, and `ingest_run_id`, `ingest_timestamp`, `source_file`, `source_modified_at`
+        All columns; `_rescued_data` also tells of rows that are not in UTF-8. And `ingest_run_id`,
+        `ingest_timestamp`, `source_file`, `source_modified_at`
         and `record_hash`: SHA-256 over the columns of the file.
     """
     delivered = [F.col(f"`{name}`") for name in landed.columns if name != RESCUED]
+    text = F.concat_ws("", *delivered)
+    not_utf8 = F.when(F.contains(text, F.lit(_NOT_UTF8)), F.lit('{"encoding":"not UTF-8"}'))
     return landed.select(
-        "*",
+        *delivered,
+        F.coalesce(F.col(RESCUED), not_utf8).alias(RESCUED),
         F.lit(run_id).alias("ingest_run_id"),
         F.current_timestamp().alias("ingest_timestamp"),
         F.col("_metadata.file_path").alias("source_file"),

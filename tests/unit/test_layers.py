@@ -311,6 +311,7 @@ OF_TASKS = {
     "headwater.tasks.files",
     "headwater.tasks.parameters",
     "headwater.tasks.run",
+    "headwater.tasks.steps",
 }
 """What tasks of a domain's jobs may take: it runs in a workspace with the wheel and ruamel.yaml."""
 

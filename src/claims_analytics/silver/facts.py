@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 
 from claims_analytics import rules
-from claims_analytics.silver import claims, encounters, medications, procedures
+from claims_analytics.silver import claims, encounters, medications, procedures, touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Fact:
         reads: bronze tables, by the name of their file.
         columns: of the table, in order.
         rules: what its rows must keep.
+        group: column of the rows that change together.
+        touched: finds the groups that new rows of bronze change.
         rows: makes rows with `columns` and what the rules ask about, from bronze and the time of
             writing.
     """
@@ -34,6 +36,8 @@ class Fact:
     reads: Sequence[str]
     columns: Sequence[str]
     rules: rules.Rules
+    group: str
+    touched: touched.Touching
     rows: Callable[[Mapping[str, DataFrame], Column], DataFrame]
 
 
@@ -45,6 +49,8 @@ CLAIMS = Fact(
     claims.READS,
     claims.COLUMNS,
     rules.CLAIMS,
+    "claim_id",
+    touched.claims,
     claims.claim_lines,
 )
 ENCOUNTERS = Fact(
@@ -55,6 +61,8 @@ ENCOUNTERS = Fact(
     encounters.READS,
     encounters.COLUMNS,
     rules.ENCOUNTERS,
+    "encounter_id",
+    touched.encounters,
     encounters.encounters,
 )
 MEDICATIONS = Fact(
@@ -65,6 +73,8 @@ MEDICATIONS = Fact(
     medications.READS,
     medications.COLUMNS,
     rules.MEDICATIONS,
+    "prescription_id",
+    touched.by_natural_key("medications", "prescription_id"),
     medications.fills,
 )
 PROCEDURES = Fact(
@@ -75,6 +85,8 @@ PROCEDURES = Fact(
     procedures.READS,
     procedures.COLUMNS,
     rules.PROCEDURES,
+    "procedure_id",
+    touched.by_natural_key("procedures", "procedure_id"),
     procedures.procedures,
 )
 

@@ -1,0 +1,166 @@
+"""Which rows of a fact change because of new rows of bronze."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from claims_analytics.bronze import delivered
+from claims_analytics.coding import DIAGNOSED_IN, diagnosis_codes
+from claims_analytics.enrolment import NO_INSURANCE
+from claims_analytics.sources import SOURCES, Source
+from claims_analytics.values import hashed
+
+Bronze = Mapping[str, DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What is to be made anew.
+
+    Attributes:
+        groups: one column: the groups of the fact whose rows are replaced.
+        bronze: the tables that their rows are made from, without rows of other groups where that
+            is cheap to tell.
+    """
+
+    groups: DataFrame
+    bronze: Bronze
+
+
+Touching = Callable[[Bronze, str, str], Touched]
+"""Takes bronze, the last run that was loaded, and the newest that is."""
+
+
+def _since(rows: DataFrame, last: str, newest: str) -> DataFrame:
+    run = F.col("ingest_run_id")
+    return rows.where((run > last) & (run <= newest))
+
+
+def _before(rows: DataFrame, last: str) -> DataFrame:
+    return rows.where(F.col("ingest_run_id") <= last)
+
+
+def encounters(bronze: Bronze, last: str, newest: str) -> Touched:
+    """Return the encounters that have new rows."""
+    ids = _since(bronze["encounters"], last, newest).select("Id").distinct()
+    mine = bronze["encounters"].join(F.broadcast(ids), "Id", "left_semi")
+    groups = ids.select(F.col("Id").alias("encounter_id"))
+    return Touched(groups, {**bronze, "encounters": mine})
+
+
+def by_natural_key(name: str, group: str) -> Touching:
+    """Return the rule for a fact whose groups are rows with one natural key, numbered."""
+    source = SOURCES[name]
+
+    def touched(bronze: Bronze, last: str, newest: str) -> Touched:
+        keys = _keys(_since(bronze[name], last, newest), source).distinct()
+        mine = _with_key(bronze[name], source, keys)
+        numbered = _keys(mine, source).groupBy(*source.key).agg(F.count("*").alias("count"))
+        occurrence = F.explode(F.sequence(F.lit(1), F.col("count").cast("int")))
+        places = numbered.select(*source.key, occurrence.alias("occurrence"))
+        groups = places.select(hashed(*map(F.col, source.key), F.col("occurrence")).alias(group))
+        return Touched(groups, {**bronze, name: mine})
+
+    return touched
+
+
+def _keys(rows: DataFrame, source: Source) -> DataFrame:
+    return delivered(rows, source).select(*source.key)
+
+
+def _with_key(rows: DataFrame, source: Source, keys: DataFrame) -> DataFrame:
+    """Return the rows that have one of some natural keys; NULL equals NULL."""
+    named = keys.select(*(F.col(name).alias(f"__{name}") for name in source.key))
+    spellings = {name: [name] for name in source.key}
+    for other, name in source.renamed.items():
+        if name in spellings:
+            spellings[name].append(other)
+    there = {name.lower() for name in rows.columns}
+
+    def value(name: str) -> Column:
+        return F.coalesce(*(F.col(each) for each in spellings[name] if each.lower() in there))
+
+    same = reduce(
+        Column.__and__, (value(name).eqNullSafe(F.col(f"__{name}")) for name in source.key)
+    )
+    return rows.join(F.broadcast(named), same, "left_semi")
+
+
+def claims(bronze: Bronze, last: str, newest: str) -> Touched:
+    """Return the claims that new rows change.
+
+    Those of new transactions and headers; of transactions whose ids come again with another claim;
+    with an encounter in new rows of encounters, medications, procedures or immunizations; with a
+    code that no row before called a diagnosis; and those without insurance, when the payer that
+    stands for none is new.
+    """
+    lines, headers = bronze["claims_transactions"], bronze["claims"]
+    ids = _since(lines, last, newest).select("ID").distinct()
+    groups = [
+        lines.join(F.broadcast(ids), "ID", "left_semi").select("CLAIMID"),
+        _since(headers, last, newest).select("Id"),
+        _with_new_services(bronze, last, newest),
+        _with_new_diagnoses(bronze, last, newest),
+        _without_insurance(bronze, last, newest),
+    ]
+    touched = (
+        reduce(DataFrame.union, groups).distinct().toDF("claim_id").where("claim_id IS NOT NULL")
+    )
+    is_mine = F.col("CLAIMID") == F.col("claim_id")
+    mine = lines.join(touched, is_mine, "left_semi").select("ID").distinct()
+    return Touched(
+        touched,
+        {
+            **bronze,
+            # all versions of the ids: an older one must not come back for an affected claim
+            "claims_transactions": lines.join(mine, "ID", "left_semi"),
+            "claims": headers.join(touched, F.col("Id") == F.col("claim_id"), "left_semi"),
+        },
+    )
+
+
+def _with_new_services(bronze: Bronze, last: str, newest: str) -> DataFrame:
+    """Return claims whose encounter has new rows in the files that say what a line is for."""
+    columns = {
+        "encounters": "Id",
+        "medications": "ENCOUNTER",
+        "procedures": "ENCOUNTER",
+        "immunizations": "ENCOUNTER",
+    }
+    parts = [
+        _since(bronze[name], last, newest).select(F.col(column).alias("APPOINTMENTID"))
+        for name, column in columns.items()
+    ]
+    encounters = reduce(DataFrame.union, parts).distinct()
+    lines = bronze["claims_transactions"]
+    return lines.join(encounters, "APPOINTMENTID", "left_semi").select("CLAIMID")
+
+
+def _with_new_diagnoses(bronze: Bronze, last: str, newest: str) -> DataFrame:
+    """Return claims with a code that became a diagnosis."""
+    new = {name: _since(bronze[name], last, newest) for name in DIAGNOSED_IN}
+    old = {name: _before(bronze[name], last) for name in DIAGNOSED_IN}
+    codes = diagnosis_codes(new).join(diagnosis_codes(old), "code", "left_anti")
+    given = F.explode(F.array(*(f"DIAGNOSIS{place}" for place in range(1, 9)))).alias("code")
+    return (
+        bronze["claims"]
+        .select("Id", given)
+        .join(F.broadcast(codes), "code", "left_semi")
+        .select("Id")
+    )
+
+
+def _without_insurance(bronze: Bronze, last: str, newest: str) -> DataFrame:
+    """Return claims without insurance, if it was not known before who stands for none."""
+    named = bronze["payers"].where(F.col("NAME") == NO_INSURANCE)
+    known = _before(named, last).select("Id")
+    new = (
+        _since(named, last, newest).join(known, "Id", "left_anti").select(F.lit("0").alias("none"))
+    )
+    is_none = F.col("PRIMARYPATIENTINSURANCEID") == F.col("none")
+    return bronze["claims"].join(F.broadcast(new), is_none, "left_semi").select("Id")

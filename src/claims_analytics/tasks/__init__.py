@@ -1,0 +1,1 @@
+"""What the tasks of the claims jobs do; scripts and notebooks call the same functions."""
