@@ -358,6 +358,12 @@ def test_anomalies_come_once_in_deliveries(made: Made, tmp_path: Path) -> None:
     for part in sorted(tmp_path.iterdir()):
         found += drop_counts(read_folder(part))
     assert found == whole.dropped
+    widths: Counter[int] = Counter()
+    for part in sorted(tmp_path.iterdir()):
+        header, *lines = (part / "observations.csv").read_text("utf-8").splitlines()
+        widths.update(line.count(",") - header.count(",") for line in lines)
+    assert widths[1] == whole.damaged["ragged_long"]
+    assert widths.total() - widths[0] - widths[1] == whole.damaged["ragged_short"]
 
 
 def test_report_counts_rows(made: Made) -> None:
