@@ -238,6 +238,7 @@ def _base_costs(ledger: Ledger) -> Iterator[Equation]:
         ledger.count("visit", "medication"),
         ledger.rows("encounters", "medications"),
     )
+    yield Equation("uncategorised lines", ledger.count("other"), ZERO)
     bases = ledger.total("encounters", "BASE_ENCOUNTER_COST")
     free = {
         line.charge["APPOINTMENTID"]

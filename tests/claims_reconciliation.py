@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-Row = Mapping[str, str]
+Row = dict[str, str]
 
 CENT = Decimal("0.01")
 ZERO = Decimal(0)
@@ -295,29 +295,30 @@ def prescription(row: Row, as_of: date) -> Prescription:
     return Prescription(fills, due, cost, due_cost, due * supply)
 
 
-def months_of_members(ledger: Ledger) -> dict[tuple[str, date], str]:
+def months_of_members(ledger: Ledger) -> dict[tuple[str, str], str]:
     """Name the insurer of each month of each member, by the rules of the gold layer."""
-    deaths = {row["Id"]: day(row["DEATHDATE"]) for row in ledger.tables["patients"]}
-    found: dict[tuple[str, date], str] = {}
+    deaths = {row["Id"]: row["DEATHDATE"][:7] for row in ledger.tables["patients"]}
+    found: dict[tuple[str, str], str] = {}
     for patient, spans in ledger.spans.items():
-        end = min(filter(None, (ledger.as_of, deaths.get(patient))))
+        end = min(filter(None, (ledger.as_of.isoformat()[:7], deaths.get(patient))))
         for start, until, payer in spans:
             if payer != ledger.no_insurance and start < until:
-                first, last = date.fromisoformat(start[:10]), datetime.fromisoformat(until[:19])
-                for month in _months(first, min(end, (last - timedelta(seconds=1)).date())):
+                before = datetime.fromisoformat(until[:19]) - timedelta(seconds=1)
+                last = min(end, before.isoformat()[:7])
+                for month in _months(date.fromisoformat(start[:10]), last):
                     found[patient, month] = payer
     return found
 
 
+def _months(first: date, last: str) -> Iterator[str]:
+    month = first.replace(day=1)
+    while month.isoformat()[:7] <= last:
+        yield month.isoformat()[:7]
+        month = (month + timedelta(days=31)).replace(day=1)
+
+
 def _moment(text: str) -> str:
     return f"{text}-01-01T00:00:00Z" if len(text) == 4 else text
-
-
-def _months(first: date, last: date) -> Iterator[date]:
-    month = first.replace(day=1)
-    while month <= last:
-        yield month
-        month = (month + timedelta(days=31)).replace(day=1)
 
 
 def column_or(row: Row, *names: str) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import statistics
 import subprocess
 import sys
 from collections import Counter
@@ -85,6 +86,51 @@ def broken(ledger: Ledger, complete_from: str) -> list[str]:
 def test_every_equation_holds(options: Options, made: Made) -> None:
     run = made(options)
     assert broken(run.ledger, run.report.complete_from) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "equation"),
+    [
+        ("claims_transactions", "UNITAMOUNT", "C29"),
+        ("encounters", "TOTAL_CLAIM_COST", "C13"),
+        ("encounters", "PAYER_COVERAGE", "C14"),
+        ("encounters", "BASE_ENCOUNTER_COST", "C31"),
+        ("medications", "PAYER_COVERAGE", "C15"),
+        ("medications", "TOTALCOST", "C16"),
+        ("immunizations", "BASE_COST", "C23"),
+        ("procedures", "BASE_COST", "C32"),
+        ("payers", "AMOUNT_COVERED", "C28"),
+    ],
+)
+def test_wrong_amount_breaks_its_equation(
+    table: str, column: str, equation: str, made: Made
+) -> None:
+    folder, report, _ = made(SIZES[1])
+    tables = read_folder(folder)
+    row = max(tables[table], key=lambda row: (row.get("START", ""), row[column]))
+    row[column] = f"{float(row[column] or 0) + 100:.2f}"
+    assert equation in {each.split()[0] for each in broken(Ledger(tables), report.complete_from)}
+
+
+@pytest.mark.parametrize(
+    ("table", "equation"),
+    [
+        ("claims", "C30"),
+        ("procedures", "uncategorised"),
+        ("immunizations", "uncategorised"),
+        ("medications", "C30"),
+        ("patients", "orphans"),
+        ("payer_transitions", "gaps"),
+    ],
+)
+def test_missing_row_breaks_its_equation(table: str, equation: str, made: Made) -> None:
+    folder, report, _ = made(SIZES[1])
+    tables = read_folder(folder)
+    lost = tables[table].pop(1)
+    if table == "claims":
+        transactions = tables["claims_transactions"]
+        transactions[:] = [row for row in transactions if row["CLAIMID"] != lost["Id"]]
+    assert equation in {each.split()[0] for each in broken(Ledger(tables), report.complete_from)}
 
 
 def test_every_equation_holds_on_the_real_files(real: Ledger) -> None:
@@ -221,14 +267,13 @@ def test_damaged_lines_are_in_the_files(made: Made) -> None:
     )
 
 
-def test_skew_gives_few_people_most_of_the_rows(made: Made) -> None:
-    shares = []
-    for skew in (0.0, 2.0):
+def test_skew_makes_some_people_come_very_often(made: Made) -> None:
+    ratios = []
+    for skew in (0.0, 3.0):
         folder = made(Options(patients=40, seed=4, start_date=date(2020, 1, 1), skew=skew)).folder
         people = Counter(row["PATIENT"] for row in read_rows(folder / "encounters.csv"))
-        counts = sorted(people.values(), reverse=True)
-        shares.append(sum(counts[:4]) / sum(counts))
-    assert shares[0] < 0.2 < 0.4 < shares[1]
+        ratios.append(max(people.values()) / statistics.median(people.values()))
+    assert ratios[0] < 4 < 10 < ratios[1]
 
 
 def test_lines_of_the_last_year_alone_are_exported(made: Made) -> None:
@@ -299,7 +344,10 @@ def test_delivery_2_has_late_and_corrected_rows(tmp_path: Path) -> None:
     assert report.delivered["corrected_prescriptions"] > 0
     assert report.delivered["late_procedures"] > 0
     assert read_rows(third / "observations.csv")[0]["STATUS"] == "final"
-    assert not (third / "patients.csv").exists()
+    homes = {row["Id"]: row["ADDRESS"] for row in read_rows(first / "patients.csv")}
+    moved = read_rows(third / "patients.csv")
+    assert len(moved) == report.delivered["moved_patients"] > 0
+    assert all(row["ADDRESS"] != homes[row["Id"]] for row in moved)
 
 
 def test_anomalies_come_once_in_deliveries(made: Made, tmp_path: Path) -> None:
@@ -310,6 +358,12 @@ def test_anomalies_come_once_in_deliveries(made: Made, tmp_path: Path) -> None:
     for part in sorted(tmp_path.iterdir()):
         found += drop_counts(read_folder(part))
     assert found == whole.dropped
+    widths: Counter[int] = Counter()
+    for part in sorted(tmp_path.iterdir()):
+        header, *lines = (part / "observations.csv").read_text("utf-8").splitlines()
+        widths.update(line.count(",") - header.count(",") for line in lines)
+    assert widths[1] == whole.damaged["ragged_long"]
+    assert widths.total() - widths[0] - widths[1] == whole.damaged["ragged_short"]
 
 
 def test_report_counts_rows(made: Made) -> None:

@@ -67,6 +67,8 @@ def main(out: Path, truth: Path | None, as_json: bool, **chosen: Any) -> None:
       python -m claims_analytics.generator landing --deliveries 3 --inject-anomalies \\
         --truth truth.json
     """
+    if truth is not None:
+        truth.touch()  # before the work, not after it
     report = generate(_options(**chosen), out)
     told = json.dumps(report.as_dict(), indent=2)
     if truth is not None:

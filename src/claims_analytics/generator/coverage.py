@@ -103,12 +103,12 @@ def months_covered(spans: list[Span], last: int) -> dict[int, int]:
     """Return the insurer of each month of membership: the one who came last in it.
 
     Args:
-        last: the last moment that counts, by death or by the end of all.
+        last: a moment of the last month that counts, in which a person died or all ends; a plan
+            that begins later in that month counts.
     """
     payer_of: dict[int, int] = {}
     for span in spans:
-        if span.payer != NO_INSURANCE and span.start < span.end and span.start <= last:
-            end = min(span.end - 1, last)
-            for number in range(month(span.start), month(end) + 1):
+        if span.payer != NO_INSURANCE and span.start < span.end:
+            for number in range(month(span.start), min(month(span.end - 1), month(last)) + 1):
                 payer_of[number] = span.payer
     return payer_of

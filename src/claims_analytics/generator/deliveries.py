@@ -2,8 +2,9 @@
 
 Delivery 1 holds all that happened until a part of the last year has passed, and what belongs to
 no time; each further one holds the next part. Some rows of delivery 1 are wrong, and come again as
-they should be in delivery 2, and some come late; the latest version of every row is what a run
-without deliveries writes. What does not live here: files and their columns (`files`).
+they should be in delivery 2, some come late, and some people move before delivery 3; the latest
+version of every row is what a run without deliveries writes. What does not live here: files and
+their columns (`files`).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ TIME_OF = {
 TIMELESS = tuple(table for table in TABLES if table not in {*TIME_OF, "claims_transactions"})
 AGAIN = "patients"
 NEW_COLUMN = ("STATUS", "final")
+_FORMER_HOME = {16: "1 Former Road", 17: "Old Town", 19: "Former County", 20: "01001"}
 _COST, _DISPENSES, _TOTAL, _BASE = 11, 9, 10, 7
 _WRONG_CENTS = 1000
 
@@ -48,7 +50,7 @@ class Deliveries:
     """Folders `delivery_1`, `delivery_2`, ... of a folder.
 
     Attributes:
-        counts: what comes late, again and corrected in delivery 2.
+        counts: what comes late or corrected in delivery 2, and who has moved in delivery 3.
     """
 
     def __init__(self, path: Path, options: Options, encodings: dict[str, str]) -> None:
@@ -63,7 +65,8 @@ class Deliveries:
         self.counts: Counter[str] = Counter()
 
     def _open(self, part: int, version: str, encodings: dict[str, str]) -> Folder:
-        tables = TABLES if part == 1 else [table for table in TABLES if table not in TIMELESS]
+        timed = [table for table in TABLES if table not in TIMELESS]
+        tables = TABLES if part == 1 else [*timed, AGAIN] if part == 3 else timed
         extra = {"observations": NEW_COLUMN} if part == 3 else {}
         return Folder(
             self._paths[part - 1], version, tables=tables, encodings=encodings, extra=extra
@@ -93,6 +96,8 @@ class Deliveries:
         for table, waves in split.items():
             for folder, part in zip(self._folders, waves, strict=True):
                 folder.write(table, part)
+        if number % 7 == 4 and len(self._folders) > 2:
+            rows = {**rows, "patients": [self._move(row) for row in rows["patients"]]}
         for table in TIMELESS:
             self.write(table, rows[table])
 
@@ -140,6 +145,15 @@ class Deliveries:
             values[_TOTAL] = money(_cents(values[_BASE]) * fills)
             waves[0][-1] = ",".join(values)
             self.counts["corrected_prescriptions"] += 1
+
+    def _move(self, row: str) -> str:
+        """Write a patient's row in delivery 3, and return it with the address before."""
+        self._folders[2].write(AGAIN, [row])
+        self.counts["moved_patients"] += 1
+        values = row.split(",")
+        for column, value in _FORMER_HOME.items():
+            values[column] = value
+        return ",".join(values)
 
     def __enter__(self) -> Deliveries:
         return self

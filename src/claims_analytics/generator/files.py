@@ -38,10 +38,12 @@ class Folder:
         path.mkdir(parents=True, exist_ok=True)
         self._encodings, self._extra = encodings or {}, extra or {}
         self._convert = {table: converter(table, version) for table in tables}
+        self._commas: dict[str, int] = {}
         self._files: dict[str, BinaryIO] = {}
         for table in tables:
             self._files[table] = (path / f"{table}.csv").open("wb")
             names = [header(table, version)]
+            self._commas[table] = names[0].count(",")
             if table in self._extra:
                 names.append(self._extra[table][0])
             self._files[table].write(f"{','.join(names)}\n".encode())
@@ -52,7 +54,9 @@ class Folder:
             return
         shown = list(self._convert[table](rows))
         if table in self._extra:
-            shown = [f"{row},{self._extra[table][1]}" for row in shown]
+            value, width = self._extra[table][1], self._commas[table]
+            # a line that lost its end stays short: the value would take the place of another
+            shown = [f"{row},{value}" if row.count(",") >= width else row for row in shown]
         self.rows[table] += len(shown)
         text = "\n".join(shown) + "\n"
         self._files[table].write(text.encode(self._encodings.get(table, "utf-8")))

@@ -35,6 +35,7 @@ TOWNS = (  # town, county, ZIP: some lost, as in Synthea's own files
     ("Seagrass", "Bristol County", "02703"),
     ("Quarry Heights", "Suffolk County", ""),
     ("Old Orchard", "Hampshire County", "01060"),
+    ("Lone Pine", "Franklin County", "03609"),  # a prefix that too few people live in
     ("Marsh End", "Franklin County", "01301"),
 )
 CARE = ("GENERAL HOSPITAL", "MEDICAL CENTER", "URGENT CARE", "FAMILY CLINIC", "HEALTH CARE LLC")

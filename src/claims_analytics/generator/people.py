@@ -99,7 +99,7 @@ def _origin(options: Options, number: int) -> random.Random:
 
 
 def _birth(dice: random.Random, end: int) -> int:
-    years = 90 * dice.random() ** 1.2
+    years = 97 * dice.random() ** 1.2
     days = int(years * 365.2425) + 3 * 7
     return end - days * DAY + dice.randrange(DAY)
 

@@ -30,7 +30,7 @@ class Report:
         counts: what the rules that warn would count, by the name of the rule.
         dropped: rows that rules would drop, as `encounters.start_parses`.
         damaged: lines that are ragged, in a wrong encoding, or have an unreadable date.
-        delivered: what comes late or corrected in delivery 2.
+        delivered: what comes late or corrected in delivery 2, and who has moved in delivery 3.
         complete_from: the day from which the lines of all encounters are there.
         as_of: the day of the last encounter.
     """
