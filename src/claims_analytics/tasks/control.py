@@ -147,7 +147,9 @@ class Control:
             " ON c.target = :target AND c.source = s.source"
             " WHEN MATCHED THEN UPDATE SET last_ingest_run_id = :run, as_of_date = :as_of,"
             " updated_at = :now"
-            " WHEN NOT MATCHED THEN INSERT VALUES (:target, s.source, :run, :as_of, :now)",
+            " WHEN NOT MATCHED THEN INSERT"
+            " (target, source, last_ingest_run_id, as_of_date, updated_at)"
+            " VALUES (:target, s.source, :run, :as_of, :now)",
             target=target,
             sources=list(sources),
             run=run_id,

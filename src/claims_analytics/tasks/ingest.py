@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import groupby
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -21,6 +24,9 @@ from headwater.tasks.steps import Step, go_on
 
 PARAMETERS = (*TABLES, LANDING, RUN)
 
+_AT_ONCE = 4
+"""Kinds of files that are taken in side by side."""
+
 
 def ingest(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> dict[str, Any]:
     """Append the rows of each new file to the bronze table of its kind.
@@ -37,28 +43,12 @@ def ingest(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> dic
     places = Places.of(parameters)
     control = Control(spark, places)
     run_id = control.begin(parameters["run_id"], datetime.now(timezone.utc))
-    known = {(each.path, each.sha256): each for each in control.files()}
-    counts = {"files": 0, "rows": 0, "known": 0}
-    faults, kinds = [], set()
-    for file in delivery.landed(parameters["base_volume_path"]):
-        kinds.add(file.source.name)
-        fault = file.fault()
-        if fault is not None:
-            faults.append(f"{file.source.table}: {file.path} {fault}")
-            continue
-        sha256 = file.sha256()
-        if (file.path, sha256) in known:
-            counts["known"] += 1
-            continue
-        step(f"append {file.source.name}")
-        held, brought_by = _append(spark, places, file, sha256, run_id)
-        rows = held - sum(each.rows for each in known.values() if each.path == file.path)
-        step(f"note {file.source.name}")
-        noted = Delivered(file.path, sha256, file.source.table, rows, brought_by, archived=False)
-        control.add_file(noted, size=file.size())
-        known[file.path, sha256] = noted
-        counts["files"] += 1
-        counts["rows"] += rows
+    intake = _Intake(spark, places, control, run_id, step)
+    found = groupby(delivery.landed(parameters["base_volume_path"]), lambda file: file.source.name)
+    kinds = {name: list(files) for name, files in found}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        taken = list(pool.map(intake.take, kinds.values()))
+    faults = [fault for kind in taken for fault in kind.faults]
     step("finish")
     if faults:
         raise UpdateError(
@@ -67,26 +57,88 @@ def ingest(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> dic
             hint="Mend or remove them, and run the job again: it takes in what is new.",
         )
     control.finish(run_id, _as_of(spark, places, run_id))
-    missing = sorted(set(SOURCES) - kinds)
-    return {**counts, "ingest_run_id": run_id, "file_missing": missing}
+    return {
+        "files": sum(kind.files for kind in taken),
+        "rows": sum(kind.rows for kind in taken),
+        "known": sum(kind.known for kind in taken),
+        "ingest_run_id": run_id,
+        "file_missing": sorted(set(SOURCES) - set(kinds)),
+    }
 
 
-def _append(
-    spark: Any, places: Places, file: delivery.Landed, sha256: str, run_id: str
-) -> tuple[int, str]:
-    """Append the rows of a file in one commit, once.
+@dataclass
+class _Taken:
+    """What was done with the files of a kind."""
 
-    Returns:
-        How many rows bronze holds of its path, and the run that brought the last of them: the
-        one that was killed, if it had come this far.
-    """
-    table = places.table(file.source.table)
-    rows = with_run_columns(_read(spark, file), run_id).withColumn("source_file", F.lit(file.path))
-    written = rows.write.format("delta").mode("append").option("mergeSchema", "true")
-    written.option("txnAppId", f"{file.path}#{sha256}").option("txnVersion", 1).saveAsTable(table)
-    found = spark.table(table).where(F.col("source_file") == file.path)
-    held = found.agg(F.count("*").alias("rows"), F.max("ingest_run_id").alias("run_id")).first()
-    return int(held.rows), str(held.run_id or run_id)
+    files: int = 0
+    rows: int = 0
+    known: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+class _Intake:
+    """Takes files into bronze; the kinds side by side, the files of a kind one by one."""
+
+    def __init__(
+        self, spark: Any, places: Places, control: Control, run_id: str, step: Step
+    ) -> None:
+        self._spark, self._places, self._control = spark, places, control
+        self._run_id, self._step = run_id, step
+        self._held = {(each.path, each.sha256): each for each in control.files()}
+
+    def take(self, files: Sequence[delivery.Landed]) -> _Taken:
+        """Append the new ones of some files of one kind, and note each."""
+        taken = _Taken()
+        for file in files:
+            fault, sha256 = file.fault(), file.sha256()
+            if fault is not None:
+                taken.faults.append(f"{file.source.table}: {file.path} {fault}")
+            elif (file.path, sha256) in self._held:
+                taken.known += 1
+            else:
+                taken.files += 1
+                taken.rows += self._take(file, sha256)
+        return taken
+
+    def _take(self, file: delivery.Landed, sha256: str) -> int:
+        self._step(f"append {file.source.name}")
+        rows, run_id = self._append(file, sha256)
+        self._step(f"note {file.source.name}")
+        noted = Delivered(file.path, sha256, file.source.table, rows, run_id, archived=False)
+        self._control.add_file(noted, size=file.size())
+        return rows
+
+    def _append(self, file: delivery.Landed, sha256: str) -> tuple[int, str]:
+        """Append the rows of a file in one commit, once.
+
+        Returns:
+            How many rows the file has, and the run that they name: the one that was killed, if it
+            had come this far.
+        """
+        table = self._places.table(file.source.table)
+        before = self._count(table)
+        rows = with_run_columns(_read(self._spark, file), self._run_id)
+        rows = rows.withColumn("source_file", F.lit(file.path))
+        written = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+        written = written.option("txnAppId", f"{file.path}#{sha256}").option("txnVersion", 1)
+        written.saveAsTable(table)
+        added = self._count(table) - before
+        return (added, self._run_id) if added else self._appended(table, file.path)
+
+    def _count(self, table: str) -> int:
+        """Count the rows of a table, which Delta knows without a scan."""
+        if not self._spark.catalog.tableExists(table):
+            return 0
+        return int(self._spark.table(table).count())
+
+    def _appended(self, table: str, path: str) -> tuple[int, str]:
+        """Return what bronze holds of a path that nothing was added for: empty, or a rerun."""
+        mine = self._spark.table(table).where(F.col("source_file") == path)
+        held = mine.agg(F.count("*").alias("rows"), F.max("ingest_run_id").alias("run")).collect()[
+            0
+        ]
+        noted = sum(each.rows for each in self._held.values() if each.path == path)
+        return int(held.rows) - noted, str(held.run or self._run_id)
 
 
 def _read(spark: Any, file: delivery.Landed) -> DataFrame:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from claims_analytics.silver.facts import FACTS, Fact
@@ -46,69 +45,104 @@ def load_fact(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> 
         )
     bronze = places.bronze(spark, fact.reads)
     full = parameters["load_type"] == "full" or last is None
-    load = _Load(spark, places, fact)
-    if not full and last == newest:
+    if parameters["load_type"] != "full" and last == newest:
         return {"written": 0, "dropped": 0, "load_type": "nothing new"}
-    touched = None if full else fact.touched(bronze, str(last), newest)
-    rows = fact.rows(bronze if touched is None else touched.bronze, F.current_timestamp())
-    step("write")
-    if touched is None:
-        told = load.overwrite(rows)
+    load = _Load(spark, places, fact)
+    if parameters["load_type"] == "full" or last is None:
+        load.stage(fact.rows(bronze, F.current_timestamp()))
+        step("write")
+        load.overwrite()
     else:
-        told = load.replace(rows.join(touched.groups, fact.group, "left_semi"), touched.groups)
+        touched = fact.touched(bronze, last, newest)
+        rows = fact.rows(touched.bronze, F.current_timestamp())
+        load.stage(rows.join(touched.groups, fact.group, "left_semi"))
+        step("write")
+        load.replace(touched.groups)
+    step("reject")
+    told = load.told()
     if told["dropped"]:
-        step("reject")
-        control.reject(load.rejected(rows))
+        control.reject(load.rejected())
     step("note")
     as_of = as_of_dates(places.bronze(spark, ["encounters"])["encounters"])
-    until = as_of.where(F.col("since_run") <= newest).agg(F.max("as_of_date")).first()
-    control.set_loaded(fact.table, fact.reads, newest, until and until[0])
-    return {**told, "load_type": "full" if full else "incremental"}
+    until = as_of.where(F.col("since_run") <= newest).agg(F.max("as_of_date")).collect()[0]
+    control.set_loaded(fact.table, fact.reads, newest, until[0])
+    load.clear()
+    return {**told, "load_type": "full" if last is None else parameters["load_type"]}
 
 
 class _Load:
-    """Writes rows of one fact, counting what its rules say in the same pass."""
+    """Writes rows of one fact by way of a staging table: computed once, they are counted, rejected
+    and written from there. What a killed load leaves in it, the next one overwrites."""
 
     def __init__(self, spark: Any, places: Places, fact: Fact) -> None:
         self._spark, self._fact = spark, fact
         self._table = places.table(fact.table)
+        self._staging = places.control(f"staging_{fact.table}")
 
-    def overwrite(self, rows: DataFrame) -> dict[str, Any]:
-        """Put rows in the place of all that are there, in one commit."""
-        kept, seen = self._checked(rows)
-        writer = kept.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-        writer.saveAsTable(self._table)
-        return self._told(seen)
-
-    def replace(self, rows: DataFrame, groups: DataFrame) -> dict[str, Any]:
-        """Put rows in the place of those of the same groups, in one commit."""
-        key, group = self._fact.key, self._fact.group
-        kept, seen = self._checked(rows)
-        kept = kept.withColumn("__gone", F.lit(False))
-        there = self._spark.table(self._table).join(groups, group, "left_semi")
-        gone = there.join(rows.select(*key), list(key), "left_anti").withColumn(
-            "__gone", F.lit(True)
+    def stage(self, rows: DataFrame) -> None:
+        """Keep rows with the names of the rules they break; a rule of `fail` stops it here."""
+        rules = self._fact.rules
+        broken = F.array(
+            *(_broken(name, rule) for name, rule in {**rules.warn, **rules.drop}.items())
         )
-        kept.unionByName(gone).createOrReplaceTempView("claims_replacing")
+        sound = F.lit(True)
+        for name, rule in rules.fail.items():
+            stop = F.raise_error(F.lit(f"[RULE_FAILED] {name} of {self._fact.table}"))
+            sound = sound & F.when(_holds(rule), F.lit(True)).otherwise(stop.cast("boolean"))
+        staged = rows.where(sound).select(
+            *self._fact.columns, F.array_compact(broken).alias("__broken")
+        )
+        writer = staged.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        writer.saveAsTable(self._staging)
+
+    def overwrite(self) -> None:
+        """Put what was staged in the place of all rows, in one commit."""
+        writer = self._kept().write.format("delta").mode("overwrite")
+        writer.option("overwriteSchema", "true").saveAsTable(self._table)
+
+    def replace(self, groups: DataFrame) -> None:
+        """Put what was staged in the place of the rows of the same groups, in one commit."""
+        key, columns = self._fact.key, self._fact.columns
+        kept = self._kept()
+        there = self._spark.table(self._table).join(groups, self._fact.group, "left_semi")
+        gone = there.join(kept.select(*key), list(key), "left_anti")
+        changes = kept.withColumn("__gone", F.lit(False)).unionByName(
+            gone.withColumn("__gone", F.lit(True))
+        )
+        changes.createOrReplaceTempView(f"{self._fact.name}_changes")
         same = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
-        pairs = ", ".join(f"t.`{name}` = s.`{name}`" for name in self._fact.columns)
-        names = ", ".join(f"`{name}`" for name in self._fact.columns)
-        values = ", ".join(f"s.`{name}`" for name in self._fact.columns)
+        pairs = ", ".join(f"t.`{name}` = s.`{name}`" for name in columns)
+        names = ", ".join(f"`{name}`" for name in columns)
+        values = ", ".join(f"s.`{name}`" for name in columns)
         self._spark.sql(
-            f"MERGE INTO {self._table} AS t USING claims_replacing AS s ON {same}"
+            f"MERGE INTO {self._table} AS t USING {self._fact.name}_changes AS s ON {same}"
             " WHEN MATCHED AND s.__gone THEN DELETE"
             f" WHEN MATCHED THEN UPDATE SET {pairs}"
             f" WHEN NOT MATCHED AND NOT s.__gone THEN INSERT ({names}) VALUES ({values})"
         )
-        self._spark.catalog.dropTempView("claims_replacing")
-        return self._told(seen)
+        self._spark.catalog.dropTempView(f"{self._fact.name}_changes")
 
-    def rejected(self, rows: DataFrame) -> DataFrame:
+    def told(self) -> dict[str, Any]:
+        """Count the rows that were staged, those that rules keep out, and each rule's."""
+        rules = self._fact.rules
+        counted = (*rules.warn, *rules.drop)
+        rows = self._spark.table(self._staging)
+        counts = rows.agg(
+            F.count("*").alias("__rows"),
+            F.count_if(self._dropped()).alias("__dropped"),
+            *(F.count_if(F.array_contains("__broken", name)).alias(name) for name in counted),
+        ).collect()[0]
+        return {
+            "written": counts["__rows"] - counts["__dropped"],
+            "dropped": counts["__dropped"],
+            "rules": {name: counts[name] for name in counted if counts[name]},
+        }
+
+    def rejected(self) -> DataFrame:
         """Return what is noted of rows that a rule keeps out: no payload."""
         fact = self._fact
-        failed = F.array_compact(
-            F.array(*(F.when(~_holds(rule), F.lit(name)) for name, rule in fact.rules.drop.items()))
-        )
+        failed = F.array_intersect("__broken", F.array(*map(F.lit, fact.rules.drop)))
+        rows: DataFrame = self._spark.table(self._staging)
         return rows.select(
             F.lit(fact.table).alias("table"),
             F.concat_ws("|", *(F.col(name).cast("string") for name in fact.key)).alias("key"),
@@ -117,29 +151,21 @@ class _Load:
             F.explode(failed).alias("rule"),
         ).distinct()
 
-    def _checked(self, rows: DataFrame) -> tuple[DataFrame, Observation]:
-        """Return the rows to write; one that breaks a rule of `fail` stops the write."""
-        rules = self._fact.rules
-        seen = Observation()
-        counted = {**rules.warn, **rules.drop}
-        every = [F.count_if(~_holds(rule)).alias(name) for name, rule in counted.items()]
-        passes = reduce(Column.__and__, map(_holds, rules.drop.values()), F.lit(True))
-        observed = rows.observe(
-            seen, *every, F.count("*").alias("__rows"), F.count_if(~passes).alias("__dropped")
-        )
-        for name, rule in rules.fail.items():
-            stop = F.raise_error(F.lit(f"[RULE_FAILED] {name} of {self._fact.table}"))
-            passes = passes & F.when(_holds(rule), F.lit(True)).otherwise(stop.cast("boolean"))
-        return observed.where(passes).select(*self._fact.columns), seen
+    def clear(self) -> None:
+        """Drop what was staged."""
+        self._spark.sql(f"DROP TABLE IF EXISTS {self._staging}")
 
-    def _told(self, seen: Observation) -> dict[str, Any]:
-        counts = dict(seen.get)
-        rows, dropped = counts.pop("__rows"), counts.pop("__dropped")
-        return {
-            "written": rows - dropped,
-            "dropped": dropped,
-            "rules": {name: count for name, count in counts.items() if count},
-        }
+    def _dropped(self) -> Column:
+        return F.arrays_overlap("__broken", F.array(*map(F.lit, self._fact.rules.drop)))
+
+    def _kept(self) -> DataFrame:
+        rows: DataFrame = self._spark.table(self._staging)
+        return rows.where(~self._dropped()).select(*self._fact.columns)
+
+
+def _broken(name: str, rule: str) -> Column:
+    """Return the name of a rule where it is broken, else NULL."""
+    return F.when(~_holds(rule), F.lit(name))
 
 
 def _holds(rule: str) -> Column:
