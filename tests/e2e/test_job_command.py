@@ -87,6 +87,8 @@ dbutils.jobs.taskValues.set("day", dbutils.widgets.get("day"))
 
 CHECK = """
 import pathlib, sys
+from databricks.sdk.runtime import dbutils as imported
+assert imported is dbutils
 assert sys.argv[1] == "tuesday"
 assert pathlib.Path("mended").exists()
 """

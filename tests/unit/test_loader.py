@@ -257,7 +257,7 @@ def test_text_cells_are_passed_over_and_python_cells_are_run(tmp_path: Path) -> 
 
 
 def test_module_that_gives_a_notebooks_names_is_bound(tmp_path: Path) -> None:
-    from headwater.graph.modules import bound_runtime
+    from headwater.sandbox.runtime_names import bound_runtime
 
     class Session:
         def sql(self) -> None: ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -12,7 +11,18 @@ from claims_analytics.bronze import current, delivered
 from claims_analytics.coding import DIAGNOSED_IN, diagnosis_codes
 from claims_analytics.enrolment import without_insurance
 from claims_analytics.sources import SOURCES
-from claims_analytics.values import EPOCH, MONEY, money, month, names, no_money, number, reads, time
+from claims_analytics.values import (
+    EPOCH,
+    MONEY,
+    all_of,
+    money,
+    month,
+    names,
+    no_money,
+    number,
+    reads,
+    time,
+)
 
 READS = (
     "claims_transactions",
@@ -42,7 +52,7 @@ COLUMNS = names(
 
 _DIAGNOSES = tuple(f"DIAGNOSIS{place}" for place in range(1, 9))
 _REFERENCES = tuple(f"DIAGNOSISREF{place}" for place in range(1, 5))
-_AMOUNTS = (
+AMOUNTS = (
     "AMOUNT",
     "UNITAMOUNT",
     "PAYMENTS",
@@ -50,6 +60,7 @@ _AMOUNTS = (
     "TRANSFERS",
     "OUTSTANDING",
 )
+"""Columns of a transaction that hold money."""
 
 _BY_CLAIM = Window.partitionBy("claim_id").orderBy("charge_sequence", "transaction_id")
 _UP_TO_HERE = _BY_CLAIM.rowsBetween(Window.unboundedPreceding, Window.currentRow)
@@ -86,7 +97,7 @@ def _when(kind: str, amount: Column) -> Column:
 def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
     """Return the current transactions, typed."""
     rows = current(bronze["claims_transactions"], SOURCES["claims_transactions"])
-    parses = [reads(name, money(name)) for name in _AMOUNTS]
+    parses = [reads(name, money(name)) for name in AMOUNTS]
     typed = rows.select(
         F.col("ID").alias("transaction_id"),
         F.col("CLAIMID").alias("claim_id"),
@@ -100,13 +111,13 @@ def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
         F.col("TRANSFERTYPE").alias("transfer_type"),
         F.col("PROCEDURECODE").alias("service_code"),
         F.col("NOTES").alias("service_description"),
-        *(money(name).alias(name.lower()) for name in _AMOUNTS),
+        *(money(name).alias(name.lower()) for name in AMOUNTS),
         number("UNITS").alias("units_delivered"),
         time("FROMDATE").alias("service_from"),
         time("TODATE").alias("to_date"),
         (F.col("TODATE") == EPOCH).alias("ends_at_epoch"),
         F.array(*map(number, _REFERENCES)).alias("references"),
-        reduce(Column.__and__, parses).alias("money_parses"),
+        all_of(*parses).alias("money_parses"),
         "ingest_run_id",
         "source_file",
         "ingest_timestamp",

@@ -117,7 +117,7 @@ class _Intake:
         """
         table = self._places.table(file.source.table)
         before = self._count(table)
-        rows = with_run_columns(_read(self._spark, file), self._run_id)
+        rows = with_run_columns(read_landed(self._spark, file), self._run_id)
         rows = rows.withColumn("source_file", F.lit(file.path))
         written = rows.write.format("delta").mode("append").option("mergeSchema", "true")
         written = written.option("txnAppId", f"{file.path}#{sha256}").option("txnVersion", 1)
@@ -141,7 +141,7 @@ class _Intake:
         return int(held.rows) - noted, str(held.run or self._run_id)
 
 
-def _read(spark: Any, file: delivery.Landed) -> DataFrame:
+def read_landed(spark: Any, file: delivery.Landed) -> DataFrame:
     """Read a file, all columns as text; a line that does not fit its header is kept beside it."""
     columns = [f"`{name.replace('`', '``')}` STRING" for name in [*file.header(), RESCUED]]
     frame: DataFrame = (

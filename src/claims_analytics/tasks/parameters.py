@@ -14,6 +14,7 @@ AS_OF_DATE = Parameter(
 KEY_VERSION = Parameter("key_version", r"[1-9]\d{0,3}", "which key of members: 1, 2, ...", "1")
 FACT = Parameter("fact", r"claims|encounters|medications|procedures", "a fact of silver")
 TESTING = Parameter("testing_path", r"/Volumes/.+", "the folder for what a test made")
+PATIENTS = Parameter("patients", r"[1-9]\d{0,4}", "how many patients to make", "50")
 
 TABLES = (CATALOG, SCHEMA, OPS)
 """What tells where the tables are."""

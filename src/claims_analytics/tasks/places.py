@@ -47,3 +47,9 @@ class Places:
         run = [F.lit(None).cast(kind).alias(column) for column, kind in RUN_COLUMNS.items()]
         empty: DataFrame = spark.range(0).select(*columns, *run)
         return empty
+
+
+def overwrite(rows: DataFrame, table: str) -> None:
+    """Put rows in the place of all that a table has, in one commit."""
+    writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    writer.saveAsTable(table)

@@ -6,32 +6,18 @@ They exist only inside `bound_modules`; before and after, both names mean the re
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NoReturn
 
 import pyspark
-from pyspark.sql import SparkSession, functions
+from pyspark.sql import SparkSession
 
 from headwater.errors import DefinitionError, nearest
 from headwater.graph.api import PipelineApi
 from headwater.graph.arguments import fault, not_built
 from headwater.graph.registry import Registry
-
-_RUNTIME = "databricks.sdk.runtime"
-_LEFT_OUT = (
-    "approxCountDistinct",
-    "bitwiseNOT",
-    "countDistinct",
-    "shiftLeft",
-    "shiftRight",
-    "shiftRightUnsigned",
-    "sumDistinct",
-    "toDegrees",
-    "toRadians",
-)
-"""Functions that PySpark 4 has but no longer exports with `import *`."""
 
 FUNCTIONS = (
     "table",
@@ -98,38 +84,6 @@ def bound_modules(registry: Registry, spark: SparkSession | None = None) -> Iter
             delattr(pyspark, "pipelines")
         else:
             setattr(pyspark, "pipelines", attribute)  # noqa: B010
-
-
-@contextmanager
-def bound_runtime(names: Mapping[str, Any]) -> Iterator[None]:
-    """Bind `databricks.sdk.runtime`, from which modules import `spark` and `dbutils`.
-
-    Args:
-        names: what it has, and `import *` brings.
-    """
-    module = ModuleType(_RUNTIME, "The names of a notebook, bound for the length of an update.")
-    module.__dict__.update({**names, "sql": names["spark"].sql, "__all__": [*names, "sql"]})
-    before = sys.modules.get(_RUNTIME)
-    sys.modules[_RUNTIME] = module
-    with _names_of_pyspark_3():
-        try:
-            yield
-        finally:
-            if before is None:
-                del sys.modules[_RUNTIME]
-            else:
-                sys.modules[_RUNTIME] = before
-
-
-@contextmanager
-def _names_of_pyspark_3() -> Iterator[None]:
-    """Let `from pyspark.sql.functions import *` import what it did before PySpark 4."""
-    exported = functions.__all__
-    functions.__all__ = [*exported, *(name for name in _LEFT_OUT if name not in exported)]
-    try:
-        yield
-    finally:
-        functions.__all__ = exported
 
 
 def _build(name: str, api: PipelineApi) -> ModuleType:

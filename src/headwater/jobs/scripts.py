@@ -18,6 +18,7 @@ from headwater.jobs.imports import imports_from
 from headwater.jobs.notebooks import display, exit_value
 from headwater.jobs.results import Outcome
 from headwater.jobs.user_code import as_user_code
+from headwater.sandbox.runtime_names import bound_runtime
 
 _one_at_a_time = threading.Lock()
 
@@ -26,8 +27,9 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
     """Run a Python file under `__main__`, with `parameters` as `sys.argv`.
 
     Scripts run one at a time, since `sys.argv` belongs to the process; other kinds of tasks go on
-    beside. `spark` and `dbutils` are there; `SparkSession.builder.getOrCreate()` gives the same
-    session as `spark`. `sys.exit()` and `sys.exit(0)` are a success.
+    beside. `spark` and `dbutils` are there, also to import from `databricks.sdk.runtime`;
+    `SparkSession.builder.getOrCreate()` gives the same session as `spark`. `sys.exit()` and
+    `sys.exit(0)` are a success.
 
     Raises:
         UsageError: FILE_NOT_FOUND.
@@ -36,18 +38,18 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
     """
     file = find_file(context.run.root, path)
     code = compile(file.read_bytes(), str(file), "exec")
-    namespace = {
-        "__name__": "__main__",
-        "__file__": str(file),
+    names = {
         "spark": context.session,
         "dbutils": DBUtils(context, {}, partial(exit_value, context)),
         "display": display,
     }
+    namespace = {"__name__": "__main__", "__file__": str(file), **names}
     with (
         one_at_a_time(context, path),
         as_program(str(file), parameters),
         imports_from(file.parent),
         as_user_code(context),
+        bound_runtime(names),
     ):
         exec(code, namespace)  # noqa: S102 - running the user's script is the task
     return Outcome()

@@ -18,7 +18,7 @@ from headwater.graph.arguments import fault
 from headwater.graph.brokers import BrokerUse
 from headwater.graph.dependencies import import_paths
 from headwater.graph.loader import load_files
-from headwater.graph.modules import bound_modules, bound_runtime
+from headwater.graph.modules import bound_modules
 from headwater.graph.registry import Registry
 from headwater.lint.files import check_files
 from headwater.lint.source import NO_CONTEXT
@@ -29,6 +29,7 @@ from headwater.sandbox.failures import explained
 from headwater.sandbox.interception import intercepted
 from headwater.sandbox.outside import Outside
 from headwater.sandbox.patches import patched_pyspark
+from headwater.sandbox.runtime_names import bound_runtime
 from headwater.sql.parse import used_namespace
 from headwater.state.store import Store
 from headwater.state.target import Target

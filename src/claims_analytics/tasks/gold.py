@@ -1,0 +1,99 @@
+"""Load gold: dimensions, and the member's month with its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from claims_analytics import rules
+from claims_analytics.anonymisation import SCOPE, key_name, with_member_keys
+from claims_analytics.coding import DIAGNOSED_IN
+from claims_analytics.gold import history, member_months, public, reference
+from claims_analytics.silver import facts
+from claims_analytics.sources import SOURCES
+from claims_analytics.tasks.parameters import AS_OF_DATE, KEY_VERSION, TABLES
+from claims_analytics.tasks.places import Places, overwrite
+from claims_analytics.tasks.staging import Staging
+from headwater.errors import UpdateError
+from headwater.tasks.steps import Step, go_on
+
+DIMENSION_PARAMETERS = TABLES
+PARAMETERS = (*TABLES, AS_OF_DATE, KEY_VERSION)
+
+MEMBER_MONTHS = "member_monthly_snapshot_gold"
+
+
+def load_dimensions(
+    spark: Any, parameters: Mapping[str, str], step: Step = go_on
+) -> dict[str, Any]:
+    """Overwrite the dimensions from all of bronze; each in one commit."""
+    places = Places.of(parameters)
+    bronze = places.bronze(spark, SOURCES)
+    made = {
+        "dim_date": reference.dim_date(bronze),
+        "dim_diagnosis": reference.dim_diagnosis(bronze),
+    }
+    for dimension in (history.PATIENT, history.PROVIDER):
+        versions = history.versions(bronze[dimension.source.name], dimension)
+        made[f"dim_{dimension.prefix}"] = history.dimension_table(versions, dimension)
+    for name, rows in made.items():
+        step(name)
+        overwrite(rows, places.table(name))
+    return {"tables": len(made)}
+
+
+def load_member_months(
+    spark: Any, parameters: Mapping[str, str], secrets: Any, step: Step = go_on
+) -> dict[str, Any]:
+    """Overwrite the member's month, and what is public of it, each in one commit.
+
+    Args:
+        spark: the session.
+        parameters: of `PARAMETERS`.
+        secrets: `dbutils.secrets`: scope `claims` has the key of members.
+        step: told of each step.
+
+    Raises:
+        UpdateError: SILVER_MISSING.
+        Exception: what `secrets` raises without the secret. Nothing is written then.
+    """
+    places = Places.of(parameters)
+    version = int(parameters["key_version"])
+    secret = secrets.get(SCOPE, key_name(version))
+    silver = _silver(spark, places)
+    bronze = places.bronze(spark, (*member_months.READS, *DIAGNOSED_IN))
+    as_of = member_months.known_as_of(silver)
+    if parameters["as_of_date"]:
+        as_of = as_of.select(F.to_date(F.lit(parameters["as_of_date"])).alias("as_of_date"))
+    rows = member_months.member_months(
+        silver,
+        bronze,
+        spark.table(places.table("dim_patient")),
+        keys=with_member_keys(member_months.member_ids(silver, bronze), secret, version),
+        as_of=as_of,
+        updated_at=F.current_timestamp(),
+    )
+    staging = Staging(spark, places, MEMBER_MONTHS, member_months.COLUMNS, rules.MEMBER_MONTHS)
+    staging.stage(rows)
+    step("write")
+    overwrite(staging.kept(), places.table(MEMBER_MONTHS))
+    step("public")
+    months = spark.table(places.table(MEMBER_MONTHS))
+    overwrite(public.member_yearly_public(months), places.table("member_yearly_public"))
+    told = staging.told()
+    staging.clear()
+    return told
+
+
+def _silver(spark: Any, places: Places) -> member_months.Silver:
+    tables = {fact.name: places.table(fact.table) for fact in facts.FACTS}
+    missing = [name for name, table in tables.items() if not spark.catalog.tableExists(table)]
+    if missing:
+        raise UpdateError(
+            "SILVER_MISSING",
+            f"Facts were never loaded: {', '.join(missing)}",
+            hint="Run the job daily_silver_load, which loads them first.",
+        )
+    return member_months.Silver(**{name: spark.table(table) for name, table in tables.items()})
