@@ -36,7 +36,8 @@ e2e: setup ## events from a real broker through Blob storage to gold, every one 
 	@$(BIN)/python scratch/e2e.py
 
 test: setup ## the tests of the runtime, in two processes with a Spark session each
-	@$(BIN)/python -m pytest -m "not servers" -n 2 --dist worksteal --durations 10
+	@$(BIN)/python -m pytest -m "not servers" -n 2 --dist loadfile --no-loadscope-reorder \
+	  --durations 10
 
 quick: setup ## format, lint, types and the tests that need no Spark: before each commit
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

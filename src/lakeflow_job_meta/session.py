@@ -76,7 +76,8 @@ def session_for_commands(
         return
     check_extra()
     *schema, _ = split_table_name(control_table)
-    with jobs.local_session(folder, target, tuple(schema)) as session:
+    little = not is_local  # metadata alone: what tasks read is not known
+    with jobs.local_session(folder, target, tuple(schema), is_little=little) as session:
         yield session
 
 

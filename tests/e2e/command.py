@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 HEADWATER = str(Path(sys.executable).with_name("headwater"))
 
@@ -45,6 +50,22 @@ def headwater(*arguments: str, folder: Path, **variables: str) -> subprocess.Com
     )
 
 
+def run_here(
+    main: Callable[[], NoReturn],
+    command: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end in this process: arguments, output and status are a process's."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(sys, "argv", command)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main()
+    signal.signal(signal.SIGTERM, before)
+    return subprocess.CompletedProcess(command, int(ended.value.code or 0), *capsys.readouterr())
+
+
 def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
     """Start a command; its standard error can be read line by line."""
     return subprocess.Popen(
@@ -74,6 +95,13 @@ def bundle(folder: Path, source: str = "import dlt\n", text: str = BUNDLE) -> Pa
     (folder / "databricks.yml").write_text(text)
     (folder / "p" / "a.py").write_text(source)
     return folder
+
+
+def text_with_schema(schema: str) -> str:
+    """The text of a bundle with a schema of its own, for what runs in the tests' one session."""
+    text = BUNDLE.replace("      schema: s\n", f"      schema: {schema}\n")
+    assert text != BUNDLE
+    return text
 
 
 def landing(folder: Path) -> Path:

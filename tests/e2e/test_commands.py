@@ -1,6 +1,7 @@
 """The commands on a small pipeline, in the order a person uses them.
 
-The first run and the interrupt are whole processes; the others run in the session of the tests.
+The interrupt is of a whole process, and so is the first run of `test_avro`; the others run in the
+session of the tests.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import pytest
 from click.testing import CliRunner, Result
 from pyspark.sql import SparkSession
 
-from command import BUNDLE, bundle, headwater, landing, start, until
+from command import bundle, headwater, landing, start, text_with_schema, until
 from headwater.cli.main import cli
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
 from headwater.errors import UsageError
 from headwater.events.rows import Event
 from headwater.settings import read_settings
+from headwater.state.catalog import forget_all
 from headwater.state.target import open_target
 
 SOURCE = """
@@ -52,12 +54,14 @@ def land(folder: Path, file: str, **columns: list[object]) -> None:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle whose pipeline has run once."""
     folder = bundle(tmp_path_factory.mktemp("done"), SOURCE)
     land(folder, "a", id=[-1, 1, 2], name=["x", "y", "z"])
-    ran = headwater("run", "flow", folder=folder)
-    assert ran.returncode == 0, ran.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        ran = invoked(spark, "run", "flow")
+    assert ran.exit_code == 0, ran.stderr
     assert "positive" in ran.stdout
     assert "33.33%" in ran.stdout
     assert "note: no effect here: photon\n" in ran.stderr
@@ -106,11 +110,13 @@ def test_new_column_restarts_the_update_by_itself(done: Path, command: Command) 
     assert sorted((row["id"], row["added"]) for row in rows) == [(1, None), (2, None), (3, True)]
 
 
-def test_sql_runs_several_statements_and_prints_the_last(done: Path, command: Command) -> None:
+def test_sql_runs_several_statements_and_prints_the_last(
+    done: Path, command: Command, spark: SparkSession
+) -> None:
     text = "CREATE TABLE notes (t STRING); INSERT INTO notes VALUES ('a;b'); SELECT * FROM notes"
     assert answer(command("sql", "--json", text)) == [{"t": "a;b"}]
-    ran = headwater("sql", "--json", "SELECT count(*) AS n FROM main.s.notes", folder=done)
-    assert json.loads(ran.stdout) == [{"n": 1}]
+    forget_all(spark, open_target(done, settings=read_settings()).store)  # a new process knows none
+    assert answer(command("sql", "--json", "SELECT count(*) AS n FROM main.s.notes")) == [{"n": 1}]
 
 
 def test_sql_fault_names_the_statement(command: Command) -> None:
@@ -163,8 +169,7 @@ def test_doctor_tells_java_and_jars() -> None:
 def test_interrupt_ends_in_two_lines_and_the_next_run_goes_on(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = BUNDLE.replace("      schema: s\n", "      schema: interrupted\n")
-    folder = bundle(tmp_path / "b", SOURCE, text)
+    folder = bundle(tmp_path / "b", SOURCE, text_with_schema("interrupted"))
     land(folder, "a", id=[1, 2], name=["y", "z"])
     process = start("run", folder=folder)
     until(process, "is RUNNING")

@@ -7,13 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
-from command import environment, refused
+from command import environment, refused, run_here
 from faulty_server import FaultyServer
+from headwater.state.catalog import forget_all, register_all
+from headwater.state.store import Store
 from job_meta_support import client_of, needs_minilake, notebook, sql_query, yaml_of
 from lakeflow_job_meta.cli.main import main
 
@@ -60,23 +63,17 @@ Here = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Here]:
+) -> Here:
     """Run a command that needs no Spark as the program does, but in this process."""
-    before = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/nowhere")
     for name in [each for each in os.environ if each.startswith("DATABRICKS_")]:
         monkeypatch.delenv(name)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr(sys, "argv", [COMMAND, *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), *said)
+        return run_here(main, [COMMAND, *arguments], capsys, monkeypatch)
 
-    yield run
-    signal.signal(signal.SIGTERM, before)
+    return run
 
 
 def names(proxy: FaultyServer) -> list[str]:
@@ -129,14 +126,17 @@ def test_monitor_ends_cleanly_on_sigterm_in_the_middle_of_a_pass(
     assert TOKEN not in told
 
 
-def test_module_runs_here_and_its_metadata_is_kept(tmp_path: Path) -> None:
+def test_module_runs_here_and_its_metadata_is_kept(
+    here: Here, spark: SparkSession, tmp_path: Path
+) -> None:
+    table = ("--control-table", "main.exported.control")
     marts = {"task_type": "dbt", "commands": ["dbt build"], "project_directory": "marts"}
     sources = [
         sql_query("q1", f"{MADE}; SELECT * FROM range(3)"),
         {**notebook("d1", 2), "transformation_config": marts},
     ]
     (tmp_path / "m.yaml").write_text(yaml_of(("a", sources)))
-    options = ("run", "a", "--local", "--yaml", "m.yaml", *TABLE)
+    options = ("run", "a", "--local", "--yaml", "m.yaml", *table)
     done = job_meta(*options, "--skip-unsupported", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)["results"]
@@ -144,13 +144,16 @@ def test_module_runs_here_and_its_metadata_is_kept(tmp_path: Path) -> None:
         ("q1", "SUCCESS", 3),
         ("d1", "UNSUPPORTED", None),
     ]
-    exported = job_meta("export", *TABLE, folder=tmp_path)
+    kept = Store(tmp_path / ".headwater" / "local")
+    register_all(spark, kept)
+    exported = here("export", *table)
+    forget_all(spark, kept)
     (tmp_path / "again.yaml").write_text(exported.stdout)
-    assert job_meta("validate", "again.yaml", folder=tmp_path).stdout == "No faults.\n"
+    assert here("validate", "again.yaml").stdout == "No faults.\n"
     assert "SELECT * FROM range(3)" in exported.stdout
     tables = tmp_path / ".headwater/local/tables/main"
     assert (tables / "kept/t/_delta_log").is_dir()
-    assert (tables / "ops/control/_delta_log").is_dir()
+    assert (tables / "exported/control/_delta_log").is_dir()
 
 
 def test_yaml_is_checked_and_drawn_without_spark(here: Here, tmp_path: Path) -> None:

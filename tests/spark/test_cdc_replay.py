@@ -7,7 +7,7 @@ memory is put beside the target that doesn't have the batch yet.
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -59,16 +59,38 @@ def frame(spark: SparkSession, rows: list[tuple]) -> DataFrame:
     return frame_of(spark, rows, COLUMNS)
 
 
-def started(spark: SparkSession, folder: Path, spec: AutoCdc) -> Target:
-    target = Target(spark, folder, spec).create(frame(spark, BEFORE))
-    target.apply(frame(spark, BEFORE), 0)
-    return target
+@dataclass
+class Beginnings:
+    """Targets after their first batch, by what they do; each is made once, and copied."""
+
+    spark: SparkSession
+    folder: Path
+    made: dict[str, Target] = field(default_factory=dict)
+
+    def of(self, spec: AutoCdc, folder: Path) -> Target:
+        """Return the target in a folder of its own."""
+        name = repr(spec)
+        if name not in self.made:
+            target = Target(self.spark, self.folder / str(len(self.made)), spec)
+            self.made[name] = target.create(frame(self.spark, BEFORE))
+            target.apply(frame(self.spark, BEFORE), 0)
+        return copied(self.made[name], folder)
+
+
+@pytest.fixture(scope="module")
+def started(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Beginnings:
+    return Beginnings(spark, tmp_path_factory.mktemp("started"))
+
+
+def copied(target: Target, folder: Path) -> Target:
+    """Return a target's tables at another place, as they are now."""
+    shutil.copytree(target.folder, folder)
+    return replace(target, folder=folder)
 
 
 def killed_before_target(target: Target, batch: DataFrame, batch_id: int) -> set:
     """Leave what a kill after the memory's commit leaves; return what the batch should lead to."""
-    copy = replace(target, folder=target.folder.with_name("copy"))
-    shutil.copytree(target.folder, copy.folder)
+    copy = copied(target, target.folder.with_name("copy"))
     copy.apply(batch, batch_id)
     shutil.copytree(copy.state_path, target.state_path, dirs_exist_ok=True)
     return copy.rows()
@@ -76,10 +98,10 @@ def killed_before_target(target: Target, batch: DataFrame, batch_id: int) -> set
 
 @kinds("scd1_tombstones", "scd1_truncates", "scd2_hidden", "scd2_events")
 def test_cdc_kill_between_memory_and_target_is_mended(
-    spark: SparkSession, tmp_path: Path, spec: AutoCdc
+    spark: SparkSession, started: Beginnings, tmp_path: Path, spec: AutoCdc
 ) -> None:
     rows = [*BATCH, (None, 11, "T", None, None)] if spec.apply_as_truncates else BATCH
-    target = started(spark, tmp_path / "killed", spec)
+    target = started.of(spec, tmp_path / "killed")
     before, known = target.rows(), target.state_version
     wanted = killed_before_target(target, frame(spark, rows), 1)
     assert target.rows() == before != wanted
@@ -94,11 +116,11 @@ def test_cdc_kill_between_memory_and_target_is_mended(
 
 @kinds("scd1_latest", "scd2_hidden")
 def test_cdc_other_flow_between_kill_and_replay_does_no_harm(
-    spark: SparkSession, tmp_path: Path, spec: AutoCdc
+    spark: SparkSession, started: Beginnings, tmp_path: Path, spec: AutoCdc
 ) -> None:
-    calm = started(spark, tmp_path / "calm", spec)
+    calm = started.of(spec, tmp_path / "calm")
     calm.apply(frame(spark, BATCH + OTHER), 1)
-    target = started(spark, tmp_path / "killed", spec)
+    target = started.of(spec, tmp_path / "killed")
     killed_before_target(target, frame(spark, BATCH), 1)
     target.apply(frame(spark, OTHER), 7)
     target.apply(frame(spark, BATCH), 1)
@@ -115,21 +137,23 @@ def test_cdc_kill_in_the_first_batch_is_mended(spark: SparkSession, tmp_path: Pa
 
 
 def test_cdc_first_batch_without_memory_again_changes_nothing(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, started: Beginnings, tmp_path: Path
 ) -> None:
     spec = change(scd_type=2, apply_as_deletes=None, except_column_list=("op",))
-    target = started(spark, tmp_path, spec)
+    target = started.of(spec, tmp_path / "again")
     version = target.version
     target.apply(frame(spark, BEFORE), 0)
     assert target.version == version
     assert not Path(target.state_path).exists()
 
 
-def test_cdc_compacted_memory_means_the_same(spark: SparkSession, tmp_path: Path) -> None:
+def test_cdc_compacted_memory_means_the_same(
+    spark: SparkSession, started: Beginnings, tmp_path: Path
+) -> None:
     spec = CHANGES["scd2_hidden"]
-    calm = started(spark, tmp_path / "calm", spec)
+    calm = started.of(spec, tmp_path / "calm")
     calm.apply(frame(spark, BATCH + OTHER), 1)
-    target = started(spark, tmp_path / "compacted", spec)
+    target = started.of(spec, tmp_path / "compacted")
     known = target.state_version
     target.apply(frame(spark, BATCH), 63)
     assert target.state_version == known + 2

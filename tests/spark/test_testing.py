@@ -62,6 +62,17 @@ def test_pipeline_of_five_tables_takes_two_batches(pipeline: Pipeline) -> None:
     pipeline.table("totals").assert_schema("id INT, count BIGINT")
 
 
+def test_up_to_a_table_runs_what_it_reads_and_nothing_after_it(pipeline: Pipeline) -> None:
+    pipeline.sql("CREATE MATERIALIZED VIEW a AS SELECT n + 1 AS n FROM numbers")
+    pipeline.sql("CREATE TEMPORARY VIEW b AS SELECT * FROM a")
+    pipeline.sql("CREATE MATERIALIZED VIEW c AS SELECT n + 1 AS n FROM b")
+    pipeline.sql("CREATE MATERIALIZED VIEW d AS SELECT n + 1 AS n FROM c")
+    pipeline.source("numbers").send([{"n": 1}])
+    pipeline.run(up_to="c")
+    pipeline.table("c").assert_rows([{"n": 3}])
+    assert pipeline.flow("d").status == "EXCLUDED"
+
+
 def test_update_that_dies_is_mended_by_the_next(pipeline: Pipeline) -> None:
     pipeline.define(layers)
     pipeline.only("silver", "totals")

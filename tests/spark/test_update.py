@@ -1,8 +1,12 @@
 """Updates from source to tables: order, kinds, reruns, failures."""
 
+from dataclasses import dataclass
+
 import pytest
+from pyspark.sql import SparkSession
 
 from harness import Project
+from headwater.engine.update import UpdateResult
 from headwater.errors import GraphError, UpdateError, UsageError
 from headwater.events.report import event_of, report_of
 
@@ -22,25 +26,34 @@ STREAM_AND_VIEW = """
 """
 
 
-def test_update_runs_definitions_in_any_order(project: Project) -> None:
+@dataclass(frozen=True)
+class Updated:
+    """A pipeline after its first update, for tests that only look."""
+
+    project: Project
+    result: UpdateResult
+
+
+@pytest.fixture(scope="module")
+def updated(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Updated:
+    project = Project(spark, tmp_path_factory.mktemp("updated"))
     project.create(
-        "source", "SELECT * FROM VALUES (0, 'a'), (1, 'b'), (2, 'c'), (3, NULL) t(id, kind)"
+        "source", "SELECT * FROM VALUES (0, 'a'), (1, 'b'), (2, 'c'), (NULL, NULL) t(id, kind)"
     )
     project.write(STREAM_AND_VIEW)
-    result = project.run()
-    assert result.state == "COMPLETED"
-    assert project.sql("SELECT * FROM totals ORDER BY kind") == [
+    return Updated(project, project.run())
+
+
+def test_update_runs_definitions_in_any_order(updated: Updated) -> None:
+    assert updated.result.state == "COMPLETED"
+    assert updated.project.sql("SELECT * FROM totals ORDER BY kind") == [
         {"kind": "a", "n": 1},
         {"kind": "b", "n": 1},
     ]
 
 
-def test_expectations_count_each_rule_on_all_input_rows(project: Project) -> None:
-    project.create(
-        "source", "SELECT * FROM VALUES (0, 'a'), (1, 'b'), (2, 'c'), (NULL, NULL) t(id, kind)"
-    )
-    project.write(STREAM_AND_VIEW)
-    result = project.run()
+def test_expectations_count_each_rule_on_all_input_rows(updated: Updated) -> None:
+    project, result = updated.project, updated.result
     flow = result.flows[0]
     assert (flow.rows_in, flow.rows_written, flow.rows_dropped) == (4, 2, 2)
     logged = report_of(map(event_of, project.events()))
@@ -49,7 +62,7 @@ def test_expectations_count_each_rule_on_all_input_rows(project: Project) -> Non
     assert counts == {"positive": (2, 2), "known": (2, 2)}
 
 
-def test_second_update_without_new_rows_changes_nothing(project: Project) -> None:
+def test_update_reads_only_new_rows_and_without_any_changes_nothing(project: Project) -> None:
     project.create("source", "SELECT 1 AS id, 'a' AS kind")
     project.write(STREAM_AND_VIEW)
     project.run()
@@ -58,12 +71,6 @@ def test_second_update_without_new_rows_changes_nothing(project: Project) -> Non
     assert result.state == "COMPLETED"
     assert project.sql("SELECT * FROM events") == before
     assert result.flows[0].rows_in == 0
-
-
-def test_update_reads_only_new_rows(project: Project) -> None:
-    project.create("source", "SELECT 1 AS id, 'a' AS kind")
-    project.write(STREAM_AND_VIEW)
-    project.run()
     project.sql("INSERT INTO source VALUES (2, 'b'), (3, 'x')")
     flow = project.run().flows[0]
     assert (flow.rows_in, flow.rows_written) == (2, 1)
@@ -190,17 +197,10 @@ def test_sql_inside_a_dataset_reads_streams_and_batches(project: Project) -> Non
     ]
 
 
-def test_full_refresh_reprocesses_all_source_rows(project: Project) -> None:
+def test_refresh_runs_only_the_named_tables_and_a_full_one_reads_all_rows_again(
+    project: Project,
+) -> None:
     project.create("source", "SELECT * FROM VALUES (1, 'a'), (2, 'b') t(id, kind)")
-    project.write(STREAM_AND_VIEW)
-    project.run()
-    project.run(full_refresh=("*",))
-    assert project.values("SELECT id FROM events") == [1, 2]
-    assert {row["n"] for row in project.sql("SELECT n FROM totals")} == {1}
-
-
-def test_refresh_runs_only_the_named_tables(project: Project) -> None:
-    project.create("source", "SELECT 1 AS id, 'a' AS kind")
     project.write(STREAM_AND_VIEW)
     project.run()
     result = project.run(refresh=("totals",))
@@ -208,12 +208,13 @@ def test_refresh_runs_only_the_named_tables(project: Project) -> None:
         "events": "EXCLUDED",
         "totals": "COMPLETED",
     }
+    project.run(full_refresh=("*",))
+    assert project.values("SELECT id FROM events") == [1, 2]
+    assert {row["n"] for row in project.sql("SELECT n FROM totals")} == {1}
 
 
-def test_event_log_holds_quality_lineage_and_states(project: Project) -> None:
-    project.create("source", "SELECT * FROM VALUES (1, 'a'), (2, 'x') t(id, kind)")
-    project.write(STREAM_AND_VIEW)
-    project.run()
+def test_event_log_holds_quality_lineage_and_states(updated: Updated) -> None:
+    project = updated.project
     quality = project.sql("""
         SELECT e.name, sum(e.passed_records) AS passed, sum(e.failed_records) AS failed
         FROM (SELECT explode(from_json(
@@ -223,8 +224,8 @@ def test_event_log_holds_quality_lineage_and_states(project: Project) -> None:
         GROUP BY e.name ORDER BY e.name
     """)
     assert quality == [
-        {"name": "known", "passed": 1, "failed": 1},
-        {"name": "positive", "passed": 2, "failed": 0},
+        {"name": "known", "passed": 2, "failed": 2},
+        {"name": "positive", "passed": 2, "failed": 2},
     ]
     lineage = project.sql("""
         SELECT get_json_object(details, '$.flow_definition.input_datasets') AS inputs

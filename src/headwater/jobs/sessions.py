@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from headwater.errors import UsageError
 from headwater.jobs.bundles import BUNDLE_FILES, bundle_above, open_bundle
 from headwater.machine.session import (
+    FOR_LITTLE,
     QUICK_START,
     activate,
     add_catalog,
@@ -140,7 +141,11 @@ def _store(session: SparkSession) -> Store:
 
 @contextmanager
 def local_session(
-    folder: Path, target: Target | str | None, schema: tuple[str, ...] = ()
+    folder: Path,
+    target: Target | str | None,
+    schema: tuple[str, ...] = (),
+    *,
+    is_little: bool = False,
 ) -> Iterator[SparkSession]:
     """Start a local Spark with Delta, whose tables are kept for the next one.
 
@@ -151,6 +156,7 @@ def local_session(
     Args:
         target: of the bundle, or its name; its default one when not given.
         schema: one that is made where it does not exist; a catalog may stand before it.
+        is_little: it reads and writes few rows: compiling a query takes longer than running it.
 
     Raises:
         UsageError: OPTION_WITHOUT_EFFECT, for a target where there is no bundle.
@@ -176,6 +182,7 @@ def local_session(
         read_settings(),
         state=store.root,
         catalogs=sorted(names - {"spark_catalog"}),
+        configuration=FOR_LITTLE if is_little else None,
         jvm_options=QUICK_START,
         connectors=_connectors(opened),
     ) as spark:
