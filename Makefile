@@ -8,7 +8,7 @@ DBC := .venv-dbc
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo e2e test quick soak test-servers check parity format bench clean pins setup-dbc check-dbc
+.PHONY: help setup demo claims-demo e2e test quick soak test-servers check parity format bench clean pins setup-dbc check-dbc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ $(READY): requirements-pyspark.txt pyproject.toml src/headwater/machine/jars.py
 
 demo: setup ## three waves of hospital events, an update after each, and what came of it
 	@$(BIN)/python scratch/demo.py
+
+claims-demo: setup ## three deliveries of claims, an update after each, and what they cost
+	@$(BIN)/python scratch/claims_demo.py
 
 e2e: setup ## events from a real broker through Blob storage to gold, every one accounted for
 	@$(BIN)/python scratch/e2e.py

@@ -27,6 +27,15 @@ def _of_claim(condition: str) -> str:
     return f"NOT starts_claim OR has_header IS NULL OR ({condition})"
 
 
+_LEDGER = {
+    "transaction_id_present": "transaction_id IS NOT NULL",
+    "claim_id_present": "claim_id IS NOT NULL",
+    "patient_id_present": "patient_id IS NOT NULL",
+    "type_known": "transaction_type IN"
+    " ('CHARGE', 'PAYMENT', 'ADJUSTMENT', 'TRANSFERIN', 'TRANSFEROUT')",
+    "money_parses": "money_parses",
+}
+
 CLAIMS = Rules(
     warn={
         "service_to_valid": "service_to IS NOT NULL",
@@ -45,16 +54,11 @@ CLAIMS = Rules(
         "charge_is_units_times_price": "NOT starts_line OR charged_as_priced",
         "transfers_balance": _of_line("line_transfer_in_amount = line_transfer_out_amount"),
     },
-    drop={
-        "transaction_id_present": "transaction_id IS NOT NULL",
-        "claim_id_present": "claim_id IS NOT NULL",
-        "patient_id_present": "patient_id IS NOT NULL",
-        "type_known": "transaction_type IN"
-        " ('CHARGE', 'PAYMENT', 'ADJUSTMENT', 'TRANSFERIN', 'TRANSFEROUT')",
-        "money_parses": "money_parses",
-    },
+    drop=_LEDGER,
     fail={
-        "one_charge_per_line": "line_charges = 1 OR claim_id IS NULL",
+        # of rows that stay: one that is dropped may stand before the first charge
+        "one_charge_per_line": "line_charges = 1 OR"
+        f" NOT coalesce({' AND '.join(_LEDGER.values())}, false)",
     },
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from claims_analytics.enrolment import spans, without_insurance
@@ -95,7 +95,7 @@ def member_grid(
     )
 
 
-LAST_YEAR = (
-    Window.partitionBy("patient_id").orderBy("snapshot_month").rowsBetween(-11, Window.currentRow)
-)
-"""This month and the 11 before: a member's months have no gap."""
+def last_year() -> WindowSpec:
+    """Return the window of this month and the 11 before: a member's months have no gap."""
+    by_member = Window.partitionBy("patient_id").orderBy("snapshot_month")
+    return by_member.rowsBetween(-11, Window.currentRow)

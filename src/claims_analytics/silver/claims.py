@@ -62,10 +62,6 @@ AMOUNTS = (
 )
 """Columns of a transaction that hold money."""
 
-_BY_CLAIM = Window.partitionBy("claim_id").orderBy("charge_sequence", "transaction_id")
-_UP_TO_HERE = _BY_CLAIM.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-_BY_LINE = Window.partitionBy("claim_id", "line_number")
-
 
 def claim_lines(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame:
     """Make the ledger: each transaction with its claim, its line and what the line is for.
@@ -140,8 +136,11 @@ def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
 
 def _placed(rows: DataFrame) -> DataFrame:
     """Add the place of each transaction in its claim, and the sums of its line."""
-    line = F.sum(F.col("is_charge").cast("int")).over(_UP_TO_HERE).cast("int")
-    before = F.lag(F.struct("transaction_type", "transfer_type")).over(_BY_CLAIM)
+    by_claim = Window.partitionBy("claim_id").orderBy("charge_sequence", "transaction_id")
+    up_to_here = by_claim.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    by_line = Window.partitionBy("claim_id", "line_number")
+    line = F.sum(F.col("is_charge").cast("int")).over(up_to_here).cast("int")
+    before = F.lag(F.struct("transaction_type", "transfer_type")).over(by_claim)
     after_secondary = (before["transaction_type"] == "TRANSFERIN") & (
         before["transfer_type"] == "2"
     )
@@ -149,8 +148,8 @@ def _placed(rows: DataFrame) -> DataFrame:
     placed = rows.withColumns(
         {
             "line_number": line,
-            "starts_claim": F.row_number().over(_BY_CLAIM) == 1,
-            "claim_from": F.first("service_from").over(_UP_TO_HERE),
+            "starts_claim": F.row_number().over(by_claim) == 1,
+            "claim_from": F.first("service_from").over(up_to_here),
             "payer_payment_amount": F.when(method == "ECHECK", paid).otherwise(no_money()),
             "patient_payment_amount": F.when(method != "ECHECK", paid).otherwise(no_money()),
             "copay_amount": F.when(method == "COPAY", paid).otherwise(no_money()),
@@ -165,9 +164,9 @@ def _placed(rows: DataFrame) -> DataFrame:
     )
     return placed.withColumns(
         {
-            "line_code": F.max(F.when(F.col("is_charge"), F.col("service_code"))).over(_BY_LINE),
-            "line_charges": F.sum(F.col("is_charge").cast("int")).over(_BY_LINE),
-            **{f"line_{name}": F.sum(name).over(_BY_LINE) for name in names(sums)},
+            "line_code": F.max(F.when(F.col("is_charge"), F.col("service_code"))).over(by_line),
+            "line_charges": F.sum(F.col("is_charge").cast("int")).over(by_line),
+            **{f"line_{name}": F.sum(name).over(by_line) for name in names(sums)},
         }
     )
 

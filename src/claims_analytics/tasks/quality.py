@@ -66,6 +66,7 @@ def equations(spark: Any, places: Places) -> list[Equation]:
     covered = gold["payer_paid"] + silver["adjusted"]
     pairs = [
         ("C1 charges of bronze and silver", bronze["charges"], silver["charges"]),
+        ("rows and ids of the ledger", silver["rows"], silver["ids"]),
         ("C2 payments of bronze and silver", bronze["payments"], silver["payments"]),
         ("C5 charges of silver and gold", silver["charges"], gold["gross_cost"]),
         ("C5 gross is insured and not", gold["gross_cost"], gold["total"] + gold["self_pay"]),
@@ -134,6 +135,8 @@ def _silver(spark: Any, places: Places) -> dict[str, Decimal]:
             charges=F.sum("claim_amount"),
             payments=F.sum("payment_amount"),
             adjusted=F.sum("adjustment_amount"),
+            rows=F.count("*"),
+            ids=F.count_distinct("transaction_id"),
         ),
         **_figures(
             tables["encounters"], encounter_cost=F.sum("encounter_cost"), encounters=F.count("*")
