@@ -51,14 +51,15 @@ TIERS = """
 
 RULES = """
     WITH counted AS (
-      SELECT origin.update_id, explode(from_json(
+      SELECT timestamp, explode(from_json(
                get_json_object(details, '$.flow_progress.data_quality.expectations'),
                'array<struct<name:string,dataset:string,passed_records:bigint,failed_records:bigint>>'
              )) AS e
       FROM event_log('claims') WHERE event_type = 'flow_progress')
     SELECT regexp_extract(e.dataset, '[^.]+$', 0) AS dataset, e.name AS rule,
-           max_by(e.failed_records, update_id) AS failed
-    FROM counted GROUP BY ALL HAVING max(e.failed_records) > 0 ORDER BY dataset, rule
+           max_by(e.failed_records, timestamp) AS failed
+    FROM counted GROUP BY ALL HAVING max_by(e.failed_records, timestamp) > 0
+    ORDER BY dataset, rule
 """
 
 HISTORY = """

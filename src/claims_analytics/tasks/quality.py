@@ -86,7 +86,7 @@ def equations(spark: Any, places: Places) -> list[Equation]:
     return [Equation(name, left, right) for name, left, right in pairs]
 
 
-def _figures(rows: DataFrame, **figures: Column) -> dict[str, Decimal]:
+def _figures(rows: DataFrame, /, **figures: Column) -> dict[str, Decimal]:
     """Return sums of a table by name; of no rows they are 0."""
     row = rows.agg(*(column.alias(name) for name, column in figures.items())).collect()[0]
     return {name: Decimal(row[name] or 0) for name in figures}
