@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from claims_analytics.enrolment import spans, without_insurance
@@ -37,7 +37,9 @@ def insured_months(bronze: Mapping[str, DataFrame]) -> DataFrame:
         ),
     )
     known = held.join(F.broadcast(without_insurance(bronze)))
-    insured = ~F.col("payer_id").eqNullSafe(F.col("no_insurance_id"))
+    insured = F.col("payer_id").isNotNull() & ~F.col("payer_id").eqNullSafe(
+        F.col("no_insurance_id")
+    )
     latest = F.max_by(F.when(insured, F.col("payer_id")), F.when(insured, F.col("starts_at")))
     return known.groupBy("patient_id", "snapshot_month").agg(
         F.coalesce(latest, F.first("no_insurance_id")).alias("payer_id"),
@@ -95,7 +97,7 @@ def member_grid(
     )
 
 
-LAST_YEAR = (
-    Window.partitionBy("patient_id").orderBy("snapshot_month").rowsBetween(-11, Window.currentRow)
-)
-"""This month and the 11 before: a member's months have no gap."""
+def last_year() -> WindowSpec:
+    """Return the window of this month and the 11 before: a member's months have no gap."""
+    by_member = Window.partitionBy("patient_id").orderBy("snapshot_month")
+    return by_member.rowsBetween(-11, Window.currentRow)

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from claims_analytics.bronze import current
 from claims_analytics.enrolment import without_insurance
 from claims_analytics.gold import monthly_facts as monthly
-from claims_analytics.gold.enrolled import LAST_YEAR, insured_months, member_grid
+from claims_analytics.gold.enrolled import insured_months, last_year, member_grid
 from claims_analytics.gold.history import UNKNOWN
 from claims_analytics.gold.reference import RESTRICTED_ZIP3, chronic_category
 from claims_analytics.gold.risk import age_band, age_in_years, risk_score, risk_tier
@@ -145,9 +145,10 @@ def _with_costs(facts: DataFrame) -> DataFrame:
         "gross_cost", (col("medical_cost") + col("pharmacy_cost")).cast(MONEY)
     )
     owed = col("gross_cost") - col("adjusted") - col("payer_paid")
+    year = last_year()
     year_cost, year_months = (
-        F.sum("total_cost").over(LAST_YEAR),
-        F.sum("member_months").over(LAST_YEAR),
+        F.sum("total_cost").over(year),
+        F.sum("member_months").over(year),
     )
     return costs.withColumns(
         {
@@ -156,9 +157,9 @@ def _with_costs(facts: DataFrame) -> DataFrame:
             "unitemised_cost": (col("encounter_list_cost") - col("medical_cost")).cast(MONEY),
             "pmpm_cost": F.when(col("member_months") > 0, col("total_cost")),
             "pmpm_rolling_12m": F.when(year_months > 0, year_cost / year_months).cast(MONEY),
-            "year_gross": F.sum("gross_cost").over(LAST_YEAR),
-            "year_admissions": F.sum("inpatient_admissions").over(LAST_YEAR),
-            "year_er_visits": F.sum("er_visits").over(LAST_YEAR),
+            "year_gross": F.sum("gross_cost").over(year),
+            "year_admissions": F.sum("inpatient_admissions").over(year),
+            "year_er_visits": F.sum("er_visits").over(year),
             "year": F.year("snapshot_month"),
             "month": F.month("snapshot_month"),
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -11,8 +10,20 @@ from pyspark.sql import functions as F
 from claims_analytics.bronze import current, delivered
 from claims_analytics.coding import DIAGNOSED_IN, diagnosis_codes
 from claims_analytics.enrolment import without_insurance
+from claims_analytics.rules import CLAIMS
 from claims_analytics.sources import SOURCES
-from claims_analytics.values import EPOCH, MONEY, money, month, names, no_money, number, reads, time
+from claims_analytics.values import (
+    EPOCH,
+    MONEY,
+    all_of,
+    money,
+    month,
+    names,
+    no_money,
+    number,
+    reads,
+    time,
+)
 
 READS = (
     "claims_transactions",
@@ -50,10 +61,6 @@ _AMOUNTS = (
     "TRANSFERS",
     "OUTSTANDING",
 )
-
-_BY_CLAIM = Window.partitionBy("claim_id").orderBy("charge_sequence", "transaction_id")
-_UP_TO_HERE = _BY_CLAIM.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-_BY_LINE = Window.partitionBy("claim_id", "line_number")
 
 
 def claim_lines(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame:
@@ -106,7 +113,7 @@ def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
         time("TODATE").alias("to_date"),
         (F.col("TODATE") == EPOCH).alias("ends_at_epoch"),
         F.array(*map(number, _REFERENCES)).alias("references"),
-        reduce(Column.__and__, parses).alias("money_parses"),
+        all_of(*parses).alias("money_parses"),
         "ingest_run_id",
         "source_file",
         "ingest_timestamp",
@@ -114,6 +121,8 @@ def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
     is_charge = F.col("transaction_type") == "CHARGE"
     return typed.withColumns(
         {
+            "least_amount": F.least(*(F.col(name.lower()) for name in _AMOUNTS)),
+            "is_sound": F.expr(CLAIMS.sound),
             "is_charge": F.coalesce(is_charge, F.lit(False)),
             "claim_amount": _when("CHARGE", F.col("amount")),
             "payment_amount": _when("PAYMENT", F.col("payments")),
@@ -129,8 +138,14 @@ def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
 
 def _placed(rows: DataFrame) -> DataFrame:
     """Add the place of each transaction in its claim, and the sums of its line."""
-    line = F.sum(F.col("is_charge").cast("int")).over(_UP_TO_HERE).cast("int")
-    before = F.lag(F.struct("transaction_type", "transfer_type")).over(_BY_CLAIM)
+    # a row that a rule drops must not move the lines of those that stay
+    by_claim = Window.partitionBy("claim_id", "is_sound").orderBy(
+        "charge_sequence", "transaction_id"
+    )
+    up_to_here = by_claim.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    by_line = Window.partitionBy("claim_id", "is_sound", "line_number")
+    line = F.sum(F.col("is_charge").cast("int")).over(up_to_here).cast("int")
+    before = F.lag(F.struct("transaction_type", "transfer_type")).over(by_claim)
     after_secondary = (before["transaction_type"] == "TRANSFERIN") & (
         before["transfer_type"] == "2"
     )
@@ -138,10 +153,12 @@ def _placed(rows: DataFrame) -> DataFrame:
     placed = rows.withColumns(
         {
             "line_number": line,
-            "starts_claim": F.row_number().over(_BY_CLAIM) == 1,
-            "claim_from": F.first("service_from").over(_UP_TO_HERE),
+            "starts_claim": F.row_number().over(by_claim) == 1,
+            "claim_from": F.first("service_from").over(up_to_here),
             "payer_payment_amount": F.when(method == "ECHECK", paid).otherwise(no_money()),
-            "patient_payment_amount": F.when(method != "ECHECK", paid).otherwise(no_money()),
+            "patient_payment_amount": F.when(method.eqNullSafe("ECHECK"), no_money()).otherwise(
+                paid
+            ),
             "copay_amount": F.when(method == "COPAY", paid).otherwise(no_money()),
             "secondary_payment_amount": F.when(
                 (method == "ECHECK") & after_secondary, paid
@@ -154,9 +171,9 @@ def _placed(rows: DataFrame) -> DataFrame:
     )
     return placed.withColumns(
         {
-            "line_code": F.max(F.when(F.col("is_charge"), F.col("service_code"))).over(_BY_LINE),
-            "line_charges": F.sum(F.col("is_charge").cast("int")).over(_BY_LINE),
-            **{f"line_{name}": F.sum(name).over(_BY_LINE) for name in names(sums)},
+            "line_code": F.max(F.when(F.col("is_charge"), F.col("service_code"))).over(by_line),
+            "line_charges": F.sum(F.col("is_charge").cast("int")).over(by_line),
+            **{f"line_{name}": F.sum(name).over(by_line) for name in names(sums)},
         }
     )
 
@@ -223,7 +240,7 @@ def _described(joined: DataFrame) -> DataFrame:
         .when(F.col("in_procedures"), "procedure")
         .otherwise("other")
     )
-    referred = F.transform("references", lambda place: F.try_element_at("diagnoses", place))
+    referred = F.transform("references", lambda place: F.get("diagnoses", place - 1))
     diagnosed = F.array_distinct(F.filter(referred, lambda code: code.isNotNull()))
     known = F.filter("diagnosis_codes", lambda code: F.array_contains("known", code))
     incurred = F.to_date(F.coalesce("incurred_at", "claim_from"))
@@ -244,9 +261,8 @@ def _described(joined: DataFrame) -> DataFrame:
             ),
             "starts_line": F.col("is_charge"),
             "first_is_diagnosis": first.isNull() | F.array_contains("known", first),
-            "first_is_repeated": F.array_contains(
-                F.filter(others, lambda code: code.isNotNull()), first
-            ),
+            "first_is_repeated": F.exists(others, lambda code: code.eqNullSafe(first))
+            & first.isNotNull(),
         }
     )
     return named.withColumns(
