@@ -1,10 +1,9 @@
-"""Prescriptions and encounters on a few literals; which rows of several deliveries are current."""
+"""Prescriptions on a few literals; which rows of several deliveries are current; what text is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,10 +11,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from claims_analytics.bronze import current, delivered, run_id_of
-from claims_analytics.rules import ENCOUNTERS, MEDICATIONS
-from claims_analytics.silver.encounters import encounters
+from claims_analytics.rules import MEDICATIONS
 from claims_analytics.silver.medications import fills
-from claims_analytics.silver.procedures import procedures
 from claims_analytics.sources import SOURCES
 from claims_analytics.values import day, money, month, time
 from claims_rows import FIRST_RUN, NOON, SECOND_RUN, Row, bronze, rows_of, table_of, with_broken
@@ -54,6 +51,7 @@ PRESCRIPTIONS = [
     drug("open", "2023-12-20", None, "3"),
     drug("open daily", "2023-12-20", None, "12"),
     drug("open later", "2023-12-20", None, "12", ingest_run_id=SECOND_RUN),
+    drug("open last", "2023-12-20", None, "12", ingest_run_id=THIRD_RUN),
     drug("no count", "2023-01-01", "2023-03-01", None),
     drug("count 0", "2023-01-01", "2023-03-01", "0"),
     drug("count x", "2023-01-01", "2023-03-01", "x"),
@@ -115,6 +113,7 @@ def test_fills_are_as_many_as_dispensed(fills_of: Fills) -> None:
         ("open", 30),
         ("open daily", 1),
         ("open later", 1),
+        ("open last", 30),
         ("no count", 59),
         ("count 0", 59),
         ("many", 1),
@@ -139,6 +138,7 @@ def test_fill_is_at_the_end_at_the_latest(fills_of: Fills) -> None:
 def test_open_prescription_runs_to_what_its_own_run_knew(fills_of: Fills) -> None:
     assert fills_of["open"][0]["span_days"] == 11
     assert fills_of["open later"][0]["span_days"] == 11
+    assert fills_of["open last"][0]["span_days"] == 42
 
 
 @pytest.mark.parametrize("name", ["no count", "count 0", "count x"])
@@ -334,92 +334,3 @@ def test_run_ids_sort_in_time() -> None:
     first = run_id_of(datetime(2024, 2, 2, 5, tzinfo=timezone.utc), "9")
     assert first == "20240202050000-9"
     assert first < run_id_of(datetime(2024, 2, 2, 6, tzinfo=timezone.utc), "10")
-
-
-# encounters and procedures
-
-SEEN = [
-    {"Id": "long", "ENCOUNTERCLASS": "Inpatient", "STOP": "2023-01-04T01:00:00Z"},
-    {"Id": "short", "ENCOUNTERCLASS": "inpatient", "STOP": "2023-01-01T09:00:20Z"},
-    {"Id": "endless", "ENCOUNTERCLASS": "inpatient", "STOP": None},
-    {"Id": "backwards", "ENCOUNTERCLASS": "emergency", "STOP": "2022-12-31T08:00:00Z"},
-    {"Id": "after death", "ENCOUNTERCLASS": "wellness", "PATIENT": "dead"},
-    {"Id": "other plan", "ENCOUNTERCLASS": "wellness", "PAYER": "payer-2"},
-    {"Id": "no plan", "ENCOUNTERCLASS": "wellness", "PATIENT": "p2"},
-    {"Id": "too dear", "ENCOUNTERCLASS": "spa", "PAYER_COVERAGE": "9.00"},
-    {"Id": "no cost", "ENCOUNTERCLASS": None, "TOTAL_CLAIM_COST": None},
-    {"Id": "no start", "START": "2023-13-01T08:00:00Z"},
-    {"Id": "no patient", "PATIENT": None},
-    {"Id": None},
-]
-
-
-@pytest.fixture(scope="module")
-def visits(spark: SparkSession) -> Mapping[str, Row]:
-    """Type all encounters once, by id."""
-    known = {
-        "PATIENT": "p1",
-        "PAYER": "payer-1",
-        "START": "2023-01-01T08:00:00Z",
-        "STOP": "2023-01-01T09:00:00Z",
-        "TOTAL_CLAIM_COST": "5.00",
-        "PAYER_COVERAGE": "2.00",
-    }
-    plans = [
-        {"PATIENT": patient, "START_YEAR": "2022", "END_YEAR": "2024", "PAYER": "payer-1"}
-        for patient in ("p1", "dead")
-    ]
-    tables = bronze(
-        spark,
-        encounters=[{**known, **each} for each in SEEN],
-        payer_transitions=plans,
-        patients=[{"Id": "p1"}, {"Id": "dead", "DEATHDATE": "2022-12-31"}],
-    )
-    found = rows_of(with_broken(encounters(tables, F.current_timestamp()), ENCOUNTERS))
-    return {str(each["encounter_id"]): each for each in found}
-
-
-@pytest.mark.parametrize(
-    ("key", "rules"),
-    [
-        ("long", []),
-        ("backwards", ["stop_not_before_start"]),
-        ("after death", ["not_after_death"]),
-        ("other plan", ["payer_matches_enrolment"]),
-        ("no plan", ["covered_by_enrolment"]),
-        ("too dear", ["class_known", "coverage_within_cost"]),
-        ("no cost", ["class_known", "coverage_within_cost"]),
-        ("no start", ["start_parses"]),
-        ("no patient", ["patient_id_present"]),
-        ("None", ["encounter_id_present"]),
-    ],
-)
-def test_encounter_breaks_rules(visits: Mapping[str, Row], key: str, rules: list[str]) -> None:
-    assert visits[key]["broken"] == rules
-
-
-@pytest.mark.parametrize(
-    ("key", "days"), [("long", 3), ("short", 1), ("endless", 1), ("backwards", 0)]
-)
-def test_stay_lasts_a_day_at_least(visits: Mapping[str, Row], key: str, days: int) -> None:
-    assert visits[key]["length_of_stay_days"] == days
-
-
-def test_duration_is_in_minutes(visits: Mapping[str, Row]) -> None:
-    assert visits["short"]["duration_minutes"] == Decimal("60.33")
-    assert visits["endless"]["duration_minutes"] is None
-    assert visits["backwards"]["duration_minutes"] is None
-
-
-def test_missing_cost_is_null(visits: Mapping[str, Row]) -> None:
-    assert visits["no cost"]["patient_responsibility"] is None
-    assert visits["long"]["patient_responsibility"] == 3
-
-
-def test_procedures_that_are_alike_have_keys_of_their_own(spark: SparkSession) -> None:
-    once = {"PATIENT": "p1", "ENCOUNTER": "e1", "CODE": "c", "START": "2023-01-01T08:00:00Z"}
-    alike = [{**once, "BASE_COST": cost} for cost in ("1", "1", "2")]
-    again = [{**each, "ingest_run_id": SECOND_RUN, "source_file": "b"} for each in alike]
-    found = rows_of(procedures(bronze(spark, procedures=[*alike, *again]), F.current_timestamp()))
-    assert len({each["procedure_id"] for each in found}) == len(found) == 3
-    assert sum(each["procedure_cost"] for each in found) == 4
