@@ -53,7 +53,7 @@ COLUMNS = names(
 
 _DIAGNOSES = tuple(f"DIAGNOSIS{place}" for place in range(1, 9))
 _REFERENCES = tuple(f"DIAGNOSISREF{place}" for place in range(1, 5))
-_AMOUNTS = (
+AMOUNTS = (
     "AMOUNT",
     "UNITAMOUNT",
     "PAYMENTS",
@@ -61,6 +61,7 @@ _AMOUNTS = (
     "TRANSFERS",
     "OUTSTANDING",
 )
+"""Columns of a transaction that hold money."""
 
 
 def claim_lines(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame:
@@ -93,7 +94,7 @@ def _when(kind: str, amount: Column) -> Column:
 def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
     """Return the current transactions, typed."""
     rows = current(bronze["claims_transactions"], SOURCES["claims_transactions"])
-    parses = [reads(name, money(name)) for name in _AMOUNTS]
+    parses = [reads(name, money(name)) for name in AMOUNTS]
     typed = rows.select(
         F.col("ID").alias("transaction_id"),
         F.col("CLAIMID").alias("claim_id"),
@@ -107,7 +108,7 @@ def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
         F.col("TRANSFERTYPE").alias("transfer_type"),
         F.col("PROCEDURECODE").alias("service_code"),
         F.col("NOTES").alias("service_description"),
-        *(money(name).alias(name.lower()) for name in _AMOUNTS),
+        *(money(name).alias(name.lower()) for name in AMOUNTS),
         number("UNITS").alias("units_delivered"),
         time("FROMDATE").alias("service_from"),
         time("TODATE").alias("to_date"),
@@ -121,7 +122,7 @@ def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
     is_charge = F.col("transaction_type") == "CHARGE"
     return typed.withColumns(
         {
-            "least_amount": F.least(*(F.col(name.lower()) for name in _AMOUNTS)),
+            "least_amount": F.least(*(F.col(name.lower()) for name in AMOUNTS)),
             "is_sound": F.expr(CLAIMS.sound),
             "is_charge": F.coalesce(is_charge, F.lit(False)),
             "claim_amount": _when("CHARGE", F.col("amount")),
