@@ -287,15 +287,34 @@ def test_row_of_an_id_is_the_last(spark: SparkSession) -> None:
 # columns and values
 
 
-def test_columns_have_their_names_of_today(spark: SparkSession) -> None:
-    old = {"DATE": "2023", "COST": "1"}
-    new = {"START": "2024", "BASE_COST": "2", "SYSTEM": "S"}
-    table = table_of(spark, [old, new], dict.fromkeys([*old, *new], "string"))
-    found = rows_of(delivered(table, SOURCES["procedures"]))
-    assert [(r["START"], r["BASE_COST"], r["SYSTEM"], r["STOP"]) for r in found] == [
-        ("2023", "1", None, None),
-        ("2024", "2", "S", None),
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("procedures", "DATE COST", "START BASE_COST"),
+        ("immunizations", "COST", "BASE_COST"),
+        ("medications", "COST", "BASE_COST"),
+        (
+            "payer_transitions",
+            "START_YEAR END_YEAR OWNERSHIP",
+            "START_DATE END_DATE PLAN_OWNERSHIP",
+        ),
+    ],
+)
+def test_columns_have_one_name(spark: SparkSession, name: str, old: str, new: str) -> None:
+    columns = [*old.split(), *new.split()]
+    rows = [dict.fromkeys(old.split(), "1"), dict.fromkeys(new.split(), "2")]
+    table = table_of(spark, rows, dict.fromkeys(columns, "string"))
+    found = rows_of(delivered(table, SOURCES[name]))
+    named = [each for each in columns if each in SOURCES[name].columns]
+    assert [[row[each] for each in named] for row in found] == [
+        ["1"] * len(named),
+        ["2"] * len(named),
     ]
+
+
+def test_column_that_no_file_had_is_null(spark: SparkSession) -> None:
+    table = table_of(spark, [{"Id": "a"}], {"Id": "string"})
+    assert rows_of(delivered(table, SOURCES["patients"]))[0]["ZIP"] is None
 
 
 TEXTS = (

@@ -13,7 +13,6 @@ from pyspark.sql import functions as F
 
 from claims_analytics.rules import CLAIMS
 from claims_analytics.silver.claims import COLUMNS, claim_lines
-from claims_analytics.silver.facts import FACTS
 from claims_rows import SECOND_RUN, Row, bronze, rows_of, with_broken
 
 Ledger = Mapping[str, Row]
@@ -397,10 +396,3 @@ def test_amounts_have_two_places(ledger: Ledger) -> None:
     for name in COLUMNS:
         if name.endswith("_amount") and ledger["visit/1"][name] is not None:
             assert ledger["visit/1"][name].as_tuple().exponent == -2
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
-def test_fact_of_files_without_rows_has_none(spark: SparkSession, fact: Any) -> None:
-    empty = bronze(spark)
-    found = fact.rows(empty, F.current_timestamp()).select(*fact.columns)
-    assert found.count() == 0
