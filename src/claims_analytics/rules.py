@@ -1,7 +1,8 @@
 """The rules of each fact: a row passes only when the condition IS TRUE.
 
 `warn` counts. `drop` counts and withholds the row. `fail` stops the load, and nothing is written.
-A rule about a line or a claim asks one of its rows, so that it counts lines or claims.
+A rule about a line or a claim asks one of its rows, so that it counts lines or claims. A row that
+is dropped counts there alone: `warn` and `fail` of a fact ask those that stay.
 """
 
 from __future__ import annotations
@@ -18,6 +19,20 @@ class Rules:
     drop: Mapping[str, str]
     fail: Mapping[str, str]
 
+    @property
+    def sound(self) -> str:
+        """SQL condition of the rows that no rule drops: a fact has it as column `is_sound`."""
+        return " AND ".join(f"coalesce({condition}, false)" for condition in self.drop.values())
+
+
+def _of_fact(*, warn: Mapping[str, str], drop: Mapping[str, str], fail: Mapping[str, str]) -> Rules:
+    """Make rules of which `warn` and `fail` pass what a rule drops."""
+    return Rules(warn=_of_sound(warn), drop=drop, fail=_of_sound(fail))
+
+
+def _of_sound(rules: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: f"NOT is_sound OR ({condition})" for name, condition in rules.items()}
+
 
 def _of_line(condition: str) -> str:
     return f"NOT starts_line OR ({condition})"
@@ -27,16 +42,7 @@ def _of_claim(condition: str) -> str:
     return f"NOT starts_claim OR has_header IS NULL OR ({condition})"
 
 
-_LEDGER = {
-    "transaction_id_present": "transaction_id IS NOT NULL",
-    "claim_id_present": "claim_id IS NOT NULL",
-    "patient_id_present": "patient_id IS NOT NULL",
-    "type_known": "transaction_type IN"
-    " ('CHARGE', 'PAYMENT', 'ADJUSTMENT', 'TRANSFERIN', 'TRANSFEROUT')",
-    "money_parses": "money_parses",
-}
-
-CLAIMS = Rules(
+CLAIMS = _of_fact(
     warn={
         "service_to_valid": "service_to IS NOT NULL",
         "copay_within_charge": _of_line("line_copay_amount <= line_claim_amount"),
@@ -50,15 +56,20 @@ CLAIMS = Rules(
         "claim_header_exists": "has_header",
         "patient_exists": "has_patient",
         "encounter_exists": "has_encounter",
-        "amount_not_negative": "claim_amount >= 0",
+        "amount_not_negative": "claim_amount >= 0 AND least_amount >= 0",
         "charge_is_units_times_price": "NOT starts_line OR charged_as_priced",
         "transfers_balance": _of_line("line_transfer_in_amount = line_transfer_out_amount"),
     },
-    drop=_LEDGER,
+    drop={
+        "transaction_id_present": "transaction_id IS NOT NULL",
+        "claim_id_present": "claim_id IS NOT NULL",
+        "patient_id_present": "patient_id IS NOT NULL",
+        "type_known": "transaction_type IN"
+        " ('CHARGE', 'PAYMENT', 'ADJUSTMENT', 'TRANSFERIN', 'TRANSFEROUT')",
+        "money_parses": "money_parses",
+    },
     fail={
-        # of rows that stay: one that is dropped may stand before the first charge
-        "one_charge_per_line": "line_charges = 1 OR"
-        f" NOT coalesce({' AND '.join(_LEDGER.values())}, false)",
+        "one_charge_per_line": "line_charges = 1",
     },
 )
 
@@ -75,7 +86,7 @@ _CLASSES = (
     "virtual",
 )
 
-ENCOUNTERS = Rules(
+ENCOUNTERS = _of_fact(
     warn={
         "class_known": f"encounter_class IN ({', '.join(map(repr, _CLASSES))})",
         "not_after_death": "died_on IS NULL OR service_date <= died_on",
@@ -92,7 +103,7 @@ ENCOUNTERS = Rules(
     fail={},
 )
 
-MEDICATIONS = Rules(
+MEDICATIONS = _of_fact(
     warn={
         "unique_prescription": "NOT is_first OR occurrence = 1",
         "dispenses_present": "NOT is_first OR dispenses >= 1",
@@ -101,7 +112,8 @@ MEDICATIONS = Rules(
         " OR dispenses <= greatest(span_days, 1)",
         "total_is_base_times_dispenses": "NOT is_first OR total_cost = base_cost * dispenses",
         "stop_not_before_start": "NOT is_first OR stopped_on IS NULL OR stopped_on >= started_on",
-        "payer_matches_enrolment": "NOT is_first OR array_contains(payers, payer_id)",
+        "payer_matches_enrolment": "NOT is_first OR size(payers) = 0"
+        " OR array_contains(payers, payer_id)",
     },
     drop={
         "patient_id_present": "patient_id IS NOT NULL",
@@ -112,7 +124,7 @@ MEDICATIONS = Rules(
     fail={},
 )
 
-PROCEDURES = Rules(
+PROCEDURES = _of_fact(
     warn={
         "cost_not_negative": "procedure_cost >= 0",
         "encounter_exists": "has_encounter",
@@ -150,6 +162,6 @@ MEMBER_MONTHS = Rules(
         " AND gross_cost = payer_paid + patient_responsibility + adjusted"
         " AND patient_paid = patient_responsibility + patient_overpaid",
         "no_raw_identifier": "member_key RLIKE '^[0-9a-f]{64}$' AND NOT patient_id <=> payer_id"
-        " AND patient_id NOT IN (member_key, age_band, zip3)",
+        " AND NOT patient_id <=> age_band AND patient_id NOT IN (member_key, zip3)",
     },
 )

@@ -34,7 +34,10 @@ def declare(dimension):
         table_properties={"quality": "gold"},
     )
     def dated():
-        return history.dimension_table(spark.read.table(versions), dimension)  # noqa: F821
+        rows = history.dimension_table(spark.read.table(versions), dimension)  # noqa: F821
+        if dimension is history.PROVIDER:
+            return history.with_organization(rows, bronze("organizations")["organizations"])
+        return rows
 
 
 for each in (history.PATIENT, history.PROVIDER):

@@ -37,7 +37,9 @@ def insured_months(bronze: Mapping[str, DataFrame]) -> DataFrame:
         ),
     )
     known = held.join(F.broadcast(without_insurance(bronze)))
-    insured = ~F.col("payer_id").eqNullSafe(F.col("no_insurance_id"))
+    insured = F.col("payer_id").isNotNull() & ~F.col("payer_id").eqNullSafe(
+        F.col("no_insurance_id")
+    )
     latest = F.max_by(F.when(insured, F.col("payer_id")), F.when(insured, F.col("starts_at")))
     return known.groupBy("patient_id", "snapshot_month").agg(
         F.coalesce(latest, F.first("no_insurance_id")).alias("payer_id"),

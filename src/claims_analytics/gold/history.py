@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from claims_analytics.bronze import delivered, started_at
+from claims_analytics.bronze import current, delivered, started_at
 from claims_analytics.sources import SOURCES, Source
 from claims_analytics.values import hashed
 
@@ -92,9 +92,14 @@ def versions(bronze: DataFrame, dimension: Dimension) -> DataFrame:
         The columns of `changes` without `delivered_in`, and `__START_AT`, `__END_AT`: the place
         in the order where a version begins and ends; the current one ends with NULL.
     """
+    return _merged(changes(bronze, dimension), dimension)
+
+
+def _merged(rows: DataFrame, dimension: Dimension) -> DataFrame:
+    """Merge rows of a key that follow each other, by `delivered_in`, and are equal."""
     of_key = Window.partitionBy(dimension.key).orderBy("delivered_in")
     tracked = F.struct(*(name.lower() for name in dimension.tracked))
-    seen = changes(bronze, dimension).withColumn("tracked", tracked)
+    seen = rows.withColumn("tracked", tracked)
     is_new = F.coalesce(~F.col("tracked").eqNullSafe(F.lag("tracked").over(of_key)), F.lit(True))
     numbered = seen.withColumn("is_new", is_new | (F.row_number().over(of_key) == 1)).withColumn(
         "version", F.sum(F.col("is_new").cast("int")).over(of_key)
@@ -117,10 +122,11 @@ def dimension_table(history: DataFrame, dimension: Dimension) -> DataFrame:
     Returns:
         `<prefix>_sk`, the key, the columns, `effective_from`, `effective_to` TIMESTAMP, half-open
         (NULL is the current version), `is_current`; and a row `-1` for what is unknown. Of several
-        deliveries in one run the last is a version.
+        deliveries in one run the last is a version, unless it says what held before the run.
     """
     run, next_run = F.col("__START_AT.ingest_run_id"), F.col("__END_AT.ingest_run_id")
-    lasting = history.where(next_run.isNull() | (run < next_run))
+    kept = history.where(next_run.isNull() | (run < next_run))
+    lasting = _merged(kept.withColumn("delivered_in", F.col("__START_AT")), dimension)
     is_first = F.row_number().over(Window.partitionBy(dimension.key).orderBy("__START_AT")) == 1
     always = F.lit(_ALWAYS).cast("timestamp")
     dated = lasting.withColumns(
@@ -145,6 +151,21 @@ def in_force(version: str, moment: Column) -> Column:
     """Return the condition that a version, by its alias, holds at a moment."""
     starts, ends = F.col(f"{version}.effective_from"), F.col(f"{version}.effective_to")
     return (starts <= moment) & (ends.isNull() | (moment < ends))
+
+
+def with_organization(providers: DataFrame, organizations: DataFrame) -> DataFrame:
+    """Add `organization_name`, as of now.
+
+    Args:
+        providers: dim_provider.
+        organizations: the bronze table.
+    """
+    known = current(organizations, SOURCES["organizations"]).where("Id IS NOT NULL")
+    names = known.select(
+        F.col("Id").alias("organization"), F.col("NAME").alias("organization_name")
+    )
+    joined = providers.join(names, "organization", "left")
+    return joined.select(*providers.columns, "organization_name")
 
 
 def _unknown(rows: DataFrame, dimension: Dimension) -> DataFrame:

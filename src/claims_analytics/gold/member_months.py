@@ -146,6 +146,7 @@ def _with_costs(facts: DataFrame) -> DataFrame:
     )
     year = last_year()
     owed = col("gross_cost") - col("adjusted") - col("payer_paid")
+    year = last_year()
     year_cost, year_months = (
         F.sum("total_cost").over(year),
         F.sum("member_months").over(year),

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from claims_analytics.bronze import current, delivered
 from claims_analytics.coding import DIAGNOSED_IN, diagnosis_codes
 from claims_analytics.enrolment import without_insurance
+from claims_analytics.rules import CLAIMS
 from claims_analytics.sources import SOURCES
 from claims_analytics.values import (
     EPOCH,
@@ -121,6 +122,8 @@ def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
     is_charge = F.col("transaction_type") == "CHARGE"
     return typed.withColumns(
         {
+            "least_amount": F.least(*(F.col(name.lower()) for name in AMOUNTS)),
+            "is_sound": F.expr(CLAIMS.sound),
             "is_charge": F.coalesce(is_charge, F.lit(False)),
             "claim_amount": _when("CHARGE", F.col("amount")),
             "payment_amount": _when("PAYMENT", F.col("payments")),
@@ -136,9 +139,12 @@ def _transactions(bronze: Mapping[str, DataFrame]) -> DataFrame:
 
 def _placed(rows: DataFrame) -> DataFrame:
     """Add the place of each transaction in its claim, and the sums of its line."""
-    by_claim = Window.partitionBy("claim_id").orderBy("charge_sequence", "transaction_id")
+    # a row that a rule drops must not move the lines of those that stay
+    by_claim = Window.partitionBy("claim_id", "is_sound").orderBy(
+        "charge_sequence", "transaction_id"
+    )
     up_to_here = by_claim.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    by_line = Window.partitionBy("claim_id", "line_number")
+    by_line = Window.partitionBy("claim_id", "is_sound", "line_number")
     line = F.sum(F.col("is_charge").cast("int")).over(up_to_here).cast("int")
     before = F.lag(F.struct("transaction_type", "transfer_type")).over(by_claim)
     after_secondary = (before["transaction_type"] == "TRANSFERIN") & (
@@ -151,7 +157,9 @@ def _placed(rows: DataFrame) -> DataFrame:
             "starts_claim": F.row_number().over(by_claim) == 1,
             "claim_from": F.first("service_from").over(up_to_here),
             "payer_payment_amount": F.when(method == "ECHECK", paid).otherwise(no_money()),
-            "patient_payment_amount": F.when(method != "ECHECK", paid).otherwise(no_money()),
+            "patient_payment_amount": F.when(method.eqNullSafe("ECHECK"), no_money()).otherwise(
+                paid
+            ),
             "copay_amount": F.when(method == "COPAY", paid).otherwise(no_money()),
             "secondary_payment_amount": F.when(
                 (method == "ECHECK") & after_secondary, paid
@@ -233,7 +241,7 @@ def _described(joined: DataFrame) -> DataFrame:
         .when(F.col("in_procedures"), "procedure")
         .otherwise("other")
     )
-    referred = F.transform("references", lambda place: F.try_element_at("diagnoses", place))
+    referred = F.transform("references", lambda place: F.get("diagnoses", place - 1))
     diagnosed = F.array_distinct(F.filter(referred, lambda code: code.isNotNull()))
     known = F.filter("diagnosis_codes", lambda code: F.array_contains("known", code))
     incurred = F.to_date(F.coalesce("incurred_at", "claim_from"))
@@ -254,9 +262,8 @@ def _described(joined: DataFrame) -> DataFrame:
             ),
             "starts_line": F.col("is_charge"),
             "first_is_diagnosis": first.isNull() | F.array_contains("known", first),
-            "first_is_repeated": F.array_contains(
-                F.filter(others, lambda code: code.isNotNull()), first
-            ),
+            "first_is_repeated": F.exists(others, lambda code: code.eqNullSafe(first))
+            & first.isNotNull(),
         }
     )
     return named.withColumns(

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from claims_analytics.bronze import current
 from claims_analytics.enrolment import payers_at, spans_by_patient
+from claims_analytics.rules import ENCOUNTERS
 from claims_analytics.sources import SOURCES
 from claims_analytics.values import day, money, month, names, time
 
@@ -78,6 +79,7 @@ def encounters(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame
             "is_inpatient": is_inpatient,
             "payers": F.coalesce(payers_at(start), F.array().cast("array<string>")),
             "silver_updated_at": updated_at,
+            "is_sound": F.expr(ENCOUNTERS.sound),
         }
     )
 

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from claims_analytics.bronze import current, delivered
 from claims_analytics.enrolment import payers_at, spans_by_patient
+from claims_analytics.rules import MEDICATIONS
 from claims_analytics.sources import SOURCES
 from claims_analytics.values import MONEY, day, hashed, money, month, names, number, reads, time
 
@@ -50,10 +51,10 @@ def fills(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame:
     Returns:
         `COLUMNS`, and what `rules.MEDICATIONS` asks about. Costs are list prices.
     """
-    prescribed = _prescriptions(bronze)
-    expanded = prescribed.withColumn(
-        "fill_number", F.explode(F.sequence(F.lit(1), F.col("fills_authorised")))
-    )
+    prescribed = _prescriptions(bronze).withColumn("is_sound", F.expr(MEDICATIONS.sound))
+    # what a rule drops is one row, so that the rule counts prescriptions
+    last = F.when(F.col("is_sound"), F.col("fills_authorised")).otherwise(1)
+    expanded = prescribed.withColumn("fill_number", F.explode(F.sequence(F.lit(1), last)))
     nth, count = F.col("fill_number"), F.col("fills_authorised")
     each = (F.col("total_cost") / count).cast(MONEY)
     planned = F.date_add("started_on", (nth - 1) * F.col("days_supply"))
@@ -110,7 +111,8 @@ def _prescriptions(bronze: Mapping[str, DataFrame]) -> DataFrame:
     known = _with_as_of(typed, bronze["encounters"]).join(
         spans_by_patient(bronze), "patient_id", "left"
     )
-    return _supplied(known.withColumn("payers", payers_at(F.col("start_ts"))).drop("spans"))
+    payers = F.coalesce(payers_at(F.col("start_ts")), F.array().cast("array<string>"))
+    return _supplied(known.withColumn("payers", payers).drop("spans"))
 
 
 def _with_as_of(rows: DataFrame, encounters: DataFrame) -> DataFrame:

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from claims_analytics.bronze import current
+from claims_analytics.rules import PROCEDURES
 from claims_analytics.silver.encounters import minutes_between
 from claims_analytics.sources import SOURCES
 from claims_analytics.values import day, hashed, money, month, names, time
@@ -65,6 +66,7 @@ def procedures(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame
             "service_month": month(F.col("service_date")),
             "duration_minutes": minutes_between(F.col("start_ts"), F.col("stop_ts")),
             "silver_updated_at": updated_at,
+            "is_sound": F.expr(PROCEDURES.sound),
         }
     )
 
