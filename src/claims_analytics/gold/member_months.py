@@ -144,7 +144,6 @@ def _with_costs(facts: DataFrame) -> DataFrame:
     costs = facts.withColumn("medical_cost", medical.cast(MONEY)).withColumn(
         "gross_cost", (col("medical_cost") + col("pharmacy_cost")).cast(MONEY)
     )
-    year = last_year()
     owed = col("gross_cost") - col("adjusted") - col("payer_paid")
     year = last_year()
     year_cost, year_months = (

@@ -38,6 +38,7 @@ def load_dimensions(
     for dimension in (history.PATIENT, history.PROVIDER):
         versions = history.versions(bronze[dimension.source.name], dimension)
         made[f"dim_{dimension.prefix}"] = history.dimension_table(versions, dimension)
+    made["dim_provider"] = history.with_organization(made["dim_provider"], bronze["organizations"])
     for name, rows in made.items():
         step(name)
         overwrite(rows, places.table(name))
