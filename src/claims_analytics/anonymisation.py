@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
 
 SCOPE = "claims"
 """Secret scope of the keys `anon_key_v<n>`."""
@@ -27,12 +28,12 @@ def key_name(version: int) -> str:
 
 
 def with_member_keys(ids: DataFrame, secret: str, version: int) -> DataFrame:
-    """Return the keys of members.
+    """Add `member_key` and `anon_key_version` to ids of patients.
 
     The secret goes to the workers inside the function: it stands in no SQL text and no plan.
 
     Args:
-        ids: `patient_id`, each once.
+        ids: `patient_id`, which is not NULL, and possibly other columns; a stream, too.
         secret: at least 16 bytes; 32 random ones are right.
         version: of the secret; another one means other keys, so gold is to be loaded in full.
 
@@ -52,5 +53,7 @@ def with_member_keys(ids: DataFrame, secret: str, version: int) -> DataFrame:
             keys = [member_key(key, each) for each in batch.column("patient_id").to_pylist()]
             yield batch.append_column("member_key", pa.array(keys, pa.string()))
 
-    keyed = ids.select("patient_id").mapInArrow(keys_of, "patient_id string, member_key string")
+    keyed = ids.mapInArrow(
+        keys_of, StructType([*ids.schema, StructField("member_key", StringType())])
+    )
     return keyed.withColumn("anon_key_version", F.lit(version))

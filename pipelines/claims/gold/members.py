@@ -25,14 +25,32 @@ def bronze(*names):
     return {name: spark.read.table(SOURCES[name].table) for name in names}  # noqa: F821
 
 
-@dp.materialized_view(private=True, comment="Keys of members: only here beside the ids")
-def member_keys():
-    """Hash each id once; the secret goes to the workers alone."""
+@dp.temporary_view
+def member_ids():
+    """Hash each id that new rows name; the secret goes to the workers alone."""
     secret = dbutils.secrets.get(  # noqa: F821
         anonymisation.SCOPE, anonymisation.key_name(KEY_VERSION)
     )
-    ids = gold.member_ids(silver(), bronze("patients", "payer_transitions"))
-    return anonymisation.with_member_keys(ids, secret, KEY_VERSION)
+    streams = {
+        name: spark.readStream.table(SOURCES[name].table)  # noqa: F821
+        for name in gold.MEMBERS_IN
+    }
+    return anonymisation.with_member_keys(gold.member_ids(streams), secret, KEY_VERSION)
+
+
+# kept by a stream: a function of ours in a view would have gold made anew in each update
+dp.create_streaming_table(
+    "member_keys", private=True, comment="Keys of members: only here beside the ids"
+)
+
+dp.create_auto_cdc_flow(
+    target="member_keys",
+    source="member_ids",
+    keys=["patient_id"],
+    sequence_by="ingest_run_id",
+    except_column_list=["ingest_run_id"],
+    stored_as_scd_type=1,
+)
 
 
 @dp.temporary_view

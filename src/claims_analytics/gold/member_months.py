@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -20,6 +21,16 @@ from claims_analytics.values import MONEY, day, names
 
 READS = ("payer_transitions", "payers", "patients", "conditions")
 """Bronze tables that gold reads beside silver."""
+
+MEMBERS_IN = {
+    "patients": "Id",
+    "payer_transitions": "PATIENT",
+    "encounters": "PATIENT",
+    "claims_transactions": "PATIENTID",
+    "medications": "PATIENT",
+    "procedures": "PATIENT",
+}
+"""File -> its column that names a patient who may be a member."""
 
 COLUMNS = names(
     "member_key anon_key_version snapshot_month year month payer_id member_months visit_cost"
@@ -59,18 +70,20 @@ def known_as_of(silver: Silver) -> DataFrame:
     return silver.encounters.agg(F.max("service_date").alias("as_of_date"))
 
 
-def member_ids(silver: Silver, bronze: Mapping[str, DataFrame]) -> DataFrame:
-    """Return the id of each patient who may have months, once: `patient_id`.
+def member_ids(bronze: Mapping[str, DataFrame]) -> DataFrame:
+    """Return the ids of patients who may have months, as often as rows name them.
 
     Args:
-        silver: the facts.
-        bronze: `patients`, `payer_transitions`.
+        bronze: the tables of `MEMBERS_IN`, or streams of them.
+
+    Returns:
+        `patient_id`, `ingest_run_id`.
     """
-    ids = bronze["patients"].select(F.col("Id").alias("patient_id"))
-    ids = ids.union(bronze["payer_transitions"].select("PATIENT"))
-    for fact in (silver.claims, silver.encounters, silver.medications, silver.procedures):
-        ids = ids.union(fact.select("patient_id"))
-    return ids.where("patient_id IS NOT NULL").distinct()
+    parts = [
+        bronze[name].select(F.col(column).alias("patient_id"), "ingest_run_id")
+        for name, column in MEMBERS_IN.items()
+    ]
+    return reduce(DataFrame.union, parts).where("patient_id IS NOT NULL")
 
 
 def member_months(

@@ -9,7 +9,6 @@ from pyspark.sql import functions as F
 
 from claims_analytics import rules
 from claims_analytics.anonymisation import SCOPE, key_name, with_member_keys
-from claims_analytics.coding import DIAGNOSED_IN
 from claims_analytics.gold import history, member_months, public, reference
 from claims_analytics.silver import facts
 from claims_analytics.sources import SOURCES
@@ -64,7 +63,8 @@ def load_member_months(
     version = int(parameters["key_version"])
     secret = secrets.get(SCOPE, key_name(version))
     silver = _silver(spark, places)
-    bronze = places.bronze(spark, (*member_months.READS, *DIAGNOSED_IN))
+    bronze = places.bronze(spark, {*member_months.READS, *member_months.MEMBERS_IN})
+    ids = member_months.member_ids(bronze).select("patient_id").distinct()
     as_of = member_months.known_as_of(silver)
     if parameters["as_of_date"]:
         as_of = as_of.select(F.to_date(F.lit(parameters["as_of_date"])).alias("as_of_date"))
@@ -72,7 +72,7 @@ def load_member_months(
         silver,
         bronze,
         spark.table(places.table("dim_patient")),
-        keys=with_member_keys(member_months.member_ids(silver, bronze), secret, version),
+        keys=with_member_keys(ids, secret, version),
         as_of=as_of,
         updated_at=F.current_timestamp(),
     )
