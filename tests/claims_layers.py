@@ -135,6 +135,13 @@ def _overpaid(made: Made, _: Ledger) -> Sides:
     return made.total(GOLD, "patient_overpaid"), less
 
 
+def _implausible(made: Made, files: Ledger) -> Sides:
+    """Count payers that booked fewer months than members had, or far more."""
+    months = Counter(each["payer_id"] for each in made.rows(GOLD) if each["member_months"])
+    booked = {each["Id"]: int(each["MEMBER_MONTHS"]) for each in files.tables["payers"]}
+    return sum(not 0.85 <= months[each] / booked[each] <= 1 for each in months), 0
+
+
 def _row_by_row(wrong: Callable[[dict[str, Decimal]], bool]) -> Check:
     return lambda made, _: (sum(wrong(each) for each in made.rows(GOLD)), 0)
 
@@ -186,6 +193,7 @@ EQUATIONS: Mapping[str, Check] = {
     ),
     "C25 other visits": lambda made, _: (made.total(GOLD, "other_visits"), 0),
     "C26 days of stays": _sums(GOLD, "inpatient_days", ENCOUNTERS, "length_of_stay_days"),
+    "payers whose months of members are implausible": _implausible,
     "C27 procedures": lambda made, files: (
         made.total(GOLD, "procedures"),
         files.rows("procedures"),
