@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timezone
+from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -38,6 +39,19 @@ def run_id_of(started_at: datetime, name: str) -> str:
         '20240202050000-17'
     """
     return f"{started_at:%Y%m%d%H%M%S}-{name}"
+
+
+def run_id_of_newest(landing: str, name: str) -> str:
+    """Name a run by the time of the newest file that has landed.
+
+    While no file comes the name stays, so that what reads the files can tell that nothing is new.
+
+    Args:
+        landing: folder with a folder for each kind of file.
+        name: of the pipeline.
+    """
+    times = [file.stat().st_mtime for file in Path(landing).glob("*/*.csv")]
+    return run_id_of(datetime.fromtimestamp(max(times, default=0), timezone.utc), name)
 
 
 def started_at(run_id: Column) -> Column:

@@ -395,3 +395,18 @@ def test_digest_tells_plans_apart_and_not_analyses(spark: SparkSession) -> None:
     wide = spark.range(1).select(*[F.lit(n).alias(f"c{n}") for n in range(60)])
     other = spark.range(1).select(*[F.lit(n + (n == 59)).alias(f"c{n}") for n in range(60)])
     assert digest(wide) != digest(other)
+
+
+@pytest.mark.parametrize("way", ["mapInArrow", "mapInPandas"])
+def test_stream_through_a_python_function_does_nothing_without_rows(
+    spark: SparkSession, way: str
+) -> None:
+    stream = placeholder(spark, spark.range(0).schema, True)
+
+    def itself(batches: Iterator[Any]) -> Iterator[Any]:
+        return batches
+
+    plans = [query_plan(getattr(stream, way)(itself, "id bigint")) for _ in range(2)]
+    assert plans[0].is_idle_without_rows
+    assert not plans[0].is_repeatable
+    assert plans[0].digest == plans[1].digest

@@ -1,17 +1,15 @@
 """Bronze: the 18 files of Synthea as they were delivered, all columns text."""
 
-from datetime import datetime, timezone
-
 from pyspark import pipelines as dp
 
-from claims_analytics.bronze import run_id_of, with_run_columns
+from claims_analytics.bronze import run_id_of_newest, with_run_columns
 from claims_analytics.rules import BRONZE
 from claims_analytics.sources import SOURCES
 
 LANDING = spark.conf.get("landing_path")  # noqa: F821 - a global of pipeline source
 
-# one id for all tables of an update, and later ids sort behind it
-RUN = run_id_of(datetime.now(timezone.utc), "pipeline")
+# one id for all tables of an update; the next new files have one that sorts behind it
+RUN = run_id_of_newest(LANDING, "pipeline")
 
 
 def ingest(source):

@@ -33,6 +33,8 @@ _STATELESS = frozenset(
         "Filter",
         "Generate",
         "Join",
+        "MapInArrow",
+        "MapInPandas",
         "Project",
         "StreamingRelation",
         "StreamingRelationV2",
