@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -28,6 +28,8 @@ _TABLES = {
 }
 
 RUNNING, FINISHED = "RUNNING", "FINISHED"
+
+_TIME = "%Y%m%d%H%M%S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,23 @@ class Control:
     def begin(self, job_run: str, now: datetime) -> str:
         """Return the id of a job's run of ingestion.
 
-        The newest run goes on under the id it had. An older one that is repaired gets a new one:
-        what it brings must come after what others have loaded meanwhile.
+        The newest run goes on under the id it had, unless it has finished: what is loaded up to it
+        would never see what it brings now. An older one that is repaired gets a new one: what it
+        brings must come after what others have loaded meanwhile. So does each id come after all
+        before, though clocks differ and two runs may start in one second.
         """
-        found = self._run("SELECT max(ingest_run_id) AS id FROM {ingest_runs}").first()
-        newest = "" if found is None else str(found.id or "")
-        if newest.partition("-")[2] == job_run:
-            return newest
+        found = self._run(
+            "SELECT ingest_run_id AS id, status FROM {ingest_runs} ORDER BY id DESC LIMIT 1"
+        ).first()
         run_id = run_id_of(now, job_run)
+        if found is not None:
+            started, _, name = found.id.partition("-")
+            if name == job_run and found.status == RUNNING:
+                return str(found.id)
+            if run_id <= found.id:
+                run_id = run_id_of(
+                    datetime.strptime(started, _TIME) + timedelta(seconds=1), job_run
+                )
         self._run(
             "INSERT INTO {ingest_runs} VALUES (:id, :at, NULL, :status, NULL)",
             id=run_id,
