@@ -27,6 +27,9 @@ _TABLES = {
     " rule STRING",
 }
 
+_PARTITIONED = {"silver_control": "target", "rejected_rows": "table"}
+"""By what loads differ that run side by side: their commits then touch other files."""
+
 RUNNING, FINISHED = "RUNNING", "FINISHED"
 
 _TIME = "%Y%m%d%H%M%S"
@@ -57,7 +60,8 @@ class Control:
         self._spark = spark
         self._places = places
         for name, columns in _TABLES.items():
-            spark.sql(f"CREATE TABLE IF NOT EXISTS {places.control(name)} ({columns})")
+            by = f" PARTITIONED BY ({_PARTITIONED[name]})" if name in _PARTITIONED else ""
+            spark.sql(f"CREATE TABLE IF NOT EXISTS {places.control(name)} ({columns}){by}")
 
     def _run(self, statement: str, **values: Any) -> DataFrame:
         tables = {name: self._places.control(name) for name in _TABLES}
@@ -168,10 +172,11 @@ class Control:
             now=_now(),
         )
 
-    def reject(self, rejected: DataFrame) -> None:
-        """Note rows that rules keep out; those that are noted already stay once.
+    def reject(self, target: str, rejected: DataFrame) -> None:
+        """Note rows of a table that rules keep out; those that are noted already stay once.
 
         Args:
+            target: the table.
             rejected: `table`, `key`, `ingest_run_id`, `source_file`, `rule`; no payload.
         """
         columns = ("table", "key", "ingest_run_id", "source_file", "rule")
@@ -179,7 +184,8 @@ class Control:
         same = " AND ".join(f"r.{name} <=> n.{name}" for name in columns)
         self._run(
             "MERGE INTO {rejected_rows} AS r USING claims_rejected AS n"
-            f" ON {same} WHEN NOT MATCHED THEN INSERT *"
+            f" ON r.table = :target AND {same} WHEN NOT MATCHED THEN INSERT *",
+            target=target,
         )
         self._spark.catalog.dropTempView("claims_rejected")
 
