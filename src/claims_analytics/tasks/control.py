@@ -154,7 +154,17 @@ class Control:
         ).first()
         return None if found is None else found.id
 
-    def set_loaded(self, target: str, sources: Iterable[str], run_id: str, as_of: Any) -> None:
+    def as_of(self, target: str) -> Any:
+        """Return the date that a target was loaded as of; None if it never loaded."""
+        found = self._run(
+            "SELECT max(as_of_date) AS day FROM {silver_control} WHERE target = :target",
+            target=target,
+        ).first()
+        return None if found is None else found.day
+
+    def set_loaded(
+        self, target: str, sources: Iterable[str], run_id: str | None, as_of: Any
+    ) -> None:
         """Note that a target has taken in all sources up to a run."""
         self._run(
             "MERGE INTO {silver_control} AS c"
