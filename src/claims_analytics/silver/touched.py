@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from claims_analytics.bronze import delivered
 from claims_analytics.coding import DIAGNOSED_IN, diagnosis_codes
-from claims_analytics.enrolment import NO_INSURANCE
+from claims_analytics.enrolment import without_insurance
 from claims_analytics.sources import SOURCES, Source
 from claims_analytics.values import hashed
 
@@ -45,10 +45,20 @@ def _before(rows: DataFrame, last: str) -> DataFrame:
     return rows.where(F.col("ingest_run_id") <= last)
 
 
+def among(rows: DataFrame, column: str, values: DataFrame) -> DataFrame:
+    """Return the rows whose column has one of some values; NULL equals NULL.
+
+    Args:
+        values: one column.
+    """
+    named = values.toDF("__value")
+    return rows.join(named, F.col(column).eqNullSafe(F.col("__value")), "left_semi")
+
+
 def encounters(bronze: Bronze, last: str, newest: str) -> Touched:
     """Return the encounters that have new rows."""
     ids = _since(bronze["encounters"], last, newest).select("Id").distinct()
-    mine = bronze["encounters"].join(F.broadcast(ids), "Id", "left_semi")
+    mine = among(bronze["encounters"], "Id", F.broadcast(ids))
     groups = ids.select(F.col("Id").alias("encounter_id"))
     return Touched(groups, {**bronze, "encounters": mine})
 
@@ -99,32 +109,31 @@ def claims(bronze: Bronze, last: str, newest: str) -> Touched:
     code that no row before called a diagnosis; and those without insurance, when the payer that
     stands for none is new.
     """
-    lines, headers = bronze["claims_transactions"], bronze["claims"]
+    lines, headers = (
+        delivered(bronze[name], SOURCES[name]) for name in ("claims_transactions", "claims")
+    )
     ids = _since(lines, last, newest).select("ID").distinct()
     groups = [
-        lines.join(F.broadcast(ids), "ID", "left_semi").select("CLAIMID"),
+        among(lines, "ID", F.broadcast(ids)).select("CLAIMID"),
         _since(headers, last, newest).select("Id"),
-        _with_new_services(bronze, last, newest),
-        _with_new_diagnoses(bronze, last, newest),
-        _without_insurance(bronze, last, newest),
+        _with_new_services(bronze, lines, last, newest),
+        _with_new_diagnoses(bronze, headers, last, newest),
+        _without_insurance(bronze, headers, last),
     ]
-    touched = (
-        reduce(DataFrame.union, groups).distinct().toDF("claim_id").where("claim_id IS NOT NULL")
-    )
-    is_mine = F.col("CLAIMID") == F.col("claim_id")
-    mine = lines.join(touched, is_mine, "left_semi").select("ID").distinct()
+    touched = reduce(DataFrame.union, groups).distinct().toDF("claim_id")
+    mine = among(lines, "CLAIMID", touched).select("ID").distinct()
     return Touched(
         touched,
         {
             **bronze,
             # all versions of the ids: an older one must not come back for an affected claim
-            "claims_transactions": lines.join(mine, "ID", "left_semi"),
-            "claims": headers.join(touched, F.col("Id") == F.col("claim_id"), "left_semi"),
+            "claims_transactions": among(lines, "ID", mine),
+            "claims": among(headers, "Id", touched),
         },
     )
 
 
-def _with_new_services(bronze: Bronze, last: str, newest: str) -> DataFrame:
+def _with_new_services(bronze: Bronze, lines: DataFrame, last: str, newest: str) -> DataFrame:
     """Return claims whose encounter has new rows in the files that say what a line is for."""
     columns = {
         "encounters": "Id",
@@ -137,30 +146,23 @@ def _with_new_services(bronze: Bronze, last: str, newest: str) -> DataFrame:
         for name, column in columns.items()
     ]
     encounters = reduce(DataFrame.union, parts).distinct()
-    lines = bronze["claims_transactions"]
     return lines.join(encounters, "APPOINTMENTID", "left_semi").select("CLAIMID")
 
 
-def _with_new_diagnoses(bronze: Bronze, last: str, newest: str) -> DataFrame:
+def _with_new_diagnoses(bronze: Bronze, headers: DataFrame, last: str, newest: str) -> DataFrame:
     """Return claims with a code that became a diagnosis."""
     new = {name: _since(bronze[name], last, newest) for name in DIAGNOSED_IN}
     old = {name: _before(bronze[name], last) for name in DIAGNOSED_IN}
     codes = diagnosis_codes(new).join(diagnosis_codes(old), "code", "left_anti")
-    given = F.explode(F.array(*(f"DIAGNOSIS{place}" for place in range(1, 9)))).alias("code")
-    return (
-        bronze["claims"]
-        .select("Id", given)
-        .join(F.broadcast(codes), "code", "left_semi")
-        .select("Id")
-    )
+    places = (F.trim(f"DIAGNOSIS{place}") for place in range(1, 9))
+    given = headers.select("Id", F.explode(F.array(*places)).alias("code"))
+    return given.join(F.broadcast(codes), "code", "left_semi").select("Id")
 
 
-def _without_insurance(bronze: Bronze, last: str, newest: str) -> DataFrame:
-    """Return claims without insurance, if it was not known before who stands for none."""
-    named = bronze["payers"].where(F.col("NAME") == NO_INSURANCE)
-    known = _before(named, last).select("Id")
-    new = (
-        _since(named, last, newest).join(known, "Id", "left_anti").select(F.lit("0").alias("none"))
-    )
-    is_none = F.col("PRIMARYPATIENTINSURANCEID") == F.col("none")
-    return bronze["claims"].join(F.broadcast(new), is_none, "left_semi").select("Id")
+def _without_insurance(bronze: Bronze, headers: DataFrame, last: str) -> DataFrame:
+    """Return claims without insurance, if another payer than before stands for none."""
+    before = without_insurance({"payers": _before(bronze["payers"], last)}).toDF("before")
+    is_other = ~F.col("no_insurance_id").eqNullSafe(F.col("before"))
+    changed = without_insurance(bronze).join(F.broadcast(before), is_other)
+    uninsured = headers.where("PRIMARYPATIENTINSURANCEID = '0'").select("Id")
+    return uninsured.join(F.broadcast(changed), how="left_semi")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -27,7 +27,12 @@ _TABLES = {
     " rule STRING",
 }
 
+_PARTITIONED = {"silver_control": "target", "rejected_rows": "table"}
+"""By what loads differ that run side by side: their commits then touch other files."""
+
 RUNNING, FINISHED = "RUNNING", "FINISHED"
+
+_TIME = "%Y%m%d%H%M%S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class Control:
         self._spark = spark
         self._places = places
         for name, columns in _TABLES.items():
-            spark.sql(f"CREATE TABLE IF NOT EXISTS {places.control(name)} ({columns})")
+            by = f" PARTITIONED BY ({_PARTITIONED[name]})" if name in _PARTITIONED else ""
+            spark.sql(f"CREATE TABLE IF NOT EXISTS {places.control(name)} ({columns}){by}")
 
     def _run(self, statement: str, **values: Any) -> DataFrame:
         tables = {name: self._places.control(name) for name in _TABLES}
@@ -65,14 +71,23 @@ class Control:
     def begin(self, job_run: str, now: datetime) -> str:
         """Return the id of a job's run of ingestion.
 
-        The newest run goes on under the id it had. An older one that is repaired gets a new one:
-        what it brings must come after what others have loaded meanwhile.
+        The newest run goes on under the id it had, unless it has finished: what is loaded up to it
+        would never see what it brings now. An older one that is repaired gets a new one: what it
+        brings must come after what others have loaded meanwhile. So does each id come after all
+        before, though clocks differ and two runs may start in one second.
         """
-        found = self._run("SELECT max(ingest_run_id) AS id FROM {ingest_runs}").first()
-        newest = "" if found is None else str(found.id or "")
-        if newest.partition("-")[2] == job_run:
-            return newest
+        found = self._run(
+            "SELECT ingest_run_id AS id, status FROM {ingest_runs} ORDER BY id DESC LIMIT 1"
+        ).first()
         run_id = run_id_of(now, job_run)
+        if found is not None:
+            started, _, name = found.id.partition("-")
+            if name == job_run and found.status == RUNNING:
+                return str(found.id)
+            if run_id <= found.id:
+                run_id = run_id_of(
+                    datetime.strptime(started, _TIME) + timedelta(seconds=1), job_run
+                )
         self._run(
             "INSERT INTO {ingest_runs} VALUES (:id, :at, NULL, :status, NULL)",
             id=run_id,
@@ -139,7 +154,17 @@ class Control:
         ).first()
         return None if found is None else found.id
 
-    def set_loaded(self, target: str, sources: Iterable[str], run_id: str, as_of: Any) -> None:
+    def as_of(self, target: str) -> Any:
+        """Return the date that a target was loaded as of; None if it never loaded."""
+        found = self._run(
+            "SELECT max(as_of_date) AS day FROM {silver_control} WHERE target = :target",
+            target=target,
+        ).first()
+        return None if found is None else found.day
+
+    def set_loaded(
+        self, target: str, sources: Iterable[str], run_id: str | None, as_of: Any
+    ) -> None:
         """Note that a target has taken in all sources up to a run."""
         self._run(
             "MERGE INTO {silver_control} AS c"
@@ -157,10 +182,11 @@ class Control:
             now=_now(),
         )
 
-    def reject(self, rejected: DataFrame) -> None:
-        """Note rows that rules keep out; those that are noted already stay once.
+    def reject(self, target: str, rejected: DataFrame) -> None:
+        """Note rows of a table that rules keep out; those that are noted already stay once.
 
         Args:
+            target: the table.
             rejected: `table`, `key`, `ingest_run_id`, `source_file`, `rule`; no payload.
         """
         columns = ("table", "key", "ingest_run_id", "source_file", "rule")
@@ -168,7 +194,8 @@ class Control:
         same = " AND ".join(f"r.{name} <=> n.{name}" for name in columns)
         self._run(
             "MERGE INTO {rejected_rows} AS r USING claims_rejected AS n"
-            f" ON {same} WHEN NOT MATCHED THEN INSERT *"
+            f" ON r.table = :target AND {same} WHEN NOT MATCHED THEN INSERT *",
+            target=target,
         )
         self._spark.catalog.dropTempView("claims_rejected")
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from claims_analytics.bronze import RESCUED, RUN_COLUMNS
 from claims_analytics.sources import SOURCES, Source
 
 ARCHIVE = "archive"
@@ -16,6 +17,9 @@ ARCHIVE = "archive"
 
 _CHUNK = 1 << 20
 _NAME = re.compile(r"[^ ,;{}()\n\t=]+")
+_TAKEN = {*RUN_COLUMNS, RESCUED, "_metadata"}
+_UNSEEN = (".", "_")
+"""Spark reads no file whose name begins so: it is one that somebody still writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class Landed:
         if not all(map(_NAME.fullmatch, header)):
             return "has a column whose name no table can have"
         known = {name.lower() for name in header}
+        if taken := known & _TAKEN:
+            return f"has a column that bronze itself adds: {', '.join(sorted(taken))}"
         given = known | {
             own.lower() for other, own in self.source.renamed.items() if other.lower() in known
         }
@@ -65,12 +71,16 @@ class Landed:
 
 
 def landed(folder: str) -> Iterator[Landed]:
-    """Return the files that are directly in the folders of a landing folder, by kind and name."""
+    """Return the files that are directly in the folders of a landing folder, by kind and name.
+
+    Files under a hidden name are not there yet.
+    """
     for source in SOURCES.values():
         inside = Path(folder) / source.name
         if inside.is_dir():
             files = sorted(each for each in inside.iterdir() if each.suffix == ".csv")
-            yield from (Landed(source, str(each)) for each in files if each.is_file())
+            seen = (each for each in files if not each.name.startswith(_UNSEEN))
+            yield from (Landed(source, str(each)) for each in seen if each.is_file())
 
 
 def move(path: str, destination: str) -> None:

@@ -12,6 +12,7 @@ from claims_analytics.anonymisation import SCOPE, key_name, with_member_keys
 from claims_analytics.gold import history, member_months, public, reference
 from claims_analytics.silver import facts
 from claims_analytics.sources import SOURCES
+from claims_analytics.tasks.control import Control
 from claims_analytics.tasks.parameters import AS_OF_DATE, KEY_VERSION, TABLES
 from claims_analytics.tasks.places import Places, overwrite
 from claims_analytics.tasks.staging import Staging
@@ -83,9 +84,18 @@ def load_member_months(
     step("public")
     months = spark.table(places.table(MEMBER_MONTHS))
     overwrite(public.member_yearly_public(months), places.table("member_yearly_public"))
+    step("note")
+    _note(Control(spark, places), as_of.collect()[0].as_of_date)
     told = staging.told()
     staging.clear()
     return told
+
+
+def _note(control: Control, as_of: Any) -> None:
+    """Note as of which date the member's month is, which the checks go by."""
+    loaded = {fact.table: control.loaded(fact.table) for fact in facts.FACTS}
+    known = [run_id for run_id in loaded.values() if run_id]
+    control.set_loaded(MEMBER_MONTHS, loaded, min(known, default=None), as_of)
 
 
 def _silver(spark: Any, places: Places) -> member_months.Silver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from claims_analytics.bronze import RESCUED, with_run_columns
+from claims_analytics.bronze import RESCUED, delivered, with_run_columns
 from claims_analytics.sources import SOURCES
 from claims_analytics.tasks import delivery
 from claims_analytics.tasks.control import Control, Delivered
@@ -23,6 +24,9 @@ from headwater.errors import UpdateError
 from headwater.tasks.steps import Step, go_on
 
 PARAMETERS = (*TABLES, LANDING, RUN)
+
+_PATTERNS = re.compile(r"[\[\]{}*?\\]")
+"""What Spark would take for a pattern in a path."""
 
 _AT_ONCE = 4
 """Kinds of files that are taken in side by side."""
@@ -137,8 +141,8 @@ class _Intake:
         held = mine.agg(F.count("*").alias("rows"), F.max("ingest_run_id").alias("run")).collect()[
             0
         ]
-        noted = sum(each.rows for each in self._held.values() if each.path == path)
-        return int(held.rows) - noted, str(held.run or self._run_id)
+        rows = int(held.rows) - sum(each.rows for each in self._held.values() if each.path == path)
+        return (rows, str(held.run)) if rows else (0, self._run_id)
 
 
 def read_landed(spark: Any, file: delivery.Landed) -> DataFrame:
@@ -150,13 +154,14 @@ def read_landed(spark: Any, file: delivery.Landed) -> DataFrame:
         .option("mode", "PERMISSIVE")
         .option("columnNameOfCorruptRecord", RESCUED)
         .option("enforceSchema", "true")
-        .csv(file.path)
+        .csv(_PATTERNS.sub(r"\\\g<0>", file.path))
     )
     return frame
 
 
 def _as_of(spark: Any, places: Places, run_id: str) -> Any:
     """Return the last day on which an encounter starts, of all runs up to this one."""
-    encounters = places.bronze(spark, ["encounters"])["encounters"]
+    bronze = places.bronze(spark, ["encounters"])
+    encounters = delivered(bronze["encounters"], SOURCES["encounters"])
     until = encounters.where(F.col("ingest_run_id") <= run_id)
     return until.agg(F.max(day("START")).alias("as_of")).collect()[0].as_of

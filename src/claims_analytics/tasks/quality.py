@@ -14,6 +14,7 @@ from claims_analytics.bronze import current
 from claims_analytics.silver.claims import AMOUNTS
 from claims_analytics.silver.facts import FACTS
 from claims_analytics.sources import SOURCES
+from claims_analytics.tasks.control import Control
 from claims_analytics.tasks.gold import MEMBER_MONTHS
 from claims_analytics.tasks.parameters import TABLES
 from claims_analytics.tasks.places import Places
@@ -127,7 +128,9 @@ def _bronze(spark: Any, places: Places) -> dict[str, Decimal]:
 
 def _silver(spark: Any, places: Places) -> dict[str, Decimal]:
     tables = {fact.name: spark.table(places.table(fact.table)) for fact in FACTS}
-    as_of = tables["encounters"].agg(F.max("service_date")).collect()[0][0]
+    # of tables that a pipeline made, no load has noted a date: gold knows what silver does
+    latest = tables["encounters"].agg(F.max("service_date")).collect()[0][0]
+    as_of = Control(spark, places).as_of(MEMBER_MONTHS) or latest
     due = F.col("fill_date") <= F.lit(as_of)
     return {
         **_figures(

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from claims_analytics.silver.facts import FACTS, Fact
 from claims_analytics.silver.medications import as_of_dates
+from claims_analytics.silver.touched import among
 from claims_analytics.tasks.control import Control
 from claims_analytics.tasks.parameters import FACT, LOAD_TYPE, TABLES
 from claims_analytics.tasks.places import Places, overwrite
@@ -55,13 +56,13 @@ def load_fact(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> 
     else:
         touched = fact.touched(bronze, last, newest)
         rows = fact.rows(touched.bronze, F.current_timestamp())
-        staging.stage(rows.join(touched.groups, fact.group, "left_semi"))
+        staging.stage(among(rows, fact.group, touched.groups))
         step("write")
         replace(spark, places.table(fact.table), fact, staging.kept(), touched.groups)
     step("reject")
     told = staging.told()
     if told["dropped"]:
-        control.reject(staging.rejected(fact.key))
+        control.reject(fact.table, staging.rejected(fact.key))
     step("note")
     control.set_loaded(fact.table, fact.reads, newest, _as_of(spark, places, newest))
     staging.clear()
