@@ -8,7 +8,7 @@ DBC := .venv-dbc
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo claims-demo e2e test quick soak test-servers check parity format bench clean pins setup-dbc check-dbc
+.PHONY: help setup demo claims-demo e2e test quick soak test-servers test-claims check parity format bench clean pins setup-dbc check-dbc
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ e2e: setup ## events from a real broker through Blob storage to gold, every one 
 	@$(BIN)/python scratch/e2e.py
 
 test: setup ## the tests of the runtime, in two processes with a Spark session each
-	@$(BIN)/python -m pytest -m "not servers" -n 2 --dist loadfile --no-loadscope-reorder \
+	@$(BIN)/python -m pytest -m "not servers and not claims" -n 2 --dist loadfile --no-loadscope-reorder \
 	  --durations 10
 
 quick: setup ## format, lint, types and the tests that need no Spark: before each commit
@@ -51,6 +51,9 @@ soak: setup ## kill a running update at KILLS random moments (20), then compare 
 
 test-servers: setup ## the tests that start a Kafka broker, Azurite or another emulator
 	@$(BIN)/python -m pytest -m servers -n 2 --dist loadscope --durations 10
+
+test-claims: setup ## the tests that run the jobs of claims: full and incremental loads, kills
+	@$(BIN)/python -m pytest -m claims -n 2 --dist loadfile --durations 10
 
 check: setup ## format, lint, types
 	@$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ What does not live here: what should have come of it (`claims_reconciliation`, `
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from collections.abc import Callable, Iterable, Sequence
@@ -69,6 +70,7 @@ class Made:
         plan: of the query that hashes ids.
         files: of the state below the target.
         telling: those of them that hold the secret.
+        dashboard: what its queries of tables return, by their names.
     """
 
     tables: dict[str, list[Row]]
@@ -79,6 +81,7 @@ class Made:
     plan: str
     files: list[str]
     telling: list[str]
+    dashboard: dict[str, list[Row]]
 
     def rows(self, table: str) -> list[Row]:
         """Return the rows of a table."""
@@ -144,7 +147,17 @@ def make(spark: SparkSession, folder: Path, updates: Sequence[Sequence[Path]]) -
             _plan_of_keys(pipeline),
             [str(each.relative_to(folder)) for each in files],
             [str(each) for each in files if SECRET.encode() in each.read_bytes()],
+            _dashboard(spark, pipeline),
         )
+
+
+def _dashboard(spark: SparkSession, pipeline: Pipeline) -> dict[str, list[Row]]:
+    """Run the queries of the dashboard, but the one that asks the event log."""
+    told = json.loads((ROOT / "dashboards" / "claims.lvdash.json").read_text())
+    queries = {each["name"]: "".join(each["queryLines"]) for each in told["datasets"]}
+    pipeline.table(GOLD[4]).frame.createOrReplaceTempView(GOLD[4])
+    asked = {name: text for name, text in queries.items() if "event_log" not in text}
+    return {name: rows_of(spark.sql(text)) for name, text in asked.items()}
 
 
 def _send(pipeline: Pipeline, delivery: Path, at: datetime) -> None:

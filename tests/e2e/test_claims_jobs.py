@@ -16,6 +16,8 @@ from headwater.cli.main import cli
 from headwater.state.catalog import forget_all
 from headwater.state.store import Store
 
+pytestmark = pytest.mark.claims
+
 ROOT = Path(__file__).parents[2]
 SECRET = "headwater-test-key-0123456789"  # noqa: S105 - made for this test
 JOBS = (

@@ -17,6 +17,8 @@ from claims_analytics.tasks.control import Control
 from headwater.errors import UpdateError
 from spark.claims_support import Killed, Landing, kill_at, new_places
 
+pytestmark = pytest.mark.claims
+
 DEVICES = "UDI,PATIENT,CODE\n"
 ODD = ("u1,p1", "u2,p2,2,surplus", "u3,Víctor,3", "u4,p4,4")
 FIRST: Mapping[str, str | bytes] = {

@@ -35,6 +35,8 @@ from headwater.tasks.steps import Step, go_on
 from spark.claims_splits import Row, split_runs
 from spark.claims_support import Appended, Killed, kill_at, new_places, parameters_of
 
+pytestmark = pytest.mark.claims
+
 SECRET = "headwater-test-key-0123456789"  # noqa: S105 - made for this test
 BEGIN = datetime(2024, 3, 1, tzinfo=timezone.utc)
 AS_OF = "2023-12-15"

@@ -32,7 +32,7 @@ from claims_reconciliation import (
     read_folder,
     warn_counts,
 )
-from claims_run import SECRET, Made, made_once, make
+from claims_run import SECRET, Made, made_once, make, total
 
 OPTIONS = Options(patients=20, seed=11, start_date=date(2022, 6, 1), anomalies=True, deliveries=3)
 
@@ -343,3 +343,14 @@ def test_secret_is_in_no_event(made: Made) -> None:
 def test_secret_is_in_no_plan(made: Made) -> None:
     assert "MapInArrow" in made.plan
     assert SECRET not in made.plan
+
+
+def test_dashboard_tells_what_gold_holds(made: Made) -> None:
+    assert set(made.dashboard) == {"pmpm_trend", "risk_tiers", "utilisation"}
+    insured = total(made.dashboard["pmpm_trend"], "insured_cost")
+    months = made.rows("member_monthly_snapshot_gold")
+    enrolled = {row["snapshot_month"] for row in months if row["member_months"]}
+    within = [row for row in months if row["snapshot_month"] in enrolled]
+    assert insured == total(within, "total_cost")
+    assert total(made.dashboard["risk_tiers"], "members") == total(months, "member_months")
+    assert total(made.dashboard["utilisation"], "fills") == total(months, "fills")

@@ -18,6 +18,8 @@ from claims_layers import CLAIMS, EQUATIONS, GOLD, MEDICATIONS
 from claims_reconciliation import Ledger, read_folder
 from claims_run import Made, made_once, make, total
 
+pytestmark = pytest.mark.claims
+
 LAST_MONTH = date(2024, 2, 1)
 
 ROWS = {
