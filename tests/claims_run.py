@@ -153,11 +153,13 @@ def make(spark: SparkSession, folder: Path, updates: Sequence[Sequence[Path]]) -
 
 def _dashboard(spark: SparkSession, pipeline: Pipeline) -> dict[str, list[Row]]:
     """Run the queries of the dashboard, but the one that asks the event log."""
-    told = json.loads((ROOT / "dashboards" / "claims.lvdash.json").read_text())
-    queries = {each["name"]: "".join(each["queryLines"]) for each in told["datasets"]}
+    file = json.loads((ROOT / "dashboards" / "claims.lvdash.json").read_text())
+    queries = {each["name"]: "".join(each["queryLines"]) for each in file["datasets"]}
     pipeline.table(GOLD[4]).frame.createOrReplaceTempView(GOLD[4])
     asked = {name: text for name, text in queries.items() if "event_log" not in text}
-    return {name: rows_of(spark.sql(text)) for name, text in asked.items()}
+    told = {name: rows_of(spark.sql(text)) for name, text in asked.items()}
+    spark.catalog.dropTempView(GOLD[4])
+    return told
 
 
 def _send(pipeline: Pipeline, delivery: Path, at: datetime) -> None:
