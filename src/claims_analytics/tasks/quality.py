@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -48,7 +49,8 @@ def check_claims(spark: Any, parameters: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         UpdateError: RECONCILIATION_FAILED, with each equation that does not hold.
     """
-    checked = equations(spark, Places.of(parameters))
+    places = Places.of(parameters)
+    checked = equations(spark, places, Control(spark, places).as_of(MEMBER_MONTHS))
     wrong = [each for each in checked if not each.holds]
     if wrong:
         raise UpdateError(
@@ -59,9 +61,15 @@ def check_claims(spark: Any, parameters: Mapping[str, str]) -> dict[str, Any]:
     return {"equations": len(checked)}
 
 
-def equations(spark: Any, places: Places) -> list[Equation]:
-    """Return what must be equal: between bronze and silver, silver and gold, and inside gold."""
-    silver = _silver(spark, places)
+def equations(spark: Any, places: Places, as_of: date | None = None) -> list[Equation]:
+    """Return what must be equal: between bronze and silver, silver and gold, and inside gold.
+
+    Args:
+        spark: the session.
+        places: where the tables are.
+        as_of: the day that gold was loaded as of; None for the last on which an encounter starts.
+    """
+    silver = _silver(spark, places, as_of)
     gold = _gold(spark.table(places.table(MEMBER_MONTHS)))
     bronze = _bronze(spark, places)
     covered = gold["payer_paid"] + silver["adjusted"]
@@ -126,12 +134,11 @@ def _bronze(spark: Any, places: Places) -> dict[str, Decimal]:
     }
 
 
-def _silver(spark: Any, places: Places) -> dict[str, Decimal]:
+def _silver(spark: Any, places: Places, as_of: date | None) -> dict[str, Decimal]:
     tables = {fact.name: spark.table(places.table(fact.table)) for fact in FACTS}
-    # of tables that a pipeline made, no load has noted a date: gold knows what silver does
+    # a pipeline notes no date: gold knows what silver does
     latest = tables["encounters"].agg(F.max("service_date")).collect()[0][0]
-    as_of = Control(spark, places).as_of(MEMBER_MONTHS) or latest
-    due = F.col("fill_date") <= F.lit(as_of)
+    due = F.col("fill_date") <= F.lit(as_of or latest)
     return {
         **_figures(
             tables["claims"],
