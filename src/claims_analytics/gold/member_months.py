@@ -16,6 +16,7 @@ from claims_analytics.gold.enrolled import insured_months, last_year, member_gri
 from claims_analytics.gold.history import UNKNOWN
 from claims_analytics.gold.reference import RESTRICTED_ZIP3, chronic_category
 from claims_analytics.gold.risk import age_band, age_in_years, risk_score, risk_tier
+from claims_analytics.silver.encounters import deaths
 from claims_analytics.sources import SOURCES
 from claims_analytics.values import MONEY, day, names
 
@@ -116,7 +117,7 @@ def member_months(
         "procedures": monthly.procedures_by_month(silver.procedures),
         "fills": monthly.fills_by_month(due),
     }
-    grid = member_grid(monthly.months_of(happened), insured_months(bronze), _deaths(bronze), as_of)
+    grid = member_grid(monthly.months_of(happened), insured_months(bronze), deaths(bronze), as_of)
     facts = monthly.beside(grid, happened | {"drugs": monthly.drugs_by_month(due)})
     counted = _with_costs(_zeroed(facts))
     described = _with_person(_with_conditions(counted, bronze), patients)
@@ -135,11 +136,6 @@ def _placed(rows: DataFrame) -> DataFrame:
             "months_since_last": F.months_between("snapshot_month", before),
         }
     )
-
-
-def _deaths(bronze: Mapping[str, DataFrame]) -> DataFrame:
-    patients = current(bronze["patients"], SOURCES["patients"]).where("Id IS NOT NULL")
-    return patients.select(F.col("Id").alias("patient_id"), day("DEATHDATE").alias("died_on"))
 
 
 def _zeroed(facts: DataFrame) -> DataFrame:

@@ -66,7 +66,7 @@ def encounters(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame
     start, stop = F.col("start_ts"), F.col("stop_ts")
     nights = F.datediff(F.to_date(stop), F.to_date(start))
     is_inpatient = F.col("encounter_class") == "inpatient"
-    joined = rows.join(_deaths(bronze), "patient_id", "left").join(
+    joined = rows.join(deaths(bronze), "patient_id", "left").join(
         spans_by_patient(bronze), "patient_id", "left"
     )
     return joined.withColumns(
@@ -84,6 +84,7 @@ def encounters(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame
     )
 
 
-def _deaths(bronze: Mapping[str, DataFrame]) -> DataFrame:
+def deaths(bronze: Mapping[str, DataFrame]) -> DataFrame:
+    """Return when patients died: `patient_id`, `died_on`, which is NULL of the living."""
     patients = current(bronze["patients"], SOURCES["patients"]).where("Id IS NOT NULL")
     return patients.select(F.col("Id").alias("patient_id"), day("DEATHDATE").alias("died_on"))
