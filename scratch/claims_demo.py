@@ -35,7 +35,7 @@ OPTIONS = Options(patients=40, seed=7, anomalies=True, deliveries=3)
 
 PMPM = """
     SELECT year, sum(member_months) AS member_months, sum(total_cost) AS insured_cost,
-           round(sum(total_cost) / sum(member_months), 2) AS pmpm,
+           round(try_divide(sum(total_cost), sum(member_months)), 2) AS pmpm,
            sum(self_pay_cost) AS self_pay_cost
     FROM member_monthly_snapshot_gold GROUP BY year HAVING sum(member_months) > 0
     ORDER BY year DESC LIMIT 5
