@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from claims_analytics.sources import Source
+from claims_analytics.sources import SOURCES, Source
 from claims_analytics.values import hashed
 
 RUN_COLUMNS = {
@@ -94,7 +96,8 @@ def delivered(bronze: DataFrame, source: Source) -> DataFrame:
             stands for the one that it is.
     """
     there = {name.lower() for name in bronze.columns}
-    spellings = {name: [name] for name in source.columns}
+    columns = (*source.columns, *source.newer)
+    spellings = {name: [name] for name in columns}
     for other, name in source.renamed.items():
         spellings[name].append(other)
 
@@ -102,7 +105,17 @@ def delivered(bronze: DataFrame, source: Source) -> DataFrame:
         known = [F.col(f"`{each}`") for each in spellings[name] if each.lower() in there]
         return (F.coalesce(*known) if known else F.lit(None).cast("string")).alias(name)
 
-    return bronze.select(*map(column, source.columns), *RUN_COLUMNS)
+    return bronze.select(*map(column, columns), *RUN_COLUMNS)
+
+
+def tables(reader: Any, names: Iterable[str]) -> dict[str, DataFrame]:
+    """Return bronze tables of a pipeline by the name of their file.
+
+    Args:
+        reader: `spark.read`, or `spark.readStream`.
+        names: of files.
+    """
+    return {name: reader.table(SOURCES[name].table) for name in names}
 
 
 def current(bronze: DataFrame, source: Source) -> DataFrame:

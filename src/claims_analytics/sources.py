@@ -20,6 +20,7 @@ class Source:
             with one id, one is current. Several are a natural key: the rows of one file with one
             key are current together.
         columns: in the order of the header.
+        newer: columns that only newer versions of Synthea have.
         renamed: name in other versions of Synthea -> the column that it is.
     """
 
@@ -27,6 +28,7 @@ class Source:
     key: tuple[str, ...]
     columns: tuple[str, ...]
     renamed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    newer: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -34,8 +36,10 @@ class Source:
         return f"bronze_{self.name}"
 
 
-def _source(name: str, key: str, columns: str, **renamed: str) -> Source:
-    return Source(name, tuple(key.split()), tuple(columns.split()), MappingProxyType(renamed))
+def _source(name: str, key: str, columns: str, newer: str = "", **renamed: str) -> Source:
+    texts = (key, columns, newer)
+    keys, own, later = (tuple(text.split()) for text in texts)
+    return Source(name, keys, own, MappingProxyType(renamed), later)
 
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
@@ -143,7 +147,8 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "procedures",
                 "PATIENT ENCOUNTER CODE START",
                 "START STOP PATIENT ENCOUNTER CODE DESCRIPTION BASE_COST REASONCODE"
-                " REASONDESCRIPTION SYSTEM",
+                " REASONDESCRIPTION",
+                newer="SYSTEM",
                 COST="BASE_COST",
                 DATE="START",
             ),

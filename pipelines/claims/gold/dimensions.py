@@ -2,9 +2,9 @@
 
 from pyspark import pipelines as dp
 
+from claims_analytics.bronze import tables
 from claims_analytics.coding import DIAGNOSED_IN
 from claims_analytics.gold import history, reference
-from claims_analytics.sources import SOURCES
 
 
 def declare(dimension):
@@ -36,7 +36,8 @@ def declare(dimension):
     def dated():
         rows = history.dimension_table(spark.read.table(versions), dimension)  # noqa: F821
         if dimension is history.PROVIDER:
-            return history.with_organization(rows, bronze("organizations")["organizations"])
+            known = tables(spark.read, ["organizations"])  # noqa: F821
+            return history.with_organization(rows, known["organizations"])
         return rows
 
 
@@ -44,19 +45,14 @@ for each in (history.PATIENT, history.PROVIDER):
     declare(each)
 
 
-def bronze(*names):
-    """Return bronze tables by the name of their file."""
-    return {name: spark.read.table(SOURCES[name].table) for name in names}  # noqa: F821
-
-
 @dp.materialized_view(comment="Codes of diagnoses", table_properties={"quality": "gold"})
 @dp.expect("diagnosis_mapped", "icd10cm_code IS NOT NULL")
 def dim_diagnosis():
     """Return each code once."""
-    return reference.dim_diagnosis(bronze("claims", *DIAGNOSED_IN))
+    return reference.dim_diagnosis(tables(spark.read, ("claims", *DIAGNOSED_IN)))  # noqa: F821
 
 
 @dp.materialized_view(comment="Days", table_properties={"quality": "gold"})
 def dim_date():
     """Return each day once."""
-    return reference.dim_date(bronze("patients", "payer_transitions"))
+    return reference.dim_date(tables(spark.read, ("patients", "payer_transitions")))  # noqa: F821

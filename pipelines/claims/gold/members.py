@@ -3,26 +3,17 @@
 from pyspark import pipelines as dp
 
 from claims_analytics import anonymisation, rules
+from claims_analytics.bronze import tables
 from claims_analytics.gold import member_months as gold
 from claims_analytics.gold import public
-from claims_analytics.sources import SOURCES
+from claims_analytics.silver.facts import FACTS
 
 KEY_VERSION = int(spark.conf.get("anon_key_version"))  # noqa: F821 - a global of pipeline source
 
 
 def silver():
     """Return the four facts."""
-    return gold.Silver(
-        claims=spark.read.table("claims_silver"),  # noqa: F821
-        encounters=spark.read.table("patient_encounters_silver"),  # noqa: F821
-        medications=spark.read.table("medications_silver"),  # noqa: F821
-        procedures=spark.read.table("procedures_silver"),  # noqa: F821
-    )
-
-
-def bronze(*names):
-    """Return bronze tables by the name of their file."""
-    return {name: spark.read.table(SOURCES[name].table) for name in names}  # noqa: F821
+    return gold.Silver(**{fact.name: spark.read.table(fact.table) for fact in FACTS})  # noqa: F821
 
 
 @dp.temporary_view
@@ -31,10 +22,7 @@ def member_ids():
     secret = dbutils.secrets.get(  # noqa: F821
         anonymisation.SCOPE, anonymisation.key_name(KEY_VERSION)
     )
-    streams = {
-        name: spark.readStream.table(SOURCES[name].table)  # noqa: F821
-        for name in gold.MEMBERS_IN
-    }
+    streams = tables(spark.readStream, gold.MEMBERS_IN)  # noqa: F821
     return anonymisation.with_member_keys(gold.member_ids(streams), secret, KEY_VERSION)
 
 
@@ -61,7 +49,7 @@ def member_months_checked():
     facts = silver()
     return gold.member_months(
         facts,
-        bronze(*gold.READS),
+        tables(spark.read, gold.READS),  # noqa: F821
         spark.read.table("dim_patient"),  # noqa: F821
         keys=spark.read.table("member_keys"),  # noqa: F821
         as_of=gold.known_as_of(facts),

@@ -3,8 +3,8 @@
 from pyspark import pipelines as dp
 from pyspark.sql import functions as F
 
+from claims_analytics.bronze import tables
 from claims_analytics.silver.facts import FACTS
-from claims_analytics.sources import SOURCES
 
 
 def declare(fact):
@@ -15,7 +15,7 @@ def declare(fact):
     @dp.expect_all_or_drop(fact.rules.drop)
     @dp.expect_all_or_fail(fact.rules.fail)
     def checked():
-        bronze = {name: spark.read.table(SOURCES[name].table) for name in fact.reads}  # noqa: F821
+        bronze = tables(spark.read, fact.reads)  # noqa: F821 - a global of pipeline source
         return fact.rows(bronze, F.col("ingest_timestamp"))
 
     @dp.materialized_view(
