@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 
 from claims_analytics.anonymisation import with_member_keys
 from claims_analytics.bronze import RUN_COLUMNS
-from claims_analytics.silver.facts import FACTS
+from claims_analytics.silver.facts import FACTS, Fact
 from claims_analytics.sources import SOURCES
 from claims_analytics.tasks.control import Control
 from claims_analytics.tasks.gold import load_dimensions, load_member_months
@@ -82,7 +82,7 @@ class Story:
                 self.bronze[name] = Appended(self.spark, table, ", ".join(types), folder)
             values = [[row.get(column) for column in _columns(name)] for row in rows]
             self.bronze[name].append([(*each, *_run(each, name, run_id)) for each in values])
-        control.finish(run_id, None)
+        control.finish(run_id, (BEGIN + timedelta(days=number)).date())
         return run_id
 
     def load(
@@ -212,6 +212,15 @@ def test_incremental_loads_reject_what_a_full_load_does(story: Story) -> None:
 def test_control_names_the_run_up_to_which_was_loaded(at: str, story: Story) -> None:
     noted, wanted = story.noted[at]
     assert noted == wanted
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
+def test_control_has_the_last_day_that_the_run_knew(fact: Fact, story: Story) -> None:
+    control = Control(story.spark, story.places)
+    newest = control.newest()
+    assert newest is not None
+    assert control.as_of(fact.table) == control.known_at(newest)
+    assert control.known_at(newest) is not None
 
 
 def test_rule_of_fail_stops_with_nothing_written(story: Story) -> None:

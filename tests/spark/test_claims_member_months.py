@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from claims_analytics.gold import history
-from claims_analytics.gold.enrolled import insured_months, member_grid
+from claims_analytics.gold.member_grid import insured_months, member_grid
 from claims_analytics.gold.member_months import COLUMNS, Silver, member_months
 from claims_analytics.rules import MEMBER_MONTHS
 from claims_rows import FIRST_RUN, SECOND_RUN, Row, bronze, rows_of, with_broken

@@ -3,7 +3,7 @@
 from pyspark import pipelines as dp
 
 from claims_analytics.bronze import tables
-from claims_analytics.coding import DIAGNOSED_IN
+from claims_analytics.diagnoses import DIAGNOSED_IN
 from claims_analytics.gold import history, reference
 
 

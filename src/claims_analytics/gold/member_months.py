@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 from claims_analytics.bronze import current
 from claims_analytics.enrolment import without_insurance
 from claims_analytics.gold import monthly_facts as monthly
-from claims_analytics.gold.enrolled import insured_months, last_year, member_grid
-from claims_analytics.gold.history import UNKNOWN
+from claims_analytics.gold.history import UNKNOWN, in_force
+from claims_analytics.gold.member_grid import insured_months, last_year, member_grid
 from claims_analytics.gold.reference import RESTRICTED_ZIP3, chronic_category
 from claims_analytics.gold.risk import age_band, age_in_years, risk_score, risk_tier
 from claims_analytics.silver.encounters import deaths
@@ -201,8 +201,8 @@ def _with_person(rows: DataFrame, patients: DataFrame) -> DataFrame:
     """Add what was known of the person at the end of the month: coarse, no birth date."""
     version = patients.where(F.col("patient_id") != UNKNOWN).select(
         "patient_id",
-        F.col("gender").alias("gender"),
-        F.col("state").alias("state"),
+        "gender",
+        "state",
         F.lpad("zip", 5, "0").alias("zip"),
         F.to_date("birthdate").alias("born_on"),
         "effective_from",
@@ -210,11 +210,7 @@ def _with_person(rows: DataFrame, patients: DataFrame) -> DataFrame:
     )
     end = F.to_timestamp(F.add_months("snapshot_month", 1)) - F.expr("INTERVAL 1 MICROSECOND")
     rows, version = rows.alias("m"), version.alias("p")
-    held = (
-        (F.col("m.patient_id") == F.col("p.patient_id"))
-        & (F.col("p.effective_from") <= end)
-        & (F.col("p.effective_to").isNull() | (end < F.col("p.effective_to")))
-    )
+    held = (F.col("m.patient_id") == F.col("p.patient_id")) & in_force("p", end)
     zip3 = F.substring("zip", 1, 3)
     known = zip3.isNotNull() & ~zip3.isin(*RESTRICTED_ZIP3)
     age = age_in_years(F.col("born_on"), F.least(F.last_day("snapshot_month"), F.col("died_on")))

@@ -8,7 +8,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from claims_analytics.gold.enrolled import months_from
+from claims_analytics.gold.member_grid import months_from
 from claims_analytics.values import MONEY
 
 CATEGORIES = {

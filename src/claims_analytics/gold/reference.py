@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from claims_analytics.bronze import current, delivered
-from claims_analytics.coding import DIAGNOSED_IN
+from claims_analytics.diagnoses import DIAGNOSED_IN
 from claims_analytics.sources import SOURCES
 from claims_analytics.values import day, names
 
@@ -32,14 +32,6 @@ CHRONIC = (
     "obesity",
 )
 """Categories that count in the risk score."""
-
-_DESCRIPTIONS = {
-    "conditions": ("CODE", "DESCRIPTION"),
-    "encounters": ("REASONCODE", "REASONDESCRIPTION"),
-    "medications": ("REASONCODE", "REASONDESCRIPTION"),
-    "procedures": ("REASONCODE", "REASONDESCRIPTION"),
-    "careplans": ("REASONCODE", "REASONDESCRIPTION"),
-}
 
 
 @cache
@@ -65,7 +57,7 @@ def dim_diagnosis(bronze: Mapping[str, DataFrame]) -> DataFrame:
     """Return one row per code of a diagnosis.
 
     Args:
-        bronze: the tables of `coding.DIAGNOSED_IN`, and `claims`.
+        bronze: the tables of `diagnoses.DIAGNOSED_IN`, and `claims`.
 
     Returns:
         `code`, `code_system`, `description` (of the newest run, then the smallest text),
@@ -73,11 +65,11 @@ def dim_diagnosis(bronze: Mapping[str, DataFrame]) -> DataFrame:
     """
     parts = [
         delivered(bronze[name], SOURCES[name]).select(
-            F.col(DIAGNOSED_IN[name]).alias("code"),
-            F.col(text).alias("description"),
+            F.col(column).alias("code"),
+            F.col(column.replace("CODE", "DESCRIPTION")).alias("description"),
             "ingest_run_id",
         )
-        for name, (_, text) in _DESCRIPTIONS.items()
+        for name, column in DIAGNOSED_IN.items()
     ]
     found = reduce(DataFrame.union, [*parts, _claimed(bronze)]).where("code IS NOT NULL")
     newest = Window.partitionBy("code").orderBy(

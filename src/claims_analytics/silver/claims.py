@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from claims_analytics.bronze import current, delivered
-from claims_analytics.coding import DIAGNOSED_IN, diagnosis_codes
+from claims_analytics.diagnoses import DIAGNOSED_IN, diagnosis_codes
 from claims_analytics.enrolment import without_insurance
 from claims_analytics.rules import CLAIMS
 from claims_analytics.sources import SOURCES

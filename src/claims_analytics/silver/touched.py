@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from claims_analytics.bronze import delivered
-from claims_analytics.coding import DIAGNOSED_IN, diagnosis_codes
+from claims_analytics.diagnoses import DIAGNOSED_IN, diagnosis_codes
 from claims_analytics.enrolment import without_insurance
-from claims_analytics.sources import SOURCES, Source
-from claims_analytics.values import hashed
+from claims_analytics.sources import SOURCES
+from claims_analytics.values import all_of, hashed
 
 Bronze = Mapping[str, DataFrame]
 
@@ -45,20 +45,21 @@ def _before(rows: DataFrame, last: str) -> DataFrame:
     return rows.where(F.col("ingest_run_id") <= last)
 
 
-def among(rows: DataFrame, column: str, values: DataFrame) -> DataFrame:
-    """Return the rows whose column has one of some values; NULL equals NULL.
+def among(rows: DataFrame, columns: Sequence[str], values: DataFrame) -> DataFrame:
+    """Return the rows whose columns have one of some values; NULL equals NULL.
 
     Args:
-        values: one column.
+        values: as many columns, in the same order.
     """
-    named = values.toDF("__value")
-    return rows.join(named, F.col(column).eqNullSafe(F.col("__value")), "left_semi")
+    named = values.toDF(*(f"__{name}" for name in columns))
+    same = (F.col(name).eqNullSafe(F.col(f"__{name}")) for name in columns)
+    return rows.join(named, all_of(*same), "left_semi")
 
 
 def encounters(bronze: Bronze, last: str, newest: str) -> Touched:
     """Return the encounters that have new rows."""
     ids = _since(bronze["encounters"], last, newest).select("Id").distinct()
-    mine = among(bronze["encounters"], "Id", F.broadcast(ids))
+    mine = among(bronze["encounters"], ["Id"], F.broadcast(ids))
     groups = ids.select(F.col("Id").alias("encounter_id"))
     return Touched(groups, {**bronze, "encounters": mine})
 
@@ -68,37 +69,16 @@ def by_natural_key(name: str, group: str) -> Touching:
     source = SOURCES[name]
 
     def touched(bronze: Bronze, last: str, newest: str) -> Touched:
-        keys = _keys(_since(bronze[name], last, newest), source).distinct()
-        mine = _with_key(bronze[name], source, keys)
-        numbered = _keys(mine, source).groupBy(*source.key).agg(F.count("*").alias("count"))
+        rows = delivered(bronze[name], source)
+        keys = _since(rows, last, newest).select(*source.key).distinct()
+        mine = among(rows, source.key, F.broadcast(keys))
+        numbered = mine.groupBy(*source.key).agg(F.count("*").alias("count"))
         occurrence = F.explode(F.sequence(F.lit(1), F.col("count").cast("int")))
         places = numbered.select(*source.key, occurrence.alias("occurrence"))
         groups = places.select(hashed(*map(F.col, source.key), F.col("occurrence")).alias(group))
         return Touched(groups, {**bronze, name: mine})
 
     return touched
-
-
-def _keys(rows: DataFrame, source: Source) -> DataFrame:
-    return delivered(rows, source).select(*source.key)
-
-
-def _with_key(rows: DataFrame, source: Source, keys: DataFrame) -> DataFrame:
-    """Return the rows that have one of some natural keys; NULL equals NULL."""
-    named = keys.select(*(F.col(name).alias(f"__{name}") for name in source.key))
-    spellings = {name: [name] for name in source.key}
-    for other, name in source.renamed.items():
-        if name in spellings:
-            spellings[name].append(other)
-    there = {name.lower() for name in rows.columns}
-
-    def value(name: str) -> Column:
-        return F.coalesce(*(F.col(each) for each in spellings[name] if each.lower() in there))
-
-    same = reduce(
-        Column.__and__, (value(name).eqNullSafe(F.col(f"__{name}")) for name in source.key)
-    )
-    return rows.join(F.broadcast(named), same, "left_semi")
 
 
 def claims(bronze: Bronze, last: str, newest: str) -> Touched:
@@ -114,21 +94,21 @@ def claims(bronze: Bronze, last: str, newest: str) -> Touched:
     )
     ids = _since(lines, last, newest).select("ID").distinct()
     groups = [
-        among(lines, "ID", F.broadcast(ids)).select("CLAIMID"),
+        among(lines, ["ID"], F.broadcast(ids)).select("CLAIMID"),
         _since(headers, last, newest).select("Id"),
         _with_new_services(bronze, lines, last, newest),
         _with_new_diagnoses(bronze, headers, last, newest),
         _without_insurance(bronze, headers, last),
     ]
     touched = reduce(DataFrame.union, groups).distinct().toDF("claim_id")
-    mine = among(lines, "CLAIMID", touched).select("ID").distinct()
+    mine = among(lines, ["CLAIMID"], touched).select("ID").distinct()
     return Touched(
         touched,
         {
             **bronze,
             # all versions of the ids: an older one must not come back for an affected claim
-            "claims_transactions": among(lines, "ID", mine),
-            "claims": among(headers, "Id", touched),
+            "claims_transactions": among(lines, ["ID"], mine),
+            "claims": among(headers, ["Id"], touched),
         },
     )
 

@@ -146,6 +146,13 @@ class Control:
         ).first()
         return None if found is None else found.id
 
+    def known_at(self, run_id: str) -> Any:
+        """Return the last date that a run knew."""
+        found = self._run(
+            "SELECT as_of_date AS day FROM {ingest_runs} WHERE ingest_run_id = :id", id=run_id
+        ).first()
+        return None if found is None else found.day
+
     def loaded(self, target: str) -> str | None:
         """Return the newest run that a target has taken in; None if it never loaded."""
         found = self._run(

@@ -9,7 +9,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from claims_analytics.silver.facts import FACTS, Fact
-from claims_analytics.silver.medications import as_of_dates
 from claims_analytics.silver.touched import among
 from claims_analytics.tasks.control import Control
 from claims_analytics.tasks.parameters import FACT, LOAD_TYPE, TABLES
@@ -56,7 +55,7 @@ def load_fact(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> 
     else:
         touched = fact.touched(bronze, last, newest)
         rows = fact.rows(touched.bronze, F.current_timestamp())
-        staging.stage(among(rows, fact.group, touched.groups))
+        staging.stage(among(rows, [fact.group], touched.groups))
         step("write")
         replace(spark, places.table(fact.table), fact, staging.kept(), touched.groups)
     step("reject")
@@ -64,7 +63,7 @@ def load_fact(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> 
     if told["dropped"]:
         control.reject(fact.table, staging.rejected(fact.key))
     step("note")
-    control.set_loaded(fact.table, fact.reads, newest, _as_of(spark, places, newest))
+    control.set_loaded(fact.table, fact.reads, newest, control.known_at(newest))
     staging.clear()
     return {**told, "load_type": "full" if last is None else parameters["load_type"]}
 
@@ -89,9 +88,3 @@ def replace(spark: Any, table: str, fact: Fact, rows: DataFrame, groups: DataFra
         f" WHEN NOT MATCHED AND NOT s.__gone THEN INSERT ({names}) VALUES ({values})"
     )
     spark.catalog.dropTempView(f"{fact.name}_changes")
-
-
-def _as_of(spark: Any, places: Places, newest: str) -> Any:
-    """Return the last day that a run knew."""
-    runs = as_of_dates(places.bronze(spark, ["encounters"])["encounters"])
-    return runs.where(F.col("since_run") <= newest).agg(F.max("as_of_date")).collect()[0][0]
