@@ -9,7 +9,8 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,3 +135,23 @@ def process_environment() -> dict[str, str]:
 def environment_without(names: Collection[str]) -> dict[str, str]:
     """Return the process's environment for a program to start, but for some variables."""
     return {name: each for name, each in os.environ.items() if name not in names}
+
+
+def chosen_profiles() -> str | None:
+    """Return `DBT_PROFILES_DIR`, the folder of the user's connections of dbt."""
+    return os.environ.get("DBT_PROFILES_DIR") or None
+
+
+@contextmanager
+def environment_with(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process for the length of a `with` block, for a library's sake."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -58,7 +58,7 @@ def sources_of_path(path: str | Path) -> list[Source]:
 
 
 def _read_path(path: str | Path) -> list[SourceFile]:
-    return read_files(list_yaml_files(str(path)) if Path(path).is_dir() else [path])
+    return read_files(list_yaml_files(str(path)) if Path(path).is_dir() else [str(path)])
 
 
 def read_files(

@@ -146,7 +146,20 @@ ALLOWED = {
         "settings",
         "state",
     },
+    "dbt": {
+        "bundle",
+        "delta",
+        "errors",
+        "events",
+        "files",
+        "machine",
+        "names",
+        "sandbox",
+        "settings",
+        "state",
+    },
     "jobs": {
+        "dbt",
         "delta",
         "errors",
         "names",
@@ -165,6 +178,7 @@ ALLOWED = {
     "cli": {
         "bundle",
         "bundle_check",
+        "dbt",
         "errors",
         "finding",
         "names",

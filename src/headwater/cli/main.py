@@ -24,10 +24,11 @@ from headwater.settings import read_settings
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
-    from headwater.cli import machine, queries, tables, updates
+    from headwater.cli import dbt_commands, graphs, machine, queries, tables, updates
 else:
-    machine, queries, tables, updates = (
-        LazyModule(f"headwater.cli.{name}") for name in ("machine", "queries", "tables", "updates")
+    dbt_commands, graphs, machine, queries, tables, updates = (
+        LazyModule(f"headwater.cli.{name}")
+        for name in ("dbt_commands", "graphs", "machine", "queries", "tables", "updates")
     )
 
 
@@ -125,6 +126,26 @@ def sql(
     queries.run_sql(target, text, master=master, as_json=as_json)
 
 
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@target_options
+@click.option(
+    "--project-dir",
+    type=click.Path(path_type=Path),
+    help="Folder of dbt_project.yml (this folder's, or the only one of the bundle).",
+)
+@click.argument("arguments", metavar="COMMAND ...", nargs=-1, type=click.UNPROCESSED)
+def dbt(target: Target, project_dir: Path | None, arguments: tuple[str, ...]) -> None:
+    """Run a dbt COMMAND on the target's tables; what stands behind it goes to dbt.
+
+    \b
+    Examples:
+      headwater dbt build --select staging
+      headwater dbt -t test test --select tag:nightly
+      headwater dbt docs generate
+    """
+    sys.exit(dbt_commands.run(target, project_dir, arguments))
+
+
 @cli.command()
 @click.argument("table")
 @target_options
@@ -197,20 +218,24 @@ def events(
     show_default=True,
     help="Output format.",
 )
+@click.option("--all", "whole", is_flag=True, help="All pipelines and dbt projects as one graph.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def graph(
     pipeline: str | None,
     target: Target,
     shape: str,
+    whole: bool,
     as_json: bool,
 ) -> None:
     """Show which dataset of PIPELINE reads which.
 
     \b
-    Example:
+    Examples:
       headwater graph patient_flow --format mermaid
+      headwater graph --all
     """
-    updates.show_graph(target, pipeline, shape, as_json=as_json)
+    show = graphs.show_whole_graph if whole else graphs.show_graph
+    show(target, pipeline, shape, as_json=as_json)
 
 
 @cli.command()

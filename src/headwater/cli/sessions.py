@@ -53,9 +53,13 @@ def command_session(
 
 
 @contextmanager
-def job_session(target: Target) -> Iterator[SparkSession]:
-    """Open a session for the tasks of a job, or take the caller's as `command_session` does."""
-    spark = _given_session()
+def job_session(target: Target, context: click.Context | None = None) -> Iterator[SparkSession]:
+    """Open a session for the tasks of a job, or take the caller's as `command_session` does.
+
+    Args:
+        context: of the command, for threads that have none of their own.
+    """
+    spark = _given_session(context)
     if spark is None:
         with local_session(target.bundle.root, target) as opened:
             yield opened
@@ -64,5 +68,5 @@ def job_session(target: Target) -> Iterator[SparkSession]:
         yield spark
 
 
-def _given_session() -> SparkSession | None:
-    return (click.get_current_context().find_root().obj or {}).get("spark")
+def _given_session(context: click.Context | None = None) -> SparkSession | None:
+    return ((context or click.get_current_context()).find_root().obj or {}).get("spark")

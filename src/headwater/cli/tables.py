@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from headwater.cli.delta_rows import first_rows
 from headwater.cli.render import print_json, print_rows
 from headwater.errors import UsageError
@@ -50,10 +52,9 @@ def show_tables(target: Target, *, inactive: bool, as_json: bool) -> None:
 
 
 def show_events(target: Target, pipeline: str | None, update: str, *, as_json: bool) -> None:
-    """Print the events of one update, or of all."""
-    spec = target.bundle.pipeline(pipeline)
+    """Print the events of one update, or of all; of a dbt project, those of one command."""
     chosen = None if update == "all" else update
-    events = read_events(target.event_log(spec.key), update_id=chosen)
+    events = read_events(_event_log(target, pipeline), update_id=chosen)
     if as_json:
         print_json(events)
         return
@@ -70,3 +71,11 @@ def show_events(target: Target, pipeline: str | None, update: str, *, as_json: b
         ],
         ["timestamp", "level", "event_type", "dataset", "message"],
     )
+
+
+def _event_log(target: Target, name: str | None) -> Path:
+    """Name the event log of a pipeline, or of a dbt project that no pipeline is named like."""
+    of_dbt = target.store.dbt_event_logs().get(name.lower()) if name else None
+    if of_dbt is not None and name not in target.bundle.pipelines:
+        return of_dbt
+    return target.event_log(target.bundle.pipeline(name).key)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -181,56 +180,3 @@ def print_warnings(graph: Graph) -> None:
     """Print the warnings of lint on standard error."""
     for warning in graph.warnings:
         warn(warning)
-
-
-def show_graph(target: Target, pipeline: str | None, shape: str, *, as_json: bool) -> None:
-    """Resolve a pipeline and draw it."""
-    request = UpdateRequest(validate_only=True)
-    graph = _update(target, pipeline, request, master=None, quiet=True).graph
-    print_warnings(graph)
-    if as_json:
-        print_json(_edges(graph))
-    else:
-        click.echo(_mermaid(graph) if shape == "mermaid" else _text(graph))
-
-
-def _edges(graph: Graph) -> list[dict[str, Any]]:
-    return [
-        {
-            "dataset": str(name),
-            "kind": dataset.kind.value if dataset.kind else None,
-            "inputs": _inputs(graph, str(name)),
-        }
-        for name, dataset in graph.datasets.items()
-    ]
-
-
-def _inputs(graph: Graph, name: str) -> list[str]:
-    found = [
-        flow.inputs | flow.external
-        for flow in (*graph.flows, *graph.views)
-        if str(flow.flow.target) == name
-    ]
-    return sorted({str(each) for inputs in found for each in inputs})
-
-
-def _text(graph: Graph) -> str:
-    lines = []
-    for edge in _edges(graph):
-        lines.append(f"{edge['dataset']}  [{edge['kind']}]")
-        lines.extend(f"  <- {name}" for name in edge["inputs"])
-    return "\n".join(lines)
-
-
-def _mermaid(graph: Graph) -> str:
-    edges = _edges(graph)
-    ids = {edge["dataset"]: f"d{number}" for number, edge in enumerate(edges)}
-    for edge in edges:
-        for name in edge["inputs"]:
-            ids.setdefault(name, f"d{len(ids)}")
-    lines = ["flowchart LR"]
-    lines += [f'  {ids[name]}["{name}"]' for name in ids]
-    lines += [
-        f"  {ids[name]} --> {ids[edge['dataset']]}" for edge in edges for name in edge["inputs"]
-    ]
-    return "\n".join(lines)

@@ -15,6 +15,7 @@ from headwater.errors import JobError, UsageError
 from headwater.jobs.attempts import tagged
 from headwater.jobs.bundles import bundle_of
 from headwater.jobs.context import Facts, TaskContext, TaskValues
+from headwater.jobs.dbt import run_dbt_task
 from headwater.jobs.failures import described
 from headwater.jobs.files import find_file, read_text
 from headwater.jobs.notebooks import run_notebook
@@ -212,6 +213,7 @@ LOCAL_KINDS: Mapping[str, Callable[[TaskContext], Outcome]] = {
     "python_wheel_task": _python_wheel,
     "pipeline_task": _pipeline,
     "run_job_task": _run_job,
+    "dbt_task": run_dbt_task,
     "condition_task": _condition,
     "for_each_task": _for_each,
 }

@@ -41,6 +41,7 @@ from headwater.state.catalog import (
 from headwater.state.migrations import prepare_state
 from headwater.state.store import Store, identifier_of
 from headwater.state.target import Target
+from headwater.state.views import make_views
 
 NEW_SCHEMAS_IN = "headwater.catalogOfNewSchemas"
 """Setting of a local session: the catalog of schemas that are made without naming one."""
@@ -194,6 +195,7 @@ def local_session(
         _make_schemas_in_state(spark)
         if schema:
             _create_schema(spark, schema)
+        make_views(spark, store)
         yield spark
 
 

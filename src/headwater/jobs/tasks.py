@@ -34,6 +34,7 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "for_each_task": ("inputs", "task"),
     "python_wheel_task": ("package_name", "entry_point"),
     "run_job_task": ("job_id",),
+    "dbt_task": ("commands",),
 }
 _SQL_TEXTS = {"query": "query_id", "file": "path"}
 """Where a `sql_task` names its text."""

@@ -217,7 +217,7 @@ class Evaluation:
         """Record the read of a table that others make; most catalogs share their schemas."""
         if is_temporary_view(self.spark, written):
             return
-        known = list(self.store.tables())
+        known = [*self.store.tables(), *self.store.views()]
         if any((each.schema, each.table) == (table.schema, table.table) for each in known):
             add_catalog(self.spark, table.catalog)
             self.external.add(table)

@@ -53,8 +53,8 @@ def _log_of(target: Target, wanted: str, is_table: bool) -> Path:
 
 
 def _known_logs(target: Target) -> dict[str, Path]:
-    """Map the keys, names and ids of the bundle's pipelines to their event logs."""
-    found: dict[str, Path] = {}
+    """Map the bundle's pipelines, by key, name and id, and its dbt projects to their event logs."""
+    found = target.store.dbt_event_logs()
     for spec in target.bundle.pipelines.values():
         path = target.event_log(spec.key)
         for name in (spec.key, spec.name, target.bundle.pipeline_id(spec)):

@@ -28,6 +28,7 @@ from headwater.names import TableName, quote, split_name
 from headwater.settings import Settings
 from headwater.state.store import Store, identifier_of, separate_catalogs
 from headwater.state.target import Target
+from headwater.state.views import make_views
 
 
 @contextmanager
@@ -73,6 +74,7 @@ def use_target(spark: SparkSession, target: Target) -> None:
         create_schema(spark, schema.catalog, schema.name, target.store)
     catalog, name = target.default_schema()
     create_schema(spark, catalog, name, target.store)
+    make_views(spark, target.store)
     use_schema(spark, name)
 
 

@@ -3,6 +3,8 @@
     <state>/tables/<catalog>/<schema>/<table>/       Delta tables
     <state>/volumes/<catalog>/<schema>/<volume>/     what /Volumes/... paths mean
     <state>/pipelines/<pipeline>/                    checkpoints, event log, lock, helper state
+    <state>/dbt/<project>/                           dbt's artefacts, event log, lock
+    <state>/views/<catalog>/<schema>/<view>.sql      views that SQL made
     <state>/format.json                              version of this layout, see `format`
 
 Pure paths: `show`, `events` and the page read it without Spark. What does not live here: the
@@ -99,6 +101,25 @@ class Store:
     def pipeline_path(self, pipeline: str) -> Path:
         """Name the folder of a pipeline's state."""
         return self.root / "pipelines" / folder_name(pipeline)
+
+    def dbt_path(self, project: str) -> Path:
+        """Name the folder of a dbt project's state: its artefacts, event log and lock."""
+        return self.root / "dbt" / folder_name(project)
+
+    def dbt_event_logs(self) -> dict[str, Path]:
+        """Map the dbt projects that have run to their event logs."""
+        logs = self.root.glob("dbt/*/event_log")
+        return {identifier_of(each.parent.name): each for each in sorted(logs)}
+
+    def view_file(self, name: TableName) -> Path:
+        """Name the file with the statement that makes a view."""
+        folders = map(folder_name, (name.catalog, name.schema))
+        return self.root.joinpath("views", *folders, f"{folder_name(name.table)}.sql")
+
+    def views(self) -> Iterator[TableName]:
+        """List the views that SQL made."""
+        for file in sorted(self.root.glob("views/*/*/*.sql")):
+            yield TableName(*map(identifier_of, (*file.parts[-3:-1], file.stem)))
 
     def volume_path(self, catalog: str, schema: str, volume: str) -> Path:
         """Name the folder that a volume is, locally."""

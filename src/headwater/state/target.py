@@ -58,7 +58,7 @@ class Target:
                 when not given.
 
         Raises:
-            UsageError: TABLE_NOT_FOUND.
+            UsageError: TABLE_NOT_FOUND, TABLE_IS_VIEW.
         """
         known = list(self.store.tables())
         wanted = table_name(table, *(home or self.default_schema()))
@@ -69,6 +69,15 @@ class Target:
             if (name.catalog, name.schema, name.table)[3 - len(parts) :] == parts:
                 return name
         texts = [str(name) for name in known]
+        if any(
+            (v.catalog, v.schema, v.table)[3 - len(parts) :] == parts for v in self.store.views()
+        ):
+            raise UsageError(
+                "TABLE_IS_VIEW",
+                f"'{table}' is a view, which has no files of its own",
+                hint=f'Query it: headwater sql "SELECT * FROM {table}"',
+                table=table,
+            )
         raise UsageError(
             "TABLE_NOT_FOUND",
             f"This target has no table '{table}'",

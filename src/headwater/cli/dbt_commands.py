@@ -1,0 +1,41 @@
+"""`headwater dbt`: run a command, and say where to look at the rows of tests that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from pyspark.sql import SparkSession
+
+from headwater.cli.sessions import job_session
+from headwater.dbt import DbtCommand, NodeResult, find_project, run_dbt
+from headwater.dbt.projects import read_project
+from headwater.state.target import Target
+
+
+def run(target: Target, project_dir: Path | None, arguments: Sequence[str]) -> int:
+    """Run a dbt command in the target's session and return the exit status.
+
+    Raises:
+        HeadwaterError: as `run_dbt`; DBT_PROJECT_NOT_FOUND.
+    """
+    here = Path.cwd()
+    project = read_project(project_dir) if project_dir else find_project(target.bundle, here)
+    with ExitStack() as stack:
+
+        def opened() -> SparkSession:
+            return stack.enter_context(job_session(target, context))
+
+        context = click.get_current_context()  # dbt asks for a session in a thread of its own
+        done = run_dbt(target, DbtCommand(project, arguments), opened)
+    for node in done.nodes:
+        if node.failures and node.status in ("fail", "warn"):
+            click.echo(_where_to_look(node))
+    return 0 if done.succeeded else 1
+
+
+def _where_to_look(node: NodeResult) -> str:
+    count = f"{node.failures:,} row{'' if node.failures == 1 else 's'}"
+    return f"{node.name}: {count}; to see them: headwater sql -f {node.compiled}"

@@ -1,0 +1,122 @@
+"""`headwater graph`: which dataset reads which, in one pipeline or in the whole bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from headwater.bundle import PipelineSpec
+from headwater.cli.render import print_json
+from headwater.cli.sessions import command_session
+from headwater.cli.updates import looking, print_warnings, untouched
+from headwater.dbt import projects_of, tables_made
+from headwater.engine.request import UpdateRequest
+from headwater.engine.update import Updater
+from headwater.errors import UsageError
+from headwater.graph.dag import Graph
+from headwater.sandbox.connectors import connectors_of
+from headwater.state.target import Target
+
+Edge = Mapping[str, Any]
+"""A dataset: its name, its kind and the names of its inputs."""
+
+_LOOK = UpdateRequest(validate_only=True)
+
+
+def show_graph(target: Target, pipeline: str | None, shape: str, *, as_json: bool) -> None:
+    """Resolve a pipeline and draw it."""
+    with looking(target, pipeline) as updater:
+        graph = updater.run(_LOOK).graph
+    print_warnings(graph)
+    _show(_edges(graph), shape, as_json)
+
+
+def show_whole_graph(target: Target, pipeline: str | None, shape: str, *, as_json: bool) -> None:
+    """Resolve all pipelines, let dbt parse all projects, and draw them as one graph.
+
+    Raises:
+        UsageError: OPTIONS_CONFLICT, for a pipeline beside it; as `tables_made`.
+        HeadwaterError: of a pipeline that can't be resolved.
+    """
+    if pipeline is not None:
+        raise UsageError(
+            "OPTIONS_CONFLICT",
+            "--all shows all pipelines, and one is named",
+            hint="Leave out the name or --all.",
+        )
+    edges: dict[str, Edge] = {}
+    with untouched(target) as place:
+        for edge in (*_of_pipelines(place), *_of_dbt(place)):
+            edges.setdefault(edge["dataset"], edge)
+    _show(list(edges.values()), shape, as_json)
+
+
+def _of_pipelines(target: Target) -> Iterator[Edge]:
+    specs = list(target.bundle.pipelines.values())
+    with command_session(target, quick=True, connectors=_connectors(specs, target)) as spark:
+        for spec in specs:
+            graph = Updater(spark, target.bundle, spec, target.store).run(_LOOK).graph
+            print_warnings(graph)
+            yield from _edges(graph)
+
+
+def _connectors(specs: Iterable[PipelineSpec], target: Target) -> tuple[str, ...]:
+    found = [word for spec in specs for word in connectors_of(spec, target.bundle.root)]
+    return tuple(dict.fromkeys(found))
+
+
+def _of_dbt(target: Target) -> Iterator[Edge]:
+    for project in projects_of(target.bundle):
+        for made in tables_made(target, project):
+            inputs = sorted(map(str, made.inputs))
+            yield {"dataset": str(made.name), "kind": f"dbt {made.kind}", "inputs": inputs}
+
+
+def _show(edges: Sequence[Edge], shape: str, as_json: bool) -> None:
+    if as_json:
+        print_json(edges)
+    else:
+        click.echo(_mermaid(edges) if shape == "mermaid" else _text(edges))
+
+
+def _edges(graph: Graph) -> list[Edge]:
+    return [
+        {
+            "dataset": str(name),
+            "kind": dataset.kind.value if dataset.kind else None,
+            "inputs": _inputs(graph, str(name)),
+        }
+        for name, dataset in graph.datasets.items()
+    ]
+
+
+def _inputs(graph: Graph, name: str) -> list[str]:
+    found = [
+        flow.inputs | flow.external
+        for flow in (*graph.flows, *graph.views)
+        if str(flow.flow.target) == name
+    ]
+    return sorted({str(each) for inputs in found for each in inputs})
+
+
+def _text(edges: Sequence[Edge]) -> str:
+    lines = []
+    for edge in edges:
+        lines.append(f"{edge['dataset']}  [{edge['kind']}]")
+        lines.extend(f"  <- {name}" for name in edge["inputs"])
+    return "\n".join(lines)
+
+
+def _mermaid(edges: Sequence[Edge]) -> str:
+    ids = {edge["dataset"]: f"d{number}" for number, edge in enumerate(edges)}
+    for edge in edges:
+        for name in edge["inputs"]:
+            ids.setdefault(name, f"d{len(ids)}")
+    lines = ["flowchart LR"]
+    lines += [f'  {ids[name]}["{name}"]' for name in ids]
+    lines += [
+        f"  {ids[name]} --> {ids[edge['dataset']]}" for edge in edges for name in edge["inputs"]
+    ]
+    return "\n".join(lines)

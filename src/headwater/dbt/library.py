@@ -1,0 +1,77 @@
+"""All that is taken of dbt's own code; loaded when a command runs, for dbt is an extra and slow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from dbt.cli.exceptions import DbtUsageException
+from dbt.cli.main import dbtRunner
+from dbt_common.events.event_manager_client import cleanup_event_logger, get_event_manager
+from dbt_common.exceptions import DbtRuntimeError
+from dbt_common.invocation import get_invocation_id
+
+from headwater.dbt.bridge import Bridge
+
+_ADAPTER = import_module("dbt.adapters.spark.session")
+_SESSION = "SparkSession"
+
+
+@dataclass(frozen=True)
+class Invoked:
+    """What dbt returned.
+
+    Attributes:
+        results: its own objects, one per node that the command was about.
+        error: what it could not go on with.
+        is_usage: whether that is a wrong option or argument.
+    """
+
+    invocation_id: str
+    succeeded: bool
+    results: Sequence[Any]
+    error: BaseException | None
+    is_usage: bool
+
+
+def invoke(arguments: Sequence[str], bridge: Bridge) -> Invoked:
+    """Run a command whose statements go through a bridge."""
+    bridge.failure = DbtRuntimeError
+    with _connected(bridge):
+        try:
+            done = dbtRunner().invoke(list(arguments))
+        finally:
+            _close_logs()
+    results = getattr(done.result, "results", None) or ()
+    return Invoked(
+        str(get_invocation_id()),
+        done.success,
+        [each for each in results if hasattr(each, "node")],
+        done.exception,
+        isinstance(done.exception, DbtUsageException),
+    )
+
+
+@contextmanager
+def _connected(bridge: Bridge) -> Iterator[None]:
+    """Put a bridge in the place of PySpark's session in dbt-spark."""
+    before = getattr(_ADAPTER, _SESSION)
+    setattr(_ADAPTER, _SESSION, bridge)
+    try:
+        yield
+    finally:
+        setattr(_ADAPTER, _SESSION, before)
+        bridge.tidy()
+
+
+def _close_logs() -> None:
+    """Close the log file, which dbt leaves open until the process ends."""
+    for each in get_event_manager().loggers:
+        log: logging.Logger | None = getattr(each, "_python_logger", None)
+        for handler in tuple(log.handlers) if log else ():
+            handler.close()
+    cleanup_event_logger()

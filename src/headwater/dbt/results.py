@@ -1,0 +1,204 @@
+"""What a dbt command came to: one row per node, for the event log and `ops.dbt_results`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+
+from headwater.delta import join_small_files
+from headwater.events.log import EventLog
+from headwater.events.rows import Event
+
+COMPACT_FILES = 60
+"""How many commits of `ops.dbt_results` are joined into one file."""
+
+_SCHEMA = pa.schema(
+    [
+        ("project", pa.string()),
+        ("invocation_id", pa.string()),
+        ("command", pa.string()),
+        ("ran_at", pa.timestamp("us", tz="UTC")),
+        ("node_id", pa.string()),
+        ("resource_type", pa.string()),
+        ("name", pa.string()),
+        ("relation", pa.string()),
+        ("status", pa.string()),
+        ("severity", pa.string()),
+        ("seconds", pa.float64()),
+        ("rows", pa.int64()),
+        ("failures", pa.int64()),
+    ]
+)
+_FAILED = ("error", "fail", "runtime error", "partial success")
+_MERGED = ("numTargetRowsInserted", "numTargetRowsUpdated")
+"""What a MERGE wrote; its `numOutputRows` counts rows that it only copied too."""
+
+_CLOCK_MILLISECONDS = 1000
+"""How much earlier a commit may seem than what caused it."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """How one node of a project ended.
+
+    Attributes:
+        node_id: dbt's unique id, such as `model.shop.orders`.
+        resource_type: model, test, seed, snapshot, source, ...
+        relation: `schema.table` of a model, seed or snapshot; of a test, what it looks at.
+        status: in dbt's words: success, error, skipped; pass, warn, fail for tests and sources.
+        severity: of a test: warn or error.
+        rows: that a model wrote; None where nothing tells.
+        failures: of a test: rows, or what it counts.
+        compiled: the file with the SQL that ran, "" if there is none.
+    """
+
+    node_id: str
+    resource_type: str
+    name: str
+    relation: str
+    status: str
+    seconds: float
+    severity: str | None = None
+    rows: int | None = None
+    failures: int | None = None
+    compiled: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the command failed by it."""
+        return self.status in _FAILED
+
+
+@dataclass(frozen=True)
+class DbtRun:
+    """What a dbt command came to.
+
+    Attributes:
+        command: its words, without the values of options.
+        succeeded: as dbt tells by its exit status.
+        message: of dbt, where it could not start at all.
+        nodes: empty for commands that run none.
+    """
+
+    project: str
+    invocation_id: str
+    command: str
+    succeeded: bool
+    ran_at: datetime
+    nodes: tuple[NodeResult, ...] = ()
+    message: str = ""
+
+
+def node_result(result: Any, table: Callable[[str, str], Path], since: datetime) -> NodeResult:
+    """Read how a node ended from dbt's own result.
+
+    Args:
+        result: an element of `dbtRunnerResult.result.results`.
+        table: names the folder of a table by its schema and name.
+        since: when the command began.
+    """
+    node = result.node
+    kind = str(node.resource_type)
+    is_test = kind in ("test", "unit_test")
+    status = str(result.status)
+    relation = _relation(node, is_test)
+    folder = table(*relation.split(".", 1)) if status == "success" and "." in relation else None
+    return NodeResult(
+        node_id=node.unique_id,
+        resource_type=kind,
+        name=node.name,
+        relation=relation,
+        status=status,
+        seconds=round(result.execution_time, 3),
+        severity=str(node.config.severity).lower() if kind == "test" else None,
+        rows=_rows_written(folder, since) if folder else None,
+        failures=result.failures,
+        compiled=getattr(node, "compiled_path", None) or "",
+    )
+
+
+def _relation(node: Any, is_test: bool) -> str:
+    """Name the table of a node, or of the one that a test is attached to."""
+    if is_test:
+        return str(getattr(node, "attached_node", None) or "").rpartition(".")[2]
+    table = getattr(node, "alias", None) or getattr(node, "identifier", None) or node.name
+    return f"{node.schema}.{table}"
+
+
+def _rows_written(folder: Path, since: datetime) -> int | None:
+    """Return how many rows the last commit of a table wrote; None if it is from before."""
+    if not (folder / "_delta_log").is_dir():
+        return None
+    last = DeltaTable(folder).history(1)[0]
+    if last["timestamp"] < since.timestamp() * 1000 - _CLOCK_MILLISECONDS:
+        return None
+    metrics: Mapping[str, Any] = last.get("operationMetrics") or {}
+    merged = [int(metrics[each]) for each in _MERGED if each in metrics]
+    if merged:
+        return sum(merged)
+    return int(metrics["numOutputRows"]) if "numOutputRows" in metrics else None
+
+
+def write_events(run: DbtRun, log: Path, kept: timedelta) -> None:
+    """Append what a command came to to the project's event log."""
+    origin = {"pipeline_name": run.project, "update_id": run.invocation_id}
+    with EventLog(log, origin, kept=kept) as events:
+        events.emit(_started(run))
+        for each in run.nodes:
+            events.emit(_event(each))
+        state = "COMPLETED" if run.succeeded else "FAILED"
+        events.emit(
+            Event(
+                "update_progress",
+                f"dbt {run.command}: {state}",
+                {"state": state},
+                "INFO" if run.succeeded else "ERROR",
+            )
+        )
+
+
+def _started(run: DbtRun) -> Event:
+    details = {"command": run.command}
+    return Event("create_update", f"dbt {run.command}", details, timestamp=run.ran_at)
+
+
+def _event(node: NodeResult) -> Event:
+    is_test = node.severity is not None or node.resource_type == "unit_test"
+    facts = {"status": node.status, "seconds": node.seconds}
+    facts |= (
+        {"severity": node.severity, "failures": node.failures}
+        if is_test
+        else {"num_output_rows": node.rows}
+    )
+    level = "ERROR" if node.failed else "WARN" if node.status == "warn" else "INFO"
+    return Event(
+        "dbt_test" if is_test else "dbt_model",
+        f"{node.resource_type} {node.name}: {node.status}",
+        {"name": node.name, "resource_type": node.resource_type, **facts},
+        level,
+        {"dataset_name": node.relation, "flow_name": node.node_id},
+    )
+
+
+def write_results(run: DbtRun, table: Path) -> None:
+    """Append the nodes of a command to `ops.dbt_results`, in one commit and without a Spark job."""
+    if not run.nodes:
+        return
+    write_deltalake(table, _rows(run), mode="append", name="dbt_results")
+    join_small_files(DeltaTable(table), COMPACT_FILES)
+
+
+def _rows(run: DbtRun) -> pa.Table:
+    shared = {
+        "project": run.project,
+        "invocation_id": run.invocation_id,
+        "command": run.command,
+        "ran_at": run.ran_at,
+    }
+    return pa.Table.from_pylist([{**shared, **asdict(each)} for each in run.nodes], schema=_SCHEMA)

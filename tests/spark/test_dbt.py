@@ -1,0 +1,232 @@
+"""dbt runs in the session of a target: on its tables, with ANSI mode, and it leaves nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+from pyspark.sql import SparkSession
+
+from dbt_support import DbtProject, by_name
+from harness import Project
+from headwater.cli.main import cli
+from headwater.dbt import DbtRun
+from headwater.errors import JobError
+from headwater.events.query import read_events
+from headwater.names import TableName
+from headwater.state.catalog import register_all
+from headwater.state.views import make_views
+
+MODELS = {
+    "by_customer": "select customer, count(*) as n from {{ source('sales', 'orders') }} group by 1",
+    "often": "{{ config(materialized='view') }} select * from {{ ref('by_customer') }} where n > 1",
+    "latest": """
+        {{ config(materialized='incremental', unique_key='id', incremental_strategy='merge') }}
+        select id, customer from {{ source('sales', 'orders') }}
+        {% if is_incremental() %} where id >= (select max(id) from {{ this }}) {% endif %}""",
+    "broken": "select int(concat('patient ', id)) as x from {{ source('sales', 'orders') }}",
+    "after_broken": "select * from {{ ref('broken') }}",
+}
+SCHEMA = """
+    sources: [{name: sales, schema: SCHEMA, tables: [{name: orders}, {name: gone}]}]
+    models:
+      - name: by_customer
+        config: {materialized: table}
+        columns:
+          - name: customer
+            data_tests:
+              - not_null
+              - accepted_values:
+                  arguments: {values: [0, 1], quote: false}
+                  config: {severity: warn}
+      - {name: broken, config: {materialized: table}}
+      - {name: after_broken, config: {materialized: table}}
+    """
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    """A project with a table of orders, as a pipeline would have made it."""
+    project = Project(spark, tmp_path_factory.mktemp("dbt"))
+    shop = DbtProject(project)
+    for name, text in MODELS.items():
+        shop.write(f"models/{name}.sql", text)
+    shop.write("models/schema.yml", SCHEMA)
+    orders = TableName("main", project.schema, "orders")
+    rows = {"id": list(range(10)), "customer": [each % 3 for each in range(10)]}
+    write_deltalake(project.store.table_path(orders), pa.table(rows))
+    register_all(project.spark, project.store)
+    return shop
+
+
+@pytest.fixture(scope="module")
+def built(shop: DbtProject) -> DbtRun:
+    return shop.run("build")
+
+
+def test_build_makes_tables_tests_them_and_tells_what_came_of_each(
+    shop: DbtProject, built: DbtRun
+) -> None:
+    project, spark = shop.project, shop.spark
+    nodes = by_name(built)
+    assert not built.succeeded
+    made = {name: (node.status, node.rows) for name, node in nodes.items() if name in MODELS}
+    assert made == {
+        "by_customer": ("success", 3),
+        "often": ("success", None),
+        "latest": ("success", 10),
+        "broken": ("error", None),
+        "after_broken": ("skipped", None),
+    }
+    tests = {name: node for name, node in nodes.items() if name not in MODELS}
+    told = {each.status: (each.severity, each.failures) for each in tests.values()}
+    assert told == {"pass": ("error", 0), "warn": ("warn", 1)}
+    assert spark.table(f"{project.schema}.often").count() == 3
+
+    # the same is in the table and in the event log
+    results = spark.table("main.ops.dbt_results").where(f"invocation_id = '{built.invocation_id}'")
+    assert {row.name: row.status for row in results.collect()} == {
+        each.name: each.status for each in built.nodes
+    }
+    events = read_events(project.store.dbt_event_logs()["shop"])
+    levels = {(event["event_type"], event["level"]) for event in events}
+    assert levels == {
+        ("create_update", "INFO"),
+        ("dbt_model", "INFO"),
+        ("dbt_model", "ERROR"),
+        ("dbt_test", "INFO"),
+        ("dbt_test", "WARN"),
+        ("update_progress", "ERROR"),
+    }
+    # ANSI mode is on, as on Databricks: without it the cast would have given NULL
+    said = (project.store.dbt_path("shop") / "logs" / "dbt.log").read_text()
+    assert "CAST_INVALID_INPUT" in said
+    assert "patient 0" not in said, "values of rows stay out of dbt's log"
+
+
+def test_incremental_model_merges_what_is_new_and_leaves_no_view(
+    shop: DbtProject, built: DbtRun
+) -> None:
+    del built
+    again = shop.run("run", "--select", "latest")
+    assert again.succeeded, again.message
+    assert by_name(again)["latest"].rows == 1
+    views = [row.viewName for row in shop.spark.sql("SHOW VIEWS").collect() if row.isTemporary]
+    assert not [each for each in views if each.endswith("__dbt_tmp")]
+    assert shop.spark.conf.get("spark.sql.ansi.enabled") == "true"
+
+
+def test_views_are_there_in_the_next_session_and_for_pipelines(
+    shop: DbtProject, built: DbtRun
+) -> None:
+    del built
+    project, spark = shop.project, shop.spark
+    often = f"{project.schema}.often"
+    spark.sql(f"DROP VIEW {often}")  # as in a new process, whose catalog is empty
+    make_views(spark, project.store)
+    assert spark.table(often).count() == 3
+    project.write(
+        """
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view
+        def loyal():
+            return spark.read.table("main.SCHEMA.often").where("customer > 0")
+        """
+    )
+    assert project.run().state == "COMPLETED"
+    assert spark.table(f"{project.schema}.loyal").count() == 2
+    assert shop.run("run-operation", "drop_it").succeeded is False  # there is no such macro
+    shop.write(
+        "macros/drop_it.sql",
+        "{% macro drop_it() %}{% do run_query('drop view if exists SCHEMA.often') %}{% endmacro %}",
+    )
+    assert shop.run("run-operation", "drop_it").succeeded
+    assert list(project.store.views()) == []
+
+
+def test_missing_table_and_broken_jinja_are_told_as_dbt_tells_them(
+    shop: DbtProject, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lost = shop.write("models/lost.sql", "select * from {{ source('sales', 'gone') }}")
+    arguments = ["dbt", "--bundle", str(shop.project.folder), "--project-dir", str(shop.folder)]
+    given = {"obj": {"spark": shop.spark}, "standalone_mode": False}
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*arguments, "run", "--select", "lost"], **given)
+    said = capfd.readouterr().out
+    assert ended.value.code == 1
+    assert "TABLE_OR_VIEW_NOT_FOUND" in said
+    assert "headwater run" in said
+    shop.write("models/lost.sql", "select {{ nope( }}")
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*arguments, "compile"], **given)
+    lost.unlink()
+    assert ended.value.code == 1
+    assert "models/lost.sql" in capfd.readouterr().out
+
+
+def test_whole_graph_joins_pipelines_and_dbt(
+    shop: DbtProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.project.write(
+        """
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view
+        def copied():
+            return spark.read.table("main.SCHEMA.orders")
+        """
+    )
+    shop.write("models/last.sql", "select * from {{ source('sales', 'copied') }}")
+    shop.write("models/schema.yml", SCHEMA.replace("{name: gone}", "{name: copied}"))
+    arguments = ["graph", "--all", "--json", "--bundle", str(shop.project.folder)]
+    cli.main(arguments, obj={"spark": shop.spark}, standalone_mode=False)
+    edges = {each["dataset"]: each for each in json.loads(capsys.readouterr().out)}
+    schema = f"main.{shop.project.schema}"
+    assert edges[f"{schema}.copied"]["inputs"] == [f"{schema}.orders"]
+    assert edges[f"{schema}.last"]["inputs"] == [f"{schema}.copied"]
+    assert edges[f"{schema}.often"]["kind"] == "dbt view"
+
+
+def test_task_of_a_job_runs_its_commands_up_to_the_first_that_fails(
+    shop: DbtProject, spark: SparkSession
+) -> None:
+    from headwater.jobs import run_job
+
+    def ran(*commands: str) -> tuple[str, str]:
+        config = {"project_directory": "dbt", "commands": list(commands)}
+        settings = {"name": "nightly", "tasks": [{"task_key": "build", "dbt_task": config}]}
+        done = run_job(settings, spark=spark, root=shop.project.folder, target=shop.project.target)
+        return done.tasks[0].state, done.tasks[0].message
+
+    assert ran("dbt deps", "dbt build --select by_customer latest") == (
+        "SUCCESS",
+        "2 models, 2 tests",
+    )
+    state, message = ran("dbt run --select broken", "dbt run --select latest")
+    assert state == "FAILED"
+    assert "dbt run: 1 of 1 nodes failed: broken (error)" in message
+    state, message = ran("rm -rf /")
+    assert (state, message.split("]")[0]) == ("FAILED", "[DBT_COMMAND_INVALID")
+
+
+def test_check_stops_a_command(shop: DbtProject) -> None:
+    from headwater.dbt import DbtCommand, find_project, run_dbt
+
+    def stop() -> None:
+        raise JobError("TASK_CANCELLED", "The task was cancelled")
+
+    target = shop.project.target
+    command = DbtCommand(find_project(target.bundle, shop.folder), ("run",), quiet=True)
+    done = run_dbt(target, command, lambda: shop.spark, stop)
+    assert not done.succeeded
+
+
+def test_folder_of_a_store_without_views_is_left_alone(spark: SparkSession, tmp_path: Path) -> None:
+    from headwater.state.store import Store
+
+    make_views(spark, Store(tmp_path))
+    assert list(tmp_path.iterdir()) == []
