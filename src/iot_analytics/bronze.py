@@ -95,8 +95,7 @@ def _of_changes(feed: Feed) -> Rules:
 
 
 RULES: Mapping[str, Rules] = MappingProxyType(
-    {IOT_EVENTS.name: _OF_EVENTS}
-    | {feed.name: _of_changes(feed) for feed in CHANGES.values()}
+    {IOT_EVENTS.name: _OF_EVENTS} | {feed.name: _of_changes(feed) for feed in CHANGES.values()}
 )
 """By name of the feed."""
 

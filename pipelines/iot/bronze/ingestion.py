@@ -1,4 +1,4 @@
-"""Bronze: every line of the fleet's feeds, in the table of its feed or in that of rejected lines."""
+"""Bronze: every line of the fleet's feeds, in the table of its feed or in that of its rejects."""
 
 from pyspark import pipelines as dp
 
