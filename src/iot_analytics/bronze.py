@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -121,11 +121,10 @@ def with_origin(landed: DataFrame) -> DataFrame:
         `raw_line` and `record_hash`: SHA-256 of what the line said. Lines that say the same have
         the same hash, in whatever file, and before and after a column was added.
     """
-    own = [name for name in landed.columns if name not in (CORRUPT, RESCUED)]
-    said = F.coalesce(F.col(CORRUPT), _content(own))
+    said = what_it_said(landed.columns)
+    own = [f"`{name}`" for name in landed.columns if name != CORRUPT]
     return landed.select(
-        *map(_named, own),
-        RESCUED,
+        *own,
         F.current_timestamp().alias("ingested_at"),
         F.col("_metadata.file_path").alias("source_file"),
         F.col("_metadata.file_modification_time").alias("source_modified_at"),
@@ -134,16 +133,19 @@ def with_origin(landed: DataFrame) -> DataFrame:
     )
 
 
-def _content(columns: list[str]) -> Column:
-    """Write a row as JSON: names in order, without NULLs and the path of the file."""
+def what_it_said(columns: Sequence[str]) -> Column:
+    """Write what a line said as JSON: names in order, without NULLs and the path of the file.
+
+    Args:
+        columns: of the line, `_rescued_data` and `_corrupt_record` among them.
+
+    Returns:
+        The line itself where it is no JSON.
+    """
     rescued = F.from_json(RESCUED, "map<string,string>")
     kept = F.map_filter(rescued, lambda name, _: name != _OF_THE_FILE)
-    fields = [*map(_named, sorted(columns)), kept.alias(RESCUED)]
-    return F.to_json(F.struct(*fields), _AS_JSON)
-
-
-def _named(column: str) -> Column:
-    return F.col(f"`{column}`")
+    own = [F.col(f"`{name}`") for name in sorted(columns) if name not in (CORRUPT, RESCUED)]
+    return F.coalesce(F.col(CORRUPT), F.to_json(F.struct(*own, kept.alias(RESCUED)), _AS_JSON))
 
 
 def accepted(lines: DataFrame) -> DataFrame:

@@ -142,8 +142,9 @@ def _lines(fleet: Fleet, feed: Feed, seq: int, change: Change) -> Iterator[Sent]
 def _rejected(fleet: Fleet, feed: Feed, change: Change) -> Iterator[Sent]:
     """Return a line without a key, one with an unknown operation, and one that is no JSON."""
     lands_at = fleet.options.starts_at
-    row = {"op": change.op, "seq": 1, "ts": text(lands_at), feed.key: change.key}
-    line = _json({**row, **change.image})
+    envelope = {"op": change.op, "seq": 1, "ts": text(lands_at), feed.key: change.key}
+    row = {**envelope, **change.image}
+    line = _json(row)
     yield Sent(lands_at, _json({**row, feed.key: None}), ("rejected", "no_key"))
     yield Sent(lands_at, _json({**row, "op": "X"}), ("rejected", "unknown_op"))
     yield Sent(lands_at, line[: len(line) // 2], ("rejected", "broken"))

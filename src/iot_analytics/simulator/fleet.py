@@ -33,8 +33,8 @@ class Product:
 
 PRODUCTS = (
     Product("P-1", "Cold room sensor", "climate", 8_900, 300),
-    Product("P-2", "Hall sensor", "climate", 12_950, 300),
-    Product("P-3", "Pump monitor", "machine", 24_900, 600, mains_powered=True),
+    Product("P-2", "Hall sensor", "climate", 12_950, 300, mains_powered=True),
+    Product("P-3", "Pump monitor", "machine", 24_900, 600),
     Product("P-4", "Field sensor", "outdoor", 19_999, 900),
     Product("P-5", "Motor monitor", "machine", 31_000, 300),
     Product("P-6", "Meter", "energy", 5_450, 600),
