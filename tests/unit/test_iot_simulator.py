@@ -16,8 +16,10 @@ import pytest
 
 from iot_analytics.feeds import CHANGES, FEEDS, IOT_EVENTS
 from iot_analytics.simulator import OptionError, Options, simulate, write_wave
+from iot_analytics.simulator.fleet import fleet
+from iot_analytics.simulator.moments import day
 from iot_analytics.simulator.options import LEAST_DEVICES
-from iot_analytics.simulator.reports import COPIES, ODDITIES
+from iot_analytics.simulator.reports import COPIES, GHOST, ODDITIES
 
 Row = dict[str, Any]
 
@@ -269,6 +271,22 @@ def test_two_devices_move_in_the_last_wave(small: Run, tmp_path: Path) -> None:
         assert (before, after) == (each["from"], each["to"])
         assert before != after
     assert write_wave(SMALL, 1, tmp_path)["moved_devices"] == []
+
+
+def test_readings_leave_their_bounds_in_episodes_alone(larger: Run) -> None:
+    found = set()
+    for row in larger.rows("iot_events"):
+        is_hot = 60 < (_number(row, "temperature_c") or 0) < 125
+        is_dry = (_number(row, "humidity_pct") or 50) < 5
+        if is_hot or is_dry or 80 <= (_number(row, "vibration_mm_s") or 0) < 200:
+            found.add((row["device_id"], row["event_ts"][:10]))
+    known = {(each.device.device_id, day(each.from_at)) for each in fleet(LARGER).episodes()}
+    assert {each for each in found if each[0] not in (None, GHOST) and each[1] >= "2025"} == known
+
+
+def _number(row: Row, name: str) -> float | None:
+    value = row.get(name)
+    return value if isinstance(value, float) else None
 
 
 def test_alerts_answer_most_episodes(larger: Run) -> None:
