@@ -410,5 +410,5 @@ def test_check_is_silent_about_the_shapes_of_templates(
 
 def test_check_of_our_own_bundle_finds_nothing() -> None:
     found = check_bundle(ROOT, all_targets=True)
-    assert found.targets == ("dev", "test", "prod")
+    assert found.targets == ("dev", "test", "staging", "prod")
     assert found.findings == ()

@@ -160,7 +160,7 @@ DATABRICKS = shutil.which("databricks")
     DATABRICKS is None or os.environ.get("HEADWATER_TEST_CLI") != "1",
     reason="needs a databricks CLI on PATH and HEADWATER_TEST_CLI=1",
 )
-@pytest.mark.parametrize("target", ["dev", "test", "prod"])
+@pytest.mark.parametrize("target", ["dev", "test", "staging", "prod"])
 def test_databricks_cli_takes_our_own_bundle(target: str) -> None:
     done = subprocess.run(
         [str(DATABRICKS), "bundle", "validate", "-t", target],
