@@ -1,0 +1,33 @@
+{#- How many values lie outside three interquartile ranges of the quartiles, given at least 20 values
+    and quartiles that differ. Rounding makes the quartiles exact again: they have five decimals. -#}
+{% macro anomalies(reading) -%}
+  {%- set values = reading ~ '_values' -%}
+  {%- set q1 = 'cast(get(' ~ reading ~ '_percentiles, 1) as decimal(12, 5))' -%}
+  {%- set q3 = 'cast(get(' ~ reading ~ '_percentiles, 3) as decimal(12, 5))' -%}
+  if(
+    size({{ values }}) >= 20 and {{ q3 }} > {{ q1 }},
+    size(filter({{ values }}, value ->
+      value < {{ q1 }} - 3 * ({{ q3 }} - {{ q1 }}) or value > {{ q3 }} + 3 * ({{ q3 }} - {{ q1 }}))),
+    0
+  )
+{%- endmacro %}
+
+{#- A hook that deletes days of devices that are gone, or were not in service on that day after all:
+    MERGE of dbt only adds and updates. -#}
+{% macro delete_days_out_of_service() -%}
+  {%- if is_incremental() -%}
+    merge into {{ this }} as day
+    using (
+      select stale.device_id, stale.event_date
+      from {{ this }} as stale
+      left join {{ ref('stg_devices') }} as device using (device_id)
+      where coalesce(
+        stale.event_date not between cast(device.installed_at as date)
+          and cast(least(device.decommissioned_at, {{ as_of_ts() }}) as date),
+        true
+      )
+    ) as stale
+    on day.device_id = stale.device_id and day.event_date = stale.event_date
+    when matched then delete
+  {%- endif -%}
+{%- endmacro %}
