@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from pyspark.sql import SparkSession
 
 from claims_analytics.generator import Options, generate
+from claims_rows import rows_of
+from claims_run import GOLD, SECRET, TABLES, make
 from headwater.cli.main import cli
 from headwater.state.catalog import forget_all
 from headwater.state.store import Store
@@ -19,7 +21,6 @@ from headwater.state.store import Store
 pytestmark = pytest.mark.claims
 
 ROOT = Path(__file__).parents[2]
-SECRET = "headwater-test-key-0123456789"  # noqa: S105 - made for this test
 JOBS = (
     "daily_bronze_ingestion",
     "daily_silver_load",
@@ -113,3 +114,59 @@ def test_secret_is_in_no_file_of_the_state(loaded: Result, state: Path) -> None:
     files = [path for path in state.rglob("*") if path.is_file()]
     assert any(path.parts[-2] == "_delta_log" for path in files)
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+OF_A_RUN = {
+    "ingest_run_id",
+    "max_ingest_run_id",
+    "ingest_timestamp",
+    "source_file",
+    "source_modified_at",
+    "silver_updated_at",
+    "gold_updated_at",
+    "valid_from",
+    "valid_to",
+    "_rescued_data",
+}
+"""Columns that tell when and from where a row was loaded."""
+
+
+def test_pipeline_makes_the_tables_of_the_jobs(
+    loaded: Result, spark: SparkSession, state: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert loaded.exit_code == 0, loaded.output
+    tables = {each.table: each for each in Store(state).tables()}
+    frames = {
+        name: spark.read.format("delta").load(str(Store(state).table_path(tables[name])))
+        for name in TABLES
+    }
+    sent = tmp_path_factory.mktemp("sent")
+    generate(OPTIONS, sent)
+    made = make(spark, tmp_path_factory.mktemp("pipeline"), [[sent]])
+    assert set(GOLD) < set(TABLES)
+    for name, frame in frames.items():
+        by_jobs, by_pipeline = rows_of(frame), made.rows(name)
+        columns = set(frame.columns) - OF_A_RUN
+        if by_pipeline:
+            assert set(by_pipeline[0]) - OF_A_RUN == columns, name
+        assert differing(by_pipeline, by_jobs, columns) == {}, name
+    assert any(made.rows("member_monthly_snapshot_gold"))
+
+
+def differing(
+    left: list[dict[str, object]], right: list[dict[str, object]], columns: set[str]
+) -> dict[str, object]:
+    """Return the columns, with both values, of the first row that differs."""
+
+    def written(value: object) -> str:
+        return repr(value.replace(tzinfo=None) if isinstance(value, datetime) else value)
+
+    def in_order(rows: list[dict[str, object]]) -> list[dict[str, str]]:
+        shown = [{each: written(row[each]) for each in sorted(columns)} for row in rows]
+        return sorted(shown, key=lambda row: [*row.values()])
+
+    assert len(left) == len(right)
+    for ours, theirs in zip(in_order(left), in_order(right), strict=True):
+        if ours != theirs:
+            return {each: (ours[each], theirs[each]) for each in ours if ours[each] != theirs[each]}
+    return {}
