@@ -1,7 +1,8 @@
 """The pipeline `iot_bronze` on a simulated fleet, which lands in two waves.
 
-The second one brings a column more, a file of the first one again under another name, and the first
-files of a feed whose folder was empty until then.
+The second one brings a column more, a file of the first one again under another name, and the
+first files of a feed whose folder was empty until then. The first update refreshes two feeds
+only, to save time: the others read both waves in the second one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -44,7 +45,7 @@ class Made:
         lines: of all files, by feed, as texts.
         tables: the rows of each table.
         types: the types of its columns.
-        after_waves: how many rows each table had after each update.
+        after_waves: how many rows the tables of the first update had after each.
         broken: rows that broke a rule, over all updates, by table and rule.
     """
 
@@ -73,16 +74,16 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def _run(pipeline: Pipeline) -> Made:
     landing = Path(getattr(pipeline.source(LANDING).place, "path"))  # noqa: B009 - a folder here
-    names = [name for feed in FEEDS for name in (feed.table, feed.rejected_table)]
+    first = [IOT_EVENTS, EMPTY_AT_FIRST]
     after_waves: list[dict[str, int]] = []
     broken: Counter[tuple[str, str]] = Counter()
-    for number in (1, 2):
+    for number, feeds in ((1, first), (2, FEEDS)):
         truth = write_wave(OPTIONS, number, landing)
         _disturb(landing, number)
-        pipeline.run()
-        after_waves.append({name: pipeline.table(name).count() for name in names})
-        broken.update(_broken(pipeline))
-    tables = {name: pipeline.table(name) for name in names}
+        pipeline.run(*_tables(feeds))
+        after_waves.append({feed.table: pipeline.table(feed.table).count() for feed in first})
+        broken.update(_broken(pipeline, feeds))
+    tables = {name: pipeline.table(name) for name in _tables(FEEDS)}
     return Made(
         truth,
         {feed.name: _lines(landing / feed.folder) for feed in FEEDS},
@@ -108,11 +109,15 @@ def _lines(folder: Path) -> list[str]:
     return [line for file in folder.rglob("*.json") for line in file.read_text().splitlines()]
 
 
-def _broken(pipeline: Pipeline) -> Counter[tuple[str, str]]:
+def _tables(feeds: Iterable[Feed]) -> list[str]:
+    return [name for feed in feeds for name in (feed.table, feed.rejected_table)]
+
+
+def _broken(pipeline: Pipeline, feeds: Iterable[Feed]) -> Counter[tuple[str, str]]:
     return Counter(
         {
             (feed.name, rule): pipeline.expectation(feed.table, rule).failed_records
-            for feed in FEEDS
+            for feed in feeds
             for rule in (*RULES[feed.name].drop, *RULES[feed.name].warn)
         }
     )

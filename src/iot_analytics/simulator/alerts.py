@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
-from iot_analytics.simulator.changes import Change, History, inserted, updated
+from iot_analytics.simulator.changes import History, counted, inserted, updated
+from iot_analytics.simulator.dice import dice
 from iot_analytics.simulator.fleet import Episode, Fleet
 from iot_analytics.simulator.moments import HOUR, text
 from iot_analytics.simulator.reports import GHOST, violating
@@ -26,24 +28,25 @@ def is_unconfirmed(number: int) -> bool:
 
 def alerts(fleet: Fleet) -> Iterator[History]:
     """Return the history of each alert; each is raised before the fleet stops reporting."""
-    dice = random.Random(f"{fleet.options.seed}/alerts")  # noqa: S311 - no secrets
+    chance = dice(fleet.options.seed, "alerts")
     first = None
     for number, episode in enumerate(fleet.episodes()):
         first = first or episode
         name = f"A-{number:07d}"
         if not is_missed(number):
-            raised_at = episode.from_at + episode.threshold.min_duration_s + dice.randint(5, 90)
-            yield _alert(fleet, name, episode, raised_at, dice)
+            raised_at = episode.from_at + episode.threshold.min_duration_s + chance.randint(5, 90)
+            yield _alert(fleet, name, episode, raised_at, chance)
         if is_unconfirmed(number):
             later = episode.to_at + 6 * HOUR
-            yield _alert(fleet, f"{name}-again", episode, later, dice)
+            yield _alert(fleet, f"{name}-again", episode, later, chance)
     if first is not None:
-        history = _alert(fleet, "A-orphan", first, first.from_at, dice)
-        yield [_of_nobody(each) for each in history]
+        history = _alert(fleet, "A-orphan", first, first.from_at, chance)
+        lost = [replace(each, image={**each.image, "device_id": GHOST}) for each in history]
+        yield [counted(lost[0], "orphans"), *lost[1:]]
 
 
 def _alert(
-    fleet: Fleet, name: str, episode: Episode, raised_at: int, dice: random.Random
+    fleet: Fleet, name: str, episode: Episode, raised_at: int, chance: random.Random
 ) -> History:
     image = {
         "device_id": episode.device.device_id,
@@ -57,8 +60,8 @@ def _alert(
         "status": "open",
     }
     history = inserted(raised_at, name, image)
-    luck, acknowledged = dice.random(), raised_at + dice.randint(300, HOUR)
-    resolved = acknowledged + dice.randint(600, 5 * HOUR)
+    luck, acknowledged = chance.random(), raised_at + chance.randint(300, HOUR)
+    resolved = acknowledged + chance.randint(600, 5 * HOUR)
     if luck > 0.1 and acknowledged < fleet.options.ends_at:
         history = updated(
             history, acknowledged, status="acknowledged", acknowledged_at=text(acknowledged)
@@ -66,9 +69,3 @@ def _alert(
         if luck > 0.15 and resolved < fleet.options.ends_at:
             history = updated(history, resolved, status="resolved", resolved_at=text(resolved))
     return history
-
-
-def _of_nobody(change: Change) -> Change:
-    counted_as = ("orphans",) if change.op == "I" else ()
-    image = {**change.image, "device_id": GHOST}
-    return Change(change.ts, change.op, change.key, image, counted_as=counted_as)

@@ -5,10 +5,11 @@ What does not live here: what devices report (`reports`), how tables change (`hi
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+from iot_analytics.simulator.dice import dice
 from iot_analytics.simulator.moments import DAY, HOUR
 from iot_analytics.simulator.options import Options
 
@@ -105,12 +106,12 @@ class Fleet:
         is_there = device.first_at <= begins and device.last_at >= begins + DAY
         if (device.number + day) % 2 or not is_there:
             return None
-        dice = _dice(self.options, "episode", device.number, day)
-        metric = dice.choice(["temperature_c", "temperature_c", "vibration_mm_s", "humidity_pct"])
+        chance = dice(self.options.seed, "episode", device.number, day)
+        metric = chance.choice(["temperature_c", "temperature_c", "vibration_mm_s", "humidity_pct"])
         threshold = self._threshold(device, metric)
         interval = device.product.interval_s
-        slots = -(-threshold.min_duration_s // interval) + dice.randint(4, 8)
-        from_at = begins + dice.randint(DAY // 5, DAY // 2) // interval * interval
+        slots = -(-threshold.min_duration_s // interval) + chance.randint(4, 8)
+        from_at = begins + chance.randint(DAY // 5, DAY // 2) // interval * interval
         return Episode(device, threshold, from_at, from_at + slots * interval)
 
     def episodes(self) -> Iterator[Episode]:
@@ -123,27 +124,23 @@ class Fleet:
 
     def _threshold(self, device: Device, metric: str) -> Threshold:
         """Return the most specific threshold of a device and metric."""
-        own = {device.device_id: 0, device.product.product_id: 1, None: 2}
-        fitting = [
-            (own[each.device_id or each.product_id], each)
+        levels = (device.device_id, device.product.product_id, None)
+        return next(self._bounds[of, metric] for of in levels if (of, metric) in self._bounds)
+
+    @cached_property
+    def _bounds(self) -> dict[tuple[str | None, str], Threshold]:
+        """The thresholds that hold, by device or product, and metric."""
+        return {
+            (each.device_id or each.product_id, each.metric): each
             for each in self.thresholds
-            if each.metric == metric
-            and (each.device_id or each.product_id) in own
-            and each.is_enabled
-            and each.valid_to is None
-        ]
-        return min(fitting, key=lambda pair: pair[0])[1]
+            if each.is_enabled and each.valid_to is None
+        }
 
 
 def fleet(options: Options) -> Fleet:
     """Make the fleet."""
     devices = tuple(_device(options, number) for number in range(1, options.devices + 1))
     return Fleet(options, devices, tuple(_thresholds(options, devices)))
-
-
-def _dice(options: Options, *names: object) -> random.Random:
-    key = "/".join(map(str, (options.seed, *names)))
-    return random.Random(key)  # noqa: S311 - simulated devices, no secrets
 
 
 def customer_count(options: Options) -> int:
@@ -157,9 +154,9 @@ def location_count(options: Options) -> int:
 
 
 def _device(options: Options, number: int) -> Device:
-    dice = _dice(options, "device", number)
+    chance = dice(options.seed, "device", number)
     start, end, role = options.starts_at, options.ends_at, number % _ROLES
-    installed_at = start - dice.randint(_NEWEST_DAYS * DAY, _OLDEST_DAYS * DAY)
+    installed_at = start - chance.randint(_NEWEST_DAYS * DAY, _OLDEST_DAYS * DAY)
     status, decommissioned_at, first_at, last_at = "active", None, start, end
     if role == _SILENT:
         last_at = start + options.days * 2 // 5 * DAY
@@ -183,7 +180,7 @@ def _device(options: Options, number: int) -> Device:
         status,
         first_at,
         last_at,
-        0.9 if number % _ROLES == 1 else dice.uniform(10, 120),
+        0.9 if number % _ROLES == 1 else chance.uniform(10, 120),
     )
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from iot_analytics.simulator.alerts import alerts
-from iot_analytics.simulator.changes import Change, History, inserted, updated
+from iot_analytics.simulator.changes import History, counted, inserted, updated
+from iot_analytics.simulator.dice import dice
 from iot_analytics.simulator.fleet import (
     PRODUCTS,
     Device,
@@ -20,6 +21,7 @@ from iot_analytics.simulator.fleet import (
     location_count,
 )
 from iot_analytics.simulator.moments import DAY, HOUR, text
+from iot_analytics.simulator.reports import GHOST
 
 _CITIES = (
     ("Berlin", "Berlin", "DE", 52.52, 13.405, "Europe/Berlin"),
@@ -35,7 +37,6 @@ _MOST_ORDERS = 6
 _ORDERS_SINCE = 400 * DAY
 _FOREIGN = 15
 UNKNOWN_CUSTOMER = "C-unknown"
-UNKNOWN_DEVICE = "D-unknown"
 
 
 def customer_id(number: int) -> str:
@@ -58,22 +59,17 @@ def moved_to(fleet: Fleet, device: Device) -> str:
     return customer_id((device.customer_number + 1) % (customer_count(fleet.options) - 1))
 
 
-def _dice(fleet: Fleet, *names: object) -> random.Random:
-    key = "/".join(map(str, (fleet.options.seed, *names)))
-    return random.Random(key)  # noqa: S311 - simulated people, no secrets
-
-
 def _customers(fleet: Fleet) -> Iterator[History]:
     start = fleet.options.starts_at
     for number in range(customer_count(fleet.options)):
-        dice = _dice(fleet, "customer", number)
-        city, _, country, *_ = dice.choice(_CITIES)
-        ts = start - dice.randint(450, 800) * DAY
+        chance = dice(fleet.options.seed, "customer", number)
+        city, _, country, *_ = chance.choice(_CITIES)
+        ts = start - chance.randint(450, 800) * DAY
         image = {
             "name": f"Customer {number}",
             "email": "no address" if number == 3 else f" Customer{number}@Example.com",
             "phone": f"+1555{number:07d}",
-            "segment": dice.choice(_SEGMENTS),
+            "segment": chance.choice(_SEGMENTS),
             "country": country.lower(),
             "city": city,
             "created_at": text(ts),
@@ -136,7 +132,7 @@ def _devices(fleet: Fleet) -> Iterator[History]:
         }
         history = inserted(each.installed_at, each.device_id, image)
         if lost:
-            history = [_orphan(history[0])]
+            history = [counted(history[0], "orphans")]
         since = max(each.installed_at, start)
         history = updated(history, since + 60, firmware_version=f"2.{each.number % 4}.0")
         if each.decommissioned_at:
@@ -154,9 +150,9 @@ def _devices(fleet: Fleet) -> Iterator[History]:
 def _thresholds(fleet: Fleet) -> Iterator[History]:
     for each in fleet.thresholds:
         yield inserted(each.valid_from, each.threshold_id, _bound(each))
-    lost = Threshold("T-lost", "temperature_c", "gt", 40, "info", 60, UNKNOWN_DEVICE)
+    lost = Threshold("T-lost", "temperature_c", "gt", 40, "info", 60, GHOST)
     image = {**_bound(lost), "valid_from": text(fleet.options.starts_at)}
-    yield [_orphan(inserted(fleet.options.starts_at, lost.threshold_id, image)[0])]
+    yield [counted(inserted(fleet.options.starts_at, lost.threshold_id, image)[0], "orphans")]
 
 
 def _bound(threshold: Threshold) -> dict[str, Any]:
@@ -179,30 +175,31 @@ def _orders(fleet: Fleet) -> Iterator[History]:
     count = customer_count(fleet.options)
     number = 0
     for customer in range(1, count):  # the first has never ordered
-        dice = _dice(fleet, "orders", customer)
-        for _ in range(dice.randint(2, _MOST_ORDERS)):
+        chance = dice(fleet.options.seed, "orders", customer)
+        for _ in range(chance.randint(2, _MOST_ORDERS)):
             number += 1
-            yield _order(fleet, number, customer_id(customer), dice)
-    history = _order(fleet, number + 1, UNKNOWN_CUSTOMER, _dice(fleet, "orphan"))
-    yield [_orphan(history[0]), *history[1:]]
+            yield _order(fleet, number, customer_id(customer), chance)
+    chance = dice(fleet.options.seed, "orphan")
+    history = _order(fleet, number + 1, UNKNOWN_CUSTOMER, chance)
+    yield [counted(history[0], "orphans"), *history[1:]]
 
 
-def _order(fleet: Fleet, number: int, customer: str, dice: random.Random) -> History:
+def _order(fleet: Fleet, number: int, customer: str, chance: random.Random) -> History:
     end = fleet.options.ends_at
-    ts = dice.randint(fleet.options.starts_at - _ORDERS_SINCE, end - 1)
-    product = dice.choice(PRODUCTS)
+    ts = chance.randint(fleet.options.starts_at - _ORDERS_SINCE, end - 1)
+    product = chance.choice(PRODUCTS)
     image = {
         "customer_id": customer,
         "product_id": product.product_id,
-        "quantity": dice.randint(1, 12),
-        "unit_price": (product.cents - dice.choice([0, 0, 500])) / 100,
-        "discount_pct": dice.choice([None, None, 5, 10, 12.5]),
+        "quantity": chance.randint(1, 12),
+        "unit_price": (product.cents - chance.choice([0, 0, 500])) / 100,
+        "discount_pct": chance.choice([None, None, 5, 10, 12.5]),
         "currency": "EUR" if number % _FOREIGN == _FOREIGN // 3 else "USD",
         "order_ts": text(ts),
         "status": "placed",
     }
     history = inserted(ts, f"O-{number:07d}", image)
-    for status, after in _steps(dice.random()):
+    for status, after in _steps(chance.random()):
         if ts + after < end:
             history = updated(history, ts + after, status=status)
     return history
@@ -213,10 +210,6 @@ def _steps(luck: float) -> tuple[tuple[str, int], ...]:
     if luck < 0.08:
         return (("cancelled", HOUR),)
     return (*_STEPS, ("returned", 12 * DAY)) if luck > 0.95 else _STEPS
-
-
-def _orphan(change: Change) -> Change:
-    return Change(change.ts, change.op, change.key, change.image, counted_as=("orphans",))
 
 
 HISTORIES: dict[str, Callable[[Fleet], Iterator[History]]] = {

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from iot_analytics.simulator.dice import dice
 from iot_analytics.simulator.fleet import Device, Episode, Fleet
 from iot_analytics.simulator.moments import DAY, HOUR, text
 
@@ -81,17 +82,15 @@ def reports(fleet: Fleet, device: Device, day: int, co2_from: int) -> Iterator[L
         day: the first is 0.
         co2_from: from when on a column more is reported.
     """
-    dice = random.Random(f"{fleet.options.seed}/{device.number}/{day}")  # noqa: S311 - no secrets
-    return _Day(fleet, device, day, co2_from, dice).lines()
+    return _Day(fleet, device, day, co2_from).lines()
 
 
 class _Day:
     """A day of a device; all that is drawn is drawn from its dice."""
 
-    def __init__(
-        self, fleet: Fleet, device: Device, day: int, co2_from: int, dice: random.Random
-    ) -> None:
-        self.device, self.day, self.co2_from, self.dice = device, day, co2_from, dice
+    def __init__(self, fleet: Fleet, device: Device, day: int, co2_from: int) -> None:
+        self.device, self.day, self.co2_from = device, day, co2_from
+        self.dice = dice(fleet.options.seed, device.number, day)
         self.begins = fleet.options.starts_at + day * DAY
         self.slots = DAY // device.product.interval_s
         self.episode = fleet.episode(device, day)
@@ -231,7 +230,7 @@ def violating(episode: Episode) -> int:
     return threshold.value + 6 if threshold.operator.startswith("g") else threshold.value - 4
 
 
-def _uuid(dice: random.Random) -> str:
-    digits = f"{dice.getrandbits(128):032x}"
+def _uuid(chance: random.Random) -> str:
+    digits = f"{chance.getrandbits(128):032x}"
     parts = (digits[:8], digits[8:12], f"4{digits[13:16]}", f"8{digits[17:20]}", digits[20:])
     return "-".join(parts)
