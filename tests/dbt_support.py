@@ -9,7 +9,9 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from harness import Project
-from headwater.dbt import DbtCommand, DbtRun, NodeResult, find_project, run_dbt
+from headwater.dbt.projects import find_project
+from headwater.dbt.results import DbtRun, NodeResult
+from headwater.dbt.runner import DbtCommand, run_dbt
 
 
 class DbtProject:

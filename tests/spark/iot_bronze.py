@@ -12,7 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import SparkSession
-from pyspark.sql.types import DataType, DecimalType, IntegerType, LongType, StructType, TimestampType
+from pyspark.sql.types import (
+    DataType,
+    DecimalType,
+    IntegerType,
+    LongType,
+    StructType,
+    TimestampType,
+)
 
 from harness import frame_of
 

@@ -13,11 +13,15 @@ from pyspark.sql import SparkSession
 from dbt_support import DbtProject, by_name
 from harness import Project
 from headwater.cli.main import cli
-from headwater.dbt import DbtRun
+from headwater.dbt.projects import find_project
+from headwater.dbt.results import DbtRun
+from headwater.dbt.runner import DbtCommand, run_dbt
 from headwater.errors import JobError
 from headwater.events.query import read_events
+from headwater.jobs import run_job
 from headwater.names import TableName
 from headwater.state.catalog import register_all
+from headwater.state.store import Store
 from headwater.state.views import make_views
 
 MODELS = {
@@ -194,8 +198,6 @@ def test_whole_graph_joins_pipelines_and_dbt(
 def test_task_of_a_job_runs_its_commands_up_to_the_first_that_fails(
     shop: DbtProject, spark: SparkSession
 ) -> None:
-    from headwater.jobs import run_job
-
     def ran(*commands: str) -> tuple[str, str]:
         config = {"project_directory": "dbt", "commands": list(commands)}
         settings = {"name": "nightly", "tasks": [{"task_key": "build", "dbt_task": config}]}
@@ -214,8 +216,6 @@ def test_task_of_a_job_runs_its_commands_up_to_the_first_that_fails(
 
 
 def test_check_stops_a_command(shop: DbtProject) -> None:
-    from headwater.dbt import DbtCommand, find_project, run_dbt
-
     def stop() -> None:
         raise JobError("TASK_CANCELLED", "The task was cancelled")
 
@@ -226,7 +226,5 @@ def test_check_stops_a_command(shop: DbtProject) -> None:
 
 
 def test_folder_of_a_store_without_views_is_left_alone(spark: SparkSession, tmp_path: Path) -> None:
-    from headwater.state.store import Store
-
     make_views(spark, Store(tmp_path))
     assert list(tmp_path.iterdir()) == []

@@ -13,9 +13,10 @@ from filelock import FileLock
 from pyspark.sql import SparkSession
 
 from headwater.bundle import Bundle, load_bundle
-from headwater.dbt import DbtCommand, DbtRun, run_dbt
 from headwater.dbt.profiles import connection_of
 from headwater.dbt.projects import find_project, projects_of, read_project
+from headwater.dbt.results import DbtRun
+from headwater.dbt.runner import DbtCommand, run_dbt
 from headwater.errors import SettingError, UsageError
 from headwater.names import TableName
 from headwater.settings import environment_with

@@ -201,7 +201,7 @@ ALLOWED = {
         "comparison",
         "yaml_nodes",
     },
-    "tasks": {"errors"},
+    "tasks": {"dbt", "errors", "settings"},
     "testing": {
         "errors",
         "names",
@@ -322,6 +322,7 @@ OF_TASKS = {
     "headwater.operations.quality_report",
     "headwater.quality.limits",
     "headwater.quality.session",
+    "headwater.tasks.dbt",
     "headwater.tasks.files",
     "headwater.tasks.parameters",
     "headwater.tasks.run",

@@ -10,8 +10,9 @@ import click
 from pyspark.sql import SparkSession
 
 from headwater.cli.sessions import job_session
-from headwater.dbt import DbtCommand, NodeResult, find_project, run_dbt
-from headwater.dbt.projects import read_project
+from headwater.dbt.projects import find_project, read_project
+from headwater.dbt.results import NodeResult
+from headwater.dbt.runner import DbtCommand, run_dbt
 from headwater.state.target import Target
 
 

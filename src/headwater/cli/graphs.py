@@ -11,7 +11,8 @@ from headwater.bundle import PipelineSpec
 from headwater.cli.render import print_json
 from headwater.cli.sessions import command_session
 from headwater.cli.updates import looking, print_warnings, untouched
-from headwater.dbt import projects_of, tables_made
+from headwater.dbt.lineage import tables_made
+from headwater.dbt.projects import projects_of
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
 from headwater.errors import UsageError

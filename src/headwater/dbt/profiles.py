@@ -30,7 +30,7 @@ class Connection:
     output: str
 
 
-_CHOOSING = ("--profiles-dir", "--profile", "--target", "-t")
+CHOOSING = ("--profiles-dir", "--profile", "--target", "-t")
 """Options of dbt by which the user chooses a connection."""
 
 
@@ -47,7 +47,7 @@ def connection_of(
         scratch: the folder that a made one is written to.
     """
     chosen = chosen_profiles()
-    if chosen or any(each.partition("=")[0] in _CHOOSING for each in arguments):
+    if chosen or any(each.partition("=")[0] in CHOOSING for each in arguments):
         has_own = not chosen and (project.folder / _FILE).is_file()
         return {"DBT_PROFILES_DIR": str(project.folder)} if has_own else {}
     places = (project.folder, Path.cwd(), Path.home() / ".dbt")

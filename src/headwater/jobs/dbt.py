@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from headwater.dbt import DbtCommand, DbtRun, Project, run_dbt
-from headwater.dbt.projects import PROJECT_FILE, folder_of_task, read_project
+from headwater.dbt.profiles import CHOOSING
+from headwater.dbt.projects import PROJECT_FILE, Project, folder_of_task, read_project
+from headwater.dbt.results import DbtRun
+from headwater.dbt.runner import DbtCommand, run_dbt
 from headwater.errors import JobError, UsageError
 from headwater.jobs.bundles import BUNDLE_FILES, bundle_of
 from headwater.jobs.context import TaskContext
@@ -78,7 +81,20 @@ def _words(command: str, where: str) -> tuple[str, ...]:
             where=where,
             hint="Write it as for a shell: dbt build --select staging",
         )
-    return tuple(words)
+    return _without_connection(words)
+
+
+def _without_connection(words: Sequence[str]) -> tuple[str, ...]:
+    """Leave out the options that choose a connection: they name the one of a workspace."""
+    kept: list[str] = []
+    given = iter(words)
+    for word in given:
+        option, equals, _ = word.partition("=")
+        if option not in CHOOSING:
+            kept.append(word)
+        elif not equals:
+            next(given, None)  # its value
+    return tuple(kept)
 
 
 def _project(context: TaskContext) -> Project:

@@ -1,0 +1,1 @@
+"""The tasks of the IoT jobs, as notebooks call them."""
