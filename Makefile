@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DBC := .venv-dbc
+DBT := .venv-dbt
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo claims-demo e2e test quick soak test-servers test-claims check parity format bench clean pins setup-dbc check-dbc
+.PHONY: help setup demo claims-demo e2e test quick soak test-servers test-claims check parity format bench clean pins setup-dbc check-dbc check-dbt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,7 +75,7 @@ bench: setup ## updates against the same work written by hand; landing and job p
 	@$(BIN)/python benchmarks/job_meta.py
 
 clean: ## delete what runs and builds left here; caches in the home folder stay
-	rm -rf $(VENV) $(DBC) .headwater .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) $(DBC) $(DBT) .headwater .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 
 pins: setup ## work out both requirements files again
 	@$(BIN)/python -m pip install --quiet uv
@@ -84,6 +85,10 @@ pins: setup ## work out both requirements files again
 	@echo "databricks-connect>=16" | $(BIN)/uv pip compile --universal --python-version 3.10 \
 	  --no-header --no-annotate -q - -o .pins && \
 	  { sed -n '/^#/p' requirements-dbc.txt; cat .pins; } > .pins.new && mv .pins.new requirements-dbc.txt
+	@echo "dbt-databricks>=1.11,<1.12" | $(BIN)/uv pip compile --universal --python-version 3.10 \
+	  --no-header --no-annotate -q - -o .pins && \
+	  { sed -n '/^#/p' requirements-dbt-databricks.txt; cat .pins; } > .pins.new && \
+	  mv .pins.new requirements-dbt-databricks.txt
 	@rm -f .pins
 
 setup-dbc: ## databricks-connect in an environment of its own, .venv-dbc
@@ -95,3 +100,11 @@ check-dbc: ## whether requirements-dbc.txt resolves; installs nothing
 	@$(PYTHON) -m venv $(DBC)
 	@$(DBC)/bin/python -m pip install --quiet --disable-pip-version-check --dry-run -r requirements-dbc.txt
 	@echo "requirements-dbc.txt resolves"
+
+check-dbt: setup ## whether dbt/ parses under both adapters, that of a workspace in .venv-dbt
+	@$(BIN)/headwater dbt parse
+	@$(PYTHON) -m venv $(DBT)
+	@$(DBT)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dbt-databricks.txt
+	@DATABRICKS_HOST=none DATABRICKS_HTTP_PATH=none DATABRICKS_TOKEN=none DBT_CATALOG=none DBT_TARGET=dev \
+	  DBT_SEND_ANONYMOUS_USAGE_STATS=false $(DBT)/bin/dbt parse --project-dir dbt --profiles-dir dbt
+	@echo "dbt/ parses under dbt-spark and dbt-databricks"
