@@ -24,7 +24,7 @@ def dbt(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The project, built from the cases."""
     load_cases(Bronze(spark, PREFIX))
     built = Dbt(spark, PREFIX, tmp_path_factory.mktemp("dbt"))
-    built.run("run")
+    built.run("build", "--select", "staging", "marts")
     yield built
     drop_schemas(spark, PREFIX, ("bronze", "silver", "gold"))
 
@@ -274,3 +274,11 @@ def test_calendar_has_sixteen_years(dbt: Dbt) -> None:
     sunday = calendar[20270103]
     assert (sunday.iso_week, sunday.day_of_week, sunday.is_weekend) == (53, 7, True)
     assert (sunday.month_name, sunday.month_end) == ("January", date(2027, 1, 31))
+
+
+def test_tables_fit_together_and_data_quality_is_measured(dbt: Dbt) -> None:
+    results = dbt.run("test", "--select", "data_quality", "integration", succeeds=False)
+    statuses = {name: result.status for name, result in results.items()}
+    assert {status for name, status in statuses.items() if name.startswith("i")} == {"pass"}
+    counts = {name: result.failures for name, result in results.items() if result.failures}
+    assert counts == {}
