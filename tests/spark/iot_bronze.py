@@ -12,7 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import SparkSession
-from pyspark.sql.types import DataType, DecimalType, IntegerType, LongType, StructType, TimestampType
+from pyspark.sql.types import (
+    DataType,
+    DecimalType,
+    IntegerType,
+    LongType,
+    StructType,
+    TimestampType,
+)
 
 from harness import frame_of
 
@@ -115,10 +122,10 @@ class Bronze:
         self._append("bronze_iot_events", f"{_EVENT}{more}, {_LOADED}", usual, loaded)
 
     def changes(self, table: str, rows: Iterable[Row], *, loaded: str) -> None:
-        """Append changes of a table: `op` is I and `ts` the load's, unless a row says otherwise."""
+        """Append changes of a table; `op` is I unless a row says otherwise."""
         columns = f"{_CHANGE}, {_IMAGES[table]}, {_LOADED}"
         usual = [
-            {"op": "I", "ts": loaded} | (row if row.get("op") == "D" else _USUAL[table] | row)
+            {"op": "I", "ts": "2026-03-01"} | (row if row.get("op") == "D" else _USUAL[table] | row)
             for row in rows
         ]
         self._append(f"bronze_cdc_{table}", columns, usual, loaded)

@@ -168,7 +168,11 @@ def _load_alerts(bronze: Bronze) -> None:
         "taken": {"device_id": "hot", "threshold_id": "all", "raised_at": f"{day} 08:21"},
         "too late": {"device_id": "hot", "threshold_id": "all", "raised_at": f"{day} 09:18"},
         "worked open": {"device_id": "worked", "raised_at": "2026-03-10 11:00"},
-        "burning": {"device_id": "burning", "severity": "critical", "raised_at": "2026-03-10 11:00"},
+        "burning": {
+            "device_id": "burning",
+            "severity": "critical",
+            "raised_at": "2026-03-10 11:00",
+        },
     }
     hours = {"a": 1, "b": 23, "c": 24, "d": 25}
     for name, taken in hours.items():

@@ -43,7 +43,9 @@ class Dbt:
             outcome = dbtRunner().invoke(command)
         results = {result.node.name: result for result in getattr(outcome.result, "results", [])}
         if outcome.success is not succeeds:
-            wrong = [f"{name}: {result.message}" for name, result in results.items() if result.message]
+            wrong = [
+                f"{name}: {result.message}" for name, result in results.items() if result.message
+            ]
             pytest.fail(f"{words}: {outcome.exception}\n" + "\n".join(wrong))
         return results
 
@@ -88,6 +90,5 @@ def drop_schemas(spark: SparkSession, prefix: str, layers: Sequence[str]) -> Non
     """Drop the schemas of a prefix, and what dbt leaves in the session."""
     for layer in layers:
         spark.sql(f"DROP SCHEMA IF EXISTS {prefix}_{layer} CASCADE")
-    for view in spark.catalog.listTables():
-        if view.name.endswith("__dbt_tmp"):
-            spark.catalog.dropTempView(view.name)
+    for model in ("stg_iot_events", "fct_iot_events", "agg_daily_device_metrics"):
+        spark.catalog.dropTempView(f"{model}__dbt_tmp")

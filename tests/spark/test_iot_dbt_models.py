@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -278,7 +279,23 @@ def test_calendar_has_sixteen_years(dbt: Dbt) -> None:
 
 def test_tables_fit_together_and_data_quality_is_measured(dbt: Dbt) -> None:
     results = dbt.run("test", "--select", "data_quality", "integration", succeeds=False)
-    statuses = {name: result.status for name, result in results.items()}
-    assert {status for name, status in statuses.items() if name.startswith("i")} == {"pass"}
-    counts = {name: result.failures for name, result in results.items() if result.failures}
-    assert counts == {}
+    found = {name: (str(result.status), result.failures) for name, result in results.items()}
+    assert {name: result for name, result in found.items() if result != ("pass", 0)} == {
+        "conflict_count": ("fail", 1),
+        "events_out_of_service": ("warn", 1),
+        "missed_breaches": ("fail", 7),
+        "orphan_events": ("warn", 13),
+        "orphan_orders": ("warn", 1),
+        "silent_devices": ("fail", 9),
+        "too_late": ("warn", 1),
+        "unconfirmed_alerts": ("fail", 4),
+    }
+
+
+def test_every_column_is_described(dbt: Dbt) -> None:
+    manifest = json.loads((dbt.folder / "target" / "manifest.json").read_text())
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model" and node["config"]["materialized"] != "ephemeral":
+            table = dbt.spark.table(f"{node['schema']}.{node['name']}")
+            assert list(node["columns"]) == table.columns
+            assert all(column["description"] for column in node["columns"].values()), node["name"]
