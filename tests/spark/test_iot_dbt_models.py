@@ -9,11 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
-
 from iot_bronze import Bronze
 from iot_cases import load_cases
 from iot_dbt import Dbt, drop_schemas
+from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.iot
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
-
 from iot_dbt import PROJECT, Dbt, drop_schemas
+from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.iot
 

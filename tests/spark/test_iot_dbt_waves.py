@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
-
 from iot_bronze import Bronze, later
 from iot_cases import hourly
 from iot_dbt import PROJECT, Dbt, drop_schemas
+from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.iot
 
@@ -37,7 +36,7 @@ class Wave:
 
 def _events() -> list[list[dict[str, Any]]]:
     """Return events of three waves: most in time, some in a later wave, some in two."""
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 - the same each time
     waves: list[list[dict[str, Any]]] = [[], [], []]
     for device in ("d1", "d2", "d3", "d4", "late", "never"):
         for event in hourly(device, "2026-03-01", 9 * 24):
