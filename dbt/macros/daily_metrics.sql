@@ -1,12 +1,19 @@
+{#- The percentile of sorted decimals, between two of them as `percentile` works it out, and exact. -#}
+{% macro percentile_of(sorted, share) -%}
+  {%- set position = '(' ~ share ~ ' * (size(' ~ sorted ~ ') - 1))' -%}
+  {%- set below = 'cast(floor(' ~ position ~ ') as int)' -%}
+  get({{ sorted }}, {{ below }})
+    + ({{ position }} - {{ below }}) * coalesce(get({{ sorted }}, {{ below }} + 1) - get({{ sorted }}, {{ below }}), 0)
+{%- endmacro %}
+
 {#- How many values lie outside three interquartile ranges of the quartiles, given at least 20 values
-    and quartiles that differ. Rounding makes the quartiles exact again: they have five decimals. -#}
+    and quartiles that differ. -#}
 {% macro anomalies(reading) -%}
-  {%- set values = reading ~ '_values' -%}
-  {%- set q1 = 'cast(get(' ~ reading ~ '_percentiles, 1) as decimal(12, 5))' -%}
-  {%- set q3 = 'cast(get(' ~ reading ~ '_percentiles, 3) as decimal(12, 5))' -%}
+  {%- set q1 = reading ~ '_q1' -%}
+  {%- set q3 = reading ~ '_q3' -%}
   if(
-    size({{ values }}) >= 20 and {{ q3 }} > {{ q1 }},
-    size(filter({{ values }}, value ->
+    size({{ reading }}_sorted) >= 20 and {{ q3 }} > {{ q1 }},
+    size(filter({{ reading }}_sorted, value ->
       value < {{ q1 }} - 3 * ({{ q3 }} - {{ q1 }}) or value > {{ q3 }} + 3 * ({{ q3 }} - {{ q1 }}))),
     0
   )

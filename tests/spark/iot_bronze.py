@@ -35,6 +35,7 @@ _EVENT = (
     "temperature_c DECIMAL(10,3), humidity_pct DECIMAL(10,3), pressure_hpa DECIMAL(10,3), "
     "vibration_mm_s DECIMAL(10,3), battery_pct DECIMAL(5,2), signal_dbm INT, quality STRING"
 )
+_CHANGE = "op STRING, seq BIGINT, ts TIMESTAMP"
 _REJECTED = ", failed_rules ARRAY<STRING>, raw_line STRING"
 _IMAGES = {
     "customers": "customer_id STRING, name STRING, email STRING, phone STRING, segment STRING, "
@@ -110,10 +111,10 @@ class Bronze:
         self.spark = spark
         self.schema = f"{prefix}_bronze"
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.schema}")
-        self.events([], loaded="2026-01-01")
-        self._append("bronze_iot_events_rejected", f"{_EVENT}, {_LOADED}{_REJECTED}", [], "")
-        for table in _IMAGES:
-            self.changes(table, [], loaded="2026-01-01")
+        self._create("bronze_iot_events", f"{_EVENT}, {_LOADED}")
+        self._create("bronze_iot_events_rejected", f"{_EVENT}, {_LOADED}{_REJECTED}")
+        for table, image in _IMAGES.items():
+            self._create(f"bronze_cdc_{table}", f"{_CHANGE}, {image}, {_LOADED}")
 
     def events(self, rows: Iterable[Row], *, loaded: str, more: str = "") -> None:
         """Append events; `more` declares columns that files have from here on."""
@@ -121,13 +122,16 @@ class Bronze:
         self._append("bronze_iot_events", f"{_EVENT}{more}, {_LOADED}", usual, loaded)
 
     def changes(self, table: str, rows: Iterable[Row], *, loaded: str) -> None:
-        """Append changes of a table: `op` is I and `ts` the load's, unless a row says otherwise."""
-        columns = f"op STRING, seq BIGINT, ts TIMESTAMP, {_IMAGES[table]}, {_LOADED}"
+        """Append changes of a table; `op` is I unless a row says otherwise."""
+        columns = f"{_CHANGE}, {_IMAGES[table]}, {_LOADED}"
         usual = [
-            {"op": "I", "ts": loaded} | (row if row.get("op") == "D" else _USUAL[table] | row)
+            {"op": "I", "ts": "2026-03-01"} | (row if row.get("op") == "D" else _USUAL[table] | row)
             for row in rows
         ]
         self._append(f"bronze_cdc_{table}", columns, usual, loaded)
+
+    def _create(self, table: str, columns: str) -> None:
+        self.spark.sql(f"CREATE TABLE {self.schema}.{table} ({columns}) USING delta")
 
     def _append(self, table: str, columns: str, rows: list[dict[str, Any]], loaded: str) -> None:
         schema = StructType.fromDDL(columns)

@@ -108,8 +108,7 @@ measured as (
     count_if(not in_service) as out_of_service_count,
     size(collect_set(slot) filter (where in_service and slot < expected_slots)) as received_slots,
     {%- for reading in readings %}
-    collect_list({{ reading }}) filter (where in_service) as {{ reading }}_values,
-    percentile({{ reading }}, array(0.05, 0.25, 0.5, 0.75, 0.95)) filter (where in_service) as {{ reading }}_percentiles,
+    array_sort(collect_list({{ reading }}) filter (where in_service)) as {{ reading }}_sorted,
     {%- endfor %}
     {%- for reading in described %}
     avg({{ reading }}) filter (where in_service) as {{ reading }}_mean,
@@ -124,20 +123,30 @@ measured as (
   group by device_id, event_date, basis_hash, expected_slots
 ),
 
-fenced as (
+judged as (
   select
     *,
+    {%- for reading in readings %}
+    {{ percentile_of(reading ~ '_sorted', 0.25) }} as {{ reading }}_q1,
+    {{ percentile_of(reading ~ '_sorted', 0.75) }} as {{ reading }}_q3,
+    {%- endfor %}
     coalesce(
       exists(
         zip_with(battery_levels, slice(battery_levels, 2, size(battery_levels)), (before, after) -> after - before),
         rise -> rise > 5
       ),
       false
-    ) as battery_replaced,
+    ) as battery_replaced
+  from measured
+),
+
+fenced as (
+  select
+    *,
     {%- for reading in readings %}
     {{ anomalies(reading) }} as {{ reading }}_anomalies{{ ',' if not loop.last }}
     {%- endfor %}
-  from measured
+  from judged
 )
 
 select
@@ -154,11 +163,11 @@ select
   received_slots,
   cast({{ percentage('received_slots', 'expected_slots') }} as decimal(5, 2)) as uptime_pct,
   {%- for reading in described %}
-  array_min({{ reading }}_values) as {{ reading }}_min,
-  {%- for percentile in ['p05', 'p50', 'p95'] %}
-  cast(get({{ reading }}_percentiles, {{ 2 * loop.index0 }}) as decimal(10, 3)) as {{ reading }}_{{ percentile }},
+  get({{ reading }}_sorted, 0) as {{ reading }}_min,
+  {%- for name, share in {'p05': 0.05, 'p50': 0.5, 'p95': 0.95}.items() %}
+  cast({{ percentile_of(reading ~ '_sorted', share) }} as decimal(10, 3)) as {{ reading }}_{{ name }},
   {%- endfor %}
-  array_max({{ reading }}_values) as {{ reading }}_max,
+  get({{ reading }}_sorted, size({{ reading }}_sorted) - 1) as {{ reading }}_max,
   cast({{ reading }}_mean as decimal(10, 3)) as {{ reading }}_avg,
   {%- endfor %}
   get(battery_levels, 0) as battery_first,
