@@ -9,7 +9,7 @@ DBT := .venv-dbt
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo claims-demo e2e test quick soak test-servers test-claims check parity format bench clean pins setup-dbc check-dbc check-dbt
+.PHONY: help setup demo claims-demo iot-demo e2e test quick soak test-servers test-claims test-iot check parity format bench clean pins setup-dbc check-dbc check-dbt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,11 +36,14 @@ demo: setup ## three waves of hospital events, an update after each, and what ca
 claims-demo: setup ## three deliveries of claims, an update after each, and what they cost
 	@$(BIN)/python scratch/claims_demo.py
 
+iot-demo: setup ## three waves of devices' events, models and tests after each, reconciled
+	@$(BIN)/python scratch/iot_demo.py
+
 e2e: setup ## events from a real broker through Blob storage to gold, every one accounted for
 	@$(BIN)/python scratch/e2e.py
 
 test: setup ## the tests of the runtime, in two processes with a Spark session each
-	@$(BIN)/python -m pytest -m "not servers and not claims" -n 2 --dist loadfile --no-loadscope-reorder \
+	@$(BIN)/python -m pytest -m "not servers and not claims and not iot" -n 2 --dist loadfile --no-loadscope-reorder \
 	  --durations 10
 
 quick: setup ## format, lint, types and the tests that need no Spark: before each commit
@@ -55,6 +58,9 @@ test-servers: setup ## the tests that start a Kafka broker, Azurite or another e
 
 test-claims: setup ## the tests that run the jobs of claims: full and incremental loads, kills
 	@$(BIN)/python -m pytest -m claims -n 2 --dist loadfile --durations 10
+
+test-iot: setup ## the tests that build the models of IoT, and its jobs
+	@$(BIN)/python -m pytest -m iot -n 2 --dist loadfile --durations 10
 
 check: setup ## format, lint, types
 	@$(BIN)/ruff format --check .

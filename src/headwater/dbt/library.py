@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from dbt.cli.exceptions import DbtUsageException
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import cli, dbtRunner
 from dbt_common.events.event_manager_client import cleanup_event_logger, get_event_manager
 from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
@@ -26,12 +26,14 @@ class Invoked:
     """What dbt returned.
 
     Attributes:
+        command: the name of the command, without options: their values may be secrets.
         results: its own objects, one per node that the command was about.
         error: what it could not go on with.
         is_usage: whether that is a wrong option or argument.
     """
 
     invocation_id: str
+    command: str
     succeeded: bool
     results: Sequence[Any]
     error: BaseException | None
@@ -49,11 +51,23 @@ def invoke(arguments: Sequence[str], bridge: Bridge) -> Invoked:
     results = getattr(done.result, "results", None) or ()
     return Invoked(
         str(get_invocation_id()),
+        _command_name(arguments),
         done.success,
         [each for each in results if hasattr(each, "node")],
         done.exception,
         isinstance(done.exception, DbtUsageException),
     )
+
+
+def _command_name(arguments: Sequence[str]) -> str:
+    """Return `build`, `docs generate` and the like, wherever options stand."""
+    names = cli.commands
+    found = []
+    for each in arguments:
+        if each in names:
+            found.append(each)
+            names = getattr(names[each], "commands", {})
+    return " ".join(found)
 
 
 @contextmanager

@@ -80,7 +80,7 @@ class DbtRun:
     """What a dbt command came to.
 
     Attributes:
-        command: its words, without the values of options.
+        command: its name, without options.
         succeeded: as dbt tells by its exit status.
         message: of dbt, where it could not start at all.
         nodes: empty for commands that run none.

@@ -99,7 +99,7 @@ def run_dbt(
     run = DbtRun(
         project.name,
         done.invocation_id,
-        _words(command.arguments),
+        done.command,
         done.succeeded,
         started,
         tuple(node_result(each, folder, started) for each in done.results),
@@ -162,16 +162,6 @@ def _of_variables(target: Target) -> dict[str, str]:
         for name, value in target.bundle.variables.items()
         if name.startswith(_VARIABLE)
     }
-
-
-def _words(arguments: Sequence[str]) -> str:
-    """Return the words of a command up to its first option: values of options may be secrets."""
-    words = []
-    for each in arguments:
-        if each.startswith("-"):
-            break
-        words.append(each)
-    return " ".join(words)
 
 
 def _record(target: Target, run: DbtRun, state: Path, session: SparkSession | None) -> None:

@@ -1,0 +1,43 @@
+"""What landed, counted from the files alone: what tables are held against. Pure Python."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from iot_analytics.feeds import Feed
+
+_OPERATIONS = ("I", "U", "D")
+
+
+def lines(landing: Path, feed: Feed) -> Iterator[str]:
+    """Read the lines of all files of a feed."""
+    for file in sorted((landing / feed.folder).rglob("*.json")):
+        with file.open(encoding="utf-8") as opened:
+            yield from (line for line in opened if line.strip())
+
+
+def latest_changes(landing: Path, feed: Feed) -> dict[str, int]:
+    """Return the keys that are there once all changes are applied, and the `seq` of each.
+
+    The greatest `seq` of a key counts; where it is equal, a delete wins.
+    """
+    latest: dict[str, tuple[int, bool]] = {}
+    for line in lines(landing, feed):
+        change = _parsed(line)
+        key = str(change.get(feed.key) or "").strip()
+        if not key or change.get("op") not in _OPERATIONS or change.get("seq") is None:
+            continue
+        found = int(change["seq"]), change["op"] == "D"
+        latest[key] = max(latest.get(key, found), found)
+    return {key: seq for key, (seq, is_deleted) in latest.items() if not is_deleted}
+
+
+def _parsed(line: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
