@@ -112,5 +112,6 @@ check-dbt: setup ## whether dbt/ parses under both adapters, that of a workspace
 	@$(PYTHON) -m venv $(DBT)
 	@$(DBT)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dbt-databricks.txt
 	@DATABRICKS_HOST=none DATABRICKS_HTTP_PATH=none DATABRICKS_TOKEN=none DBT_CATALOG=none DBT_TARGET=dev \
-	  DBT_SEND_ANONYMOUS_USAGE_STATS=false $(DBT)/bin/dbt parse --project-dir dbt --profiles-dir dbt
+	  DBT_SEND_ANONYMOUS_USAGE_STATS=false $(DBT)/bin/dbt parse --project-dir dbt --profiles-dir dbt \
+	  --target-path $(CURDIR)/$(DBT)/target --log-path $(DBT)/logs
 	@echo "dbt/ parses under dbt-spark and dbt-databricks"

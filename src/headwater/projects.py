@@ -18,8 +18,11 @@ from headwater.errors import UsageError
 from headwater.settings import Settings
 from headwater.state.target import open_target
 
-TEMPLATES = ("python", "sql")
+TEMPLATES = ("python", "sql", "dbt")
 """What a project may be written in."""
+
+_BASES = {"dbt": ("sql",)}
+"""Templates whose files a template takes where it has none of its own."""
 
 _FOLDER = Path(__file__).parent / "templates"
 _TAKEN = {*sys.stdlib_module_names, "dlt", "delta", "headwater", "pyspark", "pytest", "tests"}
@@ -95,8 +98,8 @@ def _is_installed(name: str) -> bool:
 
 
 def _rendered(name: str, template: str) -> Iterator[tuple[Path, str]]:
-    """Yield path and text of each file; those of the template win over shared ones."""
-    for root in (_FOLDER / "shared", _FOLDER / template):
+    """Yield path and text of each file; those of the template win over what it takes of others."""
+    for root in (_FOLDER / each for each in ("shared", *_BASES.get(template, ()), template)):
         for file in sorted(each for each in root.rglob("*") if each.is_file()):
             path = str(file.relative_to(root)).replace(_PLACEHOLDER, name)
             text = file.read_text(encoding="utf-8")

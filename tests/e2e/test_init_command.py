@@ -49,6 +49,9 @@ def test_new_project_runs_and_passes_its_gate_and_its_tests(
     monkeypatch.chdir(tmp_path / name)
     ran = command("run", "--strict")
     assert ran.exit_code == 0, ran.stderr
+    if template == "dbt":
+        built = command("dbt", "build")
+        assert built.exit_code == 0, built.output
     sales = {each["day"]: (each["orders"], each["amount"]) for each in rows("daily_sales")}
     assert sales == {"2026-01-01": (2, "32.50"), "2026-01-02": (1, "7.25")}
     assert sorted((each["customer"], each["city"]) for each in rows("customers")) == [
@@ -57,7 +60,7 @@ def test_new_project_runs_and_passes_its_gate_and_its_tests(
         ("bob", "Basel"),
     ]
     assert command("gate").exit_code == 0
-    if template == "python":  # the other's test of the pipeline is the same
+    if template == "python":  # the others' test of the pipeline is the same
         (tmp_path / name / "conftest.py").write_text(SESSION_OF_THIS_TEST)
         counts = Counts()
         status = pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir=."], plugins=[counts])

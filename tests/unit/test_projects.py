@@ -25,7 +25,7 @@ def test_files_are_filled_in_and_the_bundle_is_read_for_each_target(
     files = create_project(tmp_path, "shop", template, settings)
     for file in files:
         assert "project_name" not in str(file)
-        assert "{{" not in (tmp_path / file).read_text()
+        assert "{{." not in (tmp_path / file).read_text()
     for target in ("dev", "test", "prod"):
         bundle = load_bundle(tmp_path, target=target)
         assert (list(bundle.pipelines), list(bundle.jobs)) == (["shop"], ["shop_daily"])

@@ -245,7 +245,7 @@ def graph(
     type=click.Choice(TEMPLATES),
     default=TEMPLATES[0],
     show_default=True,
-    help="Language of its pipeline.",
+    help="What it is written in.",
 )
 def init(name: str | None, template: str) -> None:
     """Make a new project in the folder NAME, or in this folder, under its name.
@@ -254,6 +254,7 @@ def init(name: str | None, template: str) -> None:
     Examples:
       headwater init shop
       headwater init shop --template sql
+      headwater init shop --template dbt
     """
     folder = Path(name) if name else Path.cwd()
     files = create_project(folder, folder.resolve().name, template, read_settings())
