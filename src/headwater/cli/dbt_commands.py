@@ -14,6 +14,10 @@ from headwater.dbt.projects import find_project, read_project
 from headwater.dbt.results import NodeResult
 from headwater.dbt.runner import DbtCommand, run_dbt
 from headwater.state.target import Target
+from headwater.state.waiting import bytes_below
+
+LITTLE_BYTES = 32 * 1024**2
+"""Below this, tables and their logs together, the models of a project are soon computed."""
 
 
 def run(target: Target, project_dir: Path | None, arguments: Sequence[str]) -> int:
@@ -27,7 +31,8 @@ def run(target: Target, project_dir: Path | None, arguments: Sequence[str]) -> i
     with ExitStack() as stack:
 
         def opened() -> SparkSession:
-            return stack.enter_context(job_session(target, context))
+            little = bytes_below(str(target.store.root / "tables")) < LITTLE_BYTES
+            return stack.enter_context(job_session(target, context, is_little=little))
 
         context = click.get_current_context()  # dbt asks for a session in a thread of its own
         done = run_dbt(target, DbtCommand(project, arguments), opened)

@@ -53,15 +53,19 @@ def command_session(
 
 
 @contextmanager
-def job_session(target: Target, context: click.Context | None = None) -> Iterator[SparkSession]:
+def job_session(
+    target: Target, context: click.Context | None = None, *, is_little: bool = False
+) -> Iterator[SparkSession]:
     """Open a session for the tasks of a job, or take the caller's as `command_session` does.
 
     Args:
         context: of the command, for threads that have none of their own.
+        is_little: the target's tables are so small that compiling queries takes longer than
+            running them.
     """
     spark = _given_session(context)
     if spark is None:
-        with local_session(target.bundle.root, target) as opened:
+        with local_session(target.bundle.root, target, is_little=is_little) as opened:
             yield opened
     else:
         use_target(spark, target)
