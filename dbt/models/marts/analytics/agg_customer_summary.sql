@@ -4,32 +4,15 @@ with as_of as (
   select {{ as_of_ts() }} as as_of_ts
 ),
 
-devices as (
-  select
-    customer_id,
-    count(*) as device_count,
-    count_if(status = 'active') as active_device_count,
-    avg(health_score) as mean_health,
-    min(health_score) as worst_device_health,
-    sum(open_critical) as open_critical,
-    sum(open_warning) as open_warning,
-    sum(open_info) as open_info
-  from {{ ref('dim_devices') }}
-  group by customer_id
-),
-
 slots as (
-  select
-    device.customer_id,
-    {{ percentage('sum(day.received_slots)', 'sum(day.expected_slots)') }} as uptime_pct
-  from {{ ref('agg_daily_device_metrics') }} as day
+  select device_id, sum(received_slots) as received_slots, sum(expected_slots) as expected_slots
+  from {{ ref('agg_daily_device_metrics') }}
   cross join as_of
-  join {{ ref('dim_devices') }} as device on day.device_id = device.device_id
-  where {{ in_last_days(30, 'day.event_date') }}
-  group by device.customer_id
+  where {{ in_last_days(30, 'event_date') }}
+  group by device_id
 ),
 
-alerts as (
+recent_alerts as (
   select
     *,
     raised_at + case severity
@@ -42,16 +25,32 @@ alerts as (
   where alert_id is not null and raised_at > as_of_ts - interval 90 days
 ),
 
-service_levels as (
+alerts as (
+  select
+    device_id,
+    count(*) as alert_count,
+    count_if(resolved_at <= resolve_by) as in_time_count,
+    count_if(resolved_at is not null or resolve_by < as_of_ts) as judged_count
+  from recent_alerts
+  group by device_id
+),
+
+devices as (
   select
     device.customer_id,
-    count(*) as alerts_90d,
-    {{ percentage(
-      'count_if(alert.resolved_at <= alert.resolve_by)',
-      'count_if(alert.resolved_at is not null or alert.resolve_by < alert.as_of_ts)',
-    ) }} as in_sla_pct
-  from alerts as alert
-  join {{ ref('dim_devices') }} as device on alert.device_id = device.device_id
+    count(*) as device_count,
+    count_if(device.status = 'active') as active_device_count,
+    avg(device.health_score) as mean_health,
+    min(device.health_score) as worst_device_health,
+    sum(device.open_critical) as open_critical,
+    sum(device.open_warning) as open_warning,
+    sum(device.open_info) as open_info,
+    {{ percentage('sum(slots.received_slots)', 'sum(slots.expected_slots)') }} as uptime_pct,
+    sum(alerts.alert_count) as alerts_90d,
+    {{ percentage('sum(alerts.in_time_count)', 'sum(alerts.judged_count)') }} as in_sla_pct
+  from {{ ref('dim_devices') }} as device
+  left join slots on device.device_id = slots.device_id
+  left join alerts on device.device_id = alerts.device_id
   group by device.customer_id
 ),
 
@@ -82,12 +81,12 @@ parts as (
     coalesce(devices.active_device_count, 0) as active_device_count,
     devices.mean_health as devices_part,
     devices.worst_device_health,
-    slots.uptime_pct as uptime_part,
-    coalesce(service_levels.alerts_90d, 0) as alerts_90d,
+    devices.uptime_pct as uptime_part,
+    coalesce(devices.alerts_90d, 0) as alerts_90d,
     coalesce(devices.open_critical, 0) as open_critical,
     coalesce(devices.open_warning, 0) as open_warning,
     coalesce(devices.open_info, 0) as open_info,
-    coalesce(service_levels.in_sla_pct, 100) as response_part,
+    coalesce(devices.in_sla_pct, 100) as response_part,
     coalesce(orders.order_count, 0) as order_count,
     coalesce(orders.net_revenue_365d, 0) as net_revenue_365d,
     orders.last_order_at,
@@ -104,8 +103,6 @@ parts as (
   from {{ ref('stg_customers') }} as customer
   cross join as_of
   left join devices on customer.customer_id = devices.customer_id
-  left join slots on customer.customer_id = slots.customer_id
-  left join service_levels on customer.customer_id = service_levels.customer_id
   left join orders on customer.customer_id = orders.customer_id
 ),
 
