@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+
+from headwater.dbt.bridge import Bridge
+from headwater.settings import environment_with
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "dbt"
@@ -28,7 +29,7 @@ class Dbt:
 
     def run(self, *words: str, succeeds: bool = True) -> dict[str, Any]:
         """Run a command and return the result of each node by its name."""
-        from dbt.cli.main import dbtRunner  # takes a second
+        from headwater.dbt.library import invoke  # dbt takes a second to import
 
         command = [
             *words,
@@ -38,15 +39,19 @@ class Dbt:
             *("--log-path", str(self.folder / "logs")),
             *("--log-level", "none"),
         ]
-        with _environment(DBT_ENV_PREFIX=self.prefix), warnings.catch_warnings():
+        with environment_with({"DBT_ENV_PREFIX": self.prefix}), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            outcome = dbtRunner().invoke(command)
-        results = {result.node.name: result for result in getattr(outcome.result, "results", [])}
-        if outcome.success is not succeeds:
+            outcome = invoke(command, Bridge(lambda: self.spark, lambda: None))
+        results = {
+            result.node.name: result
+            for result in outcome.results
+            if result.node.resource_type != "operation"  # a hook
+        }
+        if outcome.succeeded is not succeeds:
             wrong = [
                 f"{name}: {result.message}" for name, result in results.items() if result.message
             ]
-            pytest.fail(f"{words}: {outcome.exception}\n" + "\n".join(wrong))
+            pytest.fail(f"{words}: {outcome.error}\n" + "\n".join(wrong))
         return results
 
     def names(self, *words: str) -> set[str]:
@@ -55,7 +60,7 @@ class Dbt:
 
         command = ["ls", *words, "--output", "name", "--quiet", "--project-dir", str(self.project)]
         paths = ["--profiles-dir", str(PROJECT), "--target-path", str(self.folder / "target")]
-        with _environment(DBT_ENV_PREFIX=self.prefix), warnings.catch_warnings():
+        with environment_with({"DBT_ENV_PREFIX": self.prefix}), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return set(dbtRunner().invoke([*command, *paths]).result)
 
@@ -72,23 +77,7 @@ class Dbt:
         return found
 
 
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 def drop_schemas(spark: SparkSession, prefix: str, layers: Sequence[str]) -> None:
-    """Drop the schemas of a prefix, and what dbt leaves in the session."""
+    """Drop the schemas of a prefix."""
     for layer in layers:
         spark.sql(f"DROP SCHEMA IF EXISTS {prefix}_{layer} CASCADE")
-    for model in ("stg_iot_events", "fct_iot_events", "agg_daily_device_metrics"):
-        spark.catalog.dropTempView(f"{model}__dbt_tmp")
