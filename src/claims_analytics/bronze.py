@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from claims_analytics.sources import SOURCES, Source
-from claims_analytics.values import hashed
+from claims_analytics.values import all_of, hashed
 
 RUN_COLUMNS = {
     "ingest_run_id": "string",
@@ -116,6 +116,39 @@ def tables(reader: Any, names: Iterable[str]) -> dict[str, DataFrame]:
         names: of files.
     """
     return {name: reader.table(SOURCES[name].table) for name in names}
+
+
+def among(rows: DataFrame, columns: Sequence[str], values: DataFrame) -> DataFrame:
+    """Return the rows whose columns have one of some values; NULL equals NULL.
+
+    Args:
+        values: as many columns, in the same order.
+    """
+    named = values.toDF(*(f"__{name}" for name in columns))
+    same = (F.col(name).eqNullSafe(F.col(f"__{name}")) for name in columns)
+    return rows.join(named, all_of(*same), "left_semi")
+
+
+def narrowed(
+    bronze: Mapping[str, DataFrame],
+    keys: DataFrame | None,
+    columns: Mapping[str, Mapping[str, str]],
+) -> Mapping[str, DataFrame]:
+    """Return bronze tables without the rows that some keys do not ask for.
+
+    Args:
+        bronze: by the name of their file.
+        keys: None asks for all rows.
+        columns: file -> its columns, each with the column of `keys` that has the values to keep.
+            Other files stay whole.
+    """
+    if keys is None:
+        return bronze
+    kept = {
+        name: among(delivered(bronze[name], SOURCES[name]), [*pairs], keys.select(*pairs.values()))
+        for name, pairs in columns.items()
+    }
+    return {**bronze, **kept}
 
 
 def current(bronze: DataFrame, source: Source) -> DataFrame:

@@ -235,6 +235,16 @@ def test_nothing_new_writes_nothing(story: Story) -> None:
     assert before == after
 
 
+def test_loads_leave_nothing_staged(story: Story) -> None:
+    tables = story.spark.sql(f"SHOW TABLES IN `main`.`{story.places.ops}`").collect()
+    assert {each.tableName for each in tables} == {
+        "ingest_files",
+        "ingest_runs",
+        "rejected_rows",
+        "silver_control",
+    }
+
+
 def test_layers_agree_to_the_cent(gold: Story) -> None:
     assert check_claims(gold.spark, parameters_of(gold.places)) == {"equations": 17}
 
