@@ -114,6 +114,7 @@ def _prescriptions(bronze: Mapping[str, DataFrame]) -> DataFrame:
             "cost_parses"
         ),
         "occurrence",
+        "in_one_file",
         "ingest_run_id",
         "source_file",
         "ingest_timestamp",

@@ -67,6 +67,7 @@ def procedures(
         day("START").alias("service_date"),
         money("BASE_COST").alias("procedure_cost"),
         "occurrence",
+        "in_one_file",
         "ingest_run_id",
         "source_file",
         "ingest_timestamp",

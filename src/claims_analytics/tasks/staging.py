@@ -111,6 +111,12 @@ def broken_counts(rows: DataFrame, rules: Rules, column: str, *further: Column) 
     return dict(rows.agg(*each, *further).collect()[0].asDict())
 
 
+def broken(rows: DataFrame, rules: Rules) -> dict[str, int]:
+    """Count the rows of a table that break each rule, by name; what none breaks is left out."""
+    counts = broken_counts(rows.select(broken_rules(rules).alias("broken")), rules, "broken")
+    return {name: count for name, count in counts.items() if count}
+
+
 def _holds(rule: str) -> Column:
     """Return whether a rule IS TRUE: NULL is not."""
     return F.coalesce(F.expr(rule), F.lit(False))
