@@ -21,7 +21,13 @@ from pyspark.sql import SparkSession
 
 from claims_analytics import anonymisation
 from claims_analytics.gold import history
-from claims_analytics.rules import BRONZE, MEMBER_MONTHS, Rules
+from claims_analytics.rules import (
+    BRONZE,
+    LANDED_FILES,
+    MEMBER_MONTHS,
+    PAYER_MEMBER_MONTHS,
+    Rules,
+)
 from claims_analytics.silver.facts import FACTS
 from claims_analytics.sources import SOURCES
 from claims_rows import rows_of
@@ -40,13 +46,17 @@ GOLD = (
     "dim_date",
     "member_monthly_snapshot_gold",
     "member_yearly_public",
+    "member_monthly_snapshot",
+    "payer_member_months",
 )
 TABLES = (*(source.table for source in SOURCES.values()), *(fact.table for fact in FACTS), *GOLD)
 DIMENSIONS = (history.PATIENT, history.PROVIDER)
 RULES = {
     **{f"{fact.name}_checked": fact.rules for fact in FACTS},
     **{source.table: BRONZE for source in SOURCES.values()},
+    "landed_files": LANDED_FILES,
     "member_months_checked": MEMBER_MONTHS,
+    "payer_member_months": PAYER_MEMBER_MONTHS,
     "dim_diagnosis": Rules(warn={"diagnosis_mapped": "icd10cm_code IS NOT NULL"}, drop={}, fail={}),
 }
 """Dataset -> its rules."""

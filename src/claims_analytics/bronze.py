@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from claims_analytics.sources import SOURCES, Source
-from claims_analytics.values import hashed
+from claims_analytics.values import all_of, hashed
 
 RUN_COLUMNS = {
     "ingest_run_id": "string",
@@ -118,21 +119,89 @@ def tables(reader: Any, names: Iterable[str]) -> dict[str, DataFrame]:
     return {name: reader.table(SOURCES[name].table) for name in names}
 
 
+def landed_files(bronze: Mapping[str, DataFrame]) -> DataFrame:
+    """Tell what each kind of file has brought, and in which run last.
+
+    Args:
+        bronze: tables by the name of their file.
+
+    Returns:
+        `kind`, `files`, `rows`, `last_ingest_run_id`, and `newest_ingest_run_id`: of all kinds. A
+        file with a header alone leaves no row to tell of it.
+    """
+    parts = [
+        rows.select(F.lit(name).alias("kind"), "ingest_run_id", "source_file")
+        for name, rows in bronze.items()
+    ]
+    landed = reduce(DataFrame.union, parts)
+    brought = landed.groupBy("kind").agg(
+        F.count_distinct("source_file").alias("files"),
+        F.count("*").alias("rows"),
+        F.max("ingest_run_id").alias("last_ingest_run_id"),
+    )
+    newest = landed.agg(F.max("ingest_run_id").alias("newest_ingest_run_id"))
+    kinds = newest.withColumn("kind", F.explode(F.array(*map(F.lit, bronze))))
+    return kinds.join(brought, "kind", "left").select(
+        "kind",
+        F.coalesce("files", F.lit(0)).alias("files"),
+        F.coalesce("rows", F.lit(0)).alias("rows"),
+        "last_ingest_run_id",
+        "newest_ingest_run_id",
+    )
+
+
+def among(rows: DataFrame, columns: Sequence[str], values: DataFrame) -> DataFrame:
+    """Return the rows whose columns have one of some values; NULL equals NULL.
+
+    Args:
+        values: as many columns, in the same order.
+    """
+    named = values.toDF(*(f"__{name}" for name in columns))
+    same = (F.col(name).eqNullSafe(F.col(f"__{name}")) for name in columns)
+    return rows.join(named, all_of(*same), "left_semi")
+
+
+def narrowed(
+    bronze: Mapping[str, DataFrame],
+    keys: DataFrame | None,
+    columns: Mapping[str, Mapping[str, str]],
+) -> Mapping[str, DataFrame]:
+    """Return bronze tables without the rows that some keys do not ask for.
+
+    Args:
+        bronze: by the name of their file.
+        keys: None asks for all rows.
+        columns: file -> its columns, each with the column of `keys` that has the values to keep.
+            Other files stay whole.
+    """
+    if keys is None:
+        return bronze
+    kept = {
+        name: among(delivered(bronze[name], SOURCES[name]), [*pairs], keys.select(*pairs.values()))
+        for name, pairs in columns.items()
+    }
+    return {**bronze, **kept}
+
+
 def current(bronze: DataFrame, source: Source) -> DataFrame:
     """Return the rows that are true now: of several deliveries, the last.
 
     Returns:
         The columns of `delivered`. Of rows with one id the last by run, time of the file and
         hash; of rows with one natural key those of the file that is last by run, time and name,
-        so that a file that comes again counts once and twins within a file stay. Rows without an
-        id are all there, for a rule to drop.
+        so that a file that comes again counts once and twins within a file stay; `in_one_file`
+        tells of these whether no other file of the same run has the key. Rows without an id are
+        all there, for a rule to drop.
     """
     rows = delivered(bronze, source)
     latest = [F.col("ingest_run_id").desc(), F.col("source_modified_at").desc()]
     by_key = Window.partitionBy(*source.key)
     if len(source.key) > 1:
         place = F.rank().over(by_key.orderBy(*latest, F.col("source_file").desc()))
-        return rows.withColumn("__place", place).where("__place = 1").drop("__place")
+        of_run = Window.partitionBy(*source.key, "ingest_run_id")
+        files = [each("source_file").over(of_run) for each in (F.min, F.max)]
+        placed = rows.withColumns({"__place": place, "in_one_file": files[0] == files[1]})
+        return placed.where("__place = 1").drop("__place")
     place = F.row_number().over(by_key.orderBy(*latest, F.col("record_hash").desc()))
     without_id = F.col(source.key[0]).isNull()
     return (rows.withColumn("__place", place).where((F.col("__place") == 1) | without_id)).drop(

@@ -28,10 +28,11 @@ def diagnosis_codes(bronze: Mapping[str, DataFrame]) -> DataFrame:
         bronze: the tables of `DIAGNOSED_IN`.
 
     Returns:
-        `code` STRING.
+        `code` STRING, and `ingest_run_id`: the first run that called it one.
     """
     parts = [
-        delivered(bronze[name], SOURCES[name]).select(F.col(column).alias("code"))
+        delivered(bronze[name], SOURCES[name]).select(F.col(column).alias("code"), "ingest_run_id")
         for name, column in DIAGNOSED_IN.items()
     ]
-    return reduce(DataFrame.union, parts).where("code IS NOT NULL").distinct()
+    named = reduce(DataFrame.union, parts).where("code IS NOT NULL")
+    return named.groupBy("code").agg(F.min("ingest_run_id").alias("ingest_run_id"))

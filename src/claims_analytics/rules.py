@@ -106,6 +106,7 @@ ENCOUNTERS = _of_fact(
 MEDICATIONS = _of_fact(
     warn={
         "unique_prescription": "NOT is_first OR occurrence = 1",
+        "natural_key_in_two_files": "NOT is_first OR occurrence > 1 OR in_one_file",
         "dispenses_present": "NOT is_first OR dispenses >= 1",
         "dispenses_plausible": "NOT is_first OR dispenses IS NULL OR dispenses <= 1000",
         "dispenses_fit_span": "NOT is_first OR is_open OR dispenses IS NULL"
@@ -131,6 +132,7 @@ PROCEDURES = _of_fact(
         "within_encounter": "has_encounter IS NULL OR encounter_stop IS NULL"
         " OR start_ts BETWEEN encounter_start AND encounter_stop",
         "natural_key_unique": "occurrence = 1",
+        "natural_key_in_two_files": "occurrence > 1 OR in_one_file",
     },
     drop={
         "patient_id_present": "patient_id IS NOT NULL",
@@ -143,6 +145,23 @@ PROCEDURES = _of_fact(
 BRONZE = Rules(
     warn={
         "row_fits_header": "_rescued_data IS NULL",
+    },
+    drop={},
+    fail={},
+)
+
+LANDED_FILES = Rules(
+    warn={
+        "file_missing": "last_ingest_run_id = newest_ingest_run_id",
+    },
+    drop={},
+    fail={},
+)
+
+PAYER_MEMBER_MONTHS = Rules(
+    warn={
+        "member_months_plausible": "member_months BETWEEN 0.85 * delivered_member_months"
+        " AND delivered_member_months",
     },
     drop={},
     fail={},

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from claims_analytics.anonymisation import with_member_keys
 from claims_analytics.bronze import RUN_COLUMNS
@@ -235,8 +236,25 @@ def test_nothing_new_writes_nothing(story: Story) -> None:
     assert before == after
 
 
+def test_loads_leave_nothing_staged(story: Story) -> None:
+    tables = story.spark.sql(f"SHOW TABLES IN `main`.`{story.places.ops}`").collect()
+    assert {each.tableName for each in tables} == {
+        "ingest_files",
+        "ingest_runs",
+        "rejected_rows",
+        "silver_control",
+    }
+
+
 def test_layers_agree_to_the_cent(gold: Story) -> None:
     assert check_claims(gold.spark, parameters_of(gold.places)) == {"equations": 17}
+
+
+def test_months_under_way_are_told_from_those_that_are_over(gold: Story) -> None:
+    months = gold.spark.table(gold.places.table("member_monthly_snapshot"))
+    first, last = date.fromisoformat(AS_OF).replace(day=1), months.where("NOT is_partial_month")
+    assert {row.snapshot_month < first for row in last.collect()} == {True}
+    assert months.where(F.col("snapshot_month") == first).where("is_partial_month").count() > 0
 
 
 def test_row_that_silver_lost_is_found_by_name(gold: Story) -> None:

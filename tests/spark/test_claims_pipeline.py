@@ -188,6 +188,28 @@ def test_months_of_members_break_one_rule_at_most(made: Made) -> None:
     assert broken == {"not_overpaid"}
 
 
+def test_kinds_that_a_run_does_without_are_counted(made: Made, sent: Delivery) -> None:
+    for broken, files in zip(made.broken, (sent.files[:1], sent.files[1:]), strict=True):
+        brought = {kind for each in files for kind, rows in each.items() if rows}
+        missing = len(SOURCES.keys() - brought)
+        assert broken.get(("landed_files", "file_missing"), 0) == missing
+
+
+def test_insurers_count_as_many_months(made: Made) -> None:
+    assert ("payer_member_months", "member_months_plausible") not in made.broken[-1]
+    counted = sum(each["member_months"] for each in made.rows("payer_member_months"))
+    assert counted == made.total(GOLD, "member_months") > 0
+
+
+def test_snapshot_tells_the_month_under_way(made: Made) -> None:
+    last = max(each["service_date"] for each in made.rows(FACTS[1].table))
+    months = made.rows("member_monthly_snapshot")
+    assert len(months) == len(made.rows(GOLD))
+    for each in months:
+        is_over = (last.year, last.month) > (each["year"], each["month"])
+        assert each["is_partial_month"] is not is_over
+
+
 # rows and money
 
 

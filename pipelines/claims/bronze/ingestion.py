@@ -2,14 +2,14 @@
 
 from pyspark import pipelines as dp
 
-from claims_analytics.bronze import run_id_of_newest, with_run_columns
-from claims_analytics.rules import BRONZE
+from claims_analytics import bronze
+from claims_analytics.rules import BRONZE, LANDED_FILES
 from claims_analytics.sources import SOURCES
 
 LANDING = spark.conf.get("landing_path")  # noqa: F821 - a global of pipeline source
 
 # one id for all tables of an update; the next new files have one that sorts behind it
-RUN = run_id_of_newest(LANDING, "pipeline")
+RUN = bronze.run_id_of_newest(LANDING, "pipeline")
 
 
 def ingest(source):
@@ -21,7 +21,7 @@ def ingest(source):
         table_properties={"quality": "bronze"},
     )
     @dp.expect_all(BRONZE.warn)
-    def bronze():
+    def table():
         landed = (
             spark.readStream.format("cloudFiles")  # noqa: F821
             .option("cloudFiles.format", "csv")
@@ -29,8 +29,15 @@ def ingest(source):
             .option("header", "true")
             .load(f"{LANDING}/{source.name}/*.csv")
         )
-        return with_run_columns(landed, RUN)
+        return bronze.with_run_columns(landed, RUN)
 
 
 for each in SOURCES.values():
     ingest(each)
+
+
+@dp.materialized_view(comment="What each kind of file has brought, and in which run last")
+@dp.expect_all(LANDED_FILES.warn)
+def landed_files():
+    """Tell which kinds of files the newest run did without."""
+    return bronze.landed_files(bronze.tables(spark.read, SOURCES))  # noqa: F821

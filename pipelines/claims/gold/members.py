@@ -5,7 +5,7 @@ from pyspark import pipelines as dp
 from claims_analytics import anonymisation, rules
 from claims_analytics.bronze import tables
 from claims_analytics.gold import member_months as gold
-from claims_analytics.gold import public
+from claims_analytics.gold import payer_months, public
 from claims_analytics.silver.facts import FACTS
 
 KEY_VERSION = int(spark.conf.get("anon_key_version"))  # noqa: F821 - a global of pipeline source
@@ -63,6 +63,27 @@ def member_months_checked():
 def member_monthly_snapshot_gold():
     """Leave out the ids, and what only the rules ask about."""
     return spark.read.table("member_months_checked").select(*gold.COLUMNS)  # noqa: F821
+
+
+@dp.materialized_view(
+    comment="The member's month, and whether it is over",
+    table_properties={"quality": "gold"},
+)
+def member_monthly_snapshot():
+    """Tell the month that is under way from those that are over."""
+    months = spark.read.table("member_monthly_snapshot_gold")  # noqa: F821
+    return gold.member_monthly_snapshot(months, gold.known_as_of(silver()))
+
+
+@dp.materialized_view(
+    comment="Months of members of each insurer, counted and as delivered",
+    table_properties={"quality": "gold"},
+)
+@dp.expect_all(rules.PAYER_MEMBER_MONTHS.warn)
+def payer_member_months():
+    """Put what the insurers' file says beside what gold counts."""
+    months = spark.read.table("member_monthly_snapshot_gold")  # noqa: F821
+    return payer_months.payer_member_months(months, tables(spark.read, payer_months.READS))  # noqa: F821
 
 
 @dp.materialized_view(

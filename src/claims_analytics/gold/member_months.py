@@ -126,6 +126,21 @@ def member_months(
     return _placed(keyed)
 
 
+def member_monthly_snapshot(months: DataFrame, as_of: DataFrame) -> DataFrame:
+    """Add to each month whether it was over on the last day that is known.
+
+    Args:
+        months: member_monthly_snapshot_gold.
+        as_of: one row: `as_of_date`.
+
+    Returns:
+        `COLUMNS` and `is_partial_month`: what happens later in the month is still to come.
+    """
+    is_partial = F.col("as_of_date") < F.last_day("snapshot_month")
+    joined = months.join(F.broadcast(as_of))
+    return joined.select(*COLUMNS, is_partial.alias("is_partial_month"))
+
+
 def _placed(rows: DataFrame) -> DataFrame:
     """Add how often a key is there, and how far the month before is."""
     by_member = Window.partitionBy("patient_id").orderBy("snapshot_month")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from claims_analytics.bronze import current, delivered
+from claims_analytics.bronze import current, delivered, narrowed
 from claims_analytics.diagnoses import DIAGNOSED_IN, diagnosis_codes
 from claims_analytics.enrolment import without_insurance
 from claims_analytics.rules import CLAIMS
@@ -63,20 +63,38 @@ AMOUNTS = (
 )
 """Columns of a transaction that hold money."""
 
+_NARROWED = {
+    # all versions of an id: an older one must not come back for an affected claim
+    "claims_transactions": {"ID": "transaction_id"},
+    "claims": {"Id": "claim_id"},
+    "encounters": {"Id": "encounter_id"},
+    "medications": {"ENCOUNTER": "encounter_id"},
+    "immunizations": {"ENCOUNTER": "encounter_id"},
+    "procedures": {"ENCOUNTER": "encounter_id"},
+    "patients": {"Id": "patient_id"},
+}
+"""File -> its column, and that of the keys which says what rows of some claims are made from."""
 
-def claim_lines(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame:
+
+def claim_lines(
+    bronze: Mapping[str, DataFrame], updated_at: Column, keys: DataFrame | None = None
+) -> DataFrame:
     """Make the ledger: each transaction with its claim, its line and what the line is for.
 
     Args:
         bronze: the tables of `READS`.
         updated_at: when the rows are written.
+        keys: of the claims to make, as `touched.claims` finds them; None makes all.
 
     Returns:
-        `COLUMNS`, and what `rules.CLAIMS` asks about. Joins never multiply rows.
+        `COLUMNS`, and what `rules.CLAIMS` asks about. Joins never multiply rows. With keys, rows
+        of other claims may be there, unfinished.
     """
+    codes = diagnosis_codes(bronze)
+    bronze = narrowed(bronze, keys, _NARROWED)
     rows = _placed(_transactions(bronze))
     joined = (
-        rows.join(_headers(bronze), "claim_id", "left")
+        rows.join(_headers(bronze, codes), "claim_id", "left")
         .join(_encounters(bronze), "encounter_id", "left")
         .join(_patients(bronze), "patient_id", "left")
         .join(F.broadcast(without_insurance(bronze)))
@@ -179,14 +197,14 @@ def _placed(rows: DataFrame) -> DataFrame:
     )
 
 
-def _headers(bronze: Mapping[str, DataFrame]) -> DataFrame:
+def _headers(bronze: Mapping[str, DataFrame], codes: DataFrame) -> DataFrame:
     """Return the current claims, and which of their codes are diagnoses."""
     claims = current(bronze["claims"], SOURCES["claims"]).where("Id IS NOT NULL")
-    codes = F.transform(F.array(*map(F.col, _DIAGNOSES)), lambda code: F.trim(code))
-    claims = claims.withColumn("diagnoses", codes)
+    given = F.transform(F.array(*map(F.col, _DIAGNOSES)), lambda code: F.trim(code))
+    claims = claims.withColumn("diagnoses", given)
     known = (
         claims.select("Id", F.explode("diagnoses").alias("code"))
-        .join(F.broadcast(diagnosis_codes(bronze)), "code", "left_semi")
+        .join(F.broadcast(codes), "code", "left_semi")
         .groupBy("Id")
         .agg(F.collect_set("code").alias("known"))
     )

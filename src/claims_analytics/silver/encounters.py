@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from claims_analytics.bronze import current
+from claims_analytics.bronze import current, narrowed
 from claims_analytics.enrolment import payers_at, spans_by_patient
 from claims_analytics.rules import ENCOUNTERS
 from claims_analytics.sources import SOURCES
@@ -26,22 +26,34 @@ COLUMNS = names(
 """Of the table; what the rules ask about comes beside them and is left out of it."""
 
 
+_NARROWED = {
+    "encounters": {"Id": "encounter_id"},
+    "patients": {"Id": "patient_id"},
+    "payer_transitions": {"PATIENT": "patient_id"},
+}
+"""File -> its column, and that of the keys which says what some encounters are made from."""
+
+
 def minutes_between(start: Column, stop: Column) -> Column:
     """Return the minutes from a start to a stop as DECIMAL(18,2); NULL if it stops before."""
     seconds = F.unix_seconds(stop) - F.unix_seconds(start)
     return F.when(stop >= start, (seconds / F.lit(60)).cast("decimal(18,2)"))
 
 
-def encounters(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame:
+def encounters(
+    bronze: Mapping[str, DataFrame], updated_at: Column, keys: DataFrame | None = None
+) -> DataFrame:
     """Type the current encounters, with what the patient's insurance says about each.
 
     Args:
         bronze: the tables of `READS`.
         updated_at: when the rows are written.
+        keys: of the encounters to make, as `touched.encounters` finds them; None makes all.
 
     Returns:
         `COLUMNS`, and what `rules.ENCOUNTERS` asks about. List prices: never added to claims.
     """
+    bronze = narrowed(bronze, keys, _NARROWED)
     rows = current(bronze["encounters"], SOURCES["encounters"]).select(
         F.col("Id").alias("encounter_id"),
         F.col("PATIENT").alias("patient_id"),

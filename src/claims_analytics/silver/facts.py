@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pyspark.sql import Column, DataFrame
 
 from claims_analytics import rules
 from claims_analytics.silver import claims, encounters, medications, procedures, touched
+
+
+class Making(Protocol):
+    """Makes the rows of a fact."""
+
+    def __call__(
+        self, bronze: Mapping[str, DataFrame], updated_at: Column, keys: DataFrame | None = None
+    ) -> DataFrame:
+        """Make rows from bronze.
+
+        Args:
+            bronze: the tables that the fact reads.
+            updated_at: when the rows are written.
+            keys: what `Fact.touched` returned: its groups are made. None makes all.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +41,8 @@ class Fact:
         columns: of the table, in order.
         rules: what its rows must keep.
         group: column of the rows that change together.
-        touched: finds the groups that new rows of bronze change.
-        rows: makes rows with `columns` and what the rules ask about, from bronze and the time of
-            writing.
+        touched: finds the keys of the groups that new rows of bronze change.
+        rows: makes rows with `columns` and what the rules ask about.
     """
 
     name: str
@@ -38,7 +54,7 @@ class Fact:
     rules: rules.Rules
     group: str
     touched: touched.Touching
-    rows: Callable[[Mapping[str, DataFrame], Column], DataFrame]
+    rows: Making
 
 
 CLAIMS = Fact(

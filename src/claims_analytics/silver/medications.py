@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from claims_analytics.bronze import current, delivered
+from claims_analytics.bronze import current, delivered, narrowed
 from claims_analytics.enrolment import payers_at, spans_by_patient
 from claims_analytics.rules import MEDICATIONS
 from claims_analytics.sources import SOURCES
@@ -22,6 +22,12 @@ COLUMNS = names(
     " payer_coverage patient_copay ingest_run_id source_file silver_updated_at"
 )
 """Of the table; what the rules ask about comes beside them and is left out of it."""
+
+_NARROWED = {
+    "medications": {name: name for name in SOURCES["medications"].key},
+    "payer_transitions": {"PATIENT": "PATIENT"},
+}
+"""File -> its columns, and those of the keys that say what some prescriptions are made from."""
 
 _OPEN_SUPPLY, _LONGEST_SUPPLY = 30, 90
 """Days of one fill: of a prescription without an end, and the most that retail hands out."""
@@ -41,16 +47,20 @@ def as_of_dates(encounters: DataFrame) -> DataFrame:
     return latest.select("since_run", F.max("greatest").over(so_far).alias("as_of_date"))
 
 
-def fills(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame:
+def fills(
+    bronze: Mapping[str, DataFrame], updated_at: Column, keys: DataFrame | None = None
+) -> DataFrame:
     """Expand each current prescription to its fills.
 
     Args:
         bronze: the tables of `READS`.
         updated_at: when the rows are written.
+        keys: of the prescriptions to make, as `touched.by_natural_key` finds them; None makes all.
 
     Returns:
         `COLUMNS`, and what `rules.MEDICATIONS` asks about. Costs are list prices.
     """
+    bronze = narrowed(bronze, keys, _NARROWED)
     prescribed = _prescriptions(bronze).withColumn("is_sound", F.expr(MEDICATIONS.sound))
     # what a rule drops is one row, so that the rule counts prescriptions
     last = F.when(F.col("is_sound"), F.col("fills_authorised")).otherwise(1)
@@ -104,6 +114,7 @@ def _prescriptions(bronze: Mapping[str, DataFrame]) -> DataFrame:
             "cost_parses"
         ),
         "occurrence",
+        "in_one_file",
         "ingest_run_id",
         "source_file",
         "ingest_timestamp",

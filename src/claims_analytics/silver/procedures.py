@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from claims_analytics.bronze import current
+from claims_analytics.bronze import current, narrowed
 from claims_analytics.rules import PROCEDURES
 from claims_analytics.silver.encounters import minutes_between
 from claims_analytics.sources import SOURCES
@@ -24,16 +24,27 @@ COLUMNS = names(
 """Of the table; what the rules ask about comes beside them and is left out of it."""
 
 
-def procedures(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame:
+_NARROWED = {
+    "procedures": {name: name for name in SOURCES["procedures"].key},
+    "encounters": {"Id": "ENCOUNTER"},
+}
+"""File -> its columns, and those of the keys that say what some procedures are made from."""
+
+
+def procedures(
+    bronze: Mapping[str, DataFrame], updated_at: Column, keys: DataFrame | None = None
+) -> DataFrame:
     """Type the current procedures; of rows that are alike each has a key of its own.
 
     Args:
         bronze: the tables of `READS`.
         updated_at: when the rows are written.
+        keys: of the procedures to make, as `touched.by_natural_key` finds them; None makes all.
 
     Returns:
         `COLUMNS`, and what `rules.PROCEDURES` asks about. List prices: never added to claims.
     """
+    bronze = narrowed(bronze, keys, _NARROWED)
     source = SOURCES["procedures"]
     alike = Window.partitionBy(*source.key).orderBy(
         F.col("STOP").asc_nulls_last(), "BASE_COST", "record_hash"
@@ -56,6 +67,7 @@ def procedures(bronze: Mapping[str, DataFrame], updated_at: Column) -> DataFrame
         day("START").alias("service_date"),
         money("BASE_COST").alias("procedure_cost"),
         "occurrence",
+        "in_one_file",
         "ingest_run_id",
         "source_file",
         "ingest_timestamp",

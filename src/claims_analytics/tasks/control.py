@@ -173,21 +173,18 @@ class Control:
         self, target: str, sources: Iterable[str], run_id: str | None, as_of: Any
     ) -> None:
         """Note that a target has taken in all sources up to a run."""
-        self._run(
-            "MERGE INTO {silver_control} AS c"
-            " USING (SELECT explode(:sources) AS source) AS s"
-            " ON c.target = :target AND c.source = s.source"
-            " WHEN MATCHED THEN UPDATE SET last_ingest_run_id = :run, as_of_date = :as_of,"
-            " updated_at = :now"
-            " WHEN NOT MATCHED THEN INSERT"
-            " (target, source, last_ingest_run_id, as_of_date, updated_at)"
-            " VALUES (:target, s.source, :run, :as_of, :now)",
+        noted = self._run(
+            "SELECT :target AS target, explode(:sources) AS source, :run AS last_ingest_run_id,"
+            " CAST(:as_of AS DATE) AS as_of_date, :now AS updated_at",
             target=target,
             sources=list(sources),
             run=run_id,
             as_of=as_of,
             now=_now(),
         )
+        writer = noted.write.format("delta").mode("overwrite")
+        writer = writer.option("replaceWhere", f"target = '{target}'")
+        writer.saveAsTable(self._places.control("silver_control"))
 
     def reject(self, target: str, rejected: DataFrame) -> None:
         """Note rows of a table that rules keep out; those that are noted already stay once.

@@ -10,12 +10,13 @@ from pyspark.sql import functions as F
 from claims_analytics import rules
 from claims_analytics.anonymisation import SCOPE, key_name, with_member_keys
 from claims_analytics.gold import history, member_months, public, reference
+from claims_analytics.gold.payer_months import payer_member_months
 from claims_analytics.silver import facts
 from claims_analytics.sources import SOURCES
 from claims_analytics.tasks.control import Control
 from claims_analytics.tasks.parameters import AS_OF_DATE, KEY_VERSION, TABLES
 from claims_analytics.tasks.places import Places, overwrite
-from claims_analytics.tasks.staging import Staging
+from claims_analytics.tasks.staging import Staging, broken
 from headwater.errors import UpdateError
 from headwater.tasks.steps import Step, go_on
 
@@ -23,6 +24,7 @@ DIMENSION_PARAMETERS = TABLES
 PARAMETERS = (*TABLES, AS_OF_DATE, KEY_VERSION)
 
 MEMBER_MONTHS = "member_monthly_snapshot_gold"
+PAYER_MONTHS = "payer_member_months"
 
 
 def load_dimensions(
@@ -48,7 +50,7 @@ def load_dimensions(
 def load_member_months(
     spark: Any, parameters: Mapping[str, str], secrets: Any, step: Step = go_on
 ) -> dict[str, Any]:
-    """Overwrite the member's month, and what is public of it, each in one commit.
+    """Overwrite the member's month, and what is made of it, each in one commit.
 
     Args:
         spark: the session.
@@ -81,14 +83,21 @@ def load_member_months(
     staging.stage(rows)
     step("write")
     overwrite(staging.kept(), places.table(MEMBER_MONTHS))
-    step("public")
+    step("summaries")
     months = spark.table(places.table(MEMBER_MONTHS))
-    overwrite(public.member_yearly_public(months), places.table("member_yearly_public"))
+    summaries = {
+        "member_monthly_snapshot": member_months.member_monthly_snapshot(months, as_of),
+        "member_yearly_public": public.member_yearly_public(months),
+        PAYER_MONTHS: payer_member_months(months, bronze),
+    }
+    for name, summary in summaries.items():
+        overwrite(summary, places.table(name))
     step("note")
     _note(Control(spark, places), as_of.collect()[0].as_of_date)
     told = staging.told()
+    of_payers = broken(spark.table(places.table(PAYER_MONTHS)), rules.PAYER_MEMBER_MONTHS)
     staging.clear()
-    return told
+    return {**told, "rules": {**told["rules"], **of_payers}}
 
 
 def _note(control: Control, as_of: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from claims_analytics.bronze import among
 from claims_analytics.silver.facts import FACTS, Fact
-from claims_analytics.silver.touched import among
 from claims_analytics.tasks.control import Control
 from claims_analytics.tasks.parameters import FACT, LOAD_TYPE, TABLES
 from claims_analytics.tasks.places import Places, overwrite
@@ -53,11 +53,12 @@ def load_fact(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> 
         step("write")
         overwrite(staging.kept(), places.table(fact.table))
     else:
-        touched = fact.touched(bronze, last, newest)
-        rows = fact.rows(touched.bronze, F.current_timestamp())
-        staging.stage(among(rows, [fact.group], touched.groups))
+        keys = staging.keep_keys(fact.touched(bronze, last, newest))
+        groups = keys.select(fact.group)
+        rows = fact.rows(bronze, F.current_timestamp(), keys)
+        staging.stage(among(rows, [fact.group], groups))
         step("write")
-        replace(spark, places.table(fact.table), fact, staging.kept(), touched.groups)
+        replace(spark, places.table(fact.table), fact, staging.kept(), groups)
     step("reject")
     told = staging.told()
     if told["dropped"]:

@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from claims_analytics.rules import Rules
-from claims_analytics.tasks.places import Places
+from claims_analytics.tasks.places import Places, overwrite
 
 
 class Staging:
@@ -24,6 +24,13 @@ class Staging:
         self._spark, self._rules, self._columns = spark, rules, columns
         self._of = table
         self._table = places.control(f"staging_{table}")
+        self._keys = places.control(f"touched_{table}")
+
+    def keep_keys(self, keys: DataFrame) -> DataFrame:
+        """Find keys once, for all that asks about them; return them as they are kept."""
+        overwrite(keys, self._keys)
+        kept: DataFrame = self._spark.table(self._keys)
+        return kept
 
     def stage(self, rows: DataFrame) -> None:
         """Keep rows and what they break; a rule of `fail` stops it here, and nothing is kept."""
@@ -34,8 +41,7 @@ class Staging:
         staged = rows.where(sound).select(
             *self._columns, broken_rules(self._rules).alias("__broken")
         )
-        writer = staged.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-        writer.saveAsTable(self._table)
+        overwrite(staged, self._table)
 
     def kept(self) -> DataFrame:
         """Return the rows that no rule of `drop` keeps out."""
@@ -70,8 +76,9 @@ class Staging:
         )
 
     def clear(self) -> None:
-        """Drop the staging table."""
-        self._spark.sql(f"DROP TABLE IF EXISTS {self._table}")
+        """Drop what is staged."""
+        for table in (self._table, self._keys):
+            self._spark.sql(f"DROP TABLE IF EXISTS {table}")
 
     def _rows(self) -> DataFrame:
         rows: DataFrame = self._spark.table(self._table)
@@ -102,6 +109,12 @@ def broken_counts(rows: DataFrame, rules: Rules, column: str, *further: Column) 
     names = (*rules.warn, *rules.drop)
     each = [F.count_if(F.array_contains(column, name)).alias(name) for name in names]
     return dict(rows.agg(*each, *further).collect()[0].asDict())
+
+
+def broken(rows: DataFrame, rules: Rules) -> dict[str, int]:
+    """Count the rows of a table that break each rule, by name; what none breaks is left out."""
+    counts = broken_counts(rows.select(broken_rules(rules).alias("broken")), rules, "broken")
+    return {name: count for name, count in counts.items() if count}
 
 
 def _holds(rule: str) -> Column:

@@ -1,0 +1,154 @@
+"""Rows split over runs by chance: what new rows change, put over what was there, is a full load.
+
+One step from some runs to more shows it for any number of loads. Ids and codes are few, so that
+rows collide: corrections, other claims of an id, twins, keys without a value, codes that become
+diagnoses. How rows are written is in `test_claims_loads`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from claims_analytics.bronze import among
+from claims_analytics.silver.facts import FACTS, Fact
+from claims_rows import FIRST_RUN, NOON, SECOND_RUN, Row, bronze
+from harness import frame_of
+
+pytestmark = pytest.mark.claims
+
+THIRD_RUN = "20240301000000-3"
+RUNS = (FIRST_RUN, SECOND_RUN, THIRD_RUN)
+
+VALUES = {
+    "claims_transactions": {
+        "ID": "t1 t2 t3 t4 t5 t6 t7 t8 -",
+        "CLAIMID": "c1 c2 c3 c4 -",
+        "CHARGEID": "1 2 3",
+        "PATIENTID": "p1 p1 -",
+        "TYPE": "CHARGE PAYMENT TRANSFERIN odd",
+        "AMOUNT": "5.00 7.00 x",
+        "PAYMENTS": "3.00",
+        "METHOD": "ECHECK CASH",
+        "TRANSFERTYPE": "2 -",
+        "PROCEDURECODE": "k m",
+        "APPOINTMENTID": "e1 e2",
+        "DIAGNOSISREF1": "1 2",
+        "DIAGNOSISREF2": "2",
+    },
+    "claims": {
+        "Id": "c1 c2 c3 c4 -",
+        "PRIMARYPATIENTINSURANCEID": "0 a",
+        "DIAGNOSIS1": "d1 d2",
+        "DIAGNOSIS2": "d2 d3",
+        "SERVICEDATE": "2023-01-01 2023-02-01",
+    },
+    "encounters": {
+        "Id": "e1 e2 -",
+        "PATIENT": "p1 p2 -",
+        "CODE": "k m",
+        "REASONCODE": "d1 -",
+        "START": "2023-01-01 2023-04-01 x",
+        "TOTAL_CLAIM_COST": "5.00 7.00",
+    },
+    "medications": {
+        "PATIENT": "p1 p1 -",
+        "ENCOUNTER": "e1 e2",
+        "CODE": "m k",
+        "START": "2023-01-01 2023-02-01",
+        "STOP": "2023-03-01 -",
+        "BASE_COST": "2.00 3.00",
+        "DISPENSES": "1 2 3",
+        "TOTALCOST": "6.00 x",
+        "REASONCODE": "d2 -",
+    },
+    "procedures": {
+        "PATIENT": "p1 p1 -",
+        "ENCOUNTER": "e1 e2",
+        "CODE": "k m",
+        "START": "2023-01-01 2023-02-01",
+        "BASE_COST": "2.00 3.00",
+        "REASONCODE": "d3 -",
+    },
+    "immunizations": {"PATIENT": "p1", "ENCOUNTER": "e1 e2", "CODE": "k m", "DATE": "2023-01-01"},
+    "conditions": {"PATIENT": "p1", "ENCOUNTER": "e1", "CODE": "d1 d2", "START": "2023-01-01"},
+    "careplans": {"Id": "1 2", "REASONCODE": "d3 -"},
+    "payers": {"Id": "none other", "NAME": "NO_INSURANCE A"},
+}
+"""File -> column -> what it may hold; `-` stands for nothing. What changes no row is left out."""
+
+ROWS = {"claims": 48, "encounters": 12, "medications": 18, "procedures": 18}
+"""Fact -> rows of an example, at most."""
+EXAMPLES = {"claims": 4, "encounters": 3, "medications": 4, "procedures": 3}
+
+
+class Delivered(NamedTuple):
+    """A row of a file."""
+
+    kind: str
+    values: Row
+
+
+def deliveries(fact: Fact) -> st.SearchStrategy[list[Delivered]]:
+    """Rows of the files that a fact reads, each in a run by chance."""
+    kinds = [_rows(kind) for kind in VALUES if kind in fact.reads]
+    return st.lists(st.one_of(kinds), min_size=ROWS[fact.name] // 2, max_size=ROWS[fact.name])
+
+
+def _rows(kind: str) -> st.SearchStrategy[Delivered]:
+    columns = {
+        column: st.sampled_from([None if each == "-" else each for each in values.split()])
+        for column, values in VALUES[kind].items()
+    }
+    row = st.fixed_dictionaries({**columns, "ingest_run_id": st.sampled_from(RUNS)})
+    return st.builds(Delivered, st.just(kind), row)
+
+
+Silver = list[dict[str, Any]]
+
+
+def made(rows: DataFrame, fact: Fact) -> Silver:
+    """Return the rows that no rule drops, as the table has them."""
+    return [row.asDict() for row in rows.where("is_sound").select(*fact.columns).collect()]
+
+
+def loaded_in_two(
+    spark: SparkSession, fact: Fact, tables: dict[str, DataFrame], last: str
+) -> Silver:
+    """Load runs up to one in full, then what the later ones change, as `load_fact` does."""
+    until = {name: rows.where(F.col("ingest_run_id") <= last) for name, rows in tables.items()}
+    there = made(fact.rows(until, F.lit(NOON)), fact)
+    found = fact.touched(tables, last, RUNS[-1])
+    keys = frame_of(spark, [tuple(row) for row in found.collect()], found.schema.simpleString())
+    groups = keys.select(fact.group)
+    anew = made(among(fact.rows(tables, F.lit(NOON), keys), [fact.group], groups), fact)
+    gone = {row[0] for row in groups.collect()}
+    replaced = {_key(row, fact) for row in anew}
+    kept = [row for row in there if row[fact.group] not in gone and _key(row, fact) not in replaced]
+    return kept + anew
+
+
+def _key(row: dict[str, Any], fact: Fact) -> tuple[Any, ...]:
+    return tuple(row[name] for name in fact.key)
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
+def test_any_split_of_rows_over_runs_is_a_full_load(fact: Fact, spark: SparkSession) -> None:
+    @settings(max_examples=EXAMPLES[fact.name])
+    @given(deliveries(fact), st.sampled_from(RUNS[:2]))
+    def holds(rows: list[Delivered], last: str) -> None:
+        by_kind = {kind: [row.values for row in rows if row.kind == kind] for kind in VALUES}
+        tables = {
+            name: rows for name, rows in bronze(spark, **by_kind).items() if name in fact.reads
+        }
+        in_two = loaded_in_two(spark, fact, tables, last)
+        in_full = made(fact.rows(tables, F.lit(NOON)), fact)
+        assert Counter(map(repr, in_two)) == Counter(map(repr, in_full))
+
+    holds()
