@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 
 from headwater.dbt.bridge import Bridge
 from headwater.settings import environment_with
@@ -71,9 +71,9 @@ class Dbt:
     def rows(self, name: str, *key: str) -> dict[Any, Any]:
         """Return the rows of a table by key."""
         found = {}
-        for row in self.spark.table(self.table(name)).collect():
+        for row in self.spark.table(self.table(name)).toArrow().to_pylist():  # times in UTC
             values = tuple(row[column] for column in key)
-            found[values if len(key) > 1 else values[0]] = row
+            found[values if len(key) > 1 else values[0]] = Row(**row)
         return found
 
 

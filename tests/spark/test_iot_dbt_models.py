@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from iot_bronze import Bronze
+from iot_bronze import Bronze, moment
 from iot_cases import load_cases
 from iot_dbt import Dbt, drop_schemas
 from pyspark.sql import SparkSession
@@ -237,7 +237,7 @@ def test_device_tells_what_its_health_comes_from(devices: dict[str, Any]) -> Non
     assert (worked.uptime_7d_pct, worked.usable_7d_pct) == (98, 95)
     assert (worked.last_battery_pct, worked.open_warning) == (30, 1)
     assert (worked.days_in_service, worked.is_silent) == (4, False)
-    assert worked.last_event_at == datetime(2026, 3, 10, 11, 15)
+    assert worked.last_event_at == moment("2026-03-10 11:15")
     assert (devices["silent"].is_silent, devices["mute"].is_silent) == (True, True)
     assert devices["battery"].battery_days_left == 94  # one percent a day
 

@@ -29,26 +29,29 @@ typed as (
     *,
     event_ts > gateway_ts + interval 5 minutes as clock_skewed,
     {%- for metric in physical_ranges %}
-    {{ 'try_cast(' ~ metric ~ ' as ' ~ types.get(metric, 'decimal(10, 3)') ~ ')' if metric in known else 'cast(null as decimal(10, 3))' }} as typed_{{ metric }},
+    {%- set type = types.get(metric, 'decimal(10, 3)') %}
+    try_cast({{ metric if metric in known else 'null' }} as {{ type }}) as typed_{{ metric }}{{ ',' if not loop.last }}
     {%- endfor %}
+  from arrivals
+  where arrival = 1
+),
+
+judged as (
+  select
+    *,
+    if(clock_skewed, gateway_ts, event_ts) as effective_ts,
     filter(
       array(
         {%- for metric, (lowest, highest) in physical_ranges.items() if metric in known %}
         case
           when {{ metric }} is not null
-            and not coalesce(try_cast({{ metric }} as decimal(10, 3)) between {{ lowest }} and {{ highest }}, false)
+            and not coalesce(typed_{{ metric }} between {{ lowest }} and {{ highest }}, false)
             then '{{ metric }}'
         end{{ ',' if not loop.last }}
         {%- endfor %}
       ),
       metric -> metric is not null
     ) as invalid_metrics
-  from arrivals
-  where arrival = 1
-),
-
-timed as (
-  select *, if(clock_skewed, gateway_ts, event_ts) as effective_ts
   from typed
 ),
 
@@ -61,7 +64,7 @@ delayed as (
       when quality in ('good', 'suspect', 'bad') then quality
       else 'suspect'
     end as judged_quality
-  from timed
+  from judged
 )
 
 select

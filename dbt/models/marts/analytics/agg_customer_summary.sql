@@ -65,7 +65,9 @@ orders as (
     customer_id,
     count(*) as order_count,
     count_if(is_recent) as order_count_365d,
-    sum(recognised_revenue) filter (where is_recent and currency = '{{ var('reporting_currency') }}') as net_revenue_365d,
+    sum(recognised_revenue) filter (
+      where is_recent and currency = '{{ var('reporting_currency') }}'
+    ) as net_revenue_365d,
     max(ordered_at) as last_order_at,
     {{ percentage("count_if(is_recent and status = 'returned')", 'count_if(is_recent)') }} as return_rate
   from recent_orders

@@ -116,7 +116,9 @@ measured as (
     avg(signal_dbm) filter (where in_service) as signal_mean,
     min(signal_dbm) filter (where in_service) as signal_min_dbm,
     transform(
-      array_sort(collect_list(struct(effective_ts, event_id, battery_pct)) filter (where in_service and battery_pct is not null)),
+      array_sort(
+        collect_list(struct(effective_ts, event_id, battery_pct)) filter (where in_service and battery_pct is not null)
+      ),
       event -> event.battery_pct
     ) as battery_levels
   from events
