@@ -8,6 +8,7 @@ diagnoses. How rows are written is in `test_claims_loads`.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -38,54 +39,56 @@ VALUES = {
         "METHOD": "ECHECK CASH",
         "TRANSFERTYPE": "2 -",
         "PROCEDURECODE": "k m",
-        "APPOINTMENTID": "e1 e2",
+        "APPOINTMENTID": "e1 e2 e3 e4",
         "DIAGNOSISREF1": "1 2",
         "DIAGNOSISREF2": "2",
     },
     "claims": {
         "Id": "c1 c2 c3 c4 -",
         "PRIMARYPATIENTINSURANCEID": "0 a",
-        "DIAGNOSIS1": "d1 d2",
-        "DIAGNOSIS2": "d2 d3",
+        "DIAGNOSIS1": "d1 d2 d3 d4 d5",
+        "DIAGNOSIS2": "d5 d6 d7",
         "SERVICEDATE": "2023-01-01 2023-02-01",
     },
     "encounters": {
-        "Id": "e1 e2 -",
+        "Id": "e1 e2 e3 e4 -",
         "PATIENT": "p1 p2 -",
         "CODE": "k m",
-        "REASONCODE": "d1 -",
+        "REASONCODE": "d4 -",
         "START": "2023-01-01 2023-04-01 x",
         "TOTAL_CLAIM_COST": "5.00 7.00",
     },
     "medications": {
         "PATIENT": "p1 p1 -",
-        "ENCOUNTER": "e1 e2",
+        "ENCOUNTER": "e1 e2 e3",
         "CODE": "m k",
         "START": "2023-01-01 2023-02-01",
         "STOP": "2023-03-01 -",
         "BASE_COST": "2.00 3.00",
         "DISPENSES": "1 2 3",
         "TOTALCOST": "6.00 x",
-        "REASONCODE": "d2 -",
+        "REASONCODE": "d5 -",
     },
     "procedures": {
         "PATIENT": "p1 p1 -",
-        "ENCOUNTER": "e1 e2",
+        "ENCOUNTER": "e1 e2 e3",
         "CODE": "k m",
         "START": "2023-01-01 2023-02-01",
         "BASE_COST": "2.00 3.00",
-        "REASONCODE": "d3 -",
+        "REASONCODE": "d6 -",
     },
-    "immunizations": {"PATIENT": "p1", "ENCOUNTER": "e1 e2", "CODE": "k m", "DATE": "2023-01-01"},
-    "conditions": {"PATIENT": "p1", "ENCOUNTER": "e1", "CODE": "d1 d2", "START": "2023-01-01"},
-    "careplans": {"Id": "1 2", "REASONCODE": "d3 -"},
+    "immunizations": {"PATIENT": "p1", "ENCOUNTER": "e3 e4", "CODE": "k m", "DATE": "2023-01-01"},
+    "conditions": {"PATIENT": "p1", "ENCOUNTER": "e1", "CODE": "d1 d2 d3", "START": "2023-01-01"},
+    "careplans": {"Id": "1 2", "REASONCODE": "d7 -"},
     "payers": {"Id": "none other", "NAME": "NO_INSURANCE A"},
 }
 """File -> column -> what it may hold; `-` stands for nothing. What changes no row is left out."""
 
 ROWS = {"claims": 48, "encounters": 12, "medications": 18, "procedures": 18}
-"""Fact -> rows of an example, at most."""
-EXAMPLES = {"claims": 4, "encounters": 3, "medications": 4, "procedures": 3}
+"""Fact -> rows of an example that are loaded, at most."""
+NEW = 3
+"""Rows that come then, at most: more would touch every claim, whatever the reason."""
+EXAMPLES = {"claims": 6, "encounters": 3, "medications": 4, "procedures": 3}
 
 
 class Delivered(NamedTuple):
@@ -96,17 +99,23 @@ class Delivered(NamedTuple):
 
 
 def deliveries(fact: Fact) -> st.SearchStrategy[list[Delivered]]:
-    """Rows of the files that a fact reads, each in a run by chance."""
-    kinds = [_rows(kind) for kind in VALUES if kind in fact.reads]
-    return st.lists(st.one_of(kinds), min_size=ROWS[fact.name] // 2, max_size=ROWS[fact.name])
+    """Rows of the files that a fact reads: many that are loaded, and a few that come then."""
+
+    def rows(*runs: str, least: int, most: int) -> st.SearchStrategy[list[Delivered]]:
+        kinds = [_rows(kind, runs) for kind in VALUES if kind in fact.reads]
+        return st.lists(st.one_of(kinds), min_size=least, max_size=most)
+
+    size = ROWS[fact.name]
+    there, new = rows(*RUNS[:2], least=size // 2, most=size), rows(RUNS[2], least=1, most=NEW)
+    return st.builds(list.__add__, there, new)
 
 
-def _rows(kind: str) -> st.SearchStrategy[Delivered]:
+def _rows(kind: str, runs: Sequence[str]) -> st.SearchStrategy[Delivered]:
     columns = {
         column: st.sampled_from([None if each == "-" else each for each in values.split()])
         for column, values in VALUES[kind].items()
     }
-    row = st.fixed_dictionaries({**columns, "ingest_run_id": st.sampled_from(RUNS)})
+    row = st.fixed_dictionaries({**columns, "ingest_run_id": st.sampled_from(runs)})
     return st.builds(Delivered, st.just(kind), row)
 
 
@@ -118,13 +127,12 @@ def made(rows: DataFrame, fact: Fact) -> Silver:
     return [row.asDict() for row in rows.where("is_sound").select(*fact.columns).collect()]
 
 
-def loaded_in_two(
-    spark: SparkSession, fact: Fact, tables: dict[str, DataFrame], last: str
-) -> Silver:
-    """Load runs up to one in full, then what the later ones change, as `load_fact` does."""
+def loaded_in_two(spark: SparkSession, fact: Fact, tables: dict[str, DataFrame]) -> Silver:
+    """Load all runs but the last in full, then what that one changes, as `load_fact` does."""
+    *_, last, newest = RUNS
     until = {name: rows.where(F.col("ingest_run_id") <= last) for name, rows in tables.items()}
     there = made(fact.rows(until, F.lit(NOON)), fact)
-    found = fact.touched(tables, last, RUNS[-1])
+    found = fact.touched(tables, last, newest)
     keys = frame_of(spark, [tuple(row) for row in found.collect()], found.schema.simpleString())
     groups = keys.select(fact.group)
     anew = made(among(fact.rows(tables, F.lit(NOON), keys), [fact.group], groups), fact)
@@ -141,13 +149,13 @@ def _key(row: dict[str, Any], fact: Fact) -> tuple[Any, ...]:
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
 def test_any_split_of_rows_over_runs_is_a_full_load(fact: Fact, spark: SparkSession) -> None:
     @settings(max_examples=EXAMPLES[fact.name])
-    @given(deliveries(fact), st.sampled_from(RUNS[:2]))
-    def holds(rows: list[Delivered], last: str) -> None:
+    @given(deliveries(fact))
+    def holds(rows: list[Delivered]) -> None:
         by_kind = {kind: [row.values for row in rows if row.kind == kind] for kind in VALUES}
         tables = {
             name: rows for name, rows in bronze(spark, **by_kind).items() if name in fact.reads
         }
-        in_two = loaded_in_two(spark, fact, tables, last)
+        in_two = loaded_in_two(spark, fact, tables)
         in_full = made(fact.rows(tables, F.lit(NOON)), fact)
         assert Counter(map(repr, in_two)) == Counter(map(repr, in_full))
 
