@@ -98,6 +98,43 @@ class Delivered(NamedTuple):
     values: Row
 
 
+def _delivered(kind: str, run: str = RUNS[0], **values: str) -> Delivered:
+    return Delivered(kind, {**values, "ingest_run_id": run})
+
+
+CLAIM = [
+    _delivered(
+        "claims_transactions",
+        ID="t1",
+        CLAIMID="c1",
+        CHARGEID="1",
+        PATIENTID="p1",
+        TYPE="CHARGE",
+        AMOUNT="5.00",
+        PROCEDURECODE="m",
+        APPOINTMENTID="e1",
+        DIAGNOSISREF1="1",
+    ),
+    _delivered(
+        "claims",
+        Id="c1",
+        PRIMARYPATIENTINSURANCEID="0",
+        DIAGNOSIS1="d1",
+        SERVICEDATE="2023-01-01",
+    ),
+]
+"""A claim with one line."""
+
+REASONS = {
+    "service": _delivered(
+        "medications", RUNS[2], PATIENT="p1", ENCOUNTER="e1", CODE="m", START="2023-01-01"
+    ),
+    "diagnosis": _delivered("conditions", RUNS[2], PATIENT="p1", ENCOUNTER="e2", CODE="d1"),
+    "insurance": _delivered("payers", RUNS[2], Id="0", NAME="NO_INSURANCE"),
+}
+"""Why a claim without a new row of its own is made again: the row that comes then."""
+
+
 def deliveries(fact: Fact) -> st.SearchStrategy[list[Delivered]]:
     """Rows of the files that a fact reads: many that are loaded, and a few that come then."""
 
@@ -151,12 +188,31 @@ def test_any_split_of_rows_over_runs_is_a_full_load(fact: Fact, spark: SparkSess
     @settings(max_examples=EXAMPLES[fact.name])
     @given(deliveries(fact))
     def holds(rows: list[Delivered]) -> None:
-        by_kind = {kind: [row.values for row in rows if row.kind == kind] for kind in VALUES}
-        tables = {
-            name: rows for name, rows in bronze(spark, **by_kind).items() if name in fact.reads
-        }
-        in_two = loaded_in_two(spark, fact, tables)
-        in_full = made(fact.rows(tables, F.lit(NOON)), fact)
-        assert Counter(map(repr, in_two)) == Counter(map(repr, in_full))
+        check(spark, fact, rows)
 
     holds()
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_claim_is_made_again_for_a_row_of_another_file(reason: str, spark: SparkSession) -> None:
+    fact = FACTS[0]
+    before = made(fact.rows(tables_of(spark, fact, CLAIM), F.lit(NOON)), fact)
+    rows = [*CLAIM, REASONS[reason]]
+    after = made(fact.rows(tables_of(spark, fact, rows), F.lit(NOON)), fact)
+    assert before
+    assert before != after, "the row changes the claim, so the next line can fail"
+    check(spark, fact, rows)
+
+
+def check(spark: SparkSession, fact: Fact, rows: list[Delivered]) -> None:
+    """Hold two loads against one in full."""
+    tables = tables_of(spark, fact, rows)
+    in_two = loaded_in_two(spark, fact, tables)
+    in_full = made(fact.rows(tables, F.lit(NOON)), fact)
+    assert Counter(map(repr, in_two)) == Counter(map(repr, in_full))
+
+
+def tables_of(spark: SparkSession, fact: Fact, rows: list[Delivered]) -> dict[str, DataFrame]:
+    """Return the bronze tables that a fact reads."""
+    by_kind = {kind: [row.values for row in rows if row.kind == kind] for kind in VALUES}
+    return {name: each for name, each in bronze(spark, **by_kind).items() if name in fact.reads}

@@ -10,8 +10,8 @@ import pytest
 from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
-from dbt_support import DbtProject, by_name
 from harness import Project
+from harness_dbt import DbtProject, by_name
 from headwater.cli.main import cli
 from headwater.dbt.projects import find_project
 from headwater.dbt.results import DbtRun
