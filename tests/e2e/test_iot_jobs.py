@@ -101,6 +101,7 @@ def test_bundle_is_one_graph_from_bronze_to_marts(ingested: Result, command: Com
     assert ingested.exit_code == 0, ingested.output
     told = command("graph", "--all", "--json")
     assert told.exit_code == 0, told.output
+    assert "PIPELINE_NOT_SHOWN" in told.stderr, "nothing has landed for claims"
     edges = {each["dataset"].split(".", 1)[1]: each["inputs"] for each in json.loads(told.stdout)}
     events = "iot_streaming_test.test_bronze.bronze_iot_events"
     assert events in edges["test_silver.stg_iot_events"]
@@ -131,7 +132,7 @@ def test_notebook_runs_one_command(
     settings = {"name": notebook, "tasks": [{"task_key": "run", "notebook_task": task}]}
     done = run_job(settings, spark=spark, root=ROOT, target=target)
     assert done.succeeded, done.tasks[0].message
-    task["base_parameters"] = {**given, "select": "rm;"}
+    task["base_parameters"] = {**given, "dbt_target": "no such output"}
     assert not run_job(settings, spark=spark, root=ROOT, target=target).succeeded
 
 

@@ -195,6 +195,17 @@ def test_whole_graph_joins_pipelines_and_dbt(
     assert edges[f"{schema}.often"]["kind"] == "dbt view"
 
 
+def test_pipeline_that_cannot_be_resolved_is_left_out_of_the_whole_graph(
+    shop: DbtProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.project.write("raise ValueError('patient 0')")
+    arguments = ["graph", "--all", "--bundle", str(shop.project.folder)]
+    cli.main(arguments, obj={"spark": shop.spark}, standalone_mode=False)
+    told = capsys.readouterr()
+    assert "PIPELINE_NOT_SHOWN" in told.err
+    assert f"main.{shop.project.schema}.often  [dbt view]" in told.out
+
+
 def test_task_of_a_job_runs_its_commands_up_to_the_first_that_fails(
     shop: DbtProject, spark: SparkSession
 ) -> None:

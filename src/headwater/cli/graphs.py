@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from headwater.bundle import PipelineSpec
+from headwater.cli.endings import warn
 from headwater.cli.render import print_json
 from headwater.cli.sessions import command_session
 from headwater.cli.updates import looking, print_warnings, untouched
@@ -15,7 +16,7 @@ from headwater.dbt.lineage import tables_made
 from headwater.dbt.projects import projects_of
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
-from headwater.errors import UsageError
+from headwater.errors import HeadwaterError, UsageError
 from headwater.graph.dag import Graph
 from headwater.sandbox.connectors import connectors_of
 from headwater.state.target import Target
@@ -37,9 +38,10 @@ def show_graph(target: Target, pipeline: str | None, shape: str, *, as_json: boo
 def show_whole_graph(target: Target, pipeline: str | None, shape: str, *, as_json: bool) -> None:
     """Resolve all pipelines, let dbt parse all projects, and draw them as one graph.
 
+    A pipeline that can't be resolved is left out, with a warning.
+
     Raises:
         UsageError: OPTIONS_CONFLICT, for a pipeline beside it; as `tables_made`.
-        HeadwaterError: of a pipeline that can't be resolved.
     """
     if pipeline is not None:
         raise UsageError(
@@ -58,9 +60,22 @@ def _of_pipelines(target: Target) -> Iterator[Edge]:
     specs = list(target.bundle.pipelines.values())
     with command_session(target, quick=True, connectors=_connectors(specs, target)) as spark:
         for spec in specs:
-            graph = Updater(spark, target.bundle, spec, target.store).run(_LOOK).graph
+            try:
+                graph = Updater(spark, target.bundle, spec, target.store).run(_LOOK).graph
+            except HeadwaterError as error:
+                warn(_not_shown(spec.key, error))
+                continue
             print_warnings(graph)
             yield from _edges(graph)
+
+
+def _not_shown(pipeline: str, error: HeadwaterError) -> UsageError:
+    """Make the warning for a pipeline that is missing in the graph."""
+    return UsageError(
+        "PIPELINE_NOT_SHOWN",
+        f"The pipeline '{pipeline}' can't be resolved: {error.parts[0].headline}",
+        hint=f"See: headwater graph {pipeline}",
+    )
 
 
 def _connectors(specs: Iterable[PipelineSpec], target: Target) -> tuple[str, ...]:
