@@ -130,10 +130,10 @@ def test_module_runs_here_and_its_metadata_is_kept(
     here: Here, spark: SparkSession, tmp_path: Path
 ) -> None:
     table = ("--control-table", "main.exported.control")
-    marts = {"task_type": "dbt", "commands": ["dbt build"], "project_directory": "marts"}
+    other = {"task_type": "run_job", "job_id": 1}
     sources = [
         sql_query("q1", f"{MADE}; SELECT * FROM range(3)"),
-        {**notebook("d1", 2), "transformation_config": marts},
+        {**notebook("d1", 2), "transformation_config": other},
     ]
     (tmp_path / "m.yaml").write_text(yaml_of(("a", sources)))
     options = ("run", "a", "--local", "--yaml", "m.yaml", *table)

@@ -199,24 +199,24 @@ def test_disabled_tasks_are_skipped_and_what_waits_goes_on(bench: Bench) -> None
 
 
 def test_kinds_that_do_not_run_are_all_named_before_anything_runs(bench: Bench) -> None:
-    marts = {"task_type": "dbt", "commands": ["dbt build"], "project_directory": "marts"}
-    loop = {"task_type": "for_each", "inputs": [1], "task": {"task_type": "run_job", "job_id": 1}}
+    other = {"task_type": "run_job", "job_id": 1}
+    loop = {"task_type": "for_each", "inputs": [1], "task": other}
     sources = [
         bench.query("first", 1, "CREATE TABLE SCHEMA.made (x INT)"),
-        source("marts", 2, marts),
+        source("other", 2, other),
         source("loop", 2, loop),
         bench.query("last", 3, "SELECT 1"),
     ]
     with pytest.raises(MetadataError) as caught:
         bench.run(*sources)
     assert [(each.code, each.source_id) for each in caught.value.faults] == [
-        ("LOCAL_KIND_UNSUPPORTED", "marts"),
+        ("LOCAL_KIND_UNSUPPORTED", "other"),
         ("LOCAL_KIND_UNSUPPORTED", "loop"),
     ]
     assert bench.sql("SHOW TABLES IN SCHEMA") == []
     assert bench.states(*sources, skip_unsupported=True) == {
         "first": "SUCCESS",
-        "marts": "UNSUPPORTED",
+        "other": "UNSUPPORTED",
         "loop": "UNSUPPORTED",
         "last": "SUCCESS",
     }
