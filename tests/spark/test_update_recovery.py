@@ -106,3 +106,16 @@ def test_update_whose_failure_may_mend_is_started_again(
         if each["event_type"] == "create_update"
     ]
     assert created == causes
+
+
+def test_flow_that_was_stopped_while_it_wrote_down_its_first_batch_goes_on(
+    project: Project,
+) -> None:
+    project.write(SOURCE.replace("LIMIT", "2"))
+    (project.landing / "2.json").write_text('{"id":2}')
+    assert statuses(project)["failing"] == "FAILED"
+    (begun,) = project.store.root.glob("pipelines/flow/checkpoints/*failing*/*/*/offsets/0")
+    begun.rename(begun.with_name(".0.555eb89d.tmp"))  # as the end of another flow leaves it
+    project.write(SOURCE.replace("LIMIT", "5"))
+    assert statuses(project)["failing"] == "COMPLETED"
+    assert project.values("SELECT id FROM SCHEMA.failing") == [2]

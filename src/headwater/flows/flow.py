@@ -28,6 +28,7 @@ from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Dataset
 from headwater.machine.session import session_with
 from headwater.sandbox.interception import redirected
+from headwater.state.checkpoints import clear_unfinished
 from headwater.state.places import FlowPlaces
 from headwater.state.snapshots import SnapshotMemory
 
@@ -115,6 +116,7 @@ class FlowRun:
 
     def stream(self, frame: DataFrame, mode: str = "append") -> DataStreamWriter:
         """Return what starts a stream of all that is there now, under the flow's checkpoint."""
+        clear_unfinished(self.places.checkpoint)
         return (
             frame.writeStream.queryName(self.resolved.flow.name)
             .outputMode(mode)

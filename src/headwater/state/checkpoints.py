@@ -1,6 +1,6 @@
-"""Read the checkpoint of a stream: its micro-batches, and where its sources stood at each.
+"""The checkpoint of a stream: its micro-batches, and where its sources stood at each.
 
-Reads only. Source: the layout of Spark's checkpoints, `offsets` and `commits`, a file for each
+Source: the layout of Spark's checkpoints, `offsets` and `commits`, a file for each
 micro-batch.
 """
 
@@ -28,6 +28,18 @@ def batches(folder: Path) -> set[int]:
 def newest_batch(folder: Path) -> int:
     """Return the number of the newest micro-batch in a folder; -1 when there is none."""
     return max(batches(folder), default=-1)
+
+
+def clear_unfinished(checkpoint: Path) -> None:
+    """Delete what a stream left that was stopped while it wrote down its very first micro-batch.
+
+    Spark 4.2 refuses to begin where `offsets` holds so much as a temporary file, and would do so
+    for ever (STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY). The caller holds the pipeline's lock.
+    """
+    for folder in (checkpoint / "offsets", checkpoint / "commits"):
+        if folder.is_dir() and not batches(folder):
+            for file in folder.iterdir():
+                file.unlink()
 
 
 def source_offsets(checkpoint: Path, batch: int) -> list[Mapping[str, Any]]:
