@@ -15,7 +15,7 @@ from harness_dbt import DbtProject, by_name
 from headwater.cli.main import cli
 from headwater.dbt.projects import find_project
 from headwater.dbt.results import DbtRun
-from headwater.dbt.runner import DbtCommand, run_dbt
+from headwater.dbt.runner import DbtCommand, results_table, run_dbt
 from headwater.errors import JobError
 from headwater.events.query import read_events
 from headwater.jobs import run_job
@@ -91,8 +91,10 @@ def test_build_makes_tables_tests_them_and_tells_what_came_of_each(
     assert spark.table(f"{project.schema}.often").count() == 3
 
     # the same is in the table and in the event log
-    results = spark.table("main.ops.dbt_results").where(f"invocation_id = '{built.invocation_id}'")
-    assert {row.name: row.status for row in results.collect()} == {
+    path = project.store.table_path(results_table(project.target))
+    results = spark.read.format("delta").load(str(path))
+    rows = results.where(f"invocation_id = '{built.invocation_id}'").collect()
+    assert {row.name: row.status for row in rows} == {
         each.name: each.status for each in built.nodes
     }
     events = read_events(project.store.dbt_event_logs()["shop"])
