@@ -23,5 +23,8 @@ _WHEN = "in a task of a job"
 def as_user_code(context: TaskContext) -> Iterator[None]:
     """Answer the code of a notebook, script or wheel in this thread."""
     store = functools.cache(functools.partial(store_of, context.run))
-    with patched_pyspark(), intercepted(Outside(context.session, store, _WHEN)):
+    with (
+        patched_pyspark(),
+        intercepted(Outside(context.session, store, _WHEN, check=context.check)),
+    ):
         yield

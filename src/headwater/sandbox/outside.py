@@ -23,12 +23,14 @@ class Outside:
     Attributes:
         find_store: returns the state folder that volumes are in; called for each path.
         when: when such code runs, as messages have it.
+        check: called before each SQL text; raises to stop the code.
     """
 
     spark: SparkSession
     find_store: Callable[[], Store]
     when: str
     in_dataset_function: bool = False
+    check: Callable[[], None] = lambda: None
 
     def read_table(self, reader: Any, name: str, streaming: bool) -> str:
         """Leave a table to Spark."""
@@ -36,8 +38,9 @@ class Outside:
         return name
 
     def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
-        """Leave a SQL text to Spark."""
+        """Leave a SQL text to Spark, unless the code is to stop."""
         del spark
+        self.check()
         return text
 
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
