@@ -39,9 +39,10 @@ class Dbt:
             *("--log-path", str(self.folder / "logs")),
             *("--log-level", "none"),
         ]
-        with environment_with({"DBT_ENV_PREFIX": self.prefix}), warnings.catch_warnings():
+        bridge = Bridge(lambda: self.spark, lambda: None)
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            outcome = invoke(command, Bridge(lambda: self.spark, lambda: None))
+            outcome = invoke(command, bridge, {"DBT_ENV_PREFIX": self.prefix})
         results = {
             result.node.name: result
             for result in outcome.results

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
-from headwater.bundle import PipelineSpec
 from headwater.cli.endings import warn
 from headwater.cli.render import print_json
 from headwater.cli.sessions import command_session
@@ -18,7 +17,7 @@ from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
 from headwater.errors import HeadwaterError, UsageError
 from headwater.graph.dag import Graph
-from headwater.sandbox.connectors import connectors_of
+from headwater.sandbox.connectors import connectors_of_all
 from headwater.state.target import Target
 
 Edge = Mapping[str, Any]
@@ -57,9 +56,9 @@ def show_whole_graph(target: Target, pipeline: str | None, shape: str, *, as_jso
 
 
 def _of_pipelines(target: Target) -> Iterator[Edge]:
-    specs = list(target.bundle.pipelines.values())
-    with command_session(target, quick=True, connectors=_connectors(specs, target)) as spark:
-        for spec in specs:
+    connectors = connectors_of_all(target.bundle)
+    with command_session(target, quick=True, connectors=connectors) as spark:
+        for spec in target.bundle.pipelines.values():
             try:
                 graph = Updater(spark, target.bundle, spec, target.store).run(_LOOK).graph
             except HeadwaterError as error:
@@ -76,11 +75,6 @@ def _not_shown(pipeline: str, error: HeadwaterError) -> UsageError:
         f"The pipeline '{pipeline}' can't be resolved: {error.parts[0].headline}",
         hint=f"See: headwater graph {pipeline}",
     )
-
-
-def _connectors(specs: Iterable[PipelineSpec], target: Target) -> tuple[str, ...]:
-    found = [word for spec in specs for word in connectors_of(spec, target.bundle.root)]
-    return tuple(dict.fromkeys(found))
 
 
 def _of_dbt(target: Target) -> Iterator[Edge]:

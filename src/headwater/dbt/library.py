@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,9 +17,13 @@ from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
 
 from headwater.dbt.bridge import Bridge
+from headwater.settings import environment_with
 
 _ADAPTER = import_module("dbt.adapters.spark.session")
 _SESSION = "SparkSession"
+
+_one_at_a_time = threading.Lock()
+"""dbt keeps its flags, its adapter and its macros in module globals, and reads the environment."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,14 @@ class Invoked:
     is_usage: bool
 
 
-def invoke(arguments: Sequence[str], bridge: Bridge) -> Invoked:
-    """Run a command whose statements go through a bridge."""
+def invoke(arguments: Sequence[str], bridge: Bridge, environment: Mapping[str, str]) -> Invoked:
+    """Run a command whose statements go through a bridge; commands of this process take turns.
+
+    Args:
+        environment: variables for dbt and `env_var(...)`, over those of the process.
+    """
     bridge.failure = DbtRuntimeError
-    with _connected(bridge):
+    with _one_at_a_time, environment_with(environment), _connected(bridge):
         try:
             done = dbtRunner().invoke(list(arguments))
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ _SCHEMA = pa.schema(
         ("failures", pa.int64()),
     ]
 )
+_TESTS = ("test", "unit_test")
 _FAILED = ("error", "fail", "runtime error", "partial success")
 _MERGED = ("numTargetRowsInserted", "numTargetRowsUpdated")
 """What a MERGE wrote; its `numOutputRows` counts rows that it only copied too."""
@@ -105,7 +106,7 @@ def node_result(result: Any, table: Callable[[str, str], Path], since: datetime)
     """
     node = result.node
     kind = str(node.resource_type)
-    is_test = kind in ("test", "unit_test")
+    is_test = kind in _TESTS
     status = str(result.status)
     relation = _relation(node, is_test)
     folder = table(*relation.split(".", 1)) if status == "success" and "." in relation else None
@@ -145,10 +146,10 @@ def _rows_written(folder: Path, since: datetime) -> int | None:
     return int(metrics["numOutputRows"]) if "numOutputRows" in metrics else None
 
 
-def write_events(run: DbtRun, log: Path, kept: timedelta) -> None:
+def write_events(run: DbtRun, log: Path) -> None:
     """Append what a command came to to the project's event log."""
     origin = {"pipeline_name": run.project, "update_id": run.invocation_id}
-    with EventLog(log, origin, kept=kept) as events:
+    with EventLog(log, origin) as events:
         events.emit(_started(run))
         for each in run.nodes:
             events.emit(_event(each))
@@ -169,7 +170,7 @@ def _started(run: DbtRun) -> Event:
 
 
 def _event(node: NodeResult) -> Event:
-    is_test = node.severity is not None or node.resource_type == "unit_test"
+    is_test = node.resource_type in _TESTS
     facts = {"status": node.status, "seconds": node.seconds}
     facts |= (
         {"severity": node.severity, "failures": node.failures}
@@ -188,8 +189,6 @@ def _event(node: NodeResult) -> Event:
 
 def write_results(run: DbtRun, table: Path) -> None:
     """Append the nodes of a command to `ops.dbt_results`, in one commit and without a Spark job."""
-    if not run.nodes:
-        return
     write_deltalake(table, _rows(run), mode="append", name="dbt_results")
     join_small_files(DeltaTable(table), COMPACT_FILES)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -21,13 +20,9 @@ from headwater.dbt.projects import Project
 from headwater.dbt.results import DbtRun, node_result, write_events, write_results
 from headwater.errors import HeadwaterError, SettingError, UsageError
 from headwater.names import TableName
-from headwater.settings import environment_with
 from headwater.state.catalog import register_table
 from headwater.state.target import Target
 from headwater.state.views import keep_view
-
-KEPT = timedelta(days=30)
-"""How long events of dbt are kept, as those of a pipeline by default."""
 
 _VARIABLE = "dbt_"
 """Begins the names of bundle variables that dbt sees in its environment: `dbt_catalog` as
@@ -35,8 +30,6 @@ _VARIABLE = "dbt_"
 
 _QUIET = {"DBT_LOG_LEVEL": "none", "DBT_LOG_LEVEL_FILE": "debug"}
 _RESULTS = "dbt_results"
-_in_this_process = threading.Lock()
-"""dbt keeps its flags, its adapter and its macros in module globals."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +38,12 @@ class DbtCommand:
 
     Args:
         arguments: its words, without `dbt` itself.
-        environment: variables for `env_var(...)`, over those of the process.
         schema: of models that name none; the target's own when empty.
         quiet: dbt prints nothing; its log file has everything.
     """
 
     project: Project
     arguments: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
     schema: str = ""
     quiet: bool = False
 
@@ -81,12 +72,9 @@ def run_dbt(
     project, started = command.project, datetime.now(timezone.utc)
     state = target.store.dbt_path(project.name)
     bridge = Bridge(open_session, check)
-    with (
-        _in_this_process,
-        _alone(state, project.name),
-        environment_with(_environment(target, command, state)),
-    ):
-        done = library.invoke(command.arguments, bridge)
+    with _alone(state, project.name):
+        environment = _environment(target, command, state)
+        done = library.invoke(command.arguments, bridge, environment)
     for (schema, view), text in bridge.views.items():
         keep_view(target.store, table_of(target, schema, view), text)
     if isinstance(done.error, KeyboardInterrupt | HeadwaterError):
@@ -150,9 +138,7 @@ def _environment(target: Target, command: DbtCommand, state: Path) -> dict[str, 
         "DBT_TARGET_PATH": str(state / "target"),
         "DBT_LOG_PATH": str(state / "logs"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DBT_VERSION_CHECK": "false",
         **(_QUIET if command.quiet else {}),
-        **command.environment,
     }
 
 
@@ -165,7 +151,7 @@ def _of_variables(target: Target) -> dict[str, str]:
 
 
 def _record(target: Target, run: DbtRun, state: Path, session: SparkSession | None) -> None:
-    write_events(run, state / "event_log", KEPT)
+    write_events(run, state / "event_log")
     table = results_table(target)
     path = target.store.table_path(table)
     write_results(run, path)

@@ -26,7 +26,7 @@ from headwater.machine.session import (
     spark_session,
 )
 from headwater.names import TableName
-from headwater.sandbox.connectors import connectors_of
+from headwater.sandbox.connectors import connectors_of_all
 from headwater.sandbox.event_logs import over_event_logs
 from headwater.sandbox.own_catalogs import over_folders
 from headwater.sandbox.sql_text import SqlText
@@ -185,7 +185,8 @@ def local_session(
         catalogs=sorted(names - {"spark_catalog"}),
         configuration=FOR_LITTLE if is_little else None,
         jvm_options=QUICK_START,
-        connectors=_connectors(opened),
+        # which of its pipelines a job runs is not known yet
+        connectors=connectors_of_all(opened.bundle) if opened else (),
     ) as spark:
         register_all(spark, store, _default_catalog(opened))
         for each in opened.bundle.schemas.values() if opened else ():
@@ -197,15 +198,6 @@ def local_session(
             _create_schema(spark, schema)
         make_views(spark, store)
         yield spark
-
-
-def _connectors(target: Target | None) -> tuple[str, ...]:
-    """Name what any pipeline of a bundle asks for: which of them a job runs is not known yet."""
-    if target is None:
-        return ()
-    specs = target.bundle.pipelines.values()
-    found = [word for spec in specs for word in connectors_of(spec, target.bundle.root)]
-    return tuple(dict.fromkeys(found))
 
 
 def _default_catalog(target: Target | None) -> str:

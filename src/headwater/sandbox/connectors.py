@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from headwater.bundle import PipelineSpec
+from headwater.bundle import Bundle, PipelineSpec
 from headwater.errors import DefinitionError, UsageError
 from headwater.graph.arguments import fault
 from headwater.graph.sources import SourceText, read_source
@@ -34,6 +34,13 @@ def connectors_of(spec: PipelineSpec, root: Path) -> tuple[str, ...]:
     """
     texts = [text.lower() for text in _texts(spec, root)]
     return tuple(each.word for each in CONNECTORS if any(each.word in text for text in texts))
+
+
+def connectors_of_all(bundle: Bundle) -> tuple[str, ...]:
+    """Return the words of the connectors that any pipeline of a bundle asks for."""
+    specs = bundle.pipelines.values()
+    found = [word for spec in specs for word in connectors_of(spec, bundle.root)]
+    return tuple(dict.fromkeys(found))
 
 
 def _texts(spec: PipelineSpec, root: Path) -> Iterator[str]:

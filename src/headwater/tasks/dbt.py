@@ -8,7 +8,6 @@ from typing import Any
 from headwater.dbt.bridge import Bridge
 from headwater.dbt.library import invoke
 from headwater.errors import JobError
-from headwater.settings import environment_with
 
 
 def run_dbt_command(
@@ -27,8 +26,7 @@ def run_dbt_command(
     Raises:
         JobError: DBT_FAILED, with the first nodes that failed.
     """
-    with environment_with(environment):
-        done = invoke(arguments, Bridge(lambda: spark, lambda: None))
+    done = invoke(arguments, Bridge(lambda: spark, lambda: None), environment)
     counts: dict[str, int] = {}
     for each in done.results:
         counts[str(each.status)] = counts.get(str(each.status), 0) + 1
