@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import click
+from demo_output import query, title
 
 from claims_analytics.anonymisation import SCOPE, key_name
 from claims_analytics.generator import Options, generate
@@ -24,10 +25,9 @@ from headwater.cli.live import progress
 from headwater.cli.render import print_error, print_rows
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
-from headwater.sandbox.statements import rows_of, run_statements
 from headwater.settings import read_settings, secret_variable
 from headwater.state.catalog import target_session
-from headwater.state.target import Target, open_target
+from headwater.state.target import open_target
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".headwater" / "claims-demo"
@@ -67,15 +67,6 @@ HISTORY = """
            count_if(NOT is_current) AS past_versions
     FROM dim_patient WHERE patient_sk <> '-1'
 """
-
-
-def title(text: str) -> None:
-    click.echo(f"\n== {text}")
-
-
-def query(spark: object, target: Target, sql: str) -> list[dict[str, object]]:
-    frame = run_statements(spark, target, sql)  # type: ignore[arg-type]
-    return [] if frame is None else rows_of(frame)
 
 
 def land(delivery: Path, landing: Path) -> int:

@@ -15,16 +15,16 @@ from pathlib import Path
 import click
 import pyarrow as pa
 import pyarrow.parquet as pq
+from demo_output import query, title
 
 from headwater.cli.endings import run_program
 from headwater.cli.live import progress
 from headwater.cli.render import print_error, print_result, print_rows
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
-from headwater.sandbox.statements import rows_of, run_statements
 from headwater.settings import read_settings
 from headwater.state.catalog import target_session
-from headwater.state.target import Target, open_target
+from headwater.state.target import open_target
 from patient_analytics.simulator import Anomalies, Event, Simulation, simulate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,15 +55,6 @@ def land(events: Iterator[Event], rows: int, folder: Path, wave: int) -> None:
         scratch = folder / f".wave{wave}-{number}.parquet"
         pq.write_table(table, scratch, compression="zstd")
         scratch.rename(folder / f"wave{wave}-{number}.parquet")
-
-
-def title(text: str) -> None:
-    click.echo(f"\n== {text}")
-
-
-def query(spark: object, target: Target, sql: str) -> list[dict[str, object]]:
-    frame = run_statements(spark, target, sql)  # type: ignore[arg-type]
-    return [] if frame is None else rows_of(frame)
 
 
 HISTORY = """

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from demo_output import query, title
 from pyspark.sql import SparkSession
 
 from headwater.cli.endings import run_program
 from headwater.cli.main import cli
 from headwater.cli.render import print_rows
 from headwater.jobs import local_session
-from headwater.sandbox.statements import rows_of, run_statements
 from headwater.settings import read_settings
 from headwater.state.target import Target, open_target
 from iot_analytics.feeds import CHANGES, FEEDS
@@ -81,10 +81,6 @@ RECONCILED = {
 """Equation -> how the names of its dbt tests begin, and what it says."""
 
 
-def title(text: str) -> None:
-    click.echo(f"\n== {text}")
-
-
 class Demo:
     """The target of the demo, with its session."""
 
@@ -115,8 +111,7 @@ class Demo:
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         names = {"bronze": self.bronze, "silver": self.silver, "gold": self.gold, "ops": self.ops}
-        frame = run_statements(self.spark, self.target, sql.format(**names))
-        return [] if frame is None else rows_of(frame)
+        return query(self.spark, self.target, sql.format(**names))
 
     def fingerprints(self) -> dict[str, tuple[int, int]]:
         """Count the rows of each model and add up their hashes, in one query."""
