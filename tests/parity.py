@@ -16,7 +16,8 @@ import pyspark.pipelines as upstream
 
 from headwater.autoloader import formats, option_tables
 from headwater.graph.api import PipelineApi
-from headwater.graph.modules import DEPRECATED, FUNCTIONS, NOT_BUILT
+from headwater.graph.flow_api import FlowApi
+from headwater.graph.modules import DEPRECATED, FUNCTIONS
 from headwater.graph.sink_api import SinkApi
 from headwater.sql import changes, parse
 
@@ -60,9 +61,9 @@ schema | yes | limited | spark/test_update_tables | identity columns, defaults a
 row_filter | no | refused | unit/test_api |
 private | no | works | spark/test_update |
 temporary | no | works | unit/test_api | legacy name of private
-replace_using | no | refused | unit/test_api |
-replace_where | no | refused | unit/test_api |
-sequence_by | yes | works | spark/test_cdc_vectors | of `table`: refused
+replace_using | no | works | spark/test_update_replace |
+replace_where | no | works | spark/test_update_replace | SQL text or a Column
+sequence_by | yes | works | spark/test_cdc_vectors |
 refresh_policy | no | limited | unit/test_api | auto and full; every refresh recomputes
 expect_all | no | works | spark/test_update_cdc |
 expect_all_or_drop | no | works | spark/test_update_cdc |
@@ -116,6 +117,7 @@ _FUNCTION_TESTS = {
     "create_sink": "spark/test_update_sinks",
     "foreach_batch_sink": "spark/test_update_sinks",
     "update_flow": "spark/test_update_sinks",
+    "replace_flow": "spark/test_update_replace",
     "on_event_hook": "unit/test_event_hooks",
 }
 """Where a function is shown to work."""
@@ -141,7 +143,7 @@ _OPTION_NOTES = {
 
 _CLAUSES = """
 AS | yes | works | query of a dataset
-FLOW | yes | limited | AUTO CDC and INSERT BY NAME; REPLACE refused
+FLOW | yes | works | AUTO CDC, INSERT and REPLACE, BY NAME
 COMMENT | yes | works |
 TBLPROPERTIES | yes | works |
 PARTITIONED BY | yes | works |
@@ -207,10 +209,11 @@ def rows() -> list[Row]:
 
 def known() -> Iterator[tuple[str, str]]:
     """Name everything that needs a row, with its area."""
-    for name in (*FUNCTIONS, *DEPRECATED, *NOT_BUILT, *upstream.__all__):
+    for name in (*FUNCTIONS, *DEPRECATED, *upstream.__all__):
         yield "Functions", name
     for function in FUNCTIONS:
-        made = getattr(PipelineApi, function, None) or getattr(SinkApi, function)
+        owners = (PipelineApi, FlowApi, SinkApi)
+        made = next(getattr(each, function) for each in owners if hasattr(each, function))
         for argument in inspect.signature(made).parameters:
             if argument not in ("self", *_FUNCTION_GIVEN):
                 yield "Arguments", argument
@@ -257,8 +260,6 @@ def _functions() -> Iterator[Row]:
         yield Row(area, name, _in_spark(name), "works", test)
     for name, meaning in DEPRECATED.items():
         yield Row(area, name, "no", "works", "unit/test_api", f"old name of `{meaning}`")
-    for name in NOT_BUILT:
-        yield Row(area, name, _in_spark(name), "refused", "unit/test_api")
 
 
 def _in_spark(name: str) -> str:

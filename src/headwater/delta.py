@@ -1,4 +1,4 @@
-"""Delta tables that this package appends to, read whole and kept short, without a JVM."""
+"""Delta tables without a JVM: those that this package appends to, and commits that count once."""
 
 from __future__ import annotations
 
@@ -34,3 +34,19 @@ def join_small_files(table: DeltaTable, most: int) -> None:
     if len(table.file_uris()) > most:
         table.optimize.compact()
         table.vacuum(retention_hours=KEPT_HOURS, dry_run=False, enforce_retention_duration=False)
+
+
+def committed_once(identity: str, number: int) -> dict[str, str]:
+    """Return settings of a session, which let it commit to a table under a number, and once.
+
+    Args:
+        identity: of what is numbered, from 0 on.
+    """
+    prefix = "spark.databricks.delta.write"
+    return {f"{prefix}.txnAppId": identity, f"{prefix}.txnVersion": str(number)}
+
+
+def has_committed(table: Path | str, identity: str, number: int) -> bool:
+    """Whether what `committed_once` marks is in a table; reads its log only."""
+    newest = DeltaTable(table).transaction_version(identity)
+    return newest is not None and newest >= number

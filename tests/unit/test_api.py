@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from headwater.errors import DefinitionError
-from headwater.graph.model import Action, DatasetKind
-from headwater.graph.modules import FUNCTIONS, NOT_BUILT, bound_modules
+from headwater.graph.model import Action, DatasetKind, ReplaceUsing, ReplaceWhere
+from headwater.graph.modules import FUNCTIONS, bound_modules
 from headwater.graph.registry import Registry
 
 
@@ -154,9 +154,6 @@ def test_bitemporal_needs_type_and_system_sequence(
     ("decorator", "argument", "value"),
     [
         ("table", "row_filter", "ROW FILTER f ON (a)"),
-        ("table", "replace_using", ["a"]),
-        ("table", "replace_where", "a > 1"),
-        ("table", "sequence_by", "a"),
         ("materialized_view", "row_filter", "ROW FILTER f ON (a)"),
         ("materialized_view", "refresh_policy", "incremental"),
         ("create_streaming_table", "row_filter", "ROW FILTER f ON (a)"),
@@ -172,14 +169,21 @@ def test_arguments_that_only_a_workspace_has_are_refused_by_name(
     assert (caught.value.code, argument in caught.value.message) == ("API_NOT_BUILT", True)
 
 
-@pytest.mark.parametrize("name", NOT_BUILT)
-def test_functions_that_only_a_workspace_has_are_refused_by_name(
-    registry: Registry, name: str
-) -> None:
-    """Such as create_sink, foreach_batch_sink, on_event_hook, update_flow, replace_flow."""
-    with pytest.raises(DefinitionError) as caught:
-        getattr(dp(), name)("x")
-    assert (caught.value.code, name in caught.value.message) == ("API_NOT_BUILT", True)
+def test_what_replaces_rows_is_told_by_its_arguments(registry: Registry) -> None:
+    dp().table(lambda: None, name="a", replace_where="d > 1")
+    dp().table(lambda: None, name="b", replace_using=["k"], sequence_by="s")
+    dp().create_streaming_table("c")
+
+    @dp().replace_flow(target="c", replace_using="k", sequence_by="s", name="f", comment="x")
+    def filling() -> None: ...
+
+    told = [(each.name, each.own, each.replaces) for each in registry.flows.values()]
+    using = ReplaceUsing(("k",), "s")
+    assert told == [("a", True, ReplaceWhere("d > 1")), ("b", True, using), ("f", False, using)]
+    for wrong in ({"sequence_by": "s"}, {"replace_using": ["k"], "replace_where": "d > 1"}):
+        with pytest.raises(DefinitionError) as caught:
+            dp().table(lambda: None, name="d", **wrong)
+        assert caught.value.code == "REPLACE_ARGUMENTS_CONFLICT"
 
 
 @pytest.mark.parametrize(

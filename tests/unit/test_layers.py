@@ -32,10 +32,11 @@ ALLOWED = {
     "events": {"delta", "errors"},
     "expectations": {"errors", "names", "graph"},
     "quality": {"bundle", "errors", "events", "names", "yaml_nodes"},
-    "cdc": {"errors", "names", "graph", "observed"},
+    "cdc": {"delta", "errors", "names", "graph", "observed"},
     "autoloader": {"errors", "files", "intervals", "names"},
     "machine": {"errors", "settings"},
     "state": {
+        "delta",
         "errors",
         "files",
         "names",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from headwater.errors import Location
@@ -18,6 +20,7 @@ from headwater.sql.statements import (
     Insert,
     Names,
     Query,
+    Replace,
     Rule,
     SetValue,
     UseNamespace,
@@ -203,6 +206,32 @@ def test_statements_for_those_behind_them() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("clause", "expected"),
+    [
+        ("WHERE a >= f(b, -7) {} SELECT 1", Replace(Query("SELECT 1", 0), "a >= f(b, -7)")),
+        (
+            "WHERE a IS NOT DISTINCT FROM (b) {} WITH c AS (SELECT 1) TABLE c",
+            Replace(Query("WITH c AS (SELECT 1) TABLE c", 0), "a IS NOT DISTINCT FROM (b)"),
+        ),
+        (
+            "USING (a, `b c`) SEQUENCE BY CAST(d AS INT) {} SELECT 1",
+            Replace(Query("SELECT 1", 0), None, ("a", "b c"), "CAST(d AS INT)"),
+        ),
+    ],
+)
+def test_flows_that_replace_rows_are_read_inline_and_by_themselves(
+    clause: str, expected: Replace
+) -> None:
+    inline = parse(f"CREATE STREAMING TABLE t FLOW REPLACE {clause.format('BY NAME')}")
+    alone = parse(f"CREATE FLOW f AS INSERT INTO t BY NAME REPLACE {clause.format('')}")
+    for declared in (inline, alone):
+        assert isinstance(declared, (CreateDataset, CreateFlow))
+        flow = declared.flow
+        assert isinstance(flow, Replace)
+        assert replace(flow, query=Query(flow.query.text, 0)) == expected
+
+
 def test_use_is_told_from_other_statements() -> None:
     assert used_namespace("use database s ;") == UseNamespace(None, "s")
     assert used_namespace("SELECT 'USE SCHEMA s'") is None
@@ -218,7 +247,15 @@ def test_use_is_told_from_other_statements() -> None:
         ("CREATE FUNCTION f() RETURNS INT RETURN 1", "CREATE", "SQL_NOT_BUILT"),
         ("CREATE STREAMING TABLE t WITH ROW FILTER f ON (a)", "FILTER f", "SQL_NOT_BUILT"),
         ("CREATE STREAMING TABLE t (CHECK (a > 0))", "CHECK", "SQL_NOT_BUILT"),
-        ("CREATE STREAMING TABLE t FLOW REPLACE WHERE a BY NAME SELECT 1", "REPLACE", ""),
+        (
+            "CREATE LIVE TABLE t FLOW REPLACE WHERE a BY NAME SELECT 1",
+            "CREATE",
+            "SQL_SYNTAX",
+        ),
+        ("CREATE STREAMING TABLE t FLOW REPLACE WHERE a > 1 SELECT 1", "", "SQL_SYNTAX"),
+        ("CREATE STREAMING TABLE t FLOW REPLACE BY NAME SELECT 1", "BY", "SQL_SYNTAX"),
+        ("CREATE STREAMING TABLE t FLOW REPLACE USING (a) BY NAME SELECT 1", "BY", "SQL_SYNTAX"),
+        ("CREATE FLOW f AS INSERT INTO t BY NAME REPLACE WHERE a > 1", "", "SQL_SYNTAX"),
         ("CREATE MATERIALIZED VIEW t COMMENT x AS SELECT 1", "x", "SQL_SYNTAX"),
         ("CREATE MATERIALIZED VIEW t AS", "", "SQL_SYNTAX"),
         ("CREATE MATERIALIZED VIEW t", "", "SQL_SYNTAX"),

@@ -12,6 +12,7 @@ from headwater.cdc.columns import END, INTERVALS, START, SYSTEM_START
 from headwater.cdc.computed import ChangeCounts
 from headwater.cdc.drift import check_drift, describe_change
 from headwater.cdc.events import inside_where, narrowed, removes
+from headwater.cdc.partial import PartialTarget, apply_partial, check_partial
 from headwater.cdc.plan import target_schema
 from headwater.cdc.snapshots import (
     SnapshotTarget,
@@ -29,11 +30,14 @@ __all__ = [
     "SYSTEM_START",
     "ChangeCounts",
     "ChangeTarget",
+    "PartialTarget",
     "SnapshotTarget",
     "apply_batch",
+    "apply_partial",
     "apply_snapshot",
     "check_change",
     "check_drift",
+    "check_partial",
     "check_snapshots",
     "describe_change",
     "describe_snapshots",

@@ -212,12 +212,12 @@ def _check_sequence(source: DataFrame, given: ColumnOrText, argument: str, place
     try:
         dtype = type_of(source, given)
     except (AnalysisException, ParseException) as error:
-        unknown = _unresolved(error)
+        unknown = unresolved(error)
         if unknown:
             raise _unknown(unknown, argument, source.columns, place) from error
         raise place.fault(
             "AUTOCDC_SEQUENCE_INVALID",
-            f"'{argument}' can't be evaluated: {_first_line(error)}",
+            f"'{argument}' can't be evaluated: {first_line(error)}",
             'Write a column\'s name, col("...") or struct(...).',
         ) from error
     if not is_comparable(dtype):
@@ -237,23 +237,24 @@ def _check_condition(
     try:
         source.filter(condition(given))
     except (AnalysisException, ParseException) as error:
-        unknown = _unresolved(error)
+        unknown = unresolved(error)
         hint = nearest(unknown, source.columns) if unknown else ""
         raise place.fault(
             "AUTOCDC_CONDITION_INVALID",
-            f"'{argument}' is not a condition on the source's columns: {_first_line(error)}",
+            f"'{argument}' is not a condition on the source's columns: {first_line(error)}",
             hint or "Write an SQL condition such as \"operation = 'DELETE'\".",
             argument=argument,
         ) from error
 
 
-def _unresolved(error: AnalysisException | ParseException) -> str:
+def unresolved(error: AnalysisException | ParseException) -> str:
     """Return the name of the column that wasn't found, "" when the error is another one."""
     if not (error.getCondition() or "").startswith("UNRESOLVED_COLUMN"):
         return ""
     return (error.getMessageParameters() or {}).get("objectName", "").replace("`", "")
 
 
-def _first_line(error: AnalysisException | ParseException) -> str:
+def first_line(error: AnalysisException | ParseException) -> str:
+    """Return what an error of Spark says, without the query."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from delta.tables import DeltaTable
+from delta.tables import DeltaMergeBuilder, DeltaTable
 from deltalake import DeltaTable as LogReader
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -47,8 +47,9 @@ from headwater.cdc.plan import ChangePlan
 from headwater.graph.model import AutoCdc
 from headwater.names import quote
 
-_SOURCE = "__cdc_source"
-_TARGET = "__cdc_target"
+SOURCE = "__cdc_source"
+TARGET = "__cdc_target"
+"""Names of the two sides of a merge."""
 _MATERIALIZE = "spark.databricks.delta.merge.materializeSource"
 
 
@@ -115,22 +116,30 @@ class TargetTable:
             actions: those that occur.
         """
         matching = (*plan.keys, START) if plan.scd_type == 2 else plan.keys
-        on = all_true([col(name, _TARGET) == col(name, _SOURCE) for name in matching])
-        action = col(ACTION, _SOURCE)
+        on = all_true([col(name, TARGET) == col(name, SOURCE) for name in matching])
+        action = col(ACTION, SOURCE)
         rows: dict[str, str | Column] = {
-            quote(name): col(name, _SOURCE) for name in plan.target_columns
+            quote(name): col(name, SOURCE) for name in plan.target_columns
         }
-        table = DeltaTable.forPath(self.spark, self.path).alias(_TARGET)
-        merge = table.merge(decided.alias(_SOURCE), on)
+        merge = self.merging(decided, on)
         if REMOVE in actions:
             merge = merge.whenMatchedDelete(condition=action == REMOVE)
         if UPDATE in actions:
             merge = merge.whenMatchedUpdate(condition=action == UPDATE, set=rows)
         if INSERT in actions:
             merge = merge.whenNotMatchedInsert(condition=action == INSERT, values=rows)
+        self.execute(merge)
+
+    def merging(self, source: DataFrame, on: Column) -> DeltaMergeBuilder:
+        """Begin a merge of rows that are computed already, named SOURCE, into TARGET."""
+        table = DeltaTable.forPath(self.spark, self.path).alias(TARGET)
+        return table.merge(source.alias(SOURCE), on)
+
+    def execute(self, merge: DeltaMergeBuilder) -> int:
+        """Commit a merge; return how many rows it deleted, 0 where it was committed before."""
         # The source is taken as it is: computed already, and cut from what it came from.
         with _set(self.spark, {**self.settings, _MATERIALIZE: "none"}):
-            merge.execute()
+            return sum(row["num_deleted_rows"] for row in merge.execute().collect())
 
 
 @contextmanager

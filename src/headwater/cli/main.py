@@ -61,6 +61,12 @@ def cli(debug: bool) -> None:
     help="Let these flows read all source rows again; their tables keep their rows.",
 )
 @click.option(
+    "--replace-where",
+    metavar="F=PREDICATE",
+    multiple=True,
+    help="Let a REPLACE WHERE flow replace other rows, in this update alone.",
+)
+@click.option(
     "--continuous", is_flag=True, help="Go on with what is new until stopped by Ctrl-C or SIGTERM."
 )
 @click.option("--master", help="Spark master (local[*]).")
@@ -74,6 +80,7 @@ def run(
     refresh: str | None,
     refresh_failed: bool,
     reset_checkpoints: str | None,
+    replace_where: tuple[str, ...],
     continuous: bool,
     master: str | None,
     as_json: bool,
@@ -95,6 +102,7 @@ def run(
         strict=strict,
         refresh_failed=refresh_failed,
         reset_checkpoints=names(reset_checkpoints),
+        replace_where=tuple(map(updates.override, replace_where)),
         continuous=continuous,
     )
     status = updates.run_pipeline(target, pipeline, request, master=master, as_json=as_json)

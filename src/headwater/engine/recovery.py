@@ -1,4 +1,4 @@
-"""Go on after a failure: which tables failed last time, and flows that read everything again."""
+"""What an update is asked beside its tables: those that failed, flows that read or write others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from headwater.engine.request import UpdateRequest
 from headwater.errors import UsageError, nearest
 from headwater.events.query import read_events
 from headwater.events.report import event_of, report_of
-from headwater.graph.model import Flow
+from headwater.graph.model import Flow, ReplaceWhere
 from headwater.state.pipeline import PipelineState
 from headwater.state.places import FlowPlaces
 
@@ -56,23 +56,51 @@ def named_flows(names: Sequence[str], flows: Mapping[str, Flow]) -> tuple[str, .
     """
     found = []
     for name in names:
-        known = name if name in flows else name.rpartition(".")[2]
-        if known not in flows:
-            raise UsageError(
-                "FLOW_UNKNOWN",
-                f"The pipeline has no flow '{name}'",
-                hint=nearest(name, flows) or f"It has: {', '.join(flows)}.",
-                flow=name,
-            )
-        if flows[known].once:
+        known = _flow_named(name, flows)
+        if known.once or isinstance(known.replaces, ReplaceWhere):
             raise UsageError(
                 "FLOW_WITHOUT_CHECKPOINT",
-                f"The flow '{name}' runs once and has no checkpoint",
+                f"The flow '{name}' reads no stream and has no checkpoint",
                 hint="Use --full-refresh of its table to run it again.",
                 flow=name,
             )
-        found.append(known)
+        found.append(known.name)
     return tuple(found)
+
+
+def replacing_where(flows: Mapping[str, Flow], asked: Sequence[tuple[str, str]]) -> dict[str, Flow]:
+    """Return the flows that get another predicate, with it.
+
+    Args:
+        asked: names of REPLACE WHERE flows, or `catalog.schema.flow`, and predicates.
+
+    Raises:
+        UsageError: FLOW_UNKNOWN, with the nearest name; FLOW_WITHOUT_PREDICATE.
+    """
+    found = {}
+    for name, predicate in asked:
+        known = _flow_named(name, flows)
+        if not isinstance(known.replaces, ReplaceWhere):
+            raise UsageError(
+                "FLOW_WITHOUT_PREDICATE",
+                f"The flow '{name}' is no REPLACE WHERE flow, so it has no predicate to override",
+                hint="Name a flow with replace_where.",
+                flow=name,
+            )
+        found[known.name] = replace(known, replaces=ReplaceWhere(predicate))
+    return found
+
+
+def _flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
+    known = name if name in flows else name.rpartition(".")[2]
+    if known not in flows:
+        raise UsageError(
+            "FLOW_UNKNOWN",
+            f"The pipeline has no flow '{name}'",
+            hint=nearest(name, flows) or f"It has: {', '.join(flows)}.",
+            flow=name,
+        )
+    return flows[known]
 
 
 def without_checkpoint(places: FlowPlaces) -> FlowPlaces:

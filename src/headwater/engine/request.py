@@ -17,6 +17,7 @@ class UpdateRequest:
         strict: warnings of lint are errors.
         refresh_failed: refresh the tables that failed in the last update, too, and no others.
         reset_checkpoints: flows that read all of their sources again; their tables keep their rows.
+        replace_where: flows with a predicate that takes the place of theirs in this update.
         continuous: go on with whatever is new until the update is stopped.
     """
 
@@ -27,6 +28,7 @@ class UpdateRequest:
     strict: bool = False
     refresh_failed: bool = False
     reset_checkpoints: tuple[str, ...] = ()
+    replace_where: tuple[tuple[str, str], ...] = ()
     continuous: bool = False
 
     @property

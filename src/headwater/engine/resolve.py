@@ -382,9 +382,13 @@ class _Placeholders:
             return
         if kind is DatasetKind.MATERIALIZED_VIEW:
             raise not_streamable(name, "a materialized view, which is overwritten")
-        flows = [each.flow for each in self.resolver.resolved.values()]
-        writes = [write_of(flow) for flow in flows if flow.target == name]
+        resolved = [each.flow for each in self.resolver.resolved.values()]
+        flows = [flow for flow in resolved if flow.target == name]
+        writes = [write_of(flow) for flow in flows]
         if any(write.merges for write in writes):
-            raise not_streamable(name, "a target of AUTO CDC, whose rows change")
+            way = (
+                "a flow that replaces rows" if any(flow.replaces for flow in flows) else "AUTO CDC"
+            )
+            raise not_streamable(name, f"a target of {way}, whose rows change")
         if any(write.rewrites for write in writes):
             raise not_streamable(name, "an aggregate without a watermark, which is rewritten")

@@ -106,10 +106,10 @@ class Standings:
             write_standing(file, begun)
 
     def _can_rest(self, each: ResolvedFlow, of: ResolvedFlow) -> bool:
-        if of.flow.snapshots and of.flow.snapshots.is_asked:
-            return False  # what a function knows of can't be looked at
-        recomputes = write_of(of.flow).recomputes
-        return each.plan.is_repeatable if recomputes else each.plan.is_idle_without_rows
+        write = write_of(of.flow)
+        if write.always_runs:
+            return False
+        return each.plan.is_repeatable if write.recomputes else each.plan.is_idle_without_rows
 
     def _facts(self, flows: Sequence[ResolvedFlow]) -> Iterator[str]:
         yield _VERSIONS

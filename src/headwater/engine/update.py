@@ -38,6 +38,7 @@ from headwater.engine.pacing import (
 from headwater.engine.preview import Preview
 from headwater.engine.recovery import (
     named_flows,
+    replacing_where,
     reset_checkpoint,
     with_failed,
     without_checkpoint,
@@ -135,14 +136,14 @@ class Updater:
         read_retention(self.spec)
         if request.validate_only:
             check_format(self.store.root)
-            with self._source_code() as registry:
+            with self._source_code(request) as registry:
                 resolved = self._resolve(registry, state, saves=False, strict=request.strict)
                 select(registry, request.refresh, request.full_refresh)
             return UpdateResult("COMPLETED", (), (), resolved.graph)
         prepare_state(self.store.root)
         with (
             update_lock(state.root, self.spec.key, driver_pid(self.spark)),
-            self._source_code() as registry,
+            self._source_code(request) as registry,
         ):
             places = {"state": self.store.root, "bundle": self.bundle.root}
             autoloader.follow_move(state.root, places)
@@ -162,7 +163,7 @@ class Updater:
         state = PipelineState(self.store.pipeline_path(self.spec.key))
         tables = Tables(self.spark, self.store, state)
         check_format(self.store.root)
-        with self._source_code() as registry:
+        with self._source_code(request) as registry:
             if registry.faults:
                 self._resolve(registry, state, saves=False, strict=request.strict)
             if request.refresh_failed:
@@ -186,8 +187,10 @@ class Updater:
             )
 
     @contextmanager
-    def _source_code(self) -> Iterator[Registry]:
+    def _source_code(self, request: UpdateRequest) -> Iterator[Registry]:
         with load_source(self.spark, self.bundle, self.spec, self.store) as registry:
+            if not registry.faults:  # they come first
+                registry.flows |= replacing_where(registry.flows, request.replace_where)
             if self.adapt is not None:
                 self.adapt(registry)
             yield registry
@@ -392,4 +395,5 @@ def _config(spec: PipelineSpec, request: UpdateRequest) -> dict[str, Any]:
         "full_refresh": request.full_refresh_all,
         "full_refresh_selection": list(() if request.full_refresh_all else request.full_refresh),
         "refresh_selection": list(request.refresh),
+        "replace_where_overrides": [{"flow_name": flow} for flow, _ in request.replace_where],
     }

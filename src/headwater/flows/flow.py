@@ -51,6 +51,20 @@ class Merged:
         """Note what a batch ended with."""
         self.failure = error
 
+    def by(
+        self, apply: Callable[[DataFrame, int], cdc.ChangeCounts]
+    ) -> Callable[[DataFrame, int], None]:
+        """Return what Spark calls with each micro-batch, to apply it and to note how it ended."""
+
+        def call(rows: DataFrame, batch_id: int) -> None:
+            try:
+                self.counts[batch_id] = apply(rows, batch_id)
+            except BaseException as error:
+                self.fail(error)
+                raise
+
+        return call
+
 
 @dataclass(frozen=True)
 class FlowRun:

@@ -6,6 +6,8 @@
     Overwrite    rows of a batch replace those of a materialized view
     Change       events of a stream are merged: AUTO CDC
     ChangeOnce   events of a batch are merged, once
+    ReplaceRows  rows that meet a condition give way to those of a batch that meet it
+    ReplaceKeys  rows of a key give way to newer ones of a stream
     Snapshots    rows of a table change to those of a snapshot, or of each of several
     SnapshotsOnce    the same, once
     Send         rows of a stream go into a sink
@@ -26,12 +28,21 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from headwater import cdc
+from headwater.analysis.predicates import target_predicate
 from headwater.analysis.schemas import fitted
 from headwater.flows import sinks
 from headwater.flows.flow import FlowRun, Merged
 from headwater.flows.overwrite import overwrite
 from headwater.flows.snapshots import take_snapshots
-from headwater.graph.model import AutoCdc, Flow, FlowKind, SnapshotCdc
+from headwater.graph.model import (
+    AutoCdc,
+    Flow,
+    FlowKind,
+    ReplaceUsing,
+    ReplaceWhere,
+    SnapshotCdc,
+)
+from headwater.state.checkpoints import stream_id
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,11 @@ class _Way:
     recomputes: ClassVar[bool] = False
     rewrites: ClassVar[bool] = False
     merges: ClassVar[bool] = False
+
+    @property
+    def always_runs(self) -> bool:
+        """Whether it may have something to do though none of its inputs has moved."""
+        return False
 
     def columns(self, frame: DataFrame, flow: Flow) -> StructType:
         """Return the columns that a query gives the target."""
@@ -126,6 +142,70 @@ class Overwrite(_Way):
 
 
 @dataclass(frozen=True)
+class ReplaceRows(_Way):
+    """A batch whose rows replace those that meet a condition, in one commit: REPLACE WHERE.
+
+    The condition may move with the time, and others may write to the rest of the table.
+    """
+
+    replaces: ReplaceWhere
+
+    is_batch = True
+    recomputes = True
+    merges = True
+
+    @property
+    def always_runs(self) -> bool:
+        return True
+
+    def columns(self, frame: DataFrame, flow: Flow) -> StructType:
+        target_predicate(frame, self.replaces.predicate, flow)
+        return frame.schema
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        with run.session():
+            frame = run.query()
+            predicate = target_predicate(frame, self.replaces.predicate, run.resolved.flow)
+            rows = run.ruled(fitted(frame, run.dataset).where(predicate))
+            writer = rows.write.format("delta").mode("overwrite").option("mergeSchema", "true")
+            writer = writer.option("replaceWhere", predicate)
+            run.batch(lambda: writer.save(str(run.places.table)))
+
+
+@dataclass(frozen=True)
+class ReplaceKeys(_Way):
+    """A stream of partial snapshots, applied batch by batch: REPLACE USING."""
+
+    replaces: ReplaceUsing
+
+    merges = True
+
+    def columns(self, frame: DataFrame, flow: Flow) -> StructType:
+        cdc.check_partial(frame, self.replaces, name=str(flow.target), where=flow.location)
+        return frame.schema
+
+    def run(self, run: FlowRun) -> None:
+        """Run the flow to its end."""
+        applied = Merged()
+
+        def apply(rows: DataFrame, batch_id: int) -> cdc.ChangeCounts:
+            target = cdc.PartialTarget(
+                path=str(run.places.table),
+                name=str(run.dataset.name),
+                replaces=self.replaces,
+                stream=stream_id(run.places.checkpoint),
+            )
+            with run.lock:
+                return cdc.apply_partial(rows, batch_id, target)
+
+        with run.session():
+            rows = fitted(run.ruled(run.query()), run.dataset)
+            query = run.stream(rows).foreachBatch(applied.by(apply)).start()
+        run.follow(query, applied)
+
+
+@dataclass(frozen=True)
 class _Merging(_Way):
     """Change events that are merged; the same events again change nothing."""
 
@@ -163,16 +243,12 @@ class Change(_Merging):
         """Run the flow to its end."""
         merged = Merged()
 
-        def merge(events: DataFrame, batch_id: int) -> None:
-            try:
-                merged.counts[batch_id] = self._merge(run, events, batch_id)
-            except BaseException as error:
-                merged.failure = error
-                raise
+        def merge(events: DataFrame, batch_id: int) -> cdc.ChangeCounts:
+            return self._merge(run, events, batch_id)
 
         with run.session():
             events = cdc.narrowed(self._events(run), self.change)
-            query = run.stream(events).foreachBatch(merge).start()
+            query = run.stream(events).foreachBatch(merged.by(merge)).start()
         run.follow(query, merged)
 
 
@@ -199,6 +275,10 @@ class Snapshots(_Way):
     is_batch = True
     recomputes = True
     merges = True
+
+    @property
+    def always_runs(self) -> bool:
+        return self.snapshots.is_asked  # what a function knows of can't be looked at
 
     def columns(self, frame: DataFrame, flow: Flow) -> StructType:
         cdc.check_snapshots(frame, self.snapshots, name=str(flow.target), where=flow.location)
@@ -267,6 +347,8 @@ Write = (
     | Aggregate
     | AppendOnce
     | Overwrite
+    | ReplaceRows
+    | ReplaceKeys
     | Change
     | ChangeOnce
     | Snapshots
@@ -289,6 +371,10 @@ def write_of(flow: Flow) -> Write:
         return Overwrite()
     if flow.kind is FlowKind.COMPLETE:
         return Aggregate()
+    if isinstance(flow.replaces, ReplaceWhere):
+        return ReplaceRows(flow.replaces)
+    if isinstance(flow.replaces, ReplaceUsing):
+        return ReplaceKeys(flow.replaces)
     if flow.snapshots is not None:
         return SnapshotsOnce(flow.snapshots) if flow.once else Snapshots(flow.snapshots)
     if flow.change is not None:

@@ -12,9 +12,9 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from headwater.errors import DefinitionError, UsageError
 from headwater.graph import arguments as given
-from headwater.graph.locations import current_location, function_location, located
+from headwater.graph.flow_api import FlowApi
+from headwater.graph.locations import current_location, function_location
 from headwater.graph.model import (
     Action,
     AutoCdc,
@@ -36,12 +36,14 @@ class PipelineApi:
     """The API of one load; every public method is a function of the bound modules.
 
     Attributes:
+        flows: those that add a flow to what another one defines.
         sinks: the functions that are about what leaves the pipeline.
     """
 
     def __init__(self, registry: Registry, spark: SparkSession | None = None) -> None:
         self._registry = registry
         self._spark = spark
+        self.flows = FlowApi(registry)
         self.sinks = SinkApi(registry)
 
     def table(
@@ -65,12 +67,7 @@ class PipelineApi:
         sequence_by: Any = None,
     ) -> Any:
         """Define a streaming table, or a materialized view when the query is a batch one."""
-        _refuse(
-            row_filter=row_filter,
-            replace_using=replace_using,
-            replace_where=replace_where,
-            sequence_by=sequence_by,
-        )
+        _refuse(row_filter=row_filter)
         return self._decorate(
             query_function,
             None,
@@ -84,6 +81,7 @@ class PipelineApi:
             schema=schema,
             private=private or temporary,
             cluster_by_auto=cluster_by_auto,
+            replaces=given.replacing(replace_using, sequence_by, replace_where),
         )
 
     def materialized_view(
@@ -178,48 +176,6 @@ class PipelineApi:
                 expectations=unique_rules(rules, name, where),
             )
         )
-
-    def append_flow(
-        self,
-        query_function: Function | None = None,
-        *,
-        target: str,
-        name: str | None = None,
-        once: bool = False,
-        depends_on: str | list[str] | None = None,
-        spark_conf: dict[str, str] | None = None,
-        comment: str | None = None,
-        import_checkpoint: Any = None,
-    ) -> Any:
-        """Define a query whose rows are appended to an existing streaming table."""
-        _refuse(import_checkpoint=import_checkpoint)
-
-        def decorate(function: Function) -> Function:
-            if self._registry.has_rules(function):
-                self._registry.claim_rules(function)
-                raise given.fault(
-                    "EXPECTATION_ON_FLOW",
-                    f"Append flow '{function.__name__}' has expectations of its own",
-                    "Put them on the target: create_streaming_table(..., expect_all={...}).",
-                )
-            self._registry.add_flow(
-                Flow(
-                    given.text(name or function.__name__, "name"),
-                    self._name(target, "target"),
-                    function,
-                    function_location(function),
-                    once=bool(once),
-                    comment=given.optional_text(comment, "comment"),
-                    depends_on=tuple(
-                        self._name(each, "depends_on")
-                        for each in given.names(depends_on, "depends_on")
-                    ),
-                    spark_conf=given.text_map(spark_conf, "spark_conf"),
-                )
-            )
-            return function
-
-        return decorate if query_function is None else decorate(query_function)
 
     def expect(self, name: str, condition: str) -> Decorator:
         """Count the rows that break the rule, and keep them."""
@@ -372,17 +328,20 @@ class PipelineApi:
         spark_conf = given.text_map(options["spark_conf"], "spark_conf")
         flow_name = self._registry.flow_name(name)
         self._registry.add_flow(
-            Flow(flow_name, name, function, where, own=True, spark_conf=spark_conf)
+            Flow(
+                flow_name,
+                name,
+                function,
+                where,
+                own=True,
+                replaces=options.get("replaces"),
+                spark_conf=spark_conf,
+            )
         )
         return self._registry.made_into(name, function)
 
     def _name(self, name: object, argument: str) -> TableName:
-        try:
-            return self._registry.resolve(given.text(name, argument))
-        except DefinitionError:
-            raise
-        except UsageError as error:
-            raise located(error) from None
+        return given.dataset_name(self._registry, name, argument)
 
 
 def _refuse(**unbuilt: object) -> None:

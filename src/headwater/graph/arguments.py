@@ -13,9 +13,19 @@ from typing import Any
 from pyspark.sql import Column
 from pyspark.sql.types import StructType
 
-from headwater.errors import DefinitionError
-from headwater.graph.locations import current_location
-from headwater.graph.model import Action, AutoCdc, ColumnOrText, Expectation, SnapshotCdc
+from headwater.errors import DefinitionError, UsageError
+from headwater.graph.locations import current_location, located
+from headwater.graph.model import (
+    Action,
+    AutoCdc,
+    ColumnOrText,
+    Expectation,
+    ReplaceUsing,
+    ReplaceWhere,
+    SnapshotCdc,
+)
+from headwater.graph.registry import Registry
+from headwater.names import TableName
 
 _QUOTED = re.compile(r"`(?:[^`]|``)+`")
 
@@ -45,6 +55,15 @@ def text(value: object, argument: str) -> str:
 def optional_text(value: object, argument: str) -> str | None:
     """Take a string or None."""
     return None if value is None else text(value, argument)
+
+
+def dataset_name(registry: Registry, value: object, argument: str) -> TableName:
+    """Take the name of a dataset, completed with the pipeline's catalog and schema."""
+    name = text(value, argument)
+    try:
+        return registry.resolve(name)
+    except UsageError as error:
+        raise located(error) from None
 
 
 def storage_path(value: object, argument: str) -> str | None:
@@ -207,6 +226,33 @@ def snapshot_cdc(given: Mapping[str, Any]) -> SnapshotCdc:
             given["track_history_except_column_list"], "track_history_except_column_list"
         ),
         is_asked=callable(source),
+    )
+
+
+def replacing(
+    replace_using: object, sequence_by: object, replace_where: object = None
+) -> ReplaceWhere | ReplaceUsing | None:
+    """Take what a flow replaces, as `table` and `replace_flow` have it; None if nothing."""
+    if replace_where is not None:
+        if replace_using is not None or sequence_by is not None:
+            raise fault(
+                "REPLACE_ARGUMENTS_CONFLICT",
+                "'replace_where' excludes 'replace_using' and 'sequence_by'",
+                "Pass replace_where alone, or replace_using with sequence_by.",
+            )
+        if isinstance(replace_where, Column):
+            return ReplaceWhere(replace_where)
+        return ReplaceWhere(text(replace_where, "replace_where"))
+    if replace_using is None and sequence_by is None:
+        return None
+    if replace_using is None or sequence_by is None:
+        raise fault(
+            "REPLACE_ARGUMENTS_CONFLICT",
+            "'replace_using' and 'sequence_by' need each other",
+            'Write replace_using=["id"], sequence_by="updated_at".',
+        )
+    return ReplaceUsing(
+        names(replace_using, "replace_using"), _sequence(sequence_by, "sequence_by")
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headwater.errors import DefinitionError, nearest
-from headwater.graph.model import Dataset, DatasetKind, Flow
+from headwater.graph.model import Dataset, DatasetKind, Flow, ReplaceWhere
 from headwater.graph.registry import Registry
 
 
@@ -16,6 +16,7 @@ def check_declarations(registry: Registry) -> list[DefinitionError]:
         flows = [flow for flow in registry.flows.values() if flow.target == dataset.name]
         faults.extend(_mixtures(dataset, flows))
         faults.extend(_beside_snapshots(dataset, flows) if dataset.sink is None else ())
+        faults.extend(_beside_replacing(dataset, flows) if dataset.sink is None else ())
         faults.extend(_into_sink(dataset, flows))
     faults.extend(_unknown_dependencies(registry))
     return faults
@@ -37,7 +38,7 @@ def _flows_without_target(registry: Registry) -> Iterator[DefinitionError]:
 
 def _mixtures(dataset: Dataset, flows: list[Flow]) -> Iterator[DefinitionError]:
     changes = [flow for flow in flows if flow.change]
-    if any(flow.snapshots for flow in flows):
+    if any(flow.snapshots or flow.replaces for flow in flows):
         return
     if changes and len(changes) != len(flows):
         yield DefinitionError(
@@ -92,6 +93,30 @@ def _beside_snapshots(dataset: Dataset, flows: list[Flow]) -> Iterator[Definitio
         )
 
 
+def _beside_replacing(dataset: Dataset, flows: list[Flow]) -> Iterator[DefinitionError]:
+    """Find what a target of a replacing flow can't have: other flows and, by condition, rules."""
+    owner = next((flow for flow in flows if flow.replaces), None)
+    if owner is None:
+        return
+    if len(flows) > 1:
+        other = next(flow for flow in reversed(flows) if flow is not owner)
+        yield DefinitionError(
+            "REPLACE_TARGET_SHARED",
+            f"Flow '{owner.name}' replaces rows of '{dataset.name}', which has another flow",
+            where=other.location,
+            hint="Give each flow that replaces rows a table of its own.",
+            dataset=str(dataset.name),
+        )
+    if isinstance(owner.replaces, ReplaceWhere) and dataset.expectations:
+        yield DefinitionError(
+            "REPLACE_WITH_EXPECTATIONS",
+            f"'{dataset.name}' is filled by REPLACE WHERE, and has expectations",
+            where=owner.location,
+            hint="Put them on a view, and let the query read the view.",
+            dataset=str(dataset.name),
+        )
+
+
 def _into_sink(dataset: Dataset, flows: list[Flow]) -> Iterator[DefinitionError]:
     """Find flows that a sink can't take, and those that only a sink takes."""
     for flow in flows:
@@ -112,6 +137,8 @@ def _misplaced(dataset: Dataset, flow: Flow) -> tuple[str, str]:
             return "sends updates, which only a sink takes, not", "Use an append or AUTO CDC flow."
     elif flow.change or flow.snapshots:
         return "is an AUTO CDC flow into the sink", "Write to a streaming table, and stream that."
+    elif flow.replaces:
+        return "replaces rows, which the sink can't", "Write to a streaming table."
     elif flow.once:
         return "has once=True and writes to the sink", "Read its source as a stream."
     elif flow.updates and dataset.sink.format == "delta":

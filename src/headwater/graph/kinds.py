@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headwater.errors import DefinitionError
-from headwater.graph.model import DatasetKind, Flow, FlowKind
+from headwater.graph.model import DatasetKind, Flow, FlowKind, ReplaceUsing, ReplaceWhere
 
 
 def dataset_kind(declared: DatasetKind | None, flows: Sequence[tuple[Flow, bool]]) -> DatasetKind:
     """Return what a dataset is: as declared, else as its flows need it.
 
-    A dataset that takes rows from a flow beside its own query is a streaming table: an overwrite
-    would lose them.
+    A dataset that takes rows from a flow beside its own query, or keeps some when its query runs
+    again, is a streaming table: an overwrite would lose them.
 
     Args:
         declared: None for a `table`, which may be either.
@@ -20,7 +20,7 @@ def dataset_kind(declared: DatasetKind | None, flows: Sequence[tuple[Flow, bool]
     """
     if declared is not None:
         return declared
-    if any(is_streaming or not flow.own for flow, is_streaming in flows):
+    if any(is_streaming or flow.replaces or not flow.own for flow, is_streaming in flows):
         return DatasetKind.STREAMING_TABLE
     return DatasetKind.MATERIALIZED_VIEW
 
@@ -51,6 +51,16 @@ def flow_kind(kind: DatasetKind, flow: Flow, is_streaming: bool) -> FlowKind:
                 "Let the view read its source with spark.read.",
             )
         return FlowKind.SNAPSHOT
+    if isinstance(flow.replaces, ReplaceWhere):
+        if is_streaming:
+            hint = "Read its sources with spark.read."
+            raise _wrong(flow, "a flow with replace_where", "a batch", hint)
+        return FlowKind.REPLACE_WHERE
+    if isinstance(flow.replaces, ReplaceUsing):
+        if not is_streaming:
+            hint = "Read its source with spark.readStream."
+            raise _wrong(flow, "a flow with replace_using", "a streaming", hint)
+        return FlowKind.REPLACE_USING
     if flow.once and is_streaming:
         raise _wrong(flow, "a flow with once=True", "a batch", "Read its source with spark.read.")
     if not flow.once and not is_streaming:

@@ -38,6 +38,8 @@ class FlowKind(Enum):
     UPDATE = "UPDATE"
     COMPLETE = "COMPLETE"
     MATERIALIZED_VIEW = "MATERIALIZED_VIEW"
+    REPLACE_WHERE = "REPLACE_WHERE"
+    REPLACE_USING = "REPLACE_USING"
     CHANGE = "CHANGE"
     SNAPSHOT = "SNAPSHOT_CHANGE"
     VIEW = "VIEW"
@@ -135,6 +137,30 @@ class SnapshotCdc:
 
 
 @dataclass(frozen=True)
+class ReplaceWhere:
+    """Rows that meet a condition give way to those of the flow's query that meet it.
+
+    Attributes:
+        predicate: on columns of the target, or of the query as it qualifies them.
+    """
+
+    predicate: ColumnOrText
+
+
+@dataclass(frozen=True)
+class ReplaceUsing:
+    """Rows of a key give way to newer rows of the key: partial snapshots.
+
+    Attributes:
+        keys: names of the columns that say which rows are replaced together.
+        sequence_by: orders the snapshots of a key.
+    """
+
+    keys: tuple[str, ...]
+    sequence_by: ColumnOrText
+
+
+@dataclass(frozen=True)
 class Sink:
     """A place outside the pipeline that flows write to.
 
@@ -175,6 +201,7 @@ class Flow:
         once: runs one time, on a batch DataFrame, and again only after a full refresh.
         change: set for AUTO CDC flows.
         snapshots: set for AUTO CDC flows from snapshots.
+        replaces: set for flows that replace some rows of their target.
         updates: rows that a micro-batch changed are sent, into a sink.
         sink: the target, if it is one; set when the query was evaluated.
         depends_on: datasets to be finished first, beside those the query reads.
@@ -190,6 +217,7 @@ class Flow:
     once: bool = False
     change: AutoCdc | None = None
     snapshots: SnapshotCdc | None = None
+    replaces: ReplaceWhere | ReplaceUsing | None = None
     updates: bool = False
     sink: Sink | None = None
     comment: str | None = None

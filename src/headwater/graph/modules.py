@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pyspark
 from pyspark.sql import SparkSession
 
 from headwater.errors import DefinitionError, nearest
 from headwater.graph.api import PipelineApi
-from headwater.graph.arguments import fault, not_built
+from headwater.graph.arguments import fault
 from headwater.graph.registry import Registry
 
 FUNCTIONS = (
@@ -42,6 +42,7 @@ FUNCTIONS = (
     "create_sink",
     "foreach_batch_sink",
     "update_flow",
+    "replace_flow",
     "on_event_hook",
 )
 """Functions of both modules."""
@@ -53,9 +54,6 @@ DEPRECATED = {
     "create_target_table": "create_streaming_table",
 }
 """Old names that still work, and what they mean."""
-
-NOT_BUILT = ("replace_flow",)
-"""Documented by Databricks, refused by name when called."""
 
 
 @contextmanager
@@ -89,21 +87,13 @@ def bound_modules(registry: Registry, spark: SparkSession | None = None) -> Iter
 def _build(name: str, api: PipelineApi) -> ModuleType:
     module = ModuleType(name, "The pipeline API, bound for the length of an update.")
     for function in FUNCTIONS:
-        setattr(module, function, getattr(api, function, None) or getattr(api.sinks, function))
+        owner = next(each for each in (api, api.flows, api.sinks) if hasattr(each, function))
+        setattr(module, function, getattr(owner, function))
     for old, new in DEPRECATED.items():
         setattr(module, old, getattr(api, new))
-    for absent in NOT_BUILT:
-        setattr(module, absent, _refusal(f"{name}.{absent}"))
-    module.__all__ = [*FUNCTIONS, *DEPRECATED, *NOT_BUILT]  # type: ignore[attr-defined]
+    module.__all__ = [*FUNCTIONS, *DEPRECATED]  # type: ignore[attr-defined]
     module.__getattr__ = _unknown(name)  # type: ignore[method-assign]
     return module
-
-
-def _refusal(api: str) -> Callable[..., NoReturn]:
-    def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise not_built(api)
-
-    return refuse
 
 
 def _unknown(module: str) -> Callable[[str], NoReturn]:
@@ -122,7 +112,7 @@ class _UnknownName(DefinitionError, AttributeError):
         made = fault(
             "API_UNKNOWN",
             f"{module} has no '{name}'",
-            nearest(name, [*FUNCTIONS, *NOT_BUILT]) or "See docs/parity.md for what is supported.",
+            nearest(name, FUNCTIONS) or "See docs/parity.md for what is supported.",
             api=f"{module}.{name}",
         )
         super().__init__(

@@ -1,7 +1,7 @@
-"""The functions of the pipeline API for what leaves the pipeline: sinks, flows into them, hooks.
+"""The functions of the pipeline API for what leaves the pipeline: sinks and hooks.
 
 Source: "Sinks" and "ForEachBatch" in the Lakeflow Python reference, pages of 2026. What does not
-live here: append flows, which write into tables and sinks alike (`api`).
+live here: flows, which write into tables and sinks alike (`flow_api`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 from headwater.errors import UsageError
 from headwater.graph import arguments as given
 from headwater.graph.locations import current_location, function_location, located
-from headwater.graph.model import Dataset, DatasetKind, EventHook, Flow, Sink
+from headwater.graph.model import Dataset, DatasetKind, EventHook, Sink
 from headwater.graph.registry import Registry
-from headwater.names import TableName, split_name
+from headwater.names import split_name
 
 Function = Callable[..., Any]
 
@@ -53,33 +53,6 @@ class SinkApi:
 
         return decorate if batch_function is None else decorate(batch_function)
 
-    def update_flow(
-        self,
-        query_function: Function | None = None,
-        *,
-        target: str,
-        name: str | None = None,
-        spark_conf: dict[str, str] | None = None,
-        comment: str | None = None,
-    ) -> Any:
-        """Define a query whose changed rows are sent to a sink by each micro-batch."""
-
-        def decorate(function: Function) -> Function:
-            self._registry.add_flow(
-                Flow(
-                    given.text(name or function.__name__, "name"),
-                    self._name(target, "target"),
-                    function,
-                    function_location(function),
-                    updates=True,
-                    comment=given.optional_text(comment, "comment"),
-                    spark_conf=given.text_map(spark_conf, "spark_conf"),
-                )
-            )
-            return function
-
-        return decorate if query_function is None else decorate(query_function)
-
     def on_event_hook(
         self,
         hook_function: Function | None = None,
@@ -105,14 +78,10 @@ class SinkApi:
     def _add(self, name: str, sink: Sink, function: Function | None = None) -> None:
         where = function_location(function) if function else current_location()
         self._registry.add_dataset(
-            Dataset(self._name(name, "name"), where, DatasetKind.SINK, sink=sink)
+            Dataset(
+                given.dataset_name(self._registry, name, "name"), where, DatasetKind.SINK, sink=sink
+            )
         )
-
-    def _name(self, name: str, argument: str) -> TableName:
-        try:
-            return self._registry.resolve(given.text(name, argument))
-        except UsageError as error:
-            raise located(error) from None
 
 
 def _check_delta(options: Mapping[str, str]) -> None:

@@ -33,6 +33,7 @@ from headwater.sql.statements import (
     Insert,
     Names,
     Query,
+    Replace,
     Rule,
     SetValue,
     UseNamespace,
@@ -129,24 +130,23 @@ class SqlFile:
 
     def _fill(self, declared: CreateDataset, name: TableName, statement: SqlStatement) -> None:
         flow, columns = declared.flow, declared.columns
-        is_own = isinstance(flow, Query) or (isinstance(flow, Insert) and not flow.once)
+        is_own = isinstance(flow, (Query, Replace)) or (isinstance(flow, Insert) and not flow.once)
         if columns.names and not is_own:
             raise SqlSyntaxError("Columns of a table without a query need types", 0)
         default = self.registry.flow_name(name)
-        if isinstance(flow, (Query, Insert)):
+        if isinstance(flow, (Query, Insert, Replace)):
             text = flow if isinstance(flow, Query) else flow.query
             query = self._query(text, statement, columns.names, columns.comments)
-            once = isinstance(flow, Insert) and flow.once
-            self._add_flow(default, name, query, own=is_own, once=once)
+            self._add_flow(default, name, query, own=is_own, **_way(flow))
         elif flow is not None:
             self._change(default, name, flow, statement)
 
     def _flow(self, declared: CreateFlow, statement: SqlStatement) -> None:
         target, flow = self._name(declared.target), declared.flow
         name = declared.name or self.registry.flow_name(target)
-        if isinstance(flow, Insert):
+        if isinstance(flow, (Insert, Replace)):
             query = self._query(flow.query, statement)
-            self._add_flow(name, target, query, once=flow.once, comment=declared.comment)
+            self._add_flow(name, target, query, comment=declared.comment, **_way(flow))
         else:
             self._change(name, target, flow, statement, comment=declared.comment)
 
@@ -220,6 +220,15 @@ def _not_published(name: TableName, where: Location) -> DefinitionError:
         hint="Write CREATE TEMPORARY VIEW, or a materialized view to query it.",
         dataset=str(name),
     )
+
+
+def _way(flow: Query | Insert | Replace) -> dict[str, Any]:
+    """Return what tells how the rows of a query are written."""
+    if isinstance(flow, Replace):
+        keys = list(flow.keys) or None
+        replaced = given.replacing(keys, _expression(flow.sequence_by), flow.predicate)
+        return {"replaces": replaced}
+    return {"once": isinstance(flow, Insert) and flow.once}
 
 
 def _arguments(change: Change) -> dict[str, Any]:

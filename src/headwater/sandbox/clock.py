@@ -34,6 +34,13 @@ FUNCTIONS = {
 }
 """Functions that tell the time, and their types."""
 
+_WRITTEN = {
+    "TIMESTAMP": "date_format({}, 'yyyy-MM-dd HH:mm:ss.SSSSSSXXX')",
+    "TIMESTAMP_NTZ": "CAST({} AS STRING)",
+    "DATE": "CAST({} AS STRING)",
+}
+"""How a moment is written, so that a literal of the type is the same moment."""
+
 _KEYWORDS = ("CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP")
 
 
@@ -134,6 +141,35 @@ def utc(time: str | datetime) -> datetime:
 
 def _plain(time: str) -> str:
     return time[:-1] + "+00:00" if time.endswith("Z") else time  # Python 3.10 knows no Z
+
+
+def pinned(spark: SparkSession, text: str) -> str:
+    """Write the current time into a SQL expression, in place of the functions that tell it.
+
+    All of them tell one moment: the session's, which a clock may have stopped. Runs no job.
+    """
+    text = called(text)
+    calls = _calls(text)
+    if not calls:
+        return text
+    told = (f"{_WRITTEN[kind].format(f'{name}()')} AS {name}" for name, kind in FUNCTIONS.items())
+    moment = spark.sql(f"SELECT {', '.join(told)}").collect()[0]
+    for name, start, end in reversed(calls):
+        text = f"{text[:start]}{FUNCTIONS[name]} '{moment[name]}'{text[end:]}"
+    return text
+
+
+def _calls(text: str) -> list[tuple[str, int, int]]:
+    """Find the calls of functions that tell the time: the name, where it begins and ends."""
+    tokens = tokens_of(text)
+    found = []
+    for at, token in enumerate(tokens):
+        name = token.word.lower()
+        is_method = at > 0 and tokens[at - 1].text == "."
+        brackets = tokens[at + 1 : at + 3]
+        if name in FUNCTIONS and not is_method and [each.text for each in brackets] == ["(", ")"]:
+            found.append((name, token.start, brackets[1].end))
+    return found
 
 
 def called(text: str) -> str:

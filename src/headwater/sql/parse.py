@@ -20,6 +20,7 @@ from headwater.sql.statements import (
     Declaration,
     Insert,
     Query,
+    Replace,
     SetValue,
     UseNamespace,
 )
@@ -29,6 +30,9 @@ _DECLARES = (
     "A pipeline's SQL declares tables, views and flows: CREATE OR REFRESH STREAMING TABLE, "
     "MATERIALIZED VIEW, TEMPORARY VIEW, CREATE FLOW, AUTO CDC INTO, SET, USE."
 )
+
+_QUERIES = ("SELECT", "WITH", "VALUES", "TABLE")
+"""What a query may begin with behind a predicate; FROM may be a part of that: IS DISTINCT FROM."""
 
 
 def parse(text: str) -> Declaration:
@@ -129,6 +133,10 @@ def _dataset(
     flow = found.pop("flow", None)
     if flow is None and kind != "STREAMING_TABLE":
         raise cursor.wrong("AS and a query are expected")
+    if isinstance(flow, Replace) and kind != "STREAMING_TABLE":
+        raise SqlSyntaxError(
+            "FLOW REPLACE fills a streaming table only", 0, hint="Write CREATE STREAMING TABLE."
+        )
     return CreateDataset(
         kind,
         name,
@@ -154,14 +162,30 @@ def _inline_flow(cursor: Cursor) -> dict[str, Any]:
     if cursor.take("INSERT"):
         return {"flow": _insert(cursor)}
     if cursor.take("REPLACE"):
-        raise _not_built(cursor, "FLOW REPLACE", "Write FLOW INSERT BY NAME, or run it there.")
-    raise cursor.wrong("FLOW takes AUTO CDC or INSERT BY NAME")
+        found = _replaced(cursor, ("BY NAME",))
+        cursor.expect("BY NAME")
+        return {"flow": Replace(_query(cursor), **found)}
+    raise cursor.wrong("FLOW takes AUTO CDC, INSERT BY NAME or REPLACE")
 
 
-def _insert(cursor: Cursor) -> Insert:
+def _replaced(cursor: Cursor, ends: tuple[str, ...]) -> dict[str, Any]:
+    """Read what is replaced, up to what comes behind it."""
+    if cursor.take("WHERE"):
+        return {"predicate": cursor.until(ends, required="A predicate")}
+    if not cursor.take("USING"):
+        raise cursor.wrong("REPLACE takes WHERE or USING")
+    keys = cursor.column_list()
+    cursor.expect("SEQUENCE BY")
+    return {"keys": keys, "sequence_by": cursor.until(ends, required="A column")}
+
+
+def _insert(cursor: Cursor) -> Insert | Replace:
     once = cursor.take("ONCE")
     if not cursor.take("BY NAME"):
         raise cursor.wrong("BY NAME is expected", "Columns are matched by name: BY NAME SELECT ...")
+    if not once and cursor.take("REPLACE"):
+        found = _replaced(cursor, _QUERIES)
+        return Replace(_query(cursor), **found)
     return Insert(_query(cursor), once)
 
 
@@ -175,6 +199,8 @@ def _flow(cursor: Cursor) -> CreateFlow:
     once = cursor.take("ONCE")
     target = cursor.name("A table")
     insert = _insert(cursor)
+    if isinstance(insert, Replace):
+        return CreateFlow(name, target, insert, comment)
     return CreateFlow(name, target, Insert(insert.query, once or insert.once), comment)
 
 

@@ -75,6 +75,21 @@ class Insert:
 
 
 @dataclass(frozen=True)
+class Replace:
+    """`REPLACE WHERE predicate BY NAME query`, or `REPLACE USING (keys) SEQUENCE BY column ...`.
+
+    Attributes:
+        predicate: None with keys.
+        sequence_by: an expression, None with a predicate.
+    """
+
+    query: Query
+    predicate: str | None = None
+    keys: tuple[str, ...] = ()
+    sequence_by: str | None = None
+
+
+@dataclass(frozen=True)
 class Columns:
     """The list of columns in parentheses behind a dataset's name.
 
@@ -102,7 +117,7 @@ class CreateDataset:
 
     kind: str
     name: str
-    flow: Union[Query, Insert, Change, None]  # noqa: UP007 - evaluated on Python 3.10
+    flow: Union[Query, Insert, Replace, Change, None]  # noqa: UP007 - evaluated on Python 3.10
     columns: Columns = field(default_factory=Columns)
     rules: tuple[Rule, ...] = ()
     is_private: bool = False
@@ -121,7 +136,7 @@ class CreateFlow:
 
     name: str | None
     target: str
-    flow: Union[Insert, Change]  # noqa: UP007 - evaluated on Python 3.10
+    flow: Union[Insert, Replace, Change]  # noqa: UP007 - evaluated on Python 3.10
     comment: str | None = None
 
 

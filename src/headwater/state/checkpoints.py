@@ -1,7 +1,7 @@
 """The checkpoint of a stream: its micro-batches, and where its sources stood at each.
 
-Source: the layout of Spark's checkpoints, `offsets` and `commits`, a file for each
-micro-batch.
+Source: the layout of Spark's checkpoints: `metadata` with the stream's id, `offsets` and `commits`
+with a file for each micro-batch.
 """
 
 from __future__ import annotations
@@ -40,6 +40,12 @@ def clear_unfinished(checkpoint: Path) -> None:
         if folder.is_dir() and not batches(folder):
             for file in folder.iterdir():
                 file.unlink()
+
+
+def stream_id(checkpoint: Path) -> str:
+    """Return the id of a stream that has begun; a new checkpoint begins another stream."""
+    told = json.loads((checkpoint / "metadata").read_text(encoding="utf-8"))
+    return str(told["id"])
 
 
 def source_offsets(checkpoint: Path, batch: int) -> list[Mapping[str, Any]]:

@@ -17,8 +17,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, Union
 
-from deltalake import DeltaTable
-
+from headwater.delta import committed_once, has_committed
 from headwater.files import write_atomic
 
 Version = Union[int, float, str, datetime, date, Decimal]  # noqa: UP007 - evaluated on Python 3.10
@@ -90,10 +89,8 @@ class SnapshotMemory:
         """Return the snapshot that was taken last; None before the first."""
         told = self._told()
         begun = _read(told["begun"])
-        if begun is not None:
-            committed = DeltaTable(self.table).transaction_version(told["identity"])
-            if committed is not None and committed >= begun.number:
-                return begun
+        if begun is not None and has_committed(self.table, told["identity"], begun.number):
+            return begun
         return _read(told["done"])
 
     def begin(self, taken: Taken) -> dict[str, str]:
@@ -102,9 +99,7 @@ class SnapshotMemory:
         Returns:
             Settings of a session, which let it commit the snapshot under its number, and once.
         """
-        identity = self._write(begun=taken, done=self.latest())
-        prefix = "spark.databricks.delta.write"
-        return {f"{prefix}.txnAppId": identity, f"{prefix}.txnVersion": str(taken.number)}
+        return committed_once(self._write(begun=taken, done=self.latest()), taken.number)
 
     def finish(self, taken: Taken) -> None:
         """Note that a snapshot was taken, whether or not it changed a row."""
