@@ -59,11 +59,20 @@ class Dbt:
         """Return the names that `dbt ls` gives."""
         from dbt.cli.main import dbtRunner
 
+        from headwater.dbt.library import close_logs
+
         command = ["ls", *words, "--output", "name", "--quiet", "--project-dir", str(self.project)]
-        paths = ["--profiles-dir", str(PROJECT), "--target-path", str(self.folder / "target")]
+        paths = [
+            *("--profiles-dir", str(PROJECT)),
+            *("--target-path", str(self.folder / "target")),
+            *("--log-path", str(self.folder / "logs")),
+        ]
         with environment_with({"DBT_ENV_PREFIX": self.prefix}), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return set(dbtRunner().invoke([*command, *paths]).result)
+            try:
+                return set(dbtRunner().invoke([*command, *paths]).result)
+            finally:
+                close_logs()
 
     def table(self, name: str) -> str:
         """Return a table's full name: `silver.stg_orders` in the schemas of the prefix."""

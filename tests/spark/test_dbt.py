@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,7 +36,14 @@ MODELS = {
     "after_broken": "select * from {{ ref('broken') }}",
 }
 SCHEMA = """
-    sources: [{name: sales, schema: SCHEMA, tables: [{name: orders}, {name: gone}]}]
+    sources:
+      - {name: sales, schema: SCHEMA, tables: [{name: orders}, {name: gone}]}
+      - name: feeds
+        schema: SCHEMA
+        config:
+          loaded_at_field: at
+          freshness: {warn_after: {count: 1, period: day}, error_after: {count: 9, period: day}}
+        tables: [{name: fresh}, {name: late}, {name: stale}]
     models:
       - name: by_customer
         config: {materialized: table}
@@ -111,6 +119,28 @@ def test_build_makes_tables_tests_them_and_tells_what_came_of_each(
     said = (project.store.dbt_path("shop") / "logs" / "dbt.log").read_text()
     assert "CAST_INVALID_INPUT" in said
     assert "patient 0" not in said, "values of rows stay out of dbt's log"
+
+
+def test_freshness_of_sources_is_told_of_each(shop: DbtProject) -> None:
+    project = shop.project
+    now = datetime.now(timezone.utc)
+    for name, days in {"fresh": 0, "late": 2, "stale": 20}.items():
+        rows = pa.table({"at": [now - timedelta(days=days + each) for each in (0, 50)]})
+        table = TableName("main", project.schema, name)
+        write_deltalake(project.store.table_path(table), rows)
+    register_all(project.spark, project.store)
+    run = shop.run("source", "freshness", "--select", "source:feeds")
+    told = {each.name: (each.resource_type, each.relation, each.status) for each in run.nodes}
+    assert told == {
+        "fresh": ("source", f"{project.schema}.fresh", "pass"),
+        "late": ("source", f"{project.schema}.late", "warn"),
+        "stale": ("source", f"{project.schema}.stale", "error"),
+    }
+    assert not run.succeeded
+    events = read_events(project.store.dbt_event_logs()["shop"], update_id="latest")
+    kinds = {each["message"]: (each["event_type"], each["level"]) for each in events}
+    assert kinds["source late: warn"] == ("dbt_source_freshness", "WARN")
+    assert kinds["source stale: error"] == ("dbt_source_freshness", "ERROR")
 
 
 def test_incremental_model_merges_what_is_new_and_leaves_no_view(

@@ -56,7 +56,7 @@ def invoke(arguments: Sequence[str], bridge: Bridge, environment: Mapping[str, s
         try:
             done = dbtRunner().invoke(list(arguments))
         finally:
-            _close_logs()
+            close_logs()
     results = getattr(done.result, "results", None) or ()
     return Invoked(
         str(get_invocation_id()),
@@ -91,7 +91,7 @@ def _connected(bridge: Bridge) -> Iterator[None]:
         bridge.tidy()
 
 
-def _close_logs() -> None:
+def close_logs() -> None:
     """Close the log file, which dbt leaves open until the process ends."""
     for each in get_event_manager().loggers:
         log: logging.Logger | None = getattr(each, "_python_logger", None)

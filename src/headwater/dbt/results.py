@@ -170,16 +170,18 @@ def _started(run: DbtRun) -> Event:
 
 
 def _event(node: NodeResult) -> Event:
-    is_test = node.resource_type in _TESTS
     facts = {"status": node.status, "seconds": node.seconds}
-    facts |= (
-        {"severity": node.severity, "failures": node.failures}
-        if is_test
-        else {"num_output_rows": node.rows}
-    )
+    if node.resource_type in _TESTS:
+        kind = "dbt_test"
+        facts |= {"severity": node.severity, "failures": node.failures}
+    elif node.resource_type == "source":
+        kind = "dbt_source_freshness"
+    else:
+        kind = "dbt_model"
+        facts |= {"num_output_rows": node.rows}
     level = "ERROR" if node.failed else "WARN" if node.status == "warn" else "INFO"
     return Event(
-        "dbt_test" if is_test else "dbt_model",
+        kind,
         f"{node.resource_type} {node.name}: {node.status}",
         {"name": node.name, "resource_type": node.resource_type, **facts},
         level,
