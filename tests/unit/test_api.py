@@ -169,6 +169,19 @@ def test_arguments_that_only_a_workspace_has_are_refused_by_name(
     assert (caught.value.code, argument in caught.value.message) == ("API_NOT_BUILT", True)
 
 
+def test_arguments_are_told_by_the_name_that_was_called(registry: Registry) -> None:
+    api = dp()
+    api.apply_changes_from_snapshot(target="t", snapshot_and_version="s", keys=["id"])
+    assert [each.snapshots is not None for each in registry.flows.values()] == [True]
+    with pytest.raises(DefinitionError) as caught:
+        api.apply_changes_from_snapshot(target="t", sorce="s", keys=["id"])
+    assert "apply_changes_from_snapshot() has no argument 'sorce'" in caught.value.message
+    assert "source" in caught.value.hint
+    with pytest.raises(DefinitionError) as caught:
+        api.create_streaming_table()
+    assert "'name'" in caught.value.message
+
+
 def test_what_replaces_rows_is_told_by_its_arguments(registry: Registry) -> None:
     dp().table(lambda: None, name="a", replace_where="d > 1")
     dp().table(lambda: None, name="b", replace_using=["k"], sequence_by="s")

@@ -77,7 +77,18 @@ def test_notebook_cells_share_their_names(tmp_path: Path) -> None:
     assert (list(map(str, registry.datasets)), registry.faults) == (["main.default.f"], [])
 
 
-@pytest.mark.parametrize("magic", ["%fs ls", "%scala", "!ls", "%pip uninstall x"])
+@pytest.mark.parametrize("name", ["n.ipynb", "n.sql"])
+def test_cell_that_lists_files_is_passed_over(tmp_path: Path, name: str) -> None:
+    if name == "n.sql":
+        text = "-- Databricks notebook source\n-- MAGIC %fs ls /x\n\n-- COMMAND ----------\n\n"
+        file = write(tmp_path / name, text + f"{SQL.format('a')}\n")
+    else:
+        file = notebook(tmp_path / name, "%fs head /x", "%fs\nls /x", f"%sql\n{SQL.format('a')}")
+    registry = load(file)
+    assert (registry.faults, [each.table for each in registry.datasets]) == ([], ["a"])
+
+
+@pytest.mark.parametrize("magic", ["%fs rm x", "%scala", "!ls", "%pip uninstall x"])
 def test_notebook_magics_are_refused_by_name(tmp_path: Path, magic: str) -> None:
     registry = load(notebook(tmp_path / "n.ipynb", magic))
     assert [fault.code for fault in registry.faults] == ["NOTEBOOK_MAGIC_NOT_BUILT"]

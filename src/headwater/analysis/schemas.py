@@ -23,7 +23,9 @@ from headwater.sandbox.interception import intercepted
 from headwater.sql.columns import split_computed
 
 _CLAUSES = re.compile(
-    r"\b(GENERATED|PRIMARY\s+KEY|FOREIGN\s+KEY|CONSTRAINT|DEFAULT|MASK|IDENTITY)\b", re.I
+    r"\b(GENERATED\s+(?:ALWAYS|BY\s+DEFAULT)\s+AS\s+IDENTITY|GENERATED|PRIMARY\s+KEY|FOREIGN\s+KEY"
+    r"|CONSTRAINT|DEFAULT|MASK|IDENTITY)\b",
+    re.I,
 )
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`]|``)*`")
 PLACEHOLDER = "headwater.placeholder"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headwater.errors import DefinitionError, HeadwaterError
+from headwater.errors import DefinitionError, HeadwaterError, Location
 from headwater.graph.locations import current_location
+from headwater.graph.model import Dataset
 from headwater.names import TableName
 
 
@@ -38,6 +39,12 @@ def empty() -> DefinitionError:
         "The pipeline's source defines no dataset",
         hint="Check `libraries` in the bundle, and that functions have a dataset decorator.",
     )
+
+
+def is_half_read(dataset: Dataset, faults: Sequence[HeadwaterError]) -> bool:
+    """Whether a dataset's file was left at a fault, before all it might have said of it."""
+    places = [each.where for each in faults]
+    return any(isinstance(at, Location) and at.file == dataset.location.file for at in places)
 
 
 def distinct(faults: Sequence[HeadwaterError]) -> list[HeadwaterError]:

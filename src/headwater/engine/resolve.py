@@ -30,7 +30,14 @@ from headwater.analysis.schemas import (
 )
 from headwater.analysis.streams import stream_kind
 from headwater.autoloader.request import CloudFiles
-from headwater.engine.faults import distinct, empty, not_streamable, place, sink_read
+from headwater.engine.faults import (
+    distinct,
+    empty,
+    is_half_read,
+    not_streamable,
+    place,
+    sink_read,
+)
 from headwater.errors import DefinitionError, GraphError, HeadwaterError
 from headwater.expectations.rules import check_rules
 from headwater.flows.sinks import check_rows, check_sink
@@ -169,6 +176,8 @@ class _Resolver:
     def _resolve(self, dataset: Dataset) -> StructType:
         flows = [flow for flow in self.registry.flows.values() if flow.target == dataset.name]
         if not flows:
+            if is_half_read(dataset, self.registry.faults):
+                raise _Broken
             raise DefinitionError(
                 "DATASET_WITHOUT_FLOW",
                 f"Nothing writes to '{dataset.name}'",
@@ -382,13 +391,10 @@ class _Placeholders:
             return
         if kind is DatasetKind.MATERIALIZED_VIEW:
             raise not_streamable(name, "a materialized view, which is overwritten")
-        resolved = [each.flow for each in self.resolver.resolved.values()]
-        flows = [flow for flow in resolved if flow.target == name]
+        flows = [each.flow for each in self.resolver.resolved.values() if each.flow.target == name]
         writes = [write_of(flow) for flow in flows]
         if any(write.merges for write in writes):
-            way = (
-                "a flow that replaces rows" if any(flow.replaces for flow in flows) else "AUTO CDC"
-            )
+            way = "REPLACE" if any(flow.replaces for flow in flows) else "AUTO CDC"
             raise not_streamable(name, f"a target of {way}, whose rows change")
         if any(write.rewrites for write in writes):
             raise not_streamable(name, "an aggregate without a watermark, which is rewritten")

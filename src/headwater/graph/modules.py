@@ -5,11 +5,13 @@ They exist only inside `bound_modules`; before and after, both names mean the re
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pyspark
 from pyspark.sql import SparkSession
@@ -55,6 +57,9 @@ DEPRECATED = {
 }
 """Old names that still work, and what they mean."""
 
+_OLD_ARGUMENTS = {"snapshot_and_version": "source"}
+"""Old names of arguments, likewise; of `apply_changes_from_snapshot`."""
+
 
 @contextmanager
 def bound_modules(registry: Registry, spark: SparkSession | None = None) -> Iterator[None]:
@@ -88,12 +93,34 @@ def _build(name: str, api: PipelineApi) -> ModuleType:
     module = ModuleType(name, "The pipeline API, bound for the length of an update.")
     for function in FUNCTIONS:
         owner = next(each for each in (api, api.flows, api.sinks) if hasattr(each, function))
-        setattr(module, function, getattr(owner, function))
+        setattr(module, function, _checked(f"{name}.{function}", getattr(owner, function)))
     for old, new in DEPRECATED.items():
-        setattr(module, old, getattr(api, new))
+        setattr(module, old, _checked(f"{name}.{old}", getattr(api, new)))
     module.__all__ = [*FUNCTIONS, *DEPRECATED]  # type: ignore[attr-defined]
     module.__getattr__ = _unknown(name)  # type: ignore[method-assign]
     return module
+
+
+def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a call with wrong arguments fail under the name by which it was made."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*given: Any, **named: Any) -> Any:
+        named = {_OLD_ARGUMENTS.get(key, key): value for key, value in named.items()}
+        try:
+            signature.bind(*given, **named)
+        except TypeError as error:
+            unknown = next((key for key in named if key not in signature.parameters), "")
+            raise fault(
+                "ARGUMENT_INVALID",
+                f"{name}() has no argument '{unknown}'" if unknown else f"{name}(): {error}",
+                nearest(unknown, signature.parameters) or "docs/parity.md lists the arguments.",
+                argument=unknown,
+            ) from None
+        return function(*given, **named)
+
+    return call
 
 
 def _unknown(module: str) -> Callable[[str], NoReturn]:

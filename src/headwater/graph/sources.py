@@ -121,7 +121,7 @@ def _pieces(file: Path, above: tuple[Path, ...]) -> Iterator[Piece]:
             yield from _included(piece, (*above, file))
         elif cell.kind in ("python", "sql", "pip"):
             yield piece
-        elif cell.kind not in _NOTHING:
+        elif cell.kind not in _NOTHING and not _only_shows(cell):
             raise DefinitionError(
                 "NOTEBOOK_MAGIC_NOT_BUILT",
                 f"The notebook command %{cell.kind} does not run locally",
@@ -129,6 +129,12 @@ def _pieces(file: Path, above: tuple[Path, ...]) -> Iterator[Piece]:
                 hint="Python, SQL, %run and %pip do.",
                 magic=f"%{cell.kind}",
             )
+
+
+def _only_shows(cell: Cell) -> bool:
+    """Whether a cell lists files or shows one, which a pipeline has no use for."""
+    words = cell.text.split()
+    return cell.kind == "fs" and words[:1] in (["ls"], ["head"], ["help"])
 
 
 def _cells(file: Path, text: str) -> Iterator[Cell]:

@@ -30,7 +30,7 @@ from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import READ_VIEW, TableName, quote, table_name
 from headwater.sandbox import file_states, kafka, sql_files, sql_plans
 from headwater.sandbox.connectors import require
-from headwater.sandbox.interception import ReaderRecord, intercepted, record_of
+from headwater.sandbox.interception import ReaderRecord, intercepted, local_options, record_of
 from headwater.sandbox.patches import LOOKS, refusal
 from headwater.sandbox.sql_text import FILE_FORMATS, FunctionCall, Relation, Replacement, SqlText
 from headwater.sql.parameters import fill
@@ -155,12 +155,7 @@ class Evaluation:
     def _load(
         self, path: str, options: Mapping[str, str], schema: Any, *, is_batch: bool = False
     ) -> DataFrame:
-        resolved = {
-            key: self.local_path(value)
-            if value.startswith(("/Volumes", "dbfs:/Volumes"))
-            else value
-            for key, value in options.items()
-        }
+        resolved = local_options(options, self.local_path)
         given = {key.lower(): value.lower() for key, value in options.items()}
         if given.get("cloudfiles.format") == AVRO.word:
             require(self.spark, AVRO)

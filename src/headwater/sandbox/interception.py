@@ -5,7 +5,7 @@ What does not live here: the methods of PySpark and Python that ask (`patches`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -54,6 +54,14 @@ class ReaderRecord:
     format: str = ""
     schema: Any = None
     options: dict[str, str] | None = None
+
+
+def local_options(options: Mapping[str, str], local_path: Callable[[str], str]) -> dict[str, str]:
+    """Return options of a reader as Spark needs them: paths in volumes as the target sees them."""
+    return {
+        key: local_path(value) if value.startswith(("/Volumes", "dbfs:/Volumes")) else value
+        for key, value in options.items()
+    }
 
 
 _current: ContextVar[Interceptor | None] = ContextVar("headwater_interceptor", default=None)

@@ -27,6 +27,7 @@ from headwater.sandbox.interception import (
     acting_for,
     current,
     intercepted,
+    local_options,
     record_of,
 )
 from headwater.sandbox.printing import Aside
@@ -174,6 +175,7 @@ def _reads_path(name: str, original: Original) -> Original:
         if name == "load":
             interceptor.prepare_load(self, recorded)
         with intercepted(None):
+            self.options(**local_options(recorded.options or {}, interceptor.local_path))
             paths = _local(interceptor, path)
             rest = [_local(interceptor, each) if isinstance(each, str) else each for each in args]
             return original(self, paths, *rest, **kwargs)  # type: ignore[no-any-return]

@@ -32,7 +32,7 @@ _DECLARES = (
 )
 
 _QUERIES = ("SELECT", "WITH", "VALUES", "TABLE")
-"""What a query may begin with behind a predicate; FROM may be a part of that: IS DISTINCT FROM."""
+"""What a query begins with where nothing leads to it; FROM may be a part of what is before it."""
 
 
 def parse(text: str) -> Declaration:
@@ -96,6 +96,8 @@ def _create(cursor: Cursor) -> Declaration:
         return _dataset(cursor, "STREAMING_TABLE", private)
     if cursor.take("MATERIALIZED VIEW"):
         return _dataset(cursor, "MATERIALIZED_VIEW", private)
+    if cursor.take_any("STREAMING VIEW", "STREAMING LIVE VIEW"):
+        return _dataset(cursor, "VIEW", is_private=True)
     if kind := cursor.take_any("STREAMING LIVE", "INCREMENTAL LIVE", "LIVE"):
         if cursor.take("VIEW"):
             return _dataset(cursor, "VIEW", is_private=True)
@@ -127,6 +129,8 @@ def _dataset(
             cursor.take(",")
             continue
         clause = cursor.take_any(*CLAUSES)
+        if not clause and name.upper() != "AS" and any(map(cursor.sees, _QUERIES)):
+            clause = "AS"  # Spark's grammar does without the word
         if not clause:
             raise cursor.wrong("A clause of the table, AS or FLOW is expected")
         found.update(CLAUSES[clause](cursor))
