@@ -9,7 +9,7 @@ DBT := .venv-dbt
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo claims-demo iot-demo e2e test quick soak test-servers test-claims test-iot check parity format bench clean pins setup-dbc check-dbc check-dbt
+.PHONY: help setup demo claims-demo iot-demo e2e test test-systems quick soak test-servers test-claims test-iot check parity format bench clean pins setup-dbc check-dbc check-dbt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,11 @@ e2e: setup ## events from a real broker through Blob storage to gold, every one 
 	@$(BIN)/python scratch/e2e.py
 
 test: setup ## the tests of the runtime, in two processes with a Spark session each
-	@$(BIN)/python -m pytest -m "not servers and not claims and not iot" -n 2 --dist loadfile --no-loadscope-reorder \
+	@$(BIN)/python -m pytest -m "not servers and not systems" -n 2 --dist loadfile --no-loadscope-reorder \
+	  --durations 10
+
+test-systems: setup ## the tests of patient flow, claims, IoT and metadata-driven jobs
+	@$(BIN)/python -m pytest -m "systems and not servers and not claims and not iot" -n 2 --dist loadfile \
 	  --durations 10
 
 quick: setup ## format, lint, types and the tests that need no Spark: before each commit

@@ -33,6 +33,17 @@ TINY = FOR_LITTLE | {
 }
 
 
+SYSTEMS = ("claims", "iot", "job_meta", "patient")
+"""What the names of tests begin with that are about a system, and not about the runtime."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of systems that take Spark, by their files' names."""
+    for item in items:
+        if item.path.parent.name != "unit" and item.path.name[len("test_") :].startswith(SYSTEMS):
+            item.add_marker(pytest.mark.systems)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=1, help="how often a running update is killed")
 

@@ -170,3 +170,20 @@ def test_temporary_views_belong_to_their_function(project: Project) -> None:
     assert project.values("SELECT id FROM SCHEMA.t4") == [4, 9]
     views = project.spark.sql("SHOW VIEWS").collect()
     assert [each.viewName for each in views if not each.viewName.startswith("__")] == []
+
+
+def test_option_of_a_reader_names_a_volume(project: Project) -> None:
+    folder = project.landing / "raw" / "day=1"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text('{"id": 7}\n')
+    project.write(
+        """
+    import dlt
+
+    @dlt.table
+    def t():
+        return spark.read.option("basePath", "VOLUME/raw").json("VOLUME/raw/day=1")
+"""
+    )
+    assert project.run().state == "COMPLETED"
+    assert project.sql("SELECT id, day FROM SCHEMA.t") == [{"id": 7, "day": 1}]
