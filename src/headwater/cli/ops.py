@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from headwater.cli.deploy import export_jobs
 from headwater.cli.groups import Commands
 from headwater.cli.lazy import LazyModule
-from headwater.cli.options import key_values, reads_workspace, target_options
-from headwater.errors import UsageError
+from headwater.cli.options import (
+    json_option,
+    key_values,
+    reads_only,
+    reads_workspace,
+    target_options,
+    writes_if_applied,
+)
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
@@ -32,43 +37,12 @@ else:
         )
     )
 
-Command = Callable[..., Any]
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _limits = click.option(
     "--limits",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="File of limits (resources/limits/TARGET.yml, where there is one).",
 )
-
-
-def _reads_only(command: Command) -> Command:
-    """Add --json, and a --dry-run that changes nothing: all `ops` commands can be called alike."""
-    dry = click.option(
-        "--dry-run",
-        is_flag=True,
-        expose_value=False,
-        help="Accepted by all ops commands; this one changes nothing anyway.",
-    )
-    return _json(dry(command))
-
-
-def _writes_if_applied(command: Command) -> Command:
-    """Add --json, --apply and --dry-run; the command gets `apply`, which is off by default."""
-
-    @functools.wraps(command)
-    def decided(*arguments: Any, apply: bool, dry_run: bool, **given: Any) -> Any:
-        if apply and dry_run:
-            raise UsageError(
-                "OPTIONS_CONFLICT",
-                "Both --apply and --dry-run are given",
-                hint="Pass one of them; without both, nothing is changed.",
-            )
-        return command(*arguments, apply=apply, **given)
-
-    dry = click.option("--dry-run", is_flag=True, help="Show what would be done (the default).")
-    return _json(click.option("--apply", is_flag=True, help="Do it.")(dry(decided)))
 
 
 @click.group(cls=Commands)
@@ -101,7 +75,7 @@ def ops() -> None:
     metavar="PORT",
     help="Answer GET /health on 127.0.0.1 until stopped; 0 takes a free port.",
 )
-@_reads_only
+@reads_only
 def health(
     pipeline: str | None,
     target: Target,
@@ -136,7 +110,7 @@ def health(
     metavar="N",
     help="Size that files should have, in megabytes.",
 )
-@_reads_only
+@reads_only
 def tune(tables: tuple[str, ...], target: Target, target_file_mb: int, as_json: bool) -> None:
     """Find what would make TABLE, or all tables, faster to read, and why.
 
@@ -158,7 +132,7 @@ def tune(tables: tuple[str, ...], target: Target, target_file_mb: int, as_json: 
     help="What to do with which table (resources/maintenance/TARGET.yml, where there is one).",
 )
 @click.option("--force", is_flag=True, help="Take a retention below 7 days.")
-@_writes_if_applied
+@writes_if_applied
 def maintain(
     tables: tuple[str, ...],
     target: Target,
@@ -193,7 +167,7 @@ def maintain(
     metavar="TAG",
     help="Show how to deploy the bundle of a git tag; git is only asked.",
 )
-@_writes_if_applied
+@writes_if_applied
 def rollback(
     tables: tuple[str, ...],
     target: Target,
@@ -238,7 +212,7 @@ def rollback(
 )
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file.")
 @click.option("--dry-run", is_flag=True, help="Do not write the file.")
-@_json
+@json_option
 def report_quality(
     pipeline: str | None,
     target: Target,
@@ -277,7 +251,7 @@ def report_quality(
     required=True,
     help="Volume, compute, duration, frequency and prices, as YAML.",
 )
-@_reads_only
+@reads_only
 def estimate_cost(file: Path, as_json: bool) -> None:
     """Estimate what a month costs, and show which figures are assumptions.
 
@@ -293,7 +267,7 @@ def estimate_cost(file: Path, as_json: bool) -> None:
 @target_options
 @reads_workspace
 @click.option("--dry-run", is_flag=True, help="Show what would be written.")
-@_json
+@json_option
 @click.pass_context
 def backup_metadata(
     context: click.Context,
@@ -332,7 +306,7 @@ def backup_metadata(
 @target_options
 @reads_workspace
 @click.option("--warehouse", metavar="ID", help="SQL warehouse that counts rows and tries queries.")
-@_reads_only
+@reads_only
 @click.pass_context
 def validate_deployment(
     context: click.Context,
@@ -362,3 +336,7 @@ def validate_deployment(
             as_json=as_json,
         )
     )
+
+
+for each in (export_jobs,):
+    ops.add_command(each)

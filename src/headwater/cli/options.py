@@ -38,6 +38,8 @@ _STATE = click.option(
     "--state", type=click.Path(path_type=Path), help="State folder (.headwater/TARGET)."
 )
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 def target_options(command: Command) -> Command:
     """Add --bundle, --target, --var and --state; the command gets the `target` that they name."""
@@ -133,3 +135,31 @@ def reads_workspace(command: Command) -> Command:
         "--workspace", is_flag=True, help="Ask the workspace, and not the state folder."
     )
     return flag(profile(asked))
+
+
+def reads_only(command: Command) -> Command:
+    """Add --json, and a --dry-run that changes nothing: all `ops` commands can be called alike."""
+    dry = click.option(
+        "--dry-run",
+        is_flag=True,
+        expose_value=False,
+        help="Accepted by all ops commands; this one changes nothing anyway.",
+    )
+    return json_option(dry(command))
+
+
+def writes_if_applied(command: Command) -> Command:
+    """Add --json, --apply and --dry-run; the command gets `apply`, which is off by default."""
+
+    @functools.wraps(command)
+    def decided(*arguments: Any, apply: bool, dry_run: bool, **given: Any) -> Any:
+        if apply and dry_run:
+            raise UsageError(
+                "OPTIONS_CONFLICT",
+                "Both --apply and --dry-run are given",
+                hint="Pass one of them; without both, nothing is changed.",
+            )
+        return command(*arguments, apply=apply, **given)
+
+    dry = click.option("--dry-run", is_flag=True, help="Show what would be done (the default).")
+    return json_option(click.option("--apply", is_flag=True, help="Do it.")(dry(decided)))

@@ -1,0 +1,209 @@
+"""Jobs of a bundle as `jobs/create` and `jobs/reset` take them, for a deployment without the CLI.
+
+What only a deployment knows stays as the bundle writes it: `${resources.pipelines.x.id}`,
+`${resources.jobs.x.id}`, `${workspace.file_path}`, `${var.x}` of a lookup. Pure; the same on every
+machine. What does not live here: the settings of a local run (`jobs`), and what fills the
+references in (`headwater.operations.job_references`).
+
+Source: Jobs API 2.2; "Deployment modes" and "Presets" in Databricks' documentation of bundles, read
+November 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from headwater.bundle.jobs import TASK_PATHS
+from headwater.bundle.libraries import local_path
+from headwater.bundle.load import TargetTree
+from headwater.bundle.references import Resolver
+from headwater.bundle.resolved import resolve_known
+from headwater.bundle.targets import add_computed
+from headwater.errors import BundleError
+from headwater.yaml_nodes import Node
+
+ENVIRONMENT_VOLUME = "admin_configs"
+"""Key of the bundle's volume with requirements and wheels (`headwater ops deploy-environment`)."""
+
+_OF_BUNDLES = ("id", "lifecycle", "permissions")
+"""Fields of a bundle's job that the settings of the Jobs API do not have."""
+_TRIGGERS = ("schedule", "trigger", "continuous")
+_OPEN, _CLOSE = "\0", "\1"
+_MARK = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_PROJECT = re.compile(r"^\[project\]\n((?:(?!\[).*\n?)*)", re.MULTILINE)
+_FIELD = r'^{}\s*=\s*"([^"]+)"'
+
+
+def job_settings(seen: TargetTree) -> Mapping[str, Node]:
+    """Return the settings of all jobs, by the job's key.
+
+    A path of the bundle begins with `${workspace.file_path}`, a wheel that the bundle builds with
+    the path of its volume `admin_configs`.
+
+    Raises:
+        BundleError: of a reference; BUNDLE_PATH_OUTSIDE; WHEEL_UNNAMED for a pattern of wheels.
+    """
+    tree = _marked(seen.named)
+    resolver = Resolver(tree)
+    paths = _Paths(seen.root, _volume_path(tree, resolver))
+    return {
+        key: paths.of_job(_unmarked(_with_target(_resolved(job, resolver), tree, resolver)))
+        for key, job in tree.below("resources", "jobs").items()
+    }
+
+
+def _marked(tree: Node) -> Node:
+    """Put marks where only a deployment has values: a reference there would be followed."""
+    for name in tree.below("workspace"):
+        if name != "current_user":
+            tree = _mark(tree, "workspace", name)
+    for name in tree.below("workspace", "current_user"):
+        tree = _mark(tree, "workspace", "current_user", name)
+    for kind in ("jobs", "pipelines"):
+        for key in tree.below("resources", kind):
+            tree = _mark(tree, "resources", kind, key, "id")
+    for name, variable in tree.below("variables").items():
+        if variable.get("lookup") and not variable.get("value"):
+            mark = Node(f"{_OPEN}var.{name}{_CLOSE}", variable.location)
+            tree = tree.put(("variables", name, "value"), mark)
+    return add_computed(tree)
+
+
+def _mark(tree: Node, *path: str) -> Node:
+    return tree.put(path, Node(f"{_OPEN}{'.'.join(path)}{_CLOSE}", tree.location))
+
+
+def _unmarked(node: Node) -> Node:
+    """Turn marks into the references that they stand for."""
+    if isinstance(node.value, str):
+        return replace(node, value=_MARK.sub(r"${\1}", node.value))
+    if node.kind == "list":
+        return replace(node, value=tuple(_unmarked(item) for item in node.items))
+    if node.kind == "map":
+        return replace(node, value={key: _unmarked(each) for key, each in node.entries.items()})
+    return node
+
+
+def _resolved(node: Node, resolver: Resolver) -> Node:
+    def refuse(error: BundleError) -> None:
+        raise error
+
+    return resolve_known(node, resolver, refuse)
+
+
+def _with_target(job: Node, tree: Node, resolver: Resolver) -> Node:
+    """Add what the target says of all jobs; a job's own word counts."""
+    entries = {name: each for name, each in job.entries.items() if name not in _OF_BUNDLES}
+    job = replace(job, value=entries)
+    run_as = tree.get("run_as")
+    if run_as and not job.get("run_as"):
+        job = job.put(("run_as",), _resolved(run_as, resolver))
+    presets = {name: _resolved(each, resolver) for name, each in tree.below("presets").items()}
+    mode = tree.get("bundle", "mode")
+    if mode is not None and resolver.resolve(mode).text == "development":
+        presets = _of_development(job) | presets
+    return _with_presets(job, presets)
+
+
+def _of_development(job: Node) -> dict[str, Node]:
+    """Return the presets of development mode: paused, tagged, four runs at once."""
+    user = f"{_OPEN}workspace.current_user.short_name{_CLOSE}"
+    return {
+        "trigger_pause_status": Node("PAUSED", job.location),
+        "tags": Node({"dev": Node(user, job.location)}, job.location),
+        "jobs_max_concurrent_runs": Node(4, job.location),
+    }
+
+
+def _with_presets(job: Node, presets: Mapping[str, Node]) -> Node:
+    tags, pause = presets.get("tags"), presets.get("trigger_pause_status")
+    if tags:
+        job = job.put(("tags",), Node({**tags.entries, **job.below("tags")}, job.location))
+    for trigger in _TRIGGERS:
+        if pause and job.get(trigger) and not job.get(trigger, "pause_status"):
+            job = job.put((trigger, "pause_status"), pause)
+    runs, given = presets.get("jobs_max_concurrent_runs"), job.get("max_concurrent_runs")
+    if runs and (given is None or given.text in ("0", "1")):
+        job = job.put(("max_concurrent_runs",), runs)
+    return job
+
+
+def _volume_path(tree: Node, resolver: Resolver) -> str:
+    path = tree.get("resources", "volumes", ENVIRONMENT_VOLUME, "volume_path")
+    return resolver.resolve(path).text if path else ""
+
+
+class _Paths:
+    """Makes paths of the bundle those of a workspace."""
+
+    def __init__(self, root: Path, volume_path: str) -> None:
+        self._root = root
+        self._volume_path = volume_path
+
+    def of_job(self, job: Node) -> Node:
+        tasks = job.get("tasks")
+        if tasks is None:
+            return job
+        is_git = job.get("git_source") is not None
+        items = tuple(self._task(task, is_git=is_git) for task in tasks.items)
+        return job.put(("tasks",), replace(tasks, value=items))
+
+    def _task(self, task: Node, *, is_git: bool) -> Node:
+        for kind, below in TASK_PATHS.items():
+            path, source = task.get(kind, *below), task.get(kind, "source")
+            from_git = source.text == "GIT" if source else is_git
+            if path and _is_local(path) and not from_git:
+                task = task.put(
+                    (kind, *below), self._file(path, is_notebook=kind == "notebook_task")
+                )
+        libraries = task.get("libraries")
+        if libraries:
+            items = tuple(self._library(each) for each in libraries.items)
+            task = task.put(("libraries",), replace(libraries, value=items))
+        nested = task.get("for_each_task", "task")
+        if nested:
+            task = task.put(("for_each_task", "task"), self._task(nested, is_git=is_git))
+        return task
+
+    def _file(self, node: Node, *, is_notebook: bool) -> Node:
+        """Return where a file is; a notebook has no suffix in a workspace."""
+        below = PurePosixPath(local_path(node, self._root).relative_to(self._root).as_posix())
+        shown = below.with_suffix("") if is_notebook else below
+        return replace(node, value=f"${{workspace.file_path}}/{shown}")
+
+    def _library(self, library: Node) -> Node:
+        wheel = library.get("whl")
+        if wheel is None or not _is_local(wheel):
+            return library
+        path = local_path(wheel, self._root)
+        name = _built_wheel(path.parent.parent) if "*" in path.name else path.name
+        if not name or not self._volume_path:
+            raise BundleError(
+                "WHEEL_UNNAMED",
+                f"where the wheel '{wheel.text}' will be can't be told",
+                where=wheel.location,
+                hint=f"Give the bundle a volume '{ENVIRONMENT_VOLUME}', and pyproject.toml a name "
+                "and a version.",
+            )
+        return library.put(("whl",), replace(wheel, value=f"{self._volume_path}/{name}"))
+
+
+def _is_local(node: Node) -> bool:
+    return bool(node.text) and not node.text.startswith(("/", "$", "dbfs:", "abfss:", "s3:"))
+
+
+def _built_wheel(project: Path) -> str:
+    """Name the wheel of a pure Python project; "" where its pyproject.toml does not tell."""
+    file = project / "pyproject.toml"
+    section = _PROJECT.search(file.read_text("utf-8")) if file.is_file() else None
+    told = [
+        re.search(_FIELD.format(field), section[1] if section else "", re.MULTILINE)
+        for field in ("name", "version")
+    ]
+    found = [each[1] for each in told if each]
+    if len(found) < 2:
+        return ""
+    return f"{re.sub(r'[-_.]+', '_', found[0]).lower()}-{found[1]}-py3-none-any.whl"

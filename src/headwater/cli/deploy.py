@@ -1,0 +1,45 @@
+"""`headwater ops export-jobs|deploy-jobs|deploy-environment`: deploy without the Databricks CLI."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from headwater.cli.lazy import LazyModule
+from headwater.cli.options import json_option, key_values, target_options
+from headwater.state.target import Target
+
+if TYPE_CHECKING:
+    from headwater.cli import job_files
+else:
+    job_files = LazyModule("headwater.cli.job_files")
+
+
+@click.command("export-jobs")
+@target_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Folder of all targets (api_jobs beside databricks.yml).",
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing; exit with 1 if a file would change.")
+@json_option
+@click.pass_context
+def export_jobs(
+    context: click.Context, target: Target, out: Path | None, dry_run: bool, as_json: bool
+) -> None:
+    """Write each job of a target as the Jobs API takes it: api_jobs/TARGET/JOB.json.
+
+    What only a deployment knows stays as the bundle writes it, such as ${resources.pipelines.x.id}.
+
+    \b
+    Examples:
+      headwater ops export-jobs -t test
+      headwater ops export-jobs -t test --dry-run
+    """
+    variables = key_values(context.params["variables"], "--var")
+    sys.exit(job_files.export(target, variables, out, dry_run=dry_run, as_json=as_json))
