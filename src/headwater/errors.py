@@ -13,6 +13,7 @@ The tree (each leaf also inherits a builtin, so plain `except ValueError` works)
     |-- LandingError (RuntimeError)       landing of events can't go on
     |   |-- SourceError                   the broker refuses, or can't be reached
     |   `-- SinkError                     the storage refuses
+    |-- DeploymentError (RuntimeError)    a job can't be made what its definition says
     |-- WorkspaceError (RuntimeError)     a workspace refuses, or can't be reached
     `-- UpdateError (RuntimeError)        an update or a flow failed while running
         |-- UpdateInProgress              another update holds the pipeline
@@ -178,6 +179,10 @@ class SinkError(LandingError):
     ) -> None:
         super().__init__(code, message, hint=hint)
         self.is_transient = is_transient
+
+
+class DeploymentError(HeadwaterError, RuntimeError):
+    """A job can't be brought in step with its definition: refused, or two can't be told apart."""
 
 
 class WorkspaceError(HeadwaterError, RuntimeError):

@@ -21,14 +21,5 @@ MODULE_COLUMN = "module_config"
 AUDIT_COLUMNS = ("created_at", "updated_at", "updated_by", "content_hash")
 JOBS_SUFFIX = "_jobs"
 
-TAG = "lakeflow_job_meta"
-"""The tag of every job that this library made; its value is the job's key (see `job_key`)."""
-
-TAG_HASH = "lakeflow_job_meta_hash"
-"""The tag with the hash of the definition that was deployed."""
-
-TAG_TABLE = "lakeflow_job_meta_table"
-"""The tag with a digest of the control table's name, by which orphaned jobs are found."""
-
 CHECK_INTERVAL_SECONDS = 60
 MAX_YAML_BYTES = 10_000_000

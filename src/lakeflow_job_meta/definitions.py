@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from headwater.errors import nearest
-from lakeflow_job_meta.constants import TAG, TAG_HASH, TAG_TABLE
+from headwater.tagged_jobs.settings import unknown_settings
+from headwater.tagged_jobs.tags import TAG, TAG_HASH, TAG_TABLE, canonical_json, digest
 from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.graph import dependencies, graph_faults
-from lakeflow_job_meta.settings_of_jobs import unknown_settings
 from lakeflow_job_meta.sources import Source
 from lakeflow_job_meta.task_builders import (
     NESTED_FIELDS,
@@ -21,7 +21,7 @@ from lakeflow_job_meta.task_builders import (
     nested_key,
     source_faults,
 )
-from lakeflow_job_meta.utils import canonical_json, digest, split_table_name, task_key
+from lakeflow_job_meta.utils import split_table_name, task_key
 
 MAX_TAGS = 22
 """Tags that a module may add; a job can have 25, and three are ours."""

@@ -3,7 +3,6 @@
     HeadwaterError (headwater.errors)
     |-- UsageError (ValueError)           the caller's input; the CLI exits with 2
     |   `-- MetadataError                 faults of the metadata, all at once
-    |-- DeploymentError (RuntimeError)    the Jobs API refuses, or two jobs can't be told apart
     |-- ControlTableBusy (RuntimeError)   other writers of the control table never pause
     `-- LeaseLost (RuntimeError)          another monitor took over the control table
 
@@ -16,10 +15,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from headwater.errors import HeadwaterError, UsageError, nearest
-
-
-class DeploymentError(HeadwaterError, RuntimeError):
-    """A job can't be brought in step with its metadata."""
 
 
 class ControlTableBusy(HeadwaterError, RuntimeError):

@@ -11,9 +11,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
+from headwater.tagged_jobs.tags import canonical_json
 from lakeflow_job_meta.constants import SOURCE_COLUMNS
 from lakeflow_job_meta.sources import Source
-from lakeflow_job_meta.utils import canonical_json
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LINES = re.compile(r"[!-~]([ -~]*[!-~])?(\n|\n *[!-~]([ -~]*[!-~])?)*\n?")

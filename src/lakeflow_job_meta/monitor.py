@@ -14,6 +14,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from headwater.errors import HeadwaterError
+from headwater.tagged_jobs.api import RETRY_SECONDS
 from lakeflow_job_meta.constants import CHECK_INTERVAL_SECONDS
 from lakeflow_job_meta.errors import LeaseLost
 from lakeflow_job_meta.folder_changes import FolderWatch
@@ -21,7 +22,6 @@ from lakeflow_job_meta.lease import Lease, lease_seconds_for
 from lakeflow_job_meta.orchestrator import JobOrchestrator
 from lakeflow_job_meta.results import ModuleResult, described
 from lakeflow_job_meta.session import active_session
-from lakeflow_job_meta.workspace import RETRY_SECONDS
 
 logger = logging.getLogger("lakeflow_job_meta")
 

@@ -15,7 +15,10 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors.base import DatabricksError
 from pyspark.sql import SparkSession
 
-from headwater.errors import HeadwaterError
+from headwater.errors import DeploymentError, HeadwaterError
+from headwater.tagged_jobs.api import RETRY_SECONDS
+from headwater.tagged_jobs.found import Deployed
+from headwater.tagged_jobs.settings import checked_settings
 from lakeflow_job_meta.definitions import (
     JobDefinition,
     job_definition,
@@ -24,7 +27,6 @@ from lakeflow_job_meta.definitions import (
     table_key,
 )
 from lakeflow_job_meta.errors import (
-    DeploymentError,
     Fault,
     LeaseLost,
     MetadataError,
@@ -33,13 +35,12 @@ from lakeflow_job_meta.errors import (
 from lakeflow_job_meta.job_table import JobTable, TrackedJob
 from lakeflow_job_meta.lease import Lease, lease_seconds_for
 from lakeflow_job_meta.metadata_manager import Metadata, MetadataManager
-from lakeflow_job_meta.plan import Action, Deployed, Plan, Step, plan_steps
+from lakeflow_job_meta.plan import Action, Plan, Step, plan_steps
 from lakeflow_job_meta.results import RESULTS, ModuleResult, code_of, described, failed, result_of
 from lakeflow_job_meta.saved_queries import Queries, drop_queries, ensure_queries, with_query_ids
 from lakeflow_job_meta.session import active_session
-from lakeflow_job_meta.settings_of_jobs import checked_settings
 from lakeflow_job_meta.sources import Source
-from lakeflow_job_meta.workspace import RETRY_SECONDS, Workspace
+from lakeflow_job_meta.workspace import Workspace
 
 logger = logging.getLogger("lakeflow_job_meta")
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from headwater.errors import HeadwaterError
+from headwater.tagged_jobs.found import Deployed, find_job
 from lakeflow_job_meta.definitions import JobDefinition
-from lakeflow_job_meta.errors import DeploymentError, Fault
+from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.job_table import TrackedJob
-from lakeflow_job_meta.workspace import DeployedJob, ambiguous, not_ours
 
 
 class Action(str, Enum):
@@ -78,34 +78,6 @@ class Plan:
         }
 
 
-class Deployed:
-    """The jobs of a workspace, by what one looks for.
-
-    Args:
-        look: looks at one job by its id, for one that is recorded and not in the list: it may be
-            gone, or be hidden from whoever asks.
-    """
-
-    def __init__(
-        self,
-        jobs: Iterable[DeployedJob],
-        look: Callable[[int], DeployedJob | None] = lambda _: None,
-    ) -> None:
-        self._look = look
-        self.by_id: dict[int, DeployedJob] = {}
-        self.by_key: dict[str, list[DeployedJob]] = {}
-        self.by_name: dict[str, list[DeployedJob]] = {}
-        for job in jobs:
-            self.by_id[job.job_id] = job
-            self.by_name.setdefault(job.name, []).append(job)
-            if job.key:
-                self.by_key.setdefault(job.key, []).append(job)
-
-    def find(self, job_id: int) -> DeployedJob | None:
-        """Find a job by its id, listed or not."""
-        return self.by_id.get(job_id) or self._look(job_id)
-
-
 def plan_steps(
     definitions: Sequence[JobDefinition],
     invalid: Mapping[str, Sequence[Fault]],
@@ -153,7 +125,12 @@ def plan_steps(
 
 def _step(definition: JobDefinition, tracked: TrackedJob | None, deployed: Deployed) -> Step:
     try:
-        job = _find(definition, tracked, deployed)
+        job = find_job(
+            deployed,
+            key=definition.key,
+            name=definition.name,
+            recorded=tracked.job_id if tracked else None,
+        )
     except HeadwaterError as error:
         fault = Fault(error.code, error.message, "", error.hint, definition.module_name)
         return Step(
@@ -189,29 +166,3 @@ def _step(definition: JobDefinition, tracked: TrackedJob | None, deployed: Deplo
 
 def _digests(tracked: TrackedJob | None) -> dict[str, str]:
     return {name: content for name, (_, content) in tracked.queries.items()} if tracked else {}
-
-
-def _find(
-    definition: JobDefinition, tracked: TrackedJob | None, deployed: Deployed
-) -> DeployedJob | None:
-    """Find the job of a module: the recorded one, or one that a crash left without a record."""
-    ours = deployed.by_key.get(definition.key, [])
-    job = deployed.find(tracked.job_id) if tracked and tracked.job_id else None
-    if job is not None:
-        if job.key != definition.key:
-            raise not_ours(job.job_id)
-        twins = [each.job_id for each in ours if each.name == job.name and each != job]
-        if twins:
-            raise ambiguous(job.name, [job.job_id, *twins])
-        return job
-    if len(ours) > 1:
-        raise ambiguous(definition.name, [each.job_id for each in ours])
-    others = [each for each in deployed.by_name.get(definition.name, []) if each not in ours]
-    if others:
-        ids = ", ".join(str(each.job_id) for each in [*others, *ours])
-        raise DeploymentError(
-            "JOB_NAME_TAKEN",
-            f"There are other jobs named '{definition.name}': {ids}",
-            hint="Rename them, or use a name prefix.",
-        )
-    return ours[0] if ours else None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from headwater.errors import HeadwaterError
-from lakeflow_job_meta.errors import DeploymentError
+from headwater.errors import DeploymentError, HeadwaterError
 from lakeflow_job_meta.job_table import TrackedJob
 from lakeflow_job_meta.plan import Action, Step
 

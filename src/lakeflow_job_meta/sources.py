@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from headwater.tagged_jobs.tags import canonical_json, digest
 from lakeflow_job_meta.constants import JSON_COLUMNS, MODULE_COLUMN, SOURCE_COLUMNS
 from lakeflow_job_meta.errors import Fault
-from lakeflow_job_meta.utils import canonical_json, digest
 
 
 @dataclass(frozen=True)

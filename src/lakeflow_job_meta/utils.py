@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from headwater.errors import UsageError
 from headwater.names import Part, name_parts, quote
+from headwater.tagged_jobs.tags import digest
 
 MAX_TASK_KEY = 100
 MAX_NAME = 240
@@ -39,16 +36,6 @@ def task_key(source_id: str) -> str:
     """
     safe = sanitize_task_key(source_id)
     return safe if safe == source_id else f"{safe[: MAX_TASK_KEY - 9]}_{digest(source_id, 8)}"
-
-
-def digest(text: str, length: int = 16) -> str:
-    """Return the first `length` hexadecimal digits of SHA-256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
-
-
-def canonical_json(value: Mapping[str, Any] | None) -> str:
-    """Write a mapping as JSON whose text is the same for equal values."""
-    return json.dumps(value or {}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def split_table_name(name: str) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ from databricks.sdk.service.jobs import JobSettings
 
 from faulty_server import FaultyServer
 from headwater.dev.minilake import Minilake
+from headwater.errors import DeploymentError
+from headwater.tagged_jobs.tags import TAG
 from job_meta_support import client_of, needs_minilake
-from lakeflow_job_meta.constants import TAG
 from lakeflow_job_meta.definitions import SavedQuery
-from lakeflow_job_meta.errors import DeploymentError
 from lakeflow_job_meta.workspace import Workspace
 
 pytestmark = [pytest.mark.servers, needs_minilake]

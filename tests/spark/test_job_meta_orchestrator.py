@@ -11,9 +11,9 @@ from databricks.sdk.service.jobs import JobSettings
 from pyspark.sql import SparkSession
 
 from faulty_server import FaultyServer
-from headwater.errors import UsageError
+from headwater.errors import DeploymentError, UsageError
 from job_meta_support import client_of, needs_minilake, notebook, sql_query, yaml_of
-from lakeflow_job_meta.errors import DeploymentError, MetadataError
+from lakeflow_job_meta.errors import MetadataError
 from lakeflow_job_meta.job_table import JobTable
 from lakeflow_job_meta.lease import Lease
 from lakeflow_job_meta.orchestrator import JobOrchestrator

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from databricks.sdk.service.jobs import JobSettings
 
-from lakeflow_job_meta.constants import TAG, TAG_HASH, TAG_TABLE
+from headwater.errors import DeploymentError
+from headwater.tagged_jobs.api import DeployedJob
+from headwater.tagged_jobs.found import Deployed
+from headwater.tagged_jobs.settings import checked_settings
+from headwater.tagged_jobs.tags import TAG, TAG_HASH, TAG_TABLE
 from lakeflow_job_meta.definitions import job_definition, job_key, module_faults, table_key
-from lakeflow_job_meta.errors import DeploymentError
 from lakeflow_job_meta.job_table import TrackedJob
-from lakeflow_job_meta.plan import Action, Deployed, Step, plan_steps
+from lakeflow_job_meta.plan import Action, Step, plan_steps
 from lakeflow_job_meta.saved_queries import with_query_ids
-from lakeflow_job_meta.settings_of_jobs import checked_settings
 from lakeflow_job_meta.sources import Source, read_source, source_row
-from lakeflow_job_meta.workspace import DeployedJob
 
 TABLE = "main.ops.control"
 

@@ -46,6 +46,7 @@ ALLOWED = {
         "autoloader",
         "machine",
     },
+    "tagged_jobs": {"errors"},
     "operations": {
         "bundle",
         "errors",
@@ -59,6 +60,7 @@ ALLOWED = {
         "settings",
         "sql",
         "state",
+        "tagged_jobs",
         "yaml_nodes",
     },
     "sandbox": {
@@ -227,10 +229,14 @@ LIGHT = {
     "headwater.errors",
     "headwater.names",
     "headwater.settings",
+    "headwater.tagged_jobs.api",
+    "headwater.tagged_jobs.found",
+    "headwater.tagged_jobs.settings",
+    "headwater.tagged_jobs.tags",
     "headwater.yaml_nodes",
     "headwater.yaml_reader",
 }
-"""What `lakeflow_job_meta` takes of headwater: what needs click and ruamel.yaml at most."""
+"""What `lakeflow_job_meta` takes of headwater: what needs no more than the extra `job-meta`."""
 
 NEED_THE_EXTRA = {
     "lakeflow_job_meta/local_runs.py": {"headwater.jobs"},

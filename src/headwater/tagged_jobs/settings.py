@@ -7,7 +7,7 @@ from typing import Any
 
 from databricks.sdk.service.jobs import JobSettings
 
-from lakeflow_job_meta.errors import DeploymentError
+from headwater.errors import DeploymentError
 
 
 def checked_settings(settings: Mapping[str, Any]) -> JobSettings:
