@@ -202,6 +202,7 @@ ALLOWED = {
         "planning",
         "projects",
         "comparison",
+        "tagged_jobs",
         "yaml_nodes",
     },
     "tasks": {"dbt", "errors", "settings"},

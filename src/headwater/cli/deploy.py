@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING
 import click
 
 from headwater.cli.lazy import LazyModule
-from headwater.cli.options import json_option, key_values, target_options
+from headwater.cli.options import (
+    json_option,
+    key_values,
+    profile_option,
+    target_options,
+    writes_if_applied,
+)
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
-    from headwater.cli import job_files
+    from headwater.cli import deployed_jobs, job_files
 else:
-    job_files = LazyModule("headwater.cli.job_files")
+    deployed_jobs, job_files = (
+        LazyModule(f"headwater.cli.{name}") for name in ("deployed_jobs", "job_files")
+    )
 
 
 @click.command("export-jobs")
@@ -43,3 +51,35 @@ def export_jobs(
     """
     variables = key_values(context.params["variables"], "--var")
     sys.exit(job_files.export(target, variables, out, dry_run=dry_run, as_json=as_json))
+
+
+@click.command("deploy-jobs")
+@target_options
+@click.option(
+    "--files",
+    metavar="PATH",
+    help="Folder of the workspace with the bundle's files, such as a Git folder.",
+)
+@profile_option
+@writes_if_applied
+@click.pass_context
+def deploy_jobs(
+    context: click.Context,
+    target: Target,
+    files: str | None,
+    profile: str | None,
+    apply: bool,
+    as_json: bool,
+) -> None:
+    """Make the jobs of a target in a workspace, or change them to what the bundle says.
+
+    A job is found again by its tag, whatever it is called. Shows what it would do, setting by
+    setting; --apply does it. Exit status: 1 if a job is refused or failed.
+
+    \b
+    Examples:
+      headwater ops deploy-jobs -t test
+      headwater ops deploy-jobs -t test --files /Workspace/Shared/headwater --apply
+    """
+    variables = key_values(context.params["variables"], "--var")
+    sys.exit(deployed_jobs.deploy(target, variables, files, profile, apply=apply, as_json=as_json))

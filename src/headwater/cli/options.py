@@ -38,6 +38,9 @@ _STATE = click.option(
     "--state", type=click.Path(path_type=Path), help="State folder (.headwater/TARGET)."
 )
 
+profile_option = click.option(
+    "--profile", help="Profile of .databrickscfg; else DATABRICKS_HOST and so on."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -128,13 +131,10 @@ def reads_workspace(command: Command) -> Command:
             )
         return command(*arguments, workspace=workspace, profile=profile, **given)
 
-    profile = click.option(
-        "--profile", help="Profile of .databrickscfg; else DATABRICKS_HOST and so on."
-    )
     flag = click.option(
         "--workspace", is_flag=True, help="Ask the workspace, and not the state folder."
     )
-    return flag(profile(asked))
+    return flag(profile_option(asked))
 
 
 def reads_only(command: Command) -> Command:
