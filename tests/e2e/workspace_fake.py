@@ -1,9 +1,10 @@
-"""A fake of a workspace's pipelines and statements; all other calls go on to the emulator.
+"""A fake of a workspace's pipelines, files and statements; all other calls go on to the emulator.
 
-Minilake answers no call of the Pipelines API, and has no event logs. What is faked is what our
-commands ask: the list by name, and one pipeline by its id, in the shapes of the Pipelines API; and
-statements, whose rows a test gives. It also counts as a workspace that refuses: whatever path is
-named in `refused` is answered with that status.
+Minilake answers no call of the Pipelines API, has no event logs, and as we start it no Files API.
+What is faked is what our commands ask: the list of pipelines by name, and one by its id, in the
+shapes of the Pipelines API; files of volumes; and statements, whose rows a test gives. It also
+counts as a workspace that refuses: whatever path is named in `refused` is answered with that
+status.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 PIPELINES = "/api/2.0/pipelines"
 STATEMENTS = "/api/2.0/sql/statements"
+FILES = "/api/2.0/fs/files"
 
 Rows = list[dict[str, Any]]
 """Rows of an answer, or one row `refused` with what Spark says."""
@@ -33,6 +35,7 @@ class FakeWorkspace:
         refused: statuses by the beginning of a path.
         statements: by a part of a statement, the rows that answer it; without any, all statements
             go on to the emulator.
+        files: contents by path, `/Volumes/...`.
         asked: the paths of all calls.
     """
 
@@ -42,6 +45,7 @@ class FakeWorkspace:
         self.refused: dict[str, int] = {}
         self.statements: dict[str, Rows] = {}
         self.asked: list[str] = []
+        self.files: dict[str, bytes] = {}
         self.host = ""
         self.chunks: list[dict[str, Any]] = []
 
@@ -68,6 +72,16 @@ class FakeWorkspace:
         if where.path.startswith(f"{STATEMENTS}/") and self.statements:
             return 200, self.chunks.pop(0)
         return None
+
+    def file(self, command: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """Answer a call of the Files API: PUT replaces a file whole, GET and HEAD tell of it."""
+        name = urlsplit(path).path.removeprefix(FILES)
+        if command == "PUT":
+            self.files[name] = body
+            return 204, b""
+        content = self.files.get(name)
+        gone = json.dumps({"error_code": "NOT_FOUND"}).encode()
+        return (404, gone) if content is None else (200, content)
 
     def result(self, statement: str) -> dict[str, Any]:
         """Answer a statement, its rows in chunks of two, all values as texts."""
@@ -104,15 +118,20 @@ def fake_workspace(behind: str) -> Iterator[FakeWorkspace]:
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             told = fake.answer(self.path, body)
-            status, content = self.passed_on(body) if told is None else (told[0], told[1])
-            text = content if isinstance(content, bytes) else json.dumps(content).encode()
+            if told is not None:
+                status, text = told[0], json.dumps(told[1]).encode()
+            elif self.path.startswith(FILES):
+                status, text = fake.file(self.command, self.path, body)
+            else:
+                status, text = self.passed_on(body)
             self.send_response_only(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
-            self.wfile.write(text)
+            if self.command != "HEAD":
+                self.wfile.write(text)
 
-        do_GET = do_POST = do_PATCH = do_PUT = handle_any  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_PUT = do_HEAD = do_DELETE = handle_any  # noqa: N815
 
         def passed_on(self, body: bytes) -> tuple[int, bytes]:
             wire = http.client.HTTPConnection(fake.behind.netloc, timeout=30)

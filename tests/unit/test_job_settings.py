@@ -130,7 +130,8 @@ WHEEL = """
 
 
 def test_wheel_of_the_bundle_is_in_its_volume(tmp_path: Path) -> None:
-    project = '[project]\nname = "my-lib"\nversion = "1.2"\n\n[other]\nversion = "9"\n'
+    project = '[project]\nname = "my-lib"\nversion = "1.2"\nrequires-python = ">=3.10"\n'
+    project += '[other]\nversion = "9"\n'
     (told,) = settings(tmp_path, WHEEL, **{"pyproject.toml": project})["tasks"]
     path = "/Volumes/c/s/admin_configs/my_lib-1.2-py3-none-any.whl"
     assert told["libraries"] == [{"whl": path}]

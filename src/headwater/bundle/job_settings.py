@@ -185,8 +185,8 @@ class _Paths:
                 "WHEEL_UNNAMED",
                 f"where the wheel '{wheel.text}' will be can't be told",
                 where=wheel.location,
-                hint=f"Give the bundle a volume '{ENVIRONMENT_VOLUME}', and pyproject.toml a name "
-                "and a version.",
+                hint=f"Give the bundle a volume '{ENVIRONMENT_VOLUME}', and pyproject.toml a name, "
+                "a version and requires-python.",
             )
         return library.put(("whl",), replace(wheel, value=f"{self._volume_path}/{name}"))
 
@@ -201,9 +201,11 @@ def _built_wheel(project: Path) -> str:
     section = _PROJECT.search(file.read_text("utf-8")) if file.is_file() else None
     told = [
         re.search(_FIELD.format(field), section[1] if section else "", re.MULTILINE)
-        for field in ("name", "version")
+        for field in ("name", "version", "requires-python")
     ]
     found = [each[1] for each in told if each]
-    if len(found) < 2:
+    if (
+        len(found) < 3 or "3" not in found[2]
+    ):  # without it, a wheel says that it is for Python 2 too
         return ""
     return f"{re.sub(r'[-_.]+', '_', found[0]).lower()}-{found[1]}-py3-none-any.whl"

@@ -19,10 +19,11 @@ from headwater.cli.options import (
 from headwater.state.target import Target
 
 if TYPE_CHECKING:
-    from headwater.cli import deployed_jobs, job_files
+    from headwater.cli import deployed_jobs, environments, job_files
 else:
-    deployed_jobs, job_files = (
-        LazyModule(f"headwater.cli.{name}") for name in ("deployed_jobs", "job_files")
+    deployed_jobs, environments, job_files = (
+        LazyModule(f"headwater.cli.{name}")
+        for name in ("deployed_jobs", "environments", "job_files")
     )
 
 
@@ -83,3 +84,25 @@ def deploy_jobs(
     """
     variables = key_values(context.params["variables"], "--var")
     sys.exit(deployed_jobs.deploy(target, variables, files, profile, apply=apply, as_json=as_json))
+
+
+@click.command("deploy-environment")
+@target_options
+@profile_option
+@writes_if_applied
+@click.pass_context
+def deploy_environment(
+    context: click.Context, target: Target, profile: str | None, apply: bool, as_json: bool
+) -> None:
+    """Put requirements.txt and wheels into the volume admin_configs of a target.
+
+    Builds the wheels of the bundle and of infrastructure/external_libs, and uploads what differs.
+    Shows what it would do; --apply does it. Exit status: 1 if something failed.
+
+    \b
+    Examples:
+      headwater ops deploy-environment -t test
+      headwater ops deploy-environment -t test --apply
+    """
+    variables = key_values(context.params["variables"], "--var")
+    sys.exit(environments.deploy(target, variables, profile, apply=apply, as_json=as_json))

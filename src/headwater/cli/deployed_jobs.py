@@ -8,13 +8,12 @@ from typing import Any
 
 import click
 
-from headwater.bundle.load import read_target
 from headwater.cli.output import print_json
 from headwater.errors import shown
 from headwater.operations.deployed_jobs import JobStep, group_of, plan_jobs
 from headwater.operations.job_deployment import Outcome, apply_jobs
+from headwater.operations.metadata import seen_tree
 from headwater.operations.workspace import TIMEOUT_SECONDS, open_workspace
-from headwater.settings import bundle_environment, read_settings
 from headwater.state.target import Target
 from headwater.tagged_jobs.api import JobsApi
 
@@ -34,13 +33,7 @@ def deploy(
         BundleError, SettingError, WorkspaceError, DeploymentError: as `plan_jobs`; then nothing is
             written.
     """
-    seen = read_target(
-        target.bundle.root,
-        target.bundle.target,
-        variables=variables,
-        environment=bundle_environment(),
-        user_name=read_settings().user_name,
-    )
+    seen = seen_tree(target, variables)
     client = open_workspace(profile)
     api = JobsApi(client, retry_seconds=TIMEOUT_SECONDS)
     steps = plan_jobs(client, api, seen, files)

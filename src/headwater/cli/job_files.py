@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from headwater.bundle.load import read_target
 from headwater.cli.render import print_json
 from headwater.operations.job_files import FOLDER, file_changes, write_files
-from headwater.settings import bundle_environment, read_settings
+from headwater.operations.metadata import seen_tree
 from headwater.state.target import Target
 
 
@@ -27,13 +26,7 @@ def export(
     Raises:
         BundleError, UsageError: as `file_changes` and `write_files`.
     """
-    seen = read_target(
-        target.bundle.root,
-        target.bundle.target,
-        variables=variables,
-        environment=bundle_environment(),
-        user_name=read_settings().user_name,
-    )
+    seen = seen_tree(target, variables)
     folder = out or target.bundle.root / FOLDER
     changes = file_changes(seen, folder)
     if not dry_run:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headwater.cli.deploy import deploy_jobs, export_jobs
+from headwater.cli.deploy import deploy_environment, deploy_jobs, export_jobs
 from headwater.cli.groups import Commands
 from headwater.cli.lazy import LazyModule
 from headwater.cli.options import (
@@ -338,5 +338,5 @@ def validate_deployment(
     )
 
 
-for each in (deploy_jobs, export_jobs):
+for each in (deploy_environment, deploy_jobs, export_jobs):
     ops.add_command(each)

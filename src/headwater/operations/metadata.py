@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from headwater.bundle.load import read_target
+from headwater.bundle.load import TargetTree, read_target
 from headwater.bundle.resolved import shown_tree
 from headwater.errors import BundleError, HeadwaterError
 from headwater.operations.tables import OnDisk, facts_of, open_delta, tables_on_disk
@@ -116,14 +116,22 @@ def resolved_tree(
     Raises:
         BundleError: the bundle can't be read.
     """
-    seen = read_target(
+    return shown_tree(seen_tree(target, variables), report)
+
+
+def seen_tree(target: Target, variables: Mapping[str, str]) -> TargetTree:
+    """Read what a target sees of its bundle; nothing is resolved.
+
+    Raises:
+        BundleError: the bundle can't be read.
+    """
+    return read_target(
         target.bundle.root,
         target.bundle.target,
         variables=variables,
         environment=bundle_environment(),
         user_name=read_settings().user_name,
     )
-    return shown_tree(seen, report)
 
 
 def bundle_grants(tree: Node) -> Iterator[Entry]:
