@@ -1,4 +1,4 @@
-"""`headwater ops ...`: operate a target: health, maintenance, rollback, backups, reports, costs."""
+"""`headwater ops ...`: operate a target: health, maintenance, rollback, backups, costs, jobs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _limits = click.option(
 
 @click.group(cls=Commands)
 def ops() -> None:
-    """Operate a target: health, maintenance, rollback, backups, reports, costs.
+    """Operate a target: health, maintenance, rollback, backups, reports, costs, deployment.
 
     Nothing here starts a JVM (docs/operations.md).
 
@@ -55,6 +55,7 @@ def ops() -> None:
     Example:
       headwater ops health patient_flow
       headwater ops maintain --apply
+      headwater ops deploy-jobs -t test
     """
 
 
