@@ -298,3 +298,16 @@ def test_text_output_names_job_setting_and_what_to_do(fake: FakeWorkspace, tmp_p
     said = CliRunner().invoke(cli, command).stdout
     assert "  tasks[nb].timeout_seconds: 60 -> 90\n" in said
     assert said.endswith("1 nothing, 1 change. Nothing is written without --apply.\n")
+
+
+def test_jobs_of_our_own_bundle_are_made_and_then_in_step(fake: FakeWorkspace) -> None:
+    for name in ("patient_flow", "iot_bronze"):
+        fake.pipelines[name] = {"pipeline_id": name, "name": name}
+    arguments = ("-t", "test", "--var", "warehouse_id=abc")
+    own = Path(__file__).parents[2]
+    made = results(deploy(own, *arguments, "--apply"))
+    assert (len(made), set(made.values())) == (20, {"created"})
+    assert set(results(deploy(own, *arguments)).values()) == {"nothing"}
+    text = json.dumps([each.as_dict() for each in jobs(client_of(fake.host)).values()])
+    assert "${" not in text
+    assert f"{FILES}/dbt" in text
