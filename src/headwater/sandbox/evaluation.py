@@ -155,7 +155,7 @@ class Evaluation:
     def _load(
         self, path: str, options: Mapping[str, str], schema: Any, *, is_batch: bool = False
     ) -> DataFrame:
-        resolved = local_options(options, self.local_path)
+        resolved = {**options, **local_options(options, self.local_path)}
         given = {key.lower(): value.lower() for key, value in options.items()}
         if given.get("cloudfiles.format") == AVRO.word:
             require(self.spark, AVRO)

@@ -57,10 +57,11 @@ class ReaderRecord:
 
 
 def local_options(options: Mapping[str, str], local_path: Callable[[str], str]) -> dict[str, str]:
-    """Return options of a reader as Spark needs them: paths in volumes as the target sees them."""
+    """Return those options of a reader that are paths in volumes, as the target sees them."""
     return {
-        key: local_path(value) if value.startswith(("/Volumes", "dbfs:/Volumes")) else value
+        key: local_path(value)
         for key, value in options.items()
+        if value.startswith(("/Volumes", "dbfs:/Volumes"))
     }
 
 
