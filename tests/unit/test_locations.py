@@ -31,7 +31,7 @@ def test_datasets_of_a_sql_file_are_declared_at_the_place_that_is_stated() -> No
         api.table(rule(lambda: None), name="orders")
         api.create_streaming_table("events", expect_all={"known": "id IS NOT NULL"})
         api.create_auto_cdc_flow("events", "orders", keys=["id"], sequence_by="at")
-        api.append_flow(lambda: None, target="events", name="more")
+        api.flows.append_flow(lambda: None, target="events", name="more")
 
     run_at(SQL, declare)
     assert {each.location for each in registry.datasets.values()} == {SQL}
@@ -136,7 +136,7 @@ def test_error_in_a_function_of_a_notebook_is_told_at_its_line(tmp_path: Path) -
     ("cell", "code", "place"),
     [
         ("\ndef f(:\n", "SOURCE_SYNTAX", "cell 3, line 2"),
-        ("x = 1\n%fs ls", "NOTEBOOK_MAGIC_NOT_BUILT", "cell 3, line 2"),
+        ("x = 1\n%fs rm x", "NOTEBOOK_MAGIC_NOT_BUILT", "cell 3, line 2"),
         ("%scala\nval x = 1", "NOTEBOOK_MAGIC_NOT_BUILT", "cell 3, line 1"),
         ("%run ./none", "NOTEBOOK_NOT_FOUND", "cell 3, line 1"),
     ],

@@ -13,6 +13,8 @@ from headwater.flows.writes import (
     Change,
     ChangeOnce,
     Overwrite,
+    ReplaceKeys,
+    ReplaceRows,
     Send,
     SendBatches,
     Snapshots,
@@ -20,12 +22,22 @@ from headwater.flows.writes import (
     Write,
     write_of,
 )
-from headwater.graph.model import AutoCdc, Flow, FlowKind, Sink, SnapshotCdc
+from headwater.graph.model import (
+    AutoCdc,
+    Flow,
+    FlowKind,
+    ReplaceUsing,
+    ReplaceWhere,
+    Sink,
+    SnapshotCdc,
+)
 from headwater.names import TableName
 
 CDC = AutoCdc(("id",), "ts")
 BATCHES = SendBatches("update")
 ROWS = SnapshotCdc(("id",))
+WHERE = ReplaceWhere("day > 1")
+USING = ReplaceUsing(("id",), "ts")
 FLOW = Flow("f", TableName("c", "s", "t"), lambda: None, Location("x.py", 3))  # type: ignore[arg-type, return-value]
 
 
@@ -38,6 +50,8 @@ FLOW = Flow("f", TableName("c", "s", "t"), lambda: None, Location("x.py", 3))  #
         (replace(FLOW, kind=FlowKind.APPEND, sink=Sink("kafka")), Send("append")),
         (replace(FLOW, sink=Sink("foreachBatch", function=print), updates=True), BATCHES),
         (replace(FLOW, kind=FlowKind.MATERIALIZED_VIEW), Overwrite()),
+        (replace(FLOW, kind=FlowKind.REPLACE_WHERE, replaces=WHERE), ReplaceRows(WHERE)),
+        (replace(FLOW, kind=FlowKind.REPLACE_USING, replaces=USING), ReplaceKeys(USING)),
         (replace(FLOW, kind=FlowKind.CHANGE, change=CDC), Change(CDC)),
         (replace(FLOW, kind=FlowKind.CHANGE, change=CDC, once=True), ChangeOnce(CDC)),
         (replace(FLOW, kind=FlowKind.SNAPSHOT, snapshots=ROWS), Snapshots(ROWS)),
@@ -58,6 +72,8 @@ def test_facts_of_each_way() -> None:
         "Aggregate": (False, False, False, True, False),
         "AppendOnce": (True, True, False, False, False),
         "Overwrite": (True, False, True, False, False),
+        "ReplaceRows": (True, False, True, False, True),
+        "ReplaceKeys": (False, False, False, False, True),
         "Change": (False, False, False, False, True),
         "ChangeOnce": (True, True, False, False, True),
         "Snapshots": (True, False, True, False, True),
@@ -65,3 +81,10 @@ def test_facts_of_each_way() -> None:
         "Send": (False, False, False, False, False),
         "SendBatches": (False, False, False, False, False),
     }
+
+
+def test_window_and_asked_snapshots_run_though_nothing_has_moved() -> None:
+    asked = Snapshots(replace(ROWS, is_asked=True))
+    always = (ReplaceRows(WHERE), asked)
+    assert all(each.always_runs for each in always)
+    assert not any(each.always_runs for each in (Snapshots(ROWS), ReplaceKeys(USING), Overwrite()))
