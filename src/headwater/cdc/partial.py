@@ -36,6 +36,9 @@ from headwater.errors import DefinitionError, Location, UpdateError, nearest
 from headwater.graph.model import ReplaceUsing
 from headwater.names import quote
 
+_NEW = "__cdc_new"
+_OLD = "__cdc_old_rows"
+"""Names of the two sides of the join: no column of a user has them."""
 _PLACE = "__cdc_place"
 _HELD = "__cdc_held"
 _IS_HELD = "__cdc_is_held"
@@ -139,7 +142,7 @@ def _decided(batch: DataFrame, held: DataFrame, replaces: ReplaceUsing) -> DataF
     rows = _with_sequence(batch, replaces).withColumn(_PLACE, F.rank().over(newest))
     highest = _with_sequence(held, replaces).groupBy(*cols(replaces.keys))
     by_key = highest.agg(F.max(SEQ).alias(_HELD), F.lit(True).alias(_IS_HELD))
-    names = [(col(key, "new"), col(key, "held")) for key in replaces.keys]
+    names = [(col(key, _NEW), col(key, _OLD)) for key in replaces.keys]
     on = all_true([new.eqNullSafe(held) for new, held in names])
     action = (
         F.when(col(SEQ).isNull() | (col(_PLACE) > 1), KEEP)
@@ -148,8 +151,8 @@ def _decided(batch: DataFrame, held: DataFrame, replaces: ReplaceUsing) -> DataF
         .when(col(SEQ) == col(_HELD), INSERT)
         .otherwise(KEEP)
     )
-    joined = rows.alias("new").join(by_key.alias("held"), on, "left")
-    return joined.select("new.*", action.alias(ACTION))
+    joined = rows.alias(_NEW).join(by_key.alias(_OLD), on, "left")
+    return joined.select(f"{_NEW}.*", action.alias(ACTION))
 
 
 def _with_sequence(rows: DataFrame, replaces: ReplaceUsing) -> DataFrame:
@@ -175,7 +178,7 @@ def _replace(
             values={quote(name): col(name, SOURCE) for name in columns},
         )
     )
-    return table.execute(merge)
+    return sum(counts["num_deleted_rows"] for counts in table.execute(merge).collect())
 
 
 def _refused(count: int, name: str) -> UpdateError:

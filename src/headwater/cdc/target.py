@@ -135,11 +135,11 @@ class TargetTable:
         table = DeltaTable.forPath(self.spark, self.path).alias(TARGET)
         return table.merge(source.alias(SOURCE), on)
 
-    def execute(self, merge: DeltaMergeBuilder) -> int:
-        """Commit a merge; return how many rows it deleted, 0 where it was committed before."""
+    def execute(self, merge: DeltaMergeBuilder) -> DataFrame:
+        """Commit a merge; return Delta's counts in one row, in none if it was committed before."""
         # The source is taken as it is: computed already, and cut from what it came from.
         with _set(self.spark, {**self.settings, _MATERIALIZE: "none"}):
-            return sum(row["num_deleted_rows"] for row in merge.execute().collect())
+            return merge.execute()
 
 
 @contextmanager
