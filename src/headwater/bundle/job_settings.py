@@ -23,6 +23,7 @@ from headwater.bundle.references import Resolver
 from headwater.bundle.resolved import resolve_known
 from headwater.bundle.targets import add_computed
 from headwater.errors import BundleError
+from headwater.toml_files import read_toml
 from headwater.yaml_nodes import Node
 
 ENVIRONMENT_VOLUME = "admin_configs"
@@ -33,8 +34,6 @@ _OF_BUNDLES = ("id", "lifecycle", "permissions")
 _TRIGGERS = ("schedule", "trigger", "continuous")
 _OPEN, _CLOSE = "\0", "\1"
 _MARK = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
-_PROJECT = re.compile(r"^\[project\]\n((?:(?!\[).*\n?)*)", re.MULTILINE)
-_FIELD = r'^{}\s*=\s*"([^"]+)"'
 
 
 def job_settings(seen: TargetTree) -> Mapping[str, Node]:
@@ -197,15 +196,9 @@ def _is_local(node: Node) -> bool:
 
 def _built_wheel(project: Path) -> str:
     """Name the wheel of a pure Python project; "" where its pyproject.toml does not tell."""
-    file = project / "pyproject.toml"
-    section = _PROJECT.search(file.read_text("utf-8")) if file.is_file() else None
-    told = [
-        re.search(_FIELD.format(field), section[1] if section else "", re.MULTILINE)
-        for field in ("name", "version", "requires-python")
-    ]
-    found = [each[1] for each in told if each]
-    if (
-        len(found) < 3 or "3" not in found[2]
-    ):  # without it, a wheel says that it is for Python 2 too
+    told = read_toml(project / "pyproject.toml").get("project") or {}
+    name, version = told.get("name"), told.get("version")
+    # without requires-python, a wheel says that it is for Python 2 too
+    if not name or not version or "3" not in str(told.get("requires-python")):
         return ""
-    return f"{re.sub(r'[-_.]+', '_', found[0]).lower()}-{found[1]}-py3-none-any.whl"
+    return f"{re.sub(r'[-_.]+', '_', name).lower()}-{version}-py3-none-any.whl"

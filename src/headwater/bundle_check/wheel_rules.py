@@ -1,26 +1,21 @@
 """Rule on wheels that a bundle builds: whether an entry point that a task names exists.
 
-Judged where the bundle's own `pyproject.toml` lists entry points; not for other packages, for
-projects of `setup.py`, and on Python 3.10, which can't read TOML.
+Judged where the bundle's own `pyproject.toml` lists entry points; not for other packages, and not
+for projects of `setup.py`.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from headwater.bundle_check.seen import Seen, finding, is_open, text_of
 from headwater.errors import nearest
 from headwater.finding import Finding
-
-if sys.version_info >= (3, 11):
-    import tomllib
+from headwater.toml_files import read_toml
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ def _projects(seen: Seen) -> Iterator[_Project]:
 
 def _project(folder: Path) -> _Project | None:
     """Read a project; None where it does not list its entry points."""
-    data = _read(folder / "pyproject.toml")
+    data = read_toml(folder / "pyproject.toml")
     project, poetry = data.get("project") or {}, (data.get("tool") or {}).get("poetry") or {}
     name = project.get("name") or poetry.get("name")
     is_dynamic = {"scripts", "entry-points"} & set(project.get("dynamic") or ())
@@ -80,13 +75,6 @@ def _project(folder: Path) -> _Project | None:
     groups += (poetry.get("plugins") or {}).values()
     found = frozenset(key for group in groups if isinstance(group, Mapping) for key in group)
     return _Project(_normal(name), found, _functions(folder, name.replace("-", "_")))
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    if sys.version_info >= (3, 11) and file.is_file():
-        with suppress(tomllib.TOMLDecodeError, UnicodeDecodeError):
-            return tomllib.loads(file.read_text(encoding="utf-8"))
-    return {}
 
 
 def _functions(folder: Path, package: str) -> frozenset[str]:
