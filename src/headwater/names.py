@@ -40,6 +40,16 @@ def quote(identifier: str) -> str:
     return "`" + identifier.replace("`", "``") + "`"
 
 
+def unquoted(written: str) -> str:
+    """Return an identifier without the backticks around it, if there are any.
+
+    Example:
+        >>> unquoted("`a``b`"), unquoted("a")
+        ('a`b', 'a')
+    """
+    return written[1:-1].replace("``", "`") if written.startswith("`") else written
+
+
 class Part(NamedTuple):
     """One part of a dotted name, as it was written; `is_quoted` tells whether in backticks."""
 

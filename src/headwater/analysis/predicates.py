@@ -17,6 +17,7 @@ from headwater.analysis.schemas import placeholder
 from headwater.errors import DefinitionError
 from headwater.graph.model import ColumnOrText, Flow
 from headwater.machine.session import activate, java_class, session_with
+from headwater.names import unquoted
 from headwater.sandbox.clock import ORDER, pinned
 from headwater.sandbox.failures import explained
 from headwater.sql.tokens import Token, tokens_of
@@ -58,7 +59,7 @@ def unqualified(text: str, columns: Collection[str]) -> str:
     """
     known = {each.lower() for each in columns}
     for chain in reversed([*_chains(tokens_of(text))]):
-        names = [_name(each).lower() for each in chain]
+        names = [unquoted(each.text).lower() for each in chain]
         first = next((at for at, name in enumerate(names) if name in known), 0)
         text = text[: chain[0].start] + text[chain[first].start :]
     return text
@@ -80,10 +81,6 @@ def _chains(tokens: list[Token]) -> Iterator[list[Token]]:
 
 def _is_name(token: Token) -> bool:
     return token.kind in ("word", "quoted")
-
-
-def _name(token: Token) -> str:
-    return token.text[1:-1].replace("``", "`") if token.kind == "quoted" else token.text
 
 
 def _written(frame: DataFrame, predicate: Column) -> str:

@@ -33,6 +33,7 @@ from pyspark.sql.types import (
 )
 
 from headwater.autoloader.widening import WHOLE_DIGITS, Widening
+from headwater.names import unquoted
 
 _NAME = r"(?:`(?:[^`]|``)+`|[^\s.`:]+)"
 _PIECE = r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|."
@@ -308,7 +309,7 @@ def split_hints(text: str) -> list[Hint]:
         if not match:
             raise ValueError(part.strip())
         names = re.findall(_NAME, match[1])
-        found.append((tuple(map(_unquoted, names)), match[2]))
+        found.append((tuple(map(unquoted, names)), match[2]))
     return found
 
 
@@ -322,10 +323,6 @@ def _split_commas(text: str) -> list[str]:
         else:
             parts[-1] += piece
     return [part for part in parts if part.strip()]
-
-
-def _unquoted(name: str) -> str:
-    return name[1:-1].replace("``", "`") if name.startswith("`") else name
 
 
 def apply_hint(schema: StructType, path: Sequence[str], kind: DataType) -> StructType:

@@ -25,7 +25,7 @@ from headwater.graph.model import (
     SnapshotCdc,
 )
 from headwater.graph.registry import Registry
-from headwater.names import TableName
+from headwater.names import TableName, unquoted
 
 _QUOTED = re.compile(r"`(?:[^`]|``)+`")
 
@@ -116,7 +116,7 @@ def column_name(value: object, argument: str) -> str:
     shown = str(value)
     name = shown[len("Column<'") : -len("'>")] if shown.startswith("Column<'") else shown
     if _QUOTED.fullmatch(name):  # backticks protect any character
-        return name[1:-1].replace("``", "`")
+        return unquoted(name)
     if any(char in name for char in "().`"):  # an alias is told by what the source lacks
         raise fault(
             "COLUMN_NOT_PLAIN",

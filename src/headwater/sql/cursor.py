@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from headwater.names import name_parts
+from headwater.names import name_parts, unquoted
 from headwater.sql.tokens import Token, string_value, tokens_of
 
 _OPENING = "([{"
@@ -85,8 +85,7 @@ class Cursor:
 
     def column(self) -> str:
         """Read the name of a column, without its backticks."""
-        written = self._identifier("a column name")
-        return written[1:-1].replace("``", "`") if written.startswith("`") else written
+        return unquoted(self._identifier("a column name"))
 
     def parts(self, what: str, *, most: int) -> tuple[str, ...]:
         """Read the parts of a name, without their backticks."""
