@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
@@ -417,9 +416,6 @@ CASES = [
         "permissions: {level: CAN_VIEW}  # here\n",
     ),
 ]
-
-if sys.version_info < (3, 11):  # reads no TOML: entry points are not judged
-    CASES = [each for each in CASES if each.code != "ENTRY_POINT_UNKNOWN"]
 
 
 def written(folder: Path, case: Case) -> tuple[str, int]:

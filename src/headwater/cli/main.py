@@ -16,7 +16,7 @@ from headwater.cli.job import job
 from headwater.cli.land import land
 from headwater.cli.lazy import LazyModule
 from headwater.cli.ops import ops
-from headwater.cli.options import full_refresh_option, names, target_options
+from headwater.cli.options import full_refresh_option, key_values, names, target_options
 from headwater.cli.shipping import compare, gate, plan
 from headwater.engine.request import UpdateRequest
 from headwater.projects import TEMPLATES, create_project
@@ -102,7 +102,7 @@ def run(
         strict=strict,
         refresh_failed=refresh_failed,
         reset_checkpoints=names(reset_checkpoints),
-        replace_where=tuple(map(updates.override, replace_where)),
+        replace_where=tuple(key_values(replace_where, "--replace-where").items()),
         continuous=continuous,
     )
     status = updates.run_pipeline(target, pipeline, request, master=master, as_json=as_json)

@@ -65,22 +65,6 @@ def run_pipeline(
     return 0 if result.state == "COMPLETED" or is_stopped else 1
 
 
-def override(text: str) -> tuple[str, str]:
-    """Read `flow=predicate`.
-
-    Raises:
-        UsageError: OVERRIDE_INVALID.
-    """
-    flow, sign, predicate = text.partition("=")
-    if not (flow.strip() and sign and predicate.strip()):
-        raise UsageError(
-            "OVERRIDE_INVALID",
-            f"--replace-where takes FLOW=PREDICATE, not '{text}'",
-            hint="Such as --replace-where \"daily=day >= '2026-01-01'\".",
-        )
-    return flow.strip(), predicate.strip()
-
-
 def _check_request(request: UpdateRequest) -> None:
     if request.continuous and request.validate_only:
         raise UsageError(
