@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from headwater.cli.output import print_json
+from headwater.cli.output import error_json, print_cause, print_json
 from headwater.errors import shown
 from headwater.operations.deployed_jobs import JobStep, group_of, plan_jobs
 from headwater.operations.job_deployment import Outcome, apply_jobs
@@ -61,8 +61,7 @@ def _print(outcome: Outcome) -> None:
     for each in outcome.step.changes:
         click.echo(f"  {shown(each.path)}: {_value(each.before)} -> {_value(each.after)}")
     if outcome.error:
-        click.echo(f"  {shown(outcome.error.headline)}")
-        click.echo(f"  fix: {shown(outcome.error.hint)}")
+        print_cause(outcome.error)
     if outcome.result == "left":
         click.echo("  the bundle has it no more: delete it by hand if nobody needs it")
 
@@ -80,14 +79,12 @@ def _summary(outcomes: list[Outcome], *, apply: bool) -> str:
 
 
 def _as_dict(outcome: Outcome) -> dict[str, Any]:
-    step, error = outcome.step, outcome.error
+    step = outcome.step
     return {
         "job": step.key,
         "name": step.name,
         "result": outcome.result,
         "job_id": outcome.job_id,
         "changes": [vars(each) for each in step.changes],
-        "error": {"code": error.code, "message": error.message, "hint": error.hint}
-        if error
-        else None,
+        "error": error_json(outcome.error),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from headwater.cli.output import print_json
+from headwater.cli.output import error_json, print_cause, print_json
 from headwater.errors import shown
 from headwater.operations.environment import (
     EnvironmentOutcome,
@@ -55,17 +55,14 @@ def deploy(
 def _print(outcome: EnvironmentOutcome) -> None:
     click.echo(f"{outcome.result} {shown(outcome.step.path)}")
     if outcome.error:
-        click.echo(f"  {shown(outcome.error.headline)}")
-        click.echo(f"  fix: {shown(outcome.error.hint)}")
+        print_cause(outcome.error)
 
 
 def _as_dict(outcome: EnvironmentOutcome) -> dict[str, Any]:
-    file, error = outcome.step.file, outcome.error
+    file = outcome.step.file
     return {
         "path": outcome.step.path,
         "result": outcome.result,
         "sha256": file.sha256 if file else None,
-        "error": {"code": error.code, "message": error.message, "hint": error.hint}
-        if error
-        else None,
+        "error": error_json(outcome.error),
     }

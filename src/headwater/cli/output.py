@@ -23,6 +23,19 @@ def print_error(error: HeadwaterError) -> None:
         click.echo(f"  fix: {shown(hint)}", err=True)
 
 
+def print_cause(error: HeadwaterError) -> None:
+    """Print below a line of the result why what it tells of was not done, and what to do."""
+    click.echo(f"  {shown(error.headline)}")
+    click.echo(f"  fix: {shown(error.hint)}")
+
+
+def error_json(error: HeadwaterError | None) -> dict[str, Any] | None:
+    """Make the JSON form of an error, None where there is none."""
+    if error is None:
+        return None
+    return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
 def place_json(code: str, message: str, where: Location, hint: str) -> dict[str, Any]:
     """Make the JSON form of a warning or a finding."""
     return {
