@@ -16,7 +16,7 @@ from headwater.cli.main import cli
 from headwater.dev.minilake import Minilake
 from job_meta_support import client_of, needs_minilake
 from unit.operations_support import shop
-from workspace_fake import FakeWorkspace, fake_workspace
+from workspace_fake import FakeWorkspace, fake_workspace, sign_in
 
 pytest.importorskip("hatchling")
 pytestmark = [pytest.mark.servers, needs_minilake]
@@ -52,9 +52,7 @@ def fake(
     """A workspace with the schema, and without the volume."""
     workspace_server.reset()
     with fake_workspace(workspace_server.host) as fake:
-        monkeypatch.setenv("DATABRICKS_HOST", fake.host)
-        monkeypatch.setenv("DATABRICKS_TOKEN", "none")
-        monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "no file"))
+        sign_in(monkeypatch, tmp_path, fake.host)
         client = client_of(fake.host)
         client.catalogs.create("shop")
         client.schemas.create("ops", "shop")

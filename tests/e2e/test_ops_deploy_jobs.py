@@ -18,7 +18,7 @@ from headwater.dev.minilake import Minilake
 from headwater.tagged_jobs.tags import TAG
 from job_meta_support import client_of, needs_minilake
 from unit.operations_support import shop
-from workspace_fake import FakeWorkspace, fake_workspace
+from workspace_fake import FakeWorkspace, fake_workspace, sign_in
 
 pytestmark = [pytest.mark.servers, needs_minilake]
 
@@ -49,17 +49,11 @@ def fake(
     """A workspace with the pipeline and the files, and without jobs."""
     workspace_server.reset()
     with fake_workspace(workspace_server.host) as fake:
-        of_workspace(monkeypatch, tmp_path, fake.host)
+        sign_in(monkeypatch, tmp_path, fake.host)
         fake.pipelines["p1"] = {"pipeline_id": "p1", "name": "flow"}
         client_of(fake.host).workspace.mkdirs(FILES)
         shop(tmp_path, BUNDLE)
         yield fake
-
-
-def of_workspace(monkeypatch: pytest.MonkeyPatch, folder: Path, host: str) -> None:
-    monkeypatch.setenv("DATABRICKS_HOST", host)
-    monkeypatch.setenv("DATABRICKS_TOKEN", "none")
-    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(folder / "no file"))
 
 
 def deploy(folder: Path, *arguments: str) -> Result:
@@ -265,7 +259,7 @@ def proxy_of_fake(
     fake: FakeWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FaultyServer]:
     with faulty_server(fake.host) as proxy:
-        of_workspace(monkeypatch, tmp_path, proxy.endpoint)
+        sign_in(monkeypatch, tmp_path, proxy.endpoint)
         yield proxy
 
 

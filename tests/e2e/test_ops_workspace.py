@@ -26,7 +26,7 @@ from headwater.events.rows import Event
 from headwater.operations.workspace import open_workspace, workspace_metadata
 from job_meta_support import client_of, needs_minilake
 from unit.operations_support import shop
-from workspace_fake import PIPELINES, FakeWorkspace, fake_workspace
+from workspace_fake import PIPELINES, FakeWorkspace, fake_workspace, sign_in
 
 pytestmark = [pytest.mark.servers, needs_minilake]
 
@@ -47,9 +47,7 @@ def workspace(
     """A workspace that the bundle was deployed to, as far as the emulator and our fake know it."""
     workspace_server.reset()
     with fake_workspace(workspace_server.host) as fake:
-        monkeypatch.setenv("DATABRICKS_HOST", fake.host)
-        monkeypatch.setenv("DATABRICKS_TOKEN", "none")
-        monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "no file"))
+        sign_in(monkeypatch, tmp_path, fake.host)
         deploy(fake)
         (tmp_path / "nb.py").write_text("# Databricks notebook source\n")
         shop(tmp_path, BUNDLE)

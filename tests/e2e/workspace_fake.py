@@ -16,8 +16,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import pytest
 
 PIPELINES = "/api/2.0/pipelines"
 STATEMENTS = "/api/2.0/sql/statements"
@@ -103,6 +106,17 @@ class FakeWorkspace:
             "manifest": {"schema": {"columns": columns}},
             "result": chunks[0],
         }
+
+
+def sign_in(monkeypatch: pytest.MonkeyPatch, folder: Path, host: str) -> None:
+    """Let the environment, and nothing else, name a workspace.
+
+    Args:
+        folder: has no file of profiles.
+    """
+    monkeypatch.setenv("DATABRICKS_HOST", host)
+    monkeypatch.setenv("DATABRICKS_TOKEN", "none")
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(folder / "no file"))
 
 
 @contextmanager

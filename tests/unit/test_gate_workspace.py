@@ -14,7 +14,7 @@ from operations_support import log_update, shop
 from headwater.cli.main import cli
 from headwater.errors import HeadwaterError, UsageError, WorkspaceError
 from headwater.events.query import read_events
-from workspace_fake import FakeWorkspace, fake_workspace
+from workspace_fake import FakeWorkspace, fake_workspace, sign_in
 
 LIMITS = """
 version: 1
@@ -56,9 +56,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeW
             "`main`.`silver`.`events` TIMESTAMP": [{"n": 8}],
             "`main`.`silver`.`events`": [{"n": 10}],
         }
-        monkeypatch.setenv("DATABRICKS_HOST", fake.host)
-        monkeypatch.setenv("DATABRICKS_TOKEN", "none")
-        monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "no file"))
+        sign_in(monkeypatch, tmp_path, fake.host)
         monkeypatch.chdir(tmp_path)
         yield fake
 
