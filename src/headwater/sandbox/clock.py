@@ -152,8 +152,9 @@ def pinned(spark: SparkSession, text: str) -> str:
     calls = _calls(text)
     if not calls:
         return text
-    told = (f"{_WRITTEN[kind].format(f'{name}()')} AS {name}" for name, kind in FUNCTIONS.items())
-    moment = spark.sql(f"SELECT {', '.join(told)}").collect()[0]
+    asked = {name: _WRITTEN[FUNCTIONS[name]].format(f"{name}()") for name, _, _ in calls}
+    told = ", ".join(f"{text} AS {name}" for name, text in asked.items())
+    moment = spark.sql(f"SELECT {told}").collect()[0]
     for name, start, end in reversed(calls):
         text = f"{text[:start]}{FUNCTIONS[name]} '{moment[name]}'{text[end:]}"
     return text
