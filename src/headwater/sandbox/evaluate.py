@@ -7,6 +7,7 @@ import inspect
 from pyspark.sql import DataFrame
 
 from headwater.errors import DefinitionError, HeadwaterError
+from headwater.graph.arguments import not_built
 from headwater.graph.locations import function_location, run_at, user_line
 from headwater.graph.model import Flow
 from headwater.graph.sql_query import SqlQuery
@@ -14,6 +15,7 @@ from headwater.machine.session import activate
 from headwater.sandbox.evaluation import Evaluation
 from headwater.sandbox.failures import explained
 from headwater.sandbox.interception import intercepted
+from headwater.sandbox.workspace_functions import refusal_behind
 
 
 def evaluate(flow: Flow, evaluation: Evaluation) -> DataFrame:
@@ -61,10 +63,14 @@ def answer_of(flow: Flow, evaluation: Evaluation, *arguments: object) -> object:
 def _query_fault(flow: Flow, evaluation: Evaluation, error: BaseException) -> DefinitionError:
     query = inspect.unwrap(flow.query)
     in_text = query.place_of(error) if isinstance(query, SqlQuery) else None
+    where = in_text or user_line(error, flow.location)
+    refused = refusal_behind(error)
+    if refused is not None:
+        return run_at(where, not_built, *refused)
     return DefinitionError(
         "QUERY_INVALID",
         f"The query of '{flow.target}' can't be built: {explained(error)}",
-        where=in_text or user_line(error, flow.location),
+        where=where,
         hint="Fix the query at that line."
         if not evaluation.looks
         else "While a pipeline is planned, collect() and the like see no rows: allow for that.",

@@ -33,6 +33,7 @@ from headwater.sandbox.connectors import require
 from headwater.sandbox.interception import ReaderRecord, intercepted, local_options, record_of
 from headwater.sandbox.patches import LOOKS, refusal
 from headwater.sandbox.sql_text import FILE_FORMATS, FunctionCall, Relation, Replacement, SqlText
+from headwater.sandbox.workspace_functions import constant_value, refusal_of
 from headwater.sql.parameters import fill
 from headwater.state.store import Store
 
@@ -127,8 +128,8 @@ class Evaluation:
             self.refuse("spark.sql")
         calls = statement.functions()
         for call in calls:
-            if call.name in _WORKSPACE_FUNCTIONS:
-                raise not_built(f"{call.name}(...) in SQL", _WORKSPACE_FUNCTIONS[call.name])
+            if (refused := refusal_of(call.name)) is not None:
+                raise not_built(*refused)
         reads = [call for call in calls if call.name in _READS]
         if reads:
             statement = SqlText(spark, self._with_files(spark, text, reads))
@@ -333,10 +334,8 @@ def is_temporary_view(spark: SparkSession, name: str) -> bool:
 
 
 def _constant(spark: SparkSession, expression: str) -> Any:
-    """Return the value of a constant expression such as `map('a', 'b')`."""
     with intercepted(None):
-        row = spark.sql(f"SELECT {expression}").head()
-    return row[0] if row else None
+        return constant_value(spark, expression)
 
 
 _READS: Mapping[str, Callable[[Evaluation, SparkSession, FunctionCall], DataFrame]] = {
@@ -345,11 +344,6 @@ _READS: Mapping[str, Callable[[Evaluation, SparkSession, FunctionCall], DataFram
     file_states.FUNCTION: Evaluation._file_states,
 }
 """Table-valued functions that read, and what answers each."""
-
-_WORKSPACE_FUNCTIONS = {
-    "event_log": "Query the event log with `headwater sql`.",
-}
-"""Table-valued functions of a workspace that are refused by name, and what to do instead."""
 
 
 def resolved_path(store: Store, path: str) -> str:
