@@ -105,6 +105,32 @@ def test_several_flows_and_a_once_flow_fill_one_target(project: Project) -> None
     assert len(project.sql("SELECT * FROM users")) == 7
 
 
+def test_late_event_of_one_flow_does_not_bring_back_what_another_deleted(project: Project) -> None:
+    project.create("changes", "SELECT 1 AS id, 1 AS seq, 'ann' AS name")
+    project.create("removed", "SELECT 2 AS id, 5 AS seq")
+    project.write("""
+        from pyspark import pipelines as dp
+
+        for kind, kept in ((1, ["id", "seq", "name"]), (1, ["id", "name"]), (2, ["id", "name"])):
+            target = f"people_{kind}_{len(kept)}"
+            dp.create_streaming_table(target)
+            dp.create_auto_cdc_flow(
+                target=target, source="changes", keys=["id"], sequence_by="seq",
+                column_list=kept, stored_as_scd_type=kind)
+            dp.create_auto_cdc_flow(
+                name=f"{target}_removed", target=target, source="removed", keys=["id"],
+                sequence_by="seq", apply_as_deletes="true",
+                column_list=[name for name in kept if name != "name"], stored_as_scd_type=kind)
+    """)
+    assert project.run().state == "COMPLETED"
+    project.sql("INSERT INTO SCHEMA.changes VALUES (2, 2, 'bob')")
+    assert project.run().state == "COMPLETED"
+    for table in ("people_1_3", "people_1_2"):
+        assert project.values(f"SELECT name FROM SCHEMA.{table}") == ["ann"]
+    history = project.sql("SELECT name, __END_AT AS till FROM SCHEMA.people_2_2 ORDER BY id")
+    assert history == [{"name": "ann", "till": None}, {"name": "bob", "till": 5}]
+
+
 def test_append_flows_union_into_one_table(project: Project) -> None:
     project.create("first", "SELECT 1 AS id")
     project.create("second", "SELECT 2 AS id, 'x' AS extra")
