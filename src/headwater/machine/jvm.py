@@ -28,6 +28,10 @@ from headwater.machine.java import Java
 from headwater.settings import Settings, process_environment
 
 START_TIMEOUT_SECONDS = 120
+STOP_TIMEOUT_SECONDS = 20
+DUMP_TIMEOUT_SECONDS = 300
+"""For a JVM that writes a class-data archive before it ends: 5 to 25 s, by the machine."""
+DUMP_OPTION = "-XX:ArchiveClassesAtExit"
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 # Spark's own list, org.apache.spark.launcher.JavaModuleOptions of 4.2.0, without the vector module.
@@ -63,17 +67,22 @@ _TUNING = (
 
 @dataclass(frozen=True)
 class Jvm:
-    """A running driver JVM and the gateway into it."""
+    """A running driver JVM and the gateway into it.
+
+    Attributes:
+        seconds_to_end: how long it may take to end before it is killed.
+    """
 
     process: subprocess.Popen[bytes]
     gateway: JavaGateway
+    seconds_to_end: float = STOP_TIMEOUT_SECONDS
 
-    def stop(self, timeout_seconds: float = 20) -> None:
+    def stop(self) -> None:
         """End the JVM by closing its standard input; safe to call twice."""
         if self.process.stdin and not self.process.stdin.closed:
             self.process.stdin.close()
         try:
-            self.process.wait(timeout_seconds)
+            self.process.wait(self.seconds_to_end)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -116,7 +125,7 @@ def start_jvm(
             start_new_session=True,  # Ctrl-C is for this process, which then stops the JVM
         )
         port, token = _wait_for_gateway(process, answer, log)
-    return Jvm(process, _connect(port, token))
+    return Jvm(process, _connect(port, token), seconds_to_end(options))
 
 
 def archive_path(java: Java, jars: Sequence[Path], settings: Settings) -> Path:
@@ -135,7 +144,6 @@ def _command(
 ) -> list[str]:
     archive = archive_path(java, jars, settings)
     shared = [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto"] if archive.exists() else []
-    dumping = any(option.startswith("-XX:ArchiveClassesAtExit") for option in options)
     return [
         str(java.executable),
         "-cp",
@@ -143,7 +151,7 @@ def _command(
         f"-Xmx{settings.driver_memory}",
         *_TUNING,
         *_STARTS_PROGRAMS,
-        *([] if dumping else shared),
+        *([] if _dumps(options) else shared),
         *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),
         "-Djdk.reflect.useDirectMethodHandle=false",
         "-Dio.netty.tryReflectionSetAccessible=true",
@@ -152,6 +160,15 @@ def _command(
         *settings.jvm_options,
         "org.apache.spark.api.python.PythonGatewayServer",
     ]
+
+
+def seconds_to_end(options: Sequence[str]) -> float:
+    """Return how long a JVM with these options may take to end before it is killed."""
+    return DUMP_TIMEOUT_SECONDS if _dumps(options) else STOP_TIMEOUT_SECONDS
+
+
+def _dumps(options: Sequence[str]) -> bool:
+    return any(option.startswith(DUMP_OPTION) for option in options)
 
 
 def _wait_for_gateway(process: subprocess.Popen[bytes], answer: Path, log: Path) -> tuple[int, str]:
