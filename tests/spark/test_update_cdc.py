@@ -131,6 +131,37 @@ def test_late_event_of_one_flow_does_not_bring_back_what_another_deleted(project
     assert history == [{"name": "ann", "till": None}, {"name": "bob", "till": 5}]
 
 
+def test_late_event_of_one_flow_does_not_bring_back_what_another_truncated(
+    project: Project,
+) -> None:
+    project.create("changes", "SELECT 1 AS id, 1 AS seq, 'ann' AS name")
+    project.create("emptied", "SELECT 5 AS seq")
+    project.write("""
+        from pyspark import pipelines as dp
+
+        for kept in (["id", "seq", "name"], ["id", "name"]):
+            target = f"people_{len(kept)}"
+            dp.create_streaming_table(target)
+            dp.create_auto_cdc_flow(
+                target=target, source="changes", keys=["id"], sequence_by="seq", column_list=kept)
+
+            @dp.temporary_view(name=f"{target}_emptied")
+            def emptied():
+                rows = spark.readStream.table("emptied")
+                return rows.selectExpr("CAST(NULL AS INT) AS id", "seq")
+
+            dp.create_auto_cdc_flow(
+                name=f"{target}_empty", target=target, source=f"{target}_emptied", keys=["id"],
+                sequence_by="seq", apply_as_truncates="true",
+                column_list=[name for name in kept if name != "name"])
+    """)
+    assert project.run().state == "COMPLETED"
+    project.sql("INSERT INTO SCHEMA.changes VALUES (2, 2, 'bob'), (3, 6, 'cleo')")
+    assert project.run().state == "COMPLETED"
+    for table in ("people_3", "people_2"):
+        assert project.values(f"SELECT name FROM SCHEMA.{table}") == ["cleo"]
+
+
 def test_append_flows_union_into_one_table(project: Project) -> None:
     project.create("first", "SELECT 1 AS id")
     project.create("second", "SELECT 2 AS id, 'x' AS extra")

@@ -119,7 +119,7 @@ def plan_change(
         columns_to_update=change.columns_to_update,
         sequence_type=sequence_type(source, change),
         sequence_columns=kept if len(kept) == len(columns) else (),
-        has_truncates=change.others_truncate or change.apply_as_truncates is not None,
+        has_truncates=change.target_has_truncates or change.apply_as_truncates is not None,
         memory=Memory.EVENTS,
         system_type=system_type(source, change),
     )
@@ -241,7 +241,7 @@ def _memory(plan: ChangePlan, change: AutoCdc) -> Memory:
         return Memory.EVENTS
     if plan.null_keeps or plan.columns_to_update or _is_partial(change):
         return Memory.EVENTS
-    has_deletes = change.others_delete or change.apply_as_deletes is not None
+    has_deletes = change.target_has_deletes or change.apply_as_deletes is not None
     if plan.scd_type == 2:
         return Memory.NOTHING if plan.each_opens and not has_deletes else Memory.HIDDEN
     if plan.has_truncates or not plan.sequence_columns:

@@ -94,8 +94,8 @@ class AutoCdc:
         except_column_list: columns left out of the target (None: none).
         track_history_columns: SCD type 2: a new version only when one of these changes.
         track_history_except: SCD type 2: a new version when any other column changes.
-        others_delete: another flow into the same target deletes keys.
-        others_truncate: another flow into the same target empties it.
+        target_has_deletes: any flow into the target deletes keys; known when all is loaded.
+        target_has_truncates: any flow into the target empties it.
     """
 
     keys: tuple[str, ...]
@@ -113,8 +113,8 @@ class AutoCdc:
     except_column_list: tuple[str, ...] | None = None
     track_history_columns: tuple[str, ...] | None = None
     track_history_except: tuple[str, ...] | None = None
-    others_delete: bool = False
-    others_truncate: bool = False
+    target_has_deletes: bool = False
+    target_has_truncates: bool = False
 
 
 @dataclass(frozen=True)

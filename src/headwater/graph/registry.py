@@ -59,25 +59,22 @@ class Registry:
         self._claimed: set[Function] = set()
         self._made: dict[Function, TableName] = {}
 
-    def tell_change_flows_of_each_other(self) -> None:
-        """Let each AUTO CDC flow know whether others delete rows of its target, or empty it.
+    def share_deletes(self) -> None:
+        """Let all AUTO CDC flows of a target know whether any of them deletes, or truncates.
 
-        A late event must not bring back what another flow has deleted. Called when all is loaded.
+        A late event must not bring back what another flow took away. Called when all is loaded.
         """
+        changes = [(flow.target, flow.change) for flow in self.flows.values() if flow.change]
+        deleting = {target for target, each in changes if each.apply_as_deletes is not None}
+        truncating = {target for target, each in changes if each.apply_as_truncates is not None}
         for name, flow in self.flows.items():
-            if flow.change is None:
-                continue
-            others = [
-                each.change
-                for each in self.flows.values()
-                if each.change is not None and each.target == flow.target and each is not flow
-            ]
-            change = replace(
-                flow.change,
-                others_delete=any(each.apply_as_deletes is not None for each in others),
-                others_truncate=any(each.apply_as_truncates is not None for each in others),
-            )
-            self.flows[name] = replace(flow, change=change)
+            if flow.change is not None:
+                change = replace(
+                    flow.change,
+                    target_has_deletes=flow.target in deleting,
+                    target_has_truncates=flow.target in truncating,
+                )
+                self.flows[name] = replace(flow, change=change)
 
     def resolve(self, name: str) -> TableName:
         """Complete a dataset's name; a leading `LIVE.` is dropped.

@@ -73,7 +73,7 @@ def load_source(
         registry.folders = paths
         with intercepted(_LoadTime(spark, lambda: store, registry=registry)):
             load_files(spec.source_files, registry, namespace, explained, spec.parameters)
-        registry.tell_change_flows_of_each_other()
+        registry.share_deletes()
         registry.warnings.extend(_warnings(spec.source_files, paths))
         yield registry
 
