@@ -219,15 +219,18 @@ def shown(text: str) -> str:
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the closest of the `known` names as a sentence, or "" when none is close.
+
+    Args:
+        cutoff: how alike two names must be; 1 is equal.
 
     Example:
         >>> nearest("pipelnes", ["pipelines", "volumes"])
         "Did you mean 'pipelines'?"
     """
     names = {each.lower(): each for each in known}
-    found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=cutoff)
     return f"Did you mean '{names[found[0]]}'?" if found else ""
 
 

@@ -218,8 +218,9 @@ def test_event_log_holds_quality_lineage_and_states(updated: Updated) -> None:
     quality = project.sql("""
         SELECT e.name, sum(e.passed_records) AS passed, sum(e.failed_records) AS failed
         FROM (SELECT explode(from_json(
-            get_json_object(details, '$.flow_progress.data_quality.expectations'),
-            'array<struct<name:string,dataset:string,passed_records:int,failed_records:int>>')) AS e
+            details:flow_progress:data_quality:expectations,
+            schema_of_json("[{'name': 'str', 'passed_records': 42, 'failed_records': 42}]")
+          )) AS e
           FROM event_log('flow') WHERE event_type = 'flow_progress')
         GROUP BY e.name ORDER BY e.name
     """)
@@ -228,9 +229,9 @@ def test_event_log_holds_quality_lineage_and_states(updated: Updated) -> None:
         {"name": "positive", "passed": 2, "failed": 2},
     ]
     lineage = project.sql("""
-        SELECT get_json_object(details, '$.flow_definition.input_datasets') AS inputs
+        SELECT details:flow_definition.input_datasets AS inputs
         FROM event_log(TABLE(main.SCHEMA.totals)) WHERE event_type = 'flow_definition'
-          AND get_json_object(details, '$.flow_definition.output_dataset') = 'main.SCHEMA.totals'
+          AND details:flow_definition.output_dataset = 'main.SCHEMA.totals'
     """)
     assert lineage == [{"inputs": f'["main.{project.schema}.events"]'}]
     states = [

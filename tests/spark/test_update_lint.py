@@ -106,6 +106,23 @@ def test_strict_validation_reports_faults_and_warnings_together(project: Project
     assert [each.code for each in caught.value.faults] == ["CONF_SET_IN_SOURCE", "TABLE_NOT_FOUND"]
 
 
+def test_option_that_auto_loader_does_not_have_is_ignored_with_a_warning(project: Project) -> None:
+    project.write(f"""
+        import dlt
+
+        @dlt.table
+        def events():
+            reader = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json")
+            return reader.schema("id INT").option("ignoreChanges", True).load("{project.volume}")
+    """)
+    found = project.run(validate_only=True).graph.warnings
+    assert places(found) == {"main.py": [("AUTOLOADER_OPTION_IGNORED", 7)]}
+    assert "'ignoreChanges'" in str(found[0])
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True, strict=True)
+    assert [each.code for each in caught.value.faults] == ["AUTOLOADER_OPTION_IGNORED"]
+
+
 def test_sound_pipeline_is_run_by_strict(project: Project) -> None:
     project.write("""
         import dlt

@@ -123,6 +123,12 @@ def test_columns_of_a_self_join_belong_to_the_frame_they_are_taken_from(texts: D
             ("x", "raw:a"),
         ),
         ("SELECT parse_json(raw):d::int AS d FROM j", ["d"], (2,)),
+        (
+            "SELECT v:a.b::string, raw:d, v:a:b::string AS n, raw:d + v:d::string AS sum "
+            "FROM (SELECT raw, parse_json(raw) AS v FROM j)",
+            ["b", "d", "n", "sum"],
+            ("x", "2", "x", 4.0),
+        ),
     ],
 )
 def test_paths_into_json_texts(

@@ -9,7 +9,12 @@ import pytest
 
 from headwater.autoloader import option_tables as tables
 from headwater.autoloader.formats import FORMATS, OF_DATABRICKS, READER_OPTIONS
-from headwater.autoloader.options import check_options, read_options, unused_options
+from headwater.autoloader.options import (
+    check_options,
+    ignored_options,
+    read_options,
+    unused_options,
+)
 from headwater.autoloader.request import Cleaning, CloudFiles, Options
 from headwater.errors import DefinitionError, Location
 from headwater.intervals import DAY_SECONDS, interval_seconds
@@ -55,6 +60,22 @@ def test_unknown_option_gives_the_nearest_name() -> None:
     error = refusal(cloudFiles__schemaHint="a INT")
     assert error.code == "AUTOLOADER_OPTION_UNKNOWN"
     assert error.hint == "Did you mean 'cloudFiles.schemaHints'?"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("schemaHints", "Write cloudFiles.schemaHints."),
+        ("maxfilespertrigger", "Write cloudFiles.maxFilesPerTrigger."),
+        ("multiLin", "Did you mean 'multiLine'?"),
+        ("ignoreChanges", "Remove it: it is not an option of this source."),
+    ],
+)
+def test_unknown_options_without_prefix_are_ignored_with_a_warning(name: str, hint: str) -> None:
+    options(**{name: "1"})
+    (warning,) = ignored_options(CloudFiles("/in", {name: "1", "cloudFiles.format": "json"}, WHERE))
+    assert (warning.code, warning.hint) == ("AUTOLOADER_OPTION_IGNORED", hint)
+    assert warning.where == WHERE
 
 
 def test_validate_options_false_ignores_unknown_ones() -> None:

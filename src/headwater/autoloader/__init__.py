@@ -5,7 +5,7 @@ from headwater.autoloader.batch import define_batch, open_batch
 from headwater.autoloader.cleaning import clean_source, cleans_source, written_folders
 from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.failures import explain_failure
-from headwater.autoloader.options import check_options, unused_options
+from headwater.autoloader.options import check_options, ignored_options, unused_options
 from headwater.autoloader.readers import Reader
 from headwater.autoloader.relocation import follow_move
 from headwater.autoloader.request import CloudFiles, SourceState
@@ -31,6 +31,7 @@ __all__ = [
     "explain_failure",
     "file_states",
     "follow_move",
+    "ignored_options",
     "ingestion_states",
     "listing_digest",
     "open_batch",

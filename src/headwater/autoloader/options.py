@@ -23,6 +23,7 @@ from headwater.intervals import DAY_SECONDS
 _KNOWN = tables.KNOWN | formats.READER_OPTIONS
 _REFUSED = tables.REFUSED - formats.READER_OPTIONS
 _SPELLINGS = (*tables.SPELLINGS, *formats.SPELLINGS)
+_PREFIX = "cloudfiles."
 _WITHOUT_PREFIX = frozenset(name for name in _KNOWN if "." not in name)
 """Options that are documented without `cloudFiles.`; the prefix is accepted, too."""
 
@@ -43,6 +44,32 @@ def unused_options(request: CloudFiles) -> list[str]:
         for name, value in request.options.items()
         if name.lower() in tables.LISTED and str(value).strip().lower() != "false"
     ]
+
+
+def ignored_options(request: CloudFiles) -> list[DefinitionError]:
+    """Warn of options that Auto Loader doesn't have and that are not written `cloudFiles.`.
+
+    A workspace validates `cloudFiles.` options only, and ignores the others. Most are those of
+    other sources, or are meant to have the prefix.
+    """
+    values = OptionValues(request, {})
+    return [
+        values.fault(
+            "AUTOLOADER_OPTION_IGNORED",
+            f"Auto Loader ignores the option '{name}', as it does in a workspace",
+            _meant(name),
+            option=name,
+        )
+        for name in request.options
+        if not name.lower().startswith(_PREFIX) and name.lower() not in _KNOWN
+    ]
+
+
+def _meant(name: str) -> str:
+    prefixed = [each for each in _SPELLINGS if each.lower() == _PREFIX + name.lower()]
+    if prefixed:
+        return f"Write {prefixed[0]}."
+    return nearest(name, _SPELLINGS, cutoff=0.8) or "Remove it: it is not an option of this source."
 
 
 def read_options(request: CloudFiles, *, java_charsets: bool = False) -> Options:
@@ -211,7 +238,9 @@ class _Reading:
             only = tables.ONLY_VALUE.get(name)
             if name not in row.option_names and only is not None and value.lower() != only.lower():
                 raise self.values.not_built(written, value)
-            if name.startswith("cloudfiles.resourcetag.") or name in _KNOWN or not strict:
+            if name in _KNOWN or not strict or not name.startswith(_PREFIX):
+                continue
+            if name.startswith("cloudfiles.resourcetag."):
                 continue
             raise self.values.fault(
                 "AUTOLOADER_OPTION_UNKNOWN",

@@ -230,7 +230,7 @@ class _Resolver:
         if frame.isStreaming:
             flow = replace(flow, kind=self._stream_kind(flow, frame, evaluation.inputs))
             write = write and write_of(flow)
-        self.warnings.extend([*evaluation.looks, *state_warnings(frame, flow)])
+        self.warnings.extend([*evaluation.warnings, *state_warnings(frame, flow)])
         columns = write.columns(frame, flow) if write else frame.schema
         if dataset.sink:
             check_rows(columns, dataset, flow.name)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from pyspark.errors import ParseException
 from pyspark.sql import DataFrame, SparkSession
 
+from headwater.autoloader.options import ignored_options
 from headwater.autoloader.request import CloudFiles
 from headwater.errors import DefinitionError, HeadwaterError, UsageError, nearest
 from headwater.graph.arguments import fault, not_built
@@ -70,6 +71,7 @@ class Evaluation:
         read_options: options of the reads of tables, as text.
         brokers: those of Kafka that were read.
         looks: warnings of actions that only returned rows.
+        ignored: warnings of options that have no effect.
         named: temporary views that the function has made, by name.
         refused: the first side effect, kept even when user code swallowed the error.
     """
@@ -87,9 +89,15 @@ class Evaluation:
     brokers: list[BrokerUse] = field(default_factory=list)
     refused: HeadwaterError | None = None
     looks: list[DefinitionError] = field(default_factory=list)
+    ignored: list[DefinitionError] = field(default_factory=list)
     named: dict[str, DataFrame] = field(default_factory=dict)
     sources: int = 0
     views: list[tuple[str, DataFrame]] = field(default_factory=list)
+
+    @property
+    def warnings(self) -> list[DefinitionError]:
+        """What the user is told of a function that runs here."""
+        return [*self.looks, *self.ignored]
 
     def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | str:
         """Answer `spark.table`, `spark.read.table` and `spark.readStream.table`."""
@@ -163,6 +171,7 @@ class Evaluation:
         local = self.local_path(path)
         volume = str(self.store.volume_of(local) or "")
         request = CloudFiles(local, resolved, current_location(), schema, is_batch, volume)
+        self.ignored.extend(ignored_options(request))
         number, self.sources = self.sources, self.sources + 1
         with intercepted(None):
             return self.source.cloud_files(request, number)

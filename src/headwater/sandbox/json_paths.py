@@ -6,9 +6,10 @@ with `get_json_object`. What does not live here: when that is tried (`workspace_
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from headwater.names import quote
@@ -18,11 +19,15 @@ from headwater.sql.tokens import string_literal
 REFUSED = "COLUMN_IS_NOT_VARIANT_TYPE"
 """What Spark says of the operator on a STRING column."""
 
+_WRONG_INPUT = "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE"
 _EXTRACT = "SemiStructuredExtract"
 
 
-def with_json_objects(spark: SparkSession, text: str) -> str | None:
-    """Return a query with each `column:path` as a call; None if it has none.
+def with_json_objects(spark: SparkSession, text: str, kept: Collection[str] = ()) -> str | None:
+    """Return a query with each `column:path` as a call; None if there is nothing to replace.
+
+    Args:
+        kept: calls that stay paths, because their column is a VARIANT.
 
     Example:
         `SELECT raw:a.b FROM t` becomes `SELECT get_json_object(raw, '$.a.b') AS `b` FROM t`.
@@ -32,12 +37,23 @@ def with_json_objects(spark: SparkSession, text: str) -> str | None:
     for expression, is_column in _expressions(plan):
         for node, name in _outermost(expression):
             start, end = span_of(node)
+            call = _call(node, text, kept)
             is_whole = kind_of(expression) == "Alias" and span_of(expression) == (start, end)
             named = f" AS {quote(name)}" if is_column and is_whole else ""
-            edits[start] = (end, _call(node, text) + named)
+            if call != text[start:end]:
+                edits[start] = (end, call + named)
     for start, (end, new) in sorted(edits.items(), reverse=True):
         text = text[:start] + new + text[end:]
     return text if edits else None
+
+
+def call_on_variant(error: AnalysisException) -> str | None:
+    """Return the call that an error refuses because its column is a VARIANT; None for others."""
+    told = error.getMessageParameters() or {}
+    contexts = error.getQueryContext()
+    if error.getCondition() != _WRONG_INPUT or told.get("inputType") != '"VARIANT"' or not contexts:
+        return None
+    return contexts[0].fragment()
 
 
 def _expressions(plan: Any) -> Iterator[tuple[Any, bool]]:
@@ -63,10 +79,16 @@ def _outermost(node: Any, name: str = "") -> Iterator[tuple[Any, str]]:
         yield from _outermost(child, given)
 
 
-def _call(node: Any, text: str) -> str:
+def _call(node: Any, text: str, kept: Collection[str]) -> str:
+    """Return a path as a call, or as it is written in the text."""
     child = node.children().apply(0)
     while kind_of(child) == "Alias":
         child = child.children().apply(0)
     start, end = span_of(child)
-    inner = _call(child, text) if kind_of(child) == _EXTRACT else text[start:end]
-    return f"get_json_object({inner}, {string_literal(str(node.field()))})"
+    written = text[start:end]
+    inner = _call(child, text, kept) if kind_of(child) == _EXTRACT else written
+    call = f"get_json_object({inner}, {string_literal(str(node.field()))})"
+    if call not in kept:
+        return call
+    _, stop = span_of(node)
+    return inner + text[end:stop]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -77,18 +78,43 @@ def run_text(spark: SparkSession, text: str, run: Callable[[str], DataFrame]) ->
     Raises:
         pyspark.errors.PySparkException: as `run` does.
     """
+    retries = _Retries(spark, text)
     for _ in range(_MOST):
         try:
             return run(text)
         except (AnalysisException, Py4JJavaError) as error:
-            if isinstance(error, AnalysisException):
-                again = text_with_numbers(spark, text, error)
-            else:
-                again = with_json_objects(spark, text) if json_paths.REFUSED in str(error) else None
+            again = retries.after(error, text)
             if again is None:
                 raise
             text = again
     return run(text)
+
+
+@dataclass
+class _Retries:
+    """What to try after a text was refused.
+
+    Attributes:
+        original: the text as it is written.
+        variants: calls that were refused because their column is a VARIANT, which has paths.
+    """
+
+    spark: SparkSession
+    original: str
+    variants: set[str] = field(default_factory=set)
+
+    def after(self, error: Exception, text: str) -> str | None:
+        """Return another form of a text that failed; None if there is none."""
+        if not isinstance(error, AnalysisException):
+            is_path = json_paths.REFUSED in str(error)
+            return with_json_objects(self.spark, text, self.variants) if is_path else None
+        call = json_paths.call_on_variant(error) if text != self.original else None
+        if call is None:
+            return text_with_numbers(self.spark, text, error)
+        if call in self.variants:
+            return None
+        self.variants.add(call)
+        return with_json_objects(self.spark, self.original, self.variants)
 
 
 def joinable(
