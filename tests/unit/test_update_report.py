@@ -50,6 +50,17 @@ def test_batches_are_added_up() -> None:
     assert flow.rules == {key: RuleTotals("r", "main.s.silver", 10, 2)}
 
 
+def test_materialized_view_that_is_computed_again_after_a_restart_counts_once() -> None:
+    events = [
+        Event("flow_definition", "defined", {"flow_type": "MATERIALIZED_VIEW"}, origin=ORIGIN),
+        batch(num_input_rows=7, num_output_rows=5, num_dropped_rows=2, failed=2),
+        batch(num_input_rows=8, num_output_rows=5, num_dropped_rows=3, failed=3),
+    ]
+    (flow,) = report_of(events).flows.values()
+    assert (flow.rows_in, flow.rows_written, flow.rows_dropped) == (8, 5, 3)
+    assert flow.rules == {("main.s.silver", "r"): RuleTotals("r", "main.s.silver", 5, 3)}
+
+
 def test_changes_count_as_upserted_and_deleted() -> None:
     flow = report_of([batch(num_input_rows=9, num_upserted_rows=4, num_deleted_rows=1)])
     (totals,) = flow.flows.values()

@@ -16,6 +16,7 @@ from headwater.errors import HeadwaterError, UpdateError
 from headwater.events.rows import Event
 
 _HEADLINE = re.compile(r"\[([A-Z0-9_.]+)\] (.*)", re.DOTALL)
+_OVERWRITES = "MATERIALIZED_VIEW"
 _ENDED = ("COMPLETED", "FAILED", "STOPPED")
 
 
@@ -45,7 +46,7 @@ class RuleTotals:
 
 @dataclass(frozen=True)
 class FlowTotals:
-    """Totals of one flow.
+    """Totals of one flow; of a materialized view those of the last time it was computed.
 
     Attributes:
         kind: as `flow_type` in the event log.
@@ -135,6 +136,8 @@ def _with_status(flow: FlowTotals, event: Event) -> FlowTotals:
 
 
 def _with_batch(flow: FlowTotals, event: Event) -> FlowTotals:
+    if flow.kind == _OVERWRITES:  # computed again after a restart: its rows were replaced
+        flow = replace(flow, rows_in=0, rows_written=0, rows_dropped=0, rules={})
     metrics = event.details["metrics"]
     rows = metrics.get("num_input_rows", 0)
     written = metrics.get("num_upserted_rows", metrics.get("num_output_rows", 0))
