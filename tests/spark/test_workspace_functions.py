@@ -86,3 +86,31 @@ def test_functions_of_a_workspace_are_refused_by_name(project: Project) -> None:
         "main.sql:5",
         "main.py:6",
     }
+
+
+def test_json_without_a_schema_is_refused_by_name(project: Project) -> None:
+    project.write(
+        """\
+        CREATE MATERIALIZED VIEW a AS
+          SELECT from_json('{}', NULL, map('schemaLocationKey', 'k')) AS row;
+        CREATE MATERIALIZED VIEW b AS SELECT from_json('{}', 'nothing of a schema') AS row;
+        """,
+        "main.sql",
+    )
+    project.write(
+        """\
+        from pyspark import pipelines as dp
+        from pyspark.sql import functions as F
+
+        @dp.materialized_view
+        def c():
+            return spark.range(1).select(F.from_json(F.lit("{}"), None, {"schemaLocationKey": "k"}))
+        """
+    )
+    with pytest.raises(GraphError) as caught:
+        project.resolved()
+    first, second, third = caught.value.faults
+    for fault, line in ((first, "main.py:6"), (second, "main.sql:2")):
+        assert "from_json without a schema is not supported" in str(fault)
+        assert str(fault.where).endswith(line)
+    assert third.code == "QUERY_INVALID"

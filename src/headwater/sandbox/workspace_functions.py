@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from headwater.graph.arguments import fault
 from headwater.names import unquoted
-from headwater.sandbox.causes import innermost
+from headwater.sandbox.causes import Cause, innermost
 from headwater.sandbox.dbutils import OF_PIPELINES, Secrets
 from headwater.settings import secret
 from headwater.sql.tokens import Token, string_value, tokens_of
@@ -36,6 +36,12 @@ _HINTS = {
     _IN_WORKSPACE,
 )
 _HINTS["try_secret"] = _HINTS["secret"]
+_FROM_JSON = "calling z:org.apache.spark.sql.functions.from_json."
+_JSON_WITHOUT_SCHEMA = (
+    "from_json without a schema",
+    "Write its schema, such as 'id INT, name STRING': only a workspace infers it, and lets it grow"
+    " under a schemaLocationKey.",
+)
 _PREFIXES = ("ai_", "h3_")
 
 
@@ -49,9 +55,17 @@ def refusal_of(name: str) -> tuple[str, str] | None:
 def refusal_behind(error: BaseException) -> tuple[str, str] | None:
     """Return `refusal_of` the function that Spark did not find; None for other errors."""
     cause = innermost(error)
+    if _is_json_without_schema(error, cause):
+        return _JSON_WITHOUT_SCHEMA
     if not cause.condition.startswith("UNRESOLVED_ROUTINE"):
         return None
     return refusal_of(unquoted(cause.parameters.get("routineName", "").split(".")[-1]))
+
+
+def _is_json_without_schema(error: BaseException, cause: Cause) -> bool:
+    if cause.condition == "INVALID_SCHEMA.NON_STRING_LITERAL":
+        return cause.parameters.get("inputSchema") == '"NULL"'
+    return cause.kind == "NullPointerException" and _FROM_JSON in str(error)
 
 
 def constant_value(spark: SparkSession, expression: str) -> Any:
