@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 
 from headwater.errors import DefinitionError
 from headwater.graph.model import DatasetKind, Flow, FlowKind, ReplaceUsing, ReplaceWhere
+from headwater.graph.sql_query import SqlQuery
 
 
 def dataset_kind(declared: DatasetKind | None, flows: Sequence[tuple[Flow, bool]]) -> DatasetKind:
@@ -34,49 +36,59 @@ def flow_kind(kind: DatasetKind, flow: Flow, is_streaming: bool) -> FlowKind:
     if kind is DatasetKind.VIEW:
         return FlowKind.VIEW
     if kind is DatasetKind.SINK:
-        if not is_streaming:
-            hint = "Read its source with spark.readStream."
-            raise _wrong(flow, "a flow into a sink", "a streaming", hint)
+        _need_stream(flow, is_streaming, "a flow into a sink")
         return FlowKind.UPDATE if flow.updates else FlowKind.APPEND
     if kind is DatasetKind.MATERIALIZED_VIEW:
-        if is_streaming:
-            raise _wrong(flow, "a materialized view", "a batch", "Read its source with spark.read.")
+        _need_batch(flow, is_streaming, "a materialized view")
         return FlowKind.MATERIALIZED_VIEW
     if flow.snapshots:
-        if is_streaming:
-            raise _wrong(
-                flow,
-                "a flow of snapshots",
-                "a batch",
-                "Let the view read its source with spark.read.",
-            )
+        _need_batch(flow, is_streaming, "a flow of snapshots")
         return FlowKind.SNAPSHOT
     if isinstance(flow.replaces, ReplaceWhere):
-        if is_streaming:
-            hint = "Read its sources with spark.read."
-            raise _wrong(flow, "a flow with replace_where", "a batch", hint)
+        _need_batch(flow, is_streaming, "a flow that replaces rows by a predicate")
         return FlowKind.REPLACE_WHERE
     if isinstance(flow.replaces, ReplaceUsing):
-        if not is_streaming:
-            hint = "Read its source with spark.readStream."
-            raise _wrong(flow, "a flow with replace_using", "a streaming", hint)
+        _need_stream(flow, is_streaming, "a flow that replaces rows by keys")
         return FlowKind.REPLACE_USING
-    if flow.once and is_streaming:
-        raise _wrong(flow, "a flow with once=True", "a batch", "Read its source with spark.read.")
-    if not flow.once and not is_streaming:
-        raise _wrong(
-            flow,
-            "a flow into a streaming table",
-            "a streaming",
-            "Read its source with spark.readStream, or add once=True to an append flow.",
-        )
+    if flow.once:
+        _need_batch(flow, is_streaming, "a flow that runs once")
+    else:
+        _need_stream(flow, is_streaming, "a flow into a streaming table", _instead(flow))
     return FlowKind.CHANGE if flow.change else FlowKind.APPEND
 
 
+def _need_stream(flow: Flow, is_streaming: bool, what: str, instead: str = "") -> None:
+    if not is_streaming:
+        of_sql = "Read its source as a stream: FROM STREAM source."
+        hint = of_sql if _is_sql(flow) else "Read its source with spark.readStream."
+        raise _wrong(flow, what, "a streaming", hint + instead)
+
+
+def _need_batch(flow: Flow, is_streaming: bool, what: str) -> None:
+    if is_streaming:
+        of_sql = "Read its source without STREAM."
+        hint = of_sql if _is_sql(flow) else "Read its source with spark.read."
+        raise _wrong(flow, what, "a batch", hint)
+
+
+def _instead(flow: Flow) -> str:
+    """Return what else a batch query may do for a streaming table."""
+    if flow.change:
+        return ""
+    if flow.own:
+        return " Or make it a materialized view."
+    return " Or let it run once: INSERT INTO ONCE." if _is_sql(flow) else " Or add once=True."
+
+
+def _is_sql(flow: Flow) -> bool:
+    return isinstance(inspect.unwrap(flow.query), SqlQuery)
+
+
 def _wrong(flow: Flow, what: str, wanted: str, hint: str) -> DefinitionError:
+    asked = "query" if _is_sql(flow) else "DataFrame"
     return DefinitionError(
         "FLOW_KIND_WRONG",
-        f"'{flow.name}' is {what}, which takes {wanted} DataFrame",
+        f"'{flow.name}' is {what}, which takes {wanted} {asked}",
         where=flow.location,
         hint=hint,
         flow=flow.name,
