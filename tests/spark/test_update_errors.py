@@ -214,3 +214,35 @@ def test_fault_that_several_datasets_share_is_told_once(project: Project) -> Non
     with pytest.raises(GraphError) as caught:
         project.run(validate_only=True)
     assert (caught.value.code, len(caught.value.faults)) == ("TABLE_NOT_FOUND", 1)
+
+
+def test_value_that_can_not_be_cast_is_told_at_the_line_of_the_query(project: Project) -> None:
+    project.create("texts", "SELECT * FROM VALUES ('a'), ('b') t(id)")
+    project.write(
+        """\
+        CREATE STREAMING TABLE streamed AS
+          SELECT id,
+            to_date(
+              id) AS day FROM STREAM texts;
+        CREATE TEMPORARY VIEW cast_above AS
+          SELECT CAST(id AS INT) AS n FROM texts;
+        CREATE MATERIALIZED VIEW over_view AS
+          SELECT n FROM cast_above
+        """,
+        "main.sql",
+    )
+    project.write("""
+        import dlt
+        from pyspark.sql import functions as F
+
+        @dlt.table
+        def in_python():
+            return spark.read.table("texts").select(F.to_timestamp("id", "yyyy").alias("t"))
+    """)
+    found = errors(project.run())
+    assert {name: str(each.where).rpartition("/")[2] for name, each in found.items()} == {
+        "streamed": "main.sql:3",
+        "over_view": "main.sql:7",
+        "in_python": "main.py:5",
+    }
+    assert all("try_to_timestamp" in each.hint for each in found.values())

@@ -4,14 +4,18 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from typing import Any, cast
 
 import pyspark
 import pytest
 from pyspark.errors import SparkRuntimeException
 
-from headwater.errors import ExpectationViolation, UpdateError
+from headwater.errors import ExpectationViolation, Location, UpdateError
+from headwater.graph.model import Flow
+from headwater.names import TableName
 from headwater.sandbox.failures import NAMES, describe, is_retryable
 
+FLOW = Flow("f", TableName("c", "s", "t"), cast(Any, None), Location("main.py", 3))
 VIOLATION = (
     "[USER_RAISED_EXCEPTION] [EXPECTATION_VIOLATION.VERBOSITY_ALL] Flow 'f' failed to meet the "
     "expectation. Violated expectations: 'a, b'. Input data: 'x'. Output record: 'y'. "
@@ -20,7 +24,7 @@ VIOLATION = (
 
 
 def test_violation_keeps_the_contract_text_and_the_names() -> None:
-    error = describe(SparkRuntimeException(VIOLATION), "f")
+    error = describe(SparkRuntimeException(VIOLATION), FLOW)
     assert isinstance(error, ExpectationViolation)
     assert error.parameters["expectations"] == ["a", "b"]
     assert error.message.startswith("[EXPECTATION_VIOLATION.VERBOSITY_ALL] Flow 'f' failed")
@@ -29,7 +33,7 @@ def test_violation_keeps_the_contract_text_and_the_names() -> None:
 
 def test_data_errors_do_not_quote_values() -> None:
     text = "[CAST_INVALID_INPUT] The value 'John Doe' of the type \"STRING\" cannot be cast"
-    error = describe(SparkRuntimeException(text), "f")
+    error = describe(SparkRuntimeException(text), FLOW)
     assert error.parameters["condition"] == "CAST_INVALID_INPUT"
     assert "John" not in str(error)
 
@@ -50,7 +54,7 @@ def test_only_passing_troubles_are_retried(error: Exception, expected: bool) -> 
 
 
 def test_full_disk_is_named() -> None:
-    assert describe(OSError(28, "No space left on device"), "f").code == "DISK_FULL"
+    assert describe(OSError(28, "No space left on device"), FLOW).code == "DISK_FULL"
 
 
 def conditions() -> dict[str, list[str]]:
@@ -86,10 +90,10 @@ def test_no_condition_of_spark_lets_a_value_through() -> None:
     leaking = set()
     for condition, template in conditions().items():
         error = Told(condition, template)
-        told = describe(error, "f")
+        told = describe(error, FLOW)
         for name in NAMES:
             error._told[1].pop(name, None)
-        if "123-45-6789" in str(describe(error, "f")):
+        if "123-45-6789" in str(describe(error, FLOW)):
             leaking.add(condition)
         assert condition in told.message or condition == "USER_RAISED_EXCEPTION"
     assert leaking == set()
@@ -117,7 +121,7 @@ def test_error_of_a_python_function_is_told_by_its_class_and_line() -> None:
             return "PYTHON_EXCEPTION"
 
     package = str(Path(pyspark.__file__).parent.parent)
-    error = describe(FromWorker(TRACE.format(package=package)), "f")
+    error = describe(FromWorker(TRACE.format(package=package)), FLOW)
     assert error.parameters["condition"] == "LookupError"
     assert str(error.where) == "/home/me/src/rules.py:12"
     assert not any(word in str(error) for word in ("patient", "Smith", "123-45", "passwd"))
@@ -125,5 +129,5 @@ def test_error_of_a_python_function_is_told_by_its_class_and_line() -> None:
 
 def test_error_that_only_quotes_the_plan_is_no_violation() -> None:
     plan = f"concat({VIOLATION})"
-    error = describe(SparkRuntimeException(f"[CANNOT_PARSE_TIMESTAMP] x {plan}"), "f")
+    error = describe(SparkRuntimeException(f"[CANNOT_PARSE_TIMESTAMP] x {plan}"), FLOW)
     assert (error.code, error.parameters["condition"]) == ("FLOW_FAILED", "CANNOT_PARSE_TIMESTAMP")

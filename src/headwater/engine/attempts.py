@@ -149,7 +149,7 @@ class FlowAttempts:
             if isinstance(error, SchemaChange):
                 journal.status(flow, "STOPPED", "FLOW_SCHEMA_CHANGED: " + error.message)
             else:
-                journal.status(flow, "FAILED", error=describe(error, flow.flow.name))
+                journal.status(flow, "FAILED", error=describe(error, flow.flow))
 
         def completed(flow: ResolvedFlow) -> None:
             idle = journal.report.flows[flow.flow.name].status == "IDLE"
@@ -161,7 +161,7 @@ class FlowAttempts:
                 flow,
                 "STARTING",
                 f"Flow '{flow.flow.name}' failed and is retried ({n}).",
-                error=describe(error, flow.flow.name),
+                error=describe(error, flow.flow),
             ),
             completed=completed,
             failed=failed,

@@ -49,12 +49,25 @@ class SqlQuery:
         found = _AT.search(str(error))
         if not found:
             return None
-        line, column = int(found[1]), int(found[2])
-        lines = self.text.split("\n")
-        position = sum(len(each) + 1 for each in lines[: line - 1]) + column
-        place = self.statement.place(self.start + position)
+        place = self._place(int(found[1]), int(found[2]))
         # where tables were replaced, a column of the text that ran is not one of the file
         return place if isinstance(error, ParseException) else replace(place, column=0)
+
+    def line_of(self, line: int, fragment: str) -> Location | None:
+        """Return the line of a part of the text, None if it is of another text.
+
+        Args:
+            line: in the text that ran, from 1; each table in it was replaced within its line.
+        """
+        first = fragment.partition("\n")[0]
+        lines = self.text.split("\n")
+        if not first or not 1 <= line <= len(lines) or first not in lines[line - 1]:
+            return None
+        return replace(self._place(line, lines[line - 1].index(first)), column=0)
+
+    def _place(self, line: int, column: int) -> Location:
+        above = self.text.split("\n")[: line - 1]
+        return self.statement.place(self.start + sum(len(each) + 1 for each in above) + column)
 
     def _renamed(self, frame: DataFrame) -> DataFrame:
         if len(frame.columns) != len(self.names):

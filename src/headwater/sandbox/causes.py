@@ -36,12 +36,16 @@ class Cause:
         condition: Spark's name of the error, "" where it has none.
         parameters: of the condition; they may hold values of rows.
         text: its whole message; it may hold values of rows.
+        line: in the SQL text that it is about, 0 where Spark names none.
+        fragment: the part of that text, as it is written.
     """
 
     kind: str
     condition: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+    line: int = 0
+    fragment: str = ""
 
     @property
     def is_about_code(self) -> bool:
@@ -93,7 +97,7 @@ def _of_java(error: Any) -> Iterator[Cause]:
             ("AnalysisException", "ParseException", "PythonException")
         ):
             condition, parameters = _named(error, text)
-        yield Cause(kind, condition, parameters, text)
+        yield Cause(kind, condition, parameters, text, *_in_sql(error if condition else None))
         error = error.getCause()
         if error is None:
             return
@@ -107,3 +111,12 @@ def _named(error: Any, text: str) -> tuple[str, dict[str, str]]:
         found = _CONDITION.match(text)
         return (found[1] if found else ""), {}
     return condition, parameters
+
+
+def _in_sql(error: Any) -> tuple[int, str]:
+    """Return the line and the part of a SQL text that an error of Spark is about."""
+    with suppress(Py4JError, TypeError):
+        for context in error.getQueryContext() if error is not None else ():
+            if str(context.contextType()) == "SQL" and context.line().isDefined():
+                return int(context.line().get()), str(context.fragment())
+    return 0, ""

@@ -6,6 +6,7 @@ involves rows is shown only by its name and the parameters known to hold names.
 
 from __future__ import annotations
 
+import inspect
 import re
 
 from py4j.protocol import Py4JError
@@ -14,6 +15,8 @@ from pyspark.errors import AnalysisException, ParseException, PySparkException
 from headwater.errors import ExpectationViolation, HeadwaterError, Location, UpdateError
 from headwater.expectations.rules import VIOLATION
 from headwater.graph.locations import is_internal, location_of
+from headwater.graph.model import Flow
+from headwater.graph.sql_query import SqlQuery
 from headwater.names import readable
 from headwater.sandbox.causes import Cause, innermost, texts
 
@@ -47,8 +50,9 @@ _TRANSIENT = re.compile(
 )
 
 
-def describe(error: BaseException, flow: str) -> HeadwaterError:
+def describe(error: BaseException, failed: Flow) -> HeadwaterError:
     """Return the error that is shown and logged for a failed flow."""
+    flow = failed.name
     if isinstance(error, HeadwaterError):
         return error
     cause = innermost(error)
@@ -68,7 +72,7 @@ def describe(error: BaseException, flow: str) -> HeadwaterError:
     described = UpdateError(
         "FLOW_FAILED",
         f"Flow '{flow}' failed: {_told(cause)}",
-        where=_line_of_function(cause),
+        where=_line_of_function(cause) or _line_of_query(cause, failed) or failed.location,
         hint=_hint(cause),
         flow=flow,
         condition=name,
@@ -161,6 +165,11 @@ def _line_of_function(cause: Cause) -> Location | None:
     return location_of(frames[-1][0], int(frames[-1][1])) if frames else None
 
 
+def _line_of_query(cause: Cause, flow: Flow) -> Location | None:
+    query = inspect.unwrap(flow.query)
+    return query.line_of(cause.line, cause.fragment) if isinstance(query, SqlQuery) else None
+
+
 def _hint(cause: Cause) -> str:
     condition = cause.condition
     if condition.startswith(("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE")):
@@ -169,5 +178,8 @@ def _hint(cause: Cause) -> str:
             "--full-refresh for this table too, or read with the option skipChangeCommits."
         )
     if condition.startswith(("CAST_", "CANNOT_PARSE", "DIVIDE", "ARITHMETIC")):
-        return "Use try_cast, try_divide or an expectation, so that bad rows don't stop the flow."
+        return (
+            "Use try_cast, try_to_timestamp or try_divide to get NULL instead of an error, and an "
+            "expectation to count such rows. ANSI mode is on, as on serverless compute."
+        )
     return "Correct the cause and run again; the flow continues where it stopped."
