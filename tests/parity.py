@@ -57,8 +57,8 @@ path | no | limited | spark/test_update_tables | local folders and volumes
 partition_cols | yes | works | spark/test_update_tables |
 cluster_by_auto | no | no effect | unit/test_api |
 cluster_by | yes | works | spark/test_update_tables |
-schema | yes | limited | spark/test_update_tables | identity columns, defaults and masks refused
-row_filter | no | refused | unit/test_api |
+schema | yes | limited | spark/test_update_tables | identity on streaming tables; defaults refused
+row_filter | no | no effect | unit/test_api | `headwater run` names it
 private | no | works | spark/test_update |
 temporary | no | works | unit/test_api | legacy name of private
 replace_using | no | works | spark/test_update_replace |
@@ -153,8 +153,8 @@ USING | yes | limited | DELTA
 SCHEDULE | no | no effect |
 TRIGGER ON UPDATE | no | no effect |
 DEFAULT COLLATION | no | limited | UTF8_BINARY
-WITH ROW FILTER | no | refused |
-ROW FILTER | no | refused |
+WITH ROW FILTER | no | no effect | `headwater run` names it
+ROW FILTER | no | no effect | `headwater run` names it
 REFRESH POLICY | no | refused |
 KEYS | yes | works |
 IGNORE NULL UPDATES | no | works |

@@ -156,7 +156,7 @@ def f(:
 --- unknown_api API_UNKNOWN
 dlt.tabel
 --- not_built API_NOT_BUILT
-dlt.create_streaming_table('s', row_filter='ROW FILTER f ON (a)')
+dlt.append_flow(target='s', import_checkpoint='x')
 """
 """Source files, likewise; `import dlt` stands before each."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from headwater.analysis.schemas import access_rules
 from headwater.errors import DefinitionError
 from headwater.graph.model import Action, DatasetKind, ReplaceUsing, ReplaceWhere
 from headwater.graph.modules import FUNCTIONS, bound_modules
@@ -153,20 +154,26 @@ def test_bitemporal_needs_type_and_system_sequence(
 @pytest.mark.parametrize(
     ("decorator", "argument", "value"),
     [
-        ("table", "row_filter", "ROW FILTER f ON (a)"),
-        ("materialized_view", "row_filter", "ROW FILTER f ON (a)"),
         ("materialized_view", "refresh_policy", "incremental"),
-        ("create_streaming_table", "row_filter", "ROW FILTER f ON (a)"),
         ("append_flow", "import_checkpoint", "/x"),
     ],
 )
 def test_arguments_that_only_a_workspace_has_are_refused_by_name(
     registry: Registry, decorator: str, argument: str, value: object
 ) -> None:
-    needed = {"create_streaming_table": {"name": "t"}, "append_flow": {"target": "t"}}
+    needed = {"append_flow": {"target": "t"}}
     with pytest.raises(DefinitionError) as caught:
         getattr(dp(), decorator)(**needed.get(decorator, {}), **{argument: value})
     assert (caught.value.code, argument in caught.value.message) == ("API_NOT_BUILT", True)
+
+
+def test_row_filters_are_kept_for_the_note_that_they_have_no_effect(registry: Registry) -> None:
+    api = dp()
+    api.create_streaming_table("a", row_filter="ROW FILTER f ON (x)")
+    api.table(lambda: None, name="b", row_filter="ROW FILTER f ON (x)")
+    api.materialized_view(lambda: None, name="c", schema="x INT MASK f USING COLUMNS (y), y INT")
+    rules = {name.table: access_rules(each) for name, each in registry.datasets.items()}
+    assert rules == {"a": ["row_filter"], "b": ["row_filter"], "c": ["MASK"]}
 
 
 def test_arguments_are_told_by_the_name_that_was_called(registry: Registry) -> None:

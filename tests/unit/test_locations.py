@@ -43,7 +43,7 @@ def test_datasets_of_a_sql_file_are_declared_at_the_place_that_is_stated() -> No
     [
         (lambda api: api.create_streaming_table("a.b.c.d"), "NAME_INVALID"),
         (lambda api: api.create_streaming_table("t", comment=3), "ARGUMENT_INVALID"),
-        (lambda api: api.table(lambda: None, name="t", row_filter="x"), "API_NOT_BUILT"),
+        (lambda api: api.flows.append_flow(target="t", import_checkpoint="x"), "API_NOT_BUILT"),
         (lambda api: api.expect("", "a > 0"), "ARGUMENT_INVALID"),
     ],
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater import autoloader
+from headwater.analysis.schemas import access_rules
 from headwater.autoloader.request import CloudFiles
 from headwater.graph.brokers import BrokerUse
 from headwater.graph.dag import Graph
@@ -75,7 +76,8 @@ class Inference:
         """Return a graph that was resolved with these answers, and what it asked for."""
         sources = {flow: list(requests.values()) for flow, requests in self._asked.items()}
         asked = [request for requests in sources.values() for request in requests]
-        unused = dict.fromkeys(name for each in asked for name in autoloader.unused_options(each))
-        graph = replace(graph, no_effect=tuple(unused))
+        unused = [name for each in asked for name in autoloader.unused_options(each)]
+        unused += [rule for each in graph.datasets.values() for rule in access_rules(each)]
+        graph = replace(graph, no_effect=tuple(dict.fromkeys(unused)))
         readers = frozenset(self._readers)
         return Resolution(graph, sources, readers, self.resets, tuple(self._brokers))

@@ -7,26 +7,31 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import CharType, DataType, StringType, StructField, StructType, VarcharType
+from pyspark.sql.types import (
+    CharType,
+    DataType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+    VarcharType,
+)
 
 from headwater import cdc
 from headwater.errors import DefinitionError, nearest
-from headwater.graph.model import Dataset, DatasetKind, Flow
+from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
 from headwater.names import quote
 from headwater.sandbox.failures import explained
 from headwater.sandbox.interception import intercepted
-from headwater.sql.columns import split_computed
+from headwater.sql.columns import Identity, SplitColumns, split_columns
 
-_CLAUSES = re.compile(
-    r"\b(GENERATED\s+(?:ALWAYS|BY\s+DEFAULT)\s+AS\s+IDENTITY|GENERATED|PRIMARY\s+KEY|FOREIGN\s+KEY"
-    r"|CONSTRAINT|DEFAULT|MASK|IDENTITY)\b",
-    re.I,
-)
+_CLAUSES = re.compile(r"\b(GENERATED|PRIMARY\s+KEY|FOREIGN\s+KEY|CONSTRAINT|DEFAULT)\b", re.I)
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`]|``)*`")
 PLACEHOLDER = "headwater.placeholder"
 """Option of a stream that stands for a table or a view of the pipeline."""
@@ -51,11 +56,11 @@ def declared_schema(dataset: Dataset) -> StructType:
     """Parse the schema a dataset was declared with.
 
     Raises:
-        DefinitionError: SCHEMA_INVALID; SCHEMA_NOT_BUILT for identity columns, defaults, masks.
+        DefinitionError: SCHEMA_INVALID; SCHEMA_NOT_BUILT for defaults.
     """
     if isinstance(dataset.schema, StructType):
         return dataset.schema
-    text, _ = split_computed(dataset.schema or "")
+    text = _split(dataset).schema
     clause = _CLAUSES.search(_QUOTED.sub("''", text))
     try:
         return cast(StructType, StructType.fromDDL(text))
@@ -79,15 +84,97 @@ def declared_schema(dataset: Dataset) -> StructType:
 
 def computed_columns(dataset: Dataset) -> dict[str, str]:
     """Return the expressions of `GENERATED ALWAYS AS` columns, by the columns' names."""
-    return split_computed(dataset.schema)[1] if isinstance(dataset.schema, str) else {}
+    return dict(_split(dataset).computed)
 
 
-def check_computed(frame: DataFrame, declared: StructType, dataset: Dataset) -> None:
-    """Refuse the expression of a computed column that can't be worked out from a query.
+def identity_columns(dataset: Dataset) -> dict[str, Identity]:
+    """Return the columns that the dataset's table numbers by itself, by name."""
+    return dict(_split(dataset).identities)
+
+
+def access_rules(dataset: Dataset) -> list[str]:
+    """Name what a workspace applies to readers of a dataset's table: a row filter, masks."""
+    masks = ["MASK"] if _split(dataset).masked else []
+    return [*(["row_filter"] if dataset.row_filter else []), *masks]
+
+
+def _split(dataset: Dataset) -> SplitColumns:
+    return split_columns(dataset.schema if isinstance(dataset.schema, str) else "")
+
+
+def check_declared(
+    dataset: Dataset,
+    declared: StructType,
+    schema: StructType,
+    frames: Sequence[DataFrame],
+    kinds: Collection[FlowKind | None],
+) -> None:
+    """Refuse queries that do not fit the columns that their dataset declares.
+
+    Source: "Limitations" of pipelines, for generated and identity columns.
+
+    Args:
+        schema: the columns of all its queries together.
+        kinds: how its flows write.
 
     Raises:
-        DefinitionError: SCHEMA_INVALID.
+        DefinitionError: SCHEMA_MISMATCH, SCHEMA_INVALID, SCHEMA_NOT_BUILT.
     """
+    known = {column.name.lower() for column in declared}
+    unknown = [column.name for column in schema if column.name.lower() not in known]
+    if unknown:
+        raise DefinitionError(
+            "SCHEMA_MISMATCH",
+            f"The query of '{dataset.name}' returns columns that are not in its schema: "
+            + ", ".join(unknown),
+            where=dataset.location,
+            hint="Add them to `schema`, or remove them from the query.",
+            unknown=unknown,
+        )
+    if {FlowKind.CHANGE, FlowKind.SNAPSHOT} & set(kinds):
+        for name in computed_columns(dataset):
+            raise _not_generated(dataset, name, "with AUTO CDC")
+    if set(kinds) - {FlowKind.APPEND}:
+        for name in identity_columns(dataset):
+            raise _not_generated(dataset, name, "AS IDENTITY where rows are changed or replaced")
+    _check_identities(declared, frames, dataset)
+    for frame in frames:
+        _check_fits(frame, declared, dataset)
+        _check_computed(frame, declared, dataset)
+    _check_intervals(schema, declared, dataset)
+
+
+def _check_identities(declared: StructType, frames: Sequence[DataFrame], dataset: Dataset) -> None:
+    for name, identity in identity_columns(dataset).items():
+        if declared[name].dataType != LongType():
+            raise DefinitionError(
+                "SCHEMA_INVALID",
+                f"The identity column '{name}' of '{dataset.name}' is not a BIGINT",
+                where=dataset.location,
+                hint="Declare it as BIGINT.",
+                column=name,
+            )
+        if identity.is_always and any(_own(frame, name) for frame in frames):
+            raise DefinitionError(
+                "SCHEMA_MISMATCH",
+                f"The query of '{dataset.name}' returns '{name}', which the table numbers itself",
+                where=dataset.location,
+                hint="Leave it out of the query, or declare it GENERATED BY DEFAULT AS IDENTITY.",
+                column=name,
+            )
+
+
+def _not_generated(dataset: Dataset, name: str, how: str) -> DefinitionError:
+    return DefinitionError(
+        "SCHEMA_NOT_BUILT",
+        f"Column '{name}' of '{dataset.name}' can't be GENERATED {how}",
+        where=dataset.location,
+        hint="Declare it on a streaming table that append flows fill, or compute it in a query.",
+        column=name,
+    )
+
+
+def _check_computed(frame: DataFrame, declared: StructType, dataset: Dataset) -> None:
     for name, expression in computed_columns(dataset).items():
         if _own(frame, name) is not None:
             continue
@@ -167,12 +254,8 @@ def check_columns(frame: DataFrame, flow: Flow) -> None:
         )
 
 
-def check_fits(frame: DataFrame, declared: StructType, dataset: Dataset) -> None:
-    """Refuse a query whose values can't be stored in the declared types.
-
-    Raises:
-        DefinitionError: SCHEMA_MISMATCH.
-    """
+def _check_fits(frame: DataFrame, declared: StructType, dataset: Dataset) -> None:
+    """Refuse a query whose values can't be stored in the declared types."""
     for column in declared:
         name, kind = _own(frame, column.name), _stored(column.dataType)
         if name is None or frame.schema[name].dataType == kind:
@@ -192,12 +275,8 @@ def check_fits(frame: DataFrame, declared: StructType, dataset: Dataset) -> None
             ) from None
 
 
-def check_intervals(schema: StructType, declared: StructType, dataset: Dataset) -> None:
-    """Refuse declared types of `__START_AT`, `__END_AT` and the like that are not the sequence's.
-
-    Raises:
-        DefinitionError: SCHEMA_MISMATCH.
-    """
+def _check_intervals(schema: StructType, declared: StructType, dataset: Dataset) -> None:
+    """Refuse declared types of `__START_AT` and the like that are not the sequence's."""
     kinds = {column.name: column.dataType for column in declared}
     for column in schema:
         if column.name in cdc.INTERVALS and kinds.get(column.name) != column.dataType:
@@ -236,12 +315,39 @@ def fitted(frame: DataFrame, dataset: Dataset) -> DataFrame:
     return frame.select(*columns)
 
 
-def stored_schema(schema: StructType) -> StructType:
-    """Return the schema of a table with these columns, in which everything may be NULL."""
+def stored_schema(
+    schema: StructType, noted: Mapping[str, Mapping[str, object]] | None = None
+) -> StructType:
+    """Return the schema of a table with these columns, in which everything may be NULL.
+
+    Args:
+        noted: more metadata of columns, by their names.
+    """
     fields = [
-        StructField(each.name, _stored(each.dataType), True, _metadata(each)) for each in schema
+        StructField(
+            each.name,
+            _stored(each.dataType),
+            True,
+            {**_metadata(each), **(noted or {}).get(each.name, {})},
+        )
+        for each in schema
     ]
     return StructType(fields).toNullable()
+
+
+def identity_metadata(dataset: Dataset) -> dict[str, dict[str, object]]:
+    """Return what Delta notes of the columns that a table numbers, by their names.
+
+    Source: the Delta protocol, "Identity Columns".
+    """
+    return {
+        name: {
+            "delta.identity.start": identity.start,
+            "delta.identity.step": identity.step,
+            "delta.identity.allowExplicitInsert": not identity.is_always,
+        }
+        for name, identity in identity_columns(dataset).items()
+    }
 
 
 def _own(frame: DataFrame, name: str) -> str | None:

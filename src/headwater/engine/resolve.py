@@ -19,11 +19,8 @@ from headwater.analysis.inference import Inference, Resolution
 from headwater.analysis.plans import query_plan
 from headwater.analysis.schemas import (
     check_columns,
-    check_computed,
-    check_fits,
-    check_intervals,
+    check_declared,
     check_layout,
-    computed_columns,
     declared_schema,
     merge_schemas,
     placeholder,
@@ -289,41 +286,9 @@ class _Resolver:
             return schema
         declared = declared_schema(dataset)
         check_layout(dataset, declared)
-        known = {column.name.lower() for column in declared}
-        unknown = [column.name for column in schema if column.name.lower() not in known]
-        if unknown:
-            raise DefinitionError(
-                "SCHEMA_MISMATCH",
-                f"The query of '{dataset.name}' returns columns that are not in its schema: "
-                + ", ".join(unknown),
-                where=dataset.location,
-                hint="Add them to `schema`, or remove them from the query.",
-                unknown=unknown,
-            )
-        for frame in frames:
-            check_fits(frame, declared, dataset)
-            if not self._merges(dataset):
-                check_computed(frame, declared, dataset)
-        check_intervals(schema, declared, dataset)
-        return declared
-
-    def _merges(self, dataset: Dataset) -> bool:
-        """Whether AUTO CDC fills a dataset; computed columns are refused there.
-
-        Raises:
-            DefinitionError: SCHEMA_NOT_BUILT.
-        """
         flows = [each.flow for each in self.resolved.values() if each.flow.target == dataset.name]
-        merges = any(flow.kind in (FlowKind.CHANGE, FlowKind.SNAPSHOT) for flow in flows)
-        if merges and computed_columns(dataset):
-            raise DefinitionError(
-                "SCHEMA_NOT_BUILT",
-                f"GENERATED in the schema of '{dataset.name}' is not supported with AUTO CDC",
-                where=dataset.location,
-                hint="Compute the column in a view that the flow reads.",
-                dataset=str(dataset.name),
-            )
-        return merges
+        check_declared(dataset, declared, schema, frames, {flow.kind for flow in flows})
+        return declared
 
     def _report_cycle(self, cycle: Sequence[TableName]) -> None:
         self.faults.append(

@@ -71,7 +71,7 @@ class FlowRun:
     """One attempt at one flow.
 
     Attributes:
-        lock: held while rows of the target are merged, which flows into it do in turn.
+        lock: held while rows of the target are merged or numbered: flows do that in turn.
     """
 
     context: UpdateContext

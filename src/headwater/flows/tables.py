@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from delta.tables import DeltaTable as SparkTable
+from delta.tables import DeltaTableBuilder
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
@@ -22,7 +23,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from headwater import cdc
-from headwater.analysis.schemas import placeholder, stored_schema
+from headwater.analysis.schemas import identity_metadata, placeholder, stored_schema
 from headwater.errors import DefinitionError, all_faults
 from headwater.files import write_atomic
 from headwater.flows.overwrite import cluster, is_delta, overwrite, table_schema
@@ -138,6 +139,7 @@ class Tables:
             self._check_same(dataset, state, _change(graph, dataset))
             if dataset.kind is DatasetKind.STREAMING_TABLE and is_delta(path):
                 _check_partitions(dataset, DeltaTable(path).metadata().partition_columns)
+                _check_identities(dataset, table_schema(path))
 
     def _sink(self, dataset: Dataset) -> TableState:
         """Return what is remembered of a sink: which generation of checkpoints its flows have."""
@@ -185,7 +187,10 @@ class Tables:
         elif dataset.kind is not DatasetKind.MATERIALIZED_VIEW:
             with _refused(dataset, "TABLE_NOT_CHANGED", "change"):
                 self._enable_features(schema, path)
-                overwrite(placeholder(self.spark, schema, False), dataset, path, anew=True)
+                if identity_metadata(dataset):  # an overwrite would leave the numbers out
+                    self._build(SparkTable.replace(self.spark), dataset, schema, path)
+                else:
+                    overwrite(placeholder(self.spark, schema, False), dataset, path, anew=True)
             state = replace(state, cluster_by=tuple(dataset.cluster_by))
         done = self._next_generation(dataset, change)
         if exists:
@@ -252,8 +257,13 @@ class Tables:
             _write_checksum(path)
 
     def _create_with_spark(self, dataset: Dataset, schema: StructType, path: Path) -> None:
-        builder = SparkTable.createIfNotExists(self.spark).location(str(path))
-        builder = builder.addColumns(stored_schema(schema))
+        self._build(SparkTable.createIfNotExists(self.spark), dataset, schema, path)
+
+    def _build(
+        self, builder: DeltaTableBuilder, dataset: Dataset, schema: StructType, path: Path
+    ) -> None:
+        builder = builder.location(str(path))
+        builder = builder.addColumns(stored_schema(schema, identity_metadata(dataset)))
         if dataset.comment:
             builder = builder.comment(dataset.comment)
         for key, value in _properties(dataset).items():
@@ -296,7 +306,9 @@ class Tables:
         present = table_schema(path)
         if _covers(present, stored_schema(schema)):
             return
-        frame = placeholder(self.spark, stored_schema(schema), False)
+        numbered = identity_metadata(dataset)
+        others = StructType([each for each in schema if each.name not in numbered])
+        frame = placeholder(self.spark, stored_schema(others), False)
         try:
             frame.write.format("delta").mode("append").option("mergeSchema", "true").save(str(path))
         except (PySparkException, Py4JError) as error:
@@ -384,7 +396,31 @@ def _needs_spark(dataset: Dataset, schema: StructType) -> bool:
     special = any(key.lower().startswith("delta.") for key in _properties(dataset))
     names = any(char in column.name for column in schema for char in " ,;{}()\n\t=")
     exotic = any(each in schema.json() for each in ('"variant"', '"void"', "interval", "char("))
-    return bool(dataset.cluster_by) or special or names or exotic
+    is_special = special or names or exotic or bool(identity_metadata(dataset))
+    return is_special or bool(dataset.cluster_by)
+
+
+def _check_identities(dataset: Dataset, present: StructType) -> None:
+    wanted = identity_metadata(dataset)
+    have = {column.name: _numbering(column.metadata) for column in present}
+    if {name: each for name, each in have.items() if each} != wanted:
+        raise DefinitionError(
+            "SCHEMA_CHANGED",
+            f"The identity columns of '{dataset.name}' changed, which its table can't follow",
+            where=dataset.location,
+            hint=f"Run once with --full-refresh {dataset.name}.",
+            dataset=str(dataset.name),
+        )
+
+
+def _numbering(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what Delta notes of an identity column, without the highest number so far."""
+    own = "delta.identity."
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key.startswith(own) and key != f"{own}highWaterMark"
+    }
 
 
 def _covers(present: StructType, wanted: StructType) -> bool:

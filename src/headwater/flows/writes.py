@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from pyspark.sql import DataFrame
@@ -29,7 +30,7 @@ from pyspark.sql.types import StructType
 
 from headwater import cdc
 from headwater.analysis.predicates import target_predicate
-from headwater.analysis.schemas import fitted
+from headwater.analysis.schemas import fitted, identity_columns
 from headwater.flows import sinks
 from headwater.flows.flow import FlowRun, Merged
 from headwater.flows.overwrite import overwrite
@@ -87,9 +88,20 @@ class Append(_Way):
         """Run the flow to its end."""
         with run.session():
             rows = fitted(run.ruled(run.query()), run.dataset)
-            writer = run.stream(rows).format("delta").option("mergeSchema", "true")
-            query = writer.start(str(run.places.table))
+            if identity_columns(run.dataset):
+                query = run.stream(rows).foreachBatch(partial(_append_in_turn, run)).start()
+            else:
+                writer = run.stream(rows).format("delta").option("mergeSchema", "true")
+                query = writer.start(str(run.places.table))
         run.follow(query)
+
+
+def _append_in_turn(run: FlowRun, rows: DataFrame, batch_id: int) -> None:
+    """Append a micro-batch once. Who numbers rows changes metadata, which others conflict with."""
+    writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+    writer = writer.option("txnAppId", stream_id(run.places.checkpoint))
+    with run.lock:
+        writer.option("txnVersion", str(batch_id)).save(str(run.places.table))
 
 
 @dataclass(frozen=True)
@@ -124,7 +136,12 @@ class AppendOnce(_Way):
             rows = fitted(run.ruled(run.query()), run.dataset)
             writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
             writer = writer.option("txnAppId", run.places.identity).option("txnVersion", "0")
-            run.batch(lambda: writer.save(str(run.places.table)))
+
+            def save() -> None:
+                with run.lock:
+                    writer.save(str(run.places.table))
+
+            run.batch(save)
 
 
 @dataclass(frozen=True)

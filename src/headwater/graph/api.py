@@ -67,7 +67,6 @@ class PipelineApi:
         sequence_by: Any = None,
     ) -> Any:
         """Define a streaming table, or a materialized view when the query is a batch one."""
-        _refuse(row_filter=row_filter)
         return self._decorate(
             query_function,
             None,
@@ -79,6 +78,7 @@ class PipelineApi:
             partition_cols=partition_cols,
             cluster_by=cluster_by,
             schema=schema,
+            row_filter=row_filter,
             private=private or temporary,
             cluster_by_auto=cluster_by_auto,
             replaces=given.replacing(replace_using, sequence_by, replace_where),
@@ -102,7 +102,6 @@ class PipelineApi:
         refresh_policy: str = "auto",
     ) -> Any:
         """Define a materialized view: a table that is overwritten with its query's result."""
-        _refuse(row_filter=row_filter)
         if refresh_policy not in ("auto", "full"):
             raise given.not_built(f"refresh_policy='{refresh_policy}'")
         return self._decorate(
@@ -116,6 +115,7 @@ class PipelineApi:
             partition_cols=partition_cols,
             cluster_by=cluster_by,
             schema=schema,
+            row_filter=row_filter,
             private=private,
             cluster_by_auto=cluster_by_auto,
         )
@@ -154,7 +154,6 @@ class PipelineApi:
     ) -> None:
         """Define a streaming table without a query; append or AUTO CDC flows fill it."""
         del cluster_by_auto, spark_conf  # no effect locally: docs/parity.md
-        _refuse(row_filter=row_filter)
         rules = [
             *given.expectations(expect_all, Action.WARN, "expect_all"),
             *given.expectations(expect_all_or_drop, Action.DROP, "expect_all_or_drop"),
@@ -173,6 +172,7 @@ class PipelineApi:
                 cluster_by=given.names(cluster_by, "cluster_by"),
                 path=given.storage_path(path, "path"),
                 private=bool(private),
+                row_filter=given.optional_text(row_filter, "row_filter"),
                 expectations=unique_rules(rules, name, where),
             )
         )
@@ -322,6 +322,7 @@ class PipelineApi:
                 cluster_by=given.names(options.get("cluster_by"), "cluster_by"),
                 path=given.storage_path(options.get("path"), "path"),
                 private=private,
+                row_filter=given.optional_text(options.get("row_filter"), "row_filter"),
                 expectations=self._registry.claim_rules(function),
             )
         )
@@ -342,9 +343,3 @@ class PipelineApi:
 
     def _name(self, name: object, argument: str) -> TableName:
         return given.dataset_name(self._registry, name, argument)
-
-
-def _refuse(**unbuilt: object) -> None:
-    for argument, value in unbuilt.items():
-        if value is not None:
-            raise given.not_built(f"The argument '{argument}'")

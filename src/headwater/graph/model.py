@@ -239,6 +239,7 @@ class Dataset:
         schema: as declared, DDL text or a StructType; None to take the query's.
         path: storage location, None for a managed table.
         private: visible only inside the pipeline.
+        row_filter: as declared; a workspace applies it to whoever reads the table.
         sink: set for what only takes rows, and can't be read.
     """
 
@@ -252,6 +253,7 @@ class Dataset:
     cluster_by: tuple[str, ...] = ()
     path: str | None = None
     private: bool = False
+    row_filter: str | None = None
     expectations: tuple[Expectation, ...] = ()
     sink: Sink | None = None
 

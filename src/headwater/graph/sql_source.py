@@ -121,6 +121,7 @@ class SqlFile:
                 cluster_by=declared.cluster_by,
                 path=given.storage_path(declared.path, "LOCATION"),
                 private=declared.is_private or declared.kind == "VIEW",
+                row_filter=declared.row_filter,
                 expectations=_rules(declared.rules, str(name), where),
             )
         )

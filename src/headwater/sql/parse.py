@@ -261,6 +261,12 @@ def _cluster(cursor: Cursor) -> dict[str, Any]:
     return {} if cursor.take("NONE") else {"cluster_by": cursor.name_list()}
 
 
+def _row_filter(cursor: Cursor) -> dict[str, Any]:
+    name = cursor.name("A function")
+    cursor.expect("ON")
+    return {"row_filter": f"ROW FILTER {name} ON ({cursor.parenthesized()})"}
+
+
 def _schedule(cursor: Cursor) -> dict[str, Any]:
     """Go past a schedule: it is for tables that no pipeline refreshes."""
     cursor.until(CLAUSES)
@@ -307,8 +313,8 @@ CLAUSES: dict[str, Callable[[Cursor], dict[str, Any]]] = {
     "SCHEDULE": _schedule,
     "TRIGGER ON UPDATE": _schedule,
     "DEFAULT COLLATION": _collation,
-    "WITH ROW FILTER": _refused("WITH ROW FILTER", "Filter in the query, or leave it out here."),
-    "ROW FILTER": _refused("ROW FILTER", "Filter in the query, or leave it out here."),
+    "WITH ROW FILTER": _row_filter,
+    "ROW FILTER": _row_filter,
     "REFRESH POLICY": _refused("REFRESH POLICY", "Leave it out: every refresh recomputes here."),
 }
 """What may stand between a dataset's columns and its query, in any order."""

@@ -128,6 +128,7 @@ class CreateDataset:
     cluster_by: tuple[str, ...] = ()
     clusters_auto: bool = False
     path: str | None = None
+    row_filter: str | None = None
 
 
 @dataclass(frozen=True)
