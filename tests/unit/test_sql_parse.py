@@ -110,6 +110,7 @@ def test_columns_are_split_from_what_a_table_does_with_them() -> None:
         {"c": "a * 2"},
         {"a": Identity(False, 10, -2), "b": Identity(True)},
         ("d",),
+        ("d", "e"),
     )
     wrong = "a BIGINT GENERATED ALWAYS AS IDENTITY (START WITH x)"
     assert split_columns(wrong) == SplitColumns(wrong)

@@ -16,6 +16,7 @@ from headwater.names import quote
 from headwater.sql.parameters import Filled
 from headwater.sql.tokens import place_in
 
+_NAMED = re.compile(r"\w+")
 _AT = re.compile(r"\bline (\d+),? pos (\d+)")
 
 
@@ -29,6 +30,7 @@ class SqlQuery:
         statement: the whole statement, as written and filled in.
         session: returns the session to run it in.
         names: names of its columns, () to take the query's.
+        labels: names of its columns that have types in the list; () where it has none.
         comments: comments of columns, by name.
     """
 
@@ -37,11 +39,14 @@ class SqlQuery:
     statement: SqlStatement
     session: Callable[[], SparkSession]
     names: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     comments: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self) -> DataFrame:
         """Return the query's DataFrame, its reads answered by whoever evaluates it."""
         frame = self.session().sql(self.text)
+        if self.labels:
+            return self._labelled(frame)
         return self._renamed(frame) if self.names else frame
 
     def place_of(self, error: BaseException) -> Location | None:
@@ -68,6 +73,16 @@ class SqlQuery:
     def _place(self, line: int, column: int) -> Location:
         above = self.text.split("\n")[: line - 1]
         return self.statement.place(self.start + sum(len(each) + 1 for each in above) + column)
+
+    def _labelled(self, frame: DataFrame) -> DataFrame:
+        """Return a frame in which expressions without a name, as `count(*)`, have their labels.
+
+        Columns with types are found by name; these take the name that stands in their place.
+        """
+        if len(frame.columns) != len(self.labels):
+            return frame
+        pairs = zip(frame.columns, self.labels, strict=True)
+        return frame.toDF(*(own if _NAMED.fullmatch(own) else label for own, label in pairs))
 
     def _renamed(self, frame: DataFrame) -> DataFrame:
         if len(frame.columns) != len(self.names):

@@ -20,12 +20,14 @@ from headwater.graph.model import Action, Dataset, DatasetKind, Expectation, Flo
 from headwater.graph.registry import Registry, unique_rules
 from headwater.graph.sql_query import SqlQuery, SqlStatement
 from headwater.names import TableName
+from headwater.sql.columns import split_columns
 from headwater.sql.cursor import Cursor, SqlSyntaxError
 from headwater.sql.parameters import fill
 from headwater.sql.parse import parse
 from headwater.sql.split import Statement
 from headwater.sql.statements import (
     Change,
+    Columns,
     CreateDataset,
     CreateFlow,
     CreateFunction,
@@ -137,7 +139,7 @@ class SqlFile:
         default = self.registry.flow_name(name)
         if isinstance(flow, (Query, Insert, Replace)):
             text = flow if isinstance(flow, Query) else flow.query
-            query = self._query(text, statement, columns.names, columns.comments)
+            query = self._query(text, statement, columns)
             self._add_flow(default, name, query, own=is_own, **_way(flow))
         elif flow is not None:
             self._change(default, name, flow, statement)
@@ -185,11 +187,17 @@ class SqlFile:
         self,
         query: Query,
         statement: SqlStatement,
-        names: tuple[str, ...] = (),
-        comments: Mapping[str, str] | None = None,
+        columns: Columns | None = None,
     ) -> SqlQuery:
+        given = columns or Columns()
         return SqlQuery(
-            query.text, query.start, statement, lambda: self.spark, names, comments or {}
+            query.text,
+            query.start,
+            statement,
+            lambda: self.spark,
+            given.names,
+            split_columns(given.schema).filled if given.schema else (),
+            given.comments,
         )
 
     def _add_flow(

@@ -41,12 +41,14 @@ class SplitColumns:
         computed: the expression of each computed column, by its name.
         identities: the identity columns, by their names.
         masked: the columns with a mask.
+        filled: the columns that the table does not fill by itself.
     """
 
     schema: str
     computed: Mapping[str, str] = field(default_factory=dict)
     identities: Mapping[str, Identity] = field(default_factory=dict)
     masked: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
 
 
 @dataclass
@@ -59,6 +61,7 @@ class _List:
     computed: dict[str, str] = field(default_factory=dict)
     identities: dict[str, Identity] = field(default_factory=dict)
     masked: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
 
 def split_columns(ddl: str) -> SplitColumns:
@@ -81,8 +84,14 @@ def split_columns(ddl: str) -> SplitColumns:
         return SplitColumns(ddl)
     if found.untyped or found.rules:
         return SplitColumns(ddl)
-    schema = ", ".join(found.plain)
-    return SplitColumns(schema, found.computed, found.identities, tuple(found.masked))
+    made = found.computed.keys() | found.identities.keys()
+    return SplitColumns(
+        ", ".join(found.plain),
+        found.computed,
+        found.identities,
+        tuple(found.masked),
+        tuple(each for each in found.names if each not in made),
+    )
 
 
 def read_columns(cursor: Cursor) -> tuple[Columns, list[Rule]]:
@@ -169,6 +178,7 @@ def _column(cursor: Cursor, found: _List) -> None:
         return
     told = [] if comment is None else [f"COMMENT {string_literal(comment)}"]
     found.definitions.append(" ".join([written, kind, *kept, *told]))
+    found.names.append(name)
     plain = [each for each in kept if not _take_apart(name, each, found)]
     found.plain.append(" ".join([written, kind, *plain, *told]))
 
