@@ -15,6 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 from pyspark.sql.types import BinaryType, StringType, StructType
 
+from headwater.cdc.computed import kept
 from headwater.errors import DefinitionError, HeadwaterError, UpdateError
 from headwater.graph.brokers import BrokerUse
 from headwater.graph.locations import run_at, user_line
@@ -171,7 +172,8 @@ def batch_function(
         activate(frame.sparkSession)
         share_session_catalog(frame.sparkSession, catalogs)
         try:
-            with intercepted(Outside(frame.sparkSession, lambda: store, _IN_SINK)):
+            # kept, for a function may read its rows several times: computed and counted once
+            with kept(frame), intercepted(Outside(frame.sparkSession, lambda: store, _IN_SINK)):
                 run_at(dataset.location, function or print, frame, number)
         except Exception as error:
             is_told = isinstance(error, HeadwaterError) or is_retryable(error)
