@@ -1,5 +1,6 @@
 """What we assume of Spark's and Delta's inside; an upgrade that changes it fails here."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -177,3 +178,21 @@ def test_functions_of_databricks_are_known_by_their_names(spark: SparkSession) -
     session.sql("CREATE TEMPORARY FUNCTION getdate() RETURNS INT RETURN 7")
     add_functions(session)
     assert session.sql("SELECT getdate()").collect()[0][0] == 7
+
+
+def test_python_function_under_a_compiled_aggregate_ends(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    session = spark.newSession()
+    for key in ("spark.sql.codegen.wholeStage", "spark.sql.adaptive.enabled"):
+        session.conf.set(key, "true")
+    session.conf.set("spark.sql.codegen.factoryMode", "FALLBACK")
+    session.range(4).write.parquet(str(tmp_path / "rows"))
+    parity = F.udf(lambda number: number % 2, "long")
+    frame = session.read.parquet(str(tmp_path / "rows")).groupBy(parity("id").alias("odd")).count()
+    stop = threading.Timer(120, session.sparkContext.cancelAllJobs)
+    stop.start()
+    try:
+        assert sorted(map(tuple, frame.collect())) == [(0, 2), (1, 2)]
+    finally:
+        stop.cancel()

@@ -139,6 +139,9 @@ def default_settings(
         "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
         # three more calls into the JVM for each Column, to say a line that nothing here shows
         "spark.python.sql.dataFrameDebugging.enabled": "false",
+        # columns of Parquet for Python: under a compiled aggregate both sides of Spark 4.2.0 wait
+        # for each other for ever
+        "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
         "spark.sql.streaming.numRecentProgressUpdates": "10000",
         "spark.databricks.delta.snapshotPartitions": "2",
         # Delta and streams delete the checksums that the other class writes beside their logs,
