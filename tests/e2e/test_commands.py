@@ -96,6 +96,18 @@ def causes(command: Command) -> list[str]:
     ]
 
 
+def test_check_of_a_new_target_leaves_nothing_in_the_session(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "import dlt\n@dlt.table\ndef t():\n    return spark.range(1)\n"
+    monkeypatch.chdir(bundle(tmp_path / "new", source, text_with_schema("checked")))
+    assert invoked(spark, "run", "flow", "--validate").exit_code == 0
+    assert not Path(".headwater").exists()
+    made = invoked(spark, "sql", "CREATE TABLE main.checked.made USING delta AS SELECT 1 AS id")
+    assert made.exit_code == 0
+    assert Path(".headwater/dev/tables/main/checked/made/_delta_log").is_dir()
+
+
 def test_new_column_restarts_the_update_by_itself(done: Path, command: Command) -> None:
     before = causes(command)
     assert set(before) == {"USER_ACTION"}

@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession
 
 from headwater.jobs import local_session
 from headwater.settings import read_settings
-from headwater.state.catalog import target_session, use_target
+from headwater.state.catalog import forget_all, target_session, use_target
+from headwater.state.store import Store
 from headwater.state.target import Target
 
 
@@ -70,6 +71,14 @@ def job_session(
     else:
         use_target(spark, target)
         yield spark
+
+
+def forget(store: Store) -> None:
+    """Let the caller's session, if there is one, forget the tables of a store that goes away."""
+    context = click.get_current_context(silent=True)
+    spark = _given_session(context) if context is not None else None
+    if spark is not None:
+        forget_all(spark, store)
 
 
 def _given_session(context: click.Context | None = None) -> SparkSession | None:

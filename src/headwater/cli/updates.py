@@ -15,7 +15,7 @@ import click
 from headwater.cli.endings import stopping_on_signals, warn
 from headwater.cli.live import progress
 from headwater.cli.render import print_errors, print_json, print_result, result_json
-from headwater.cli.sessions import command_session
+from headwater.cli.sessions import command_session, forget
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater, UpdateResult
 from headwater.errors import SettingError, UsageError
@@ -165,15 +165,18 @@ def untouched(target: Target) -> Iterator[Target]:
     if target.store.root.exists():
         yield target
         return
-    folder = Path(tempfile.mkdtemp(prefix="headwater-"))
+    store = Store(Path(tempfile.mkdtemp(prefix="headwater-")))
     try:
-        yield replace(target, store=Store(folder))
+        try:
+            yield replace(target, store=store)
+        finally:
+            forget(store)
     except SettingError:
         raise  # its hint names the log in the folder
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(store.root, ignore_errors=True)
         raise
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(store.root, ignore_errors=True)
 
 
 def print_warnings(graph: Graph) -> None:
