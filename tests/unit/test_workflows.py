@@ -75,6 +75,15 @@ def test_headwater_commands_exist_with_their_options() -> None:
     assert [line for line in lines if unknown_words(shlex.split(line))] == []
 
 
+def test_every_suite_of_tests_is_run_for_a_change() -> None:
+    targets = re.findall(r"^(test-[\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    (ci,) = [each for each in WORKFLOWS if each.stem == "ci"]
+    apart = read(ci)["jobs"]["suites"]["strategy"]["matrix"]["suite"]
+    run = re.findall(r"^make (\S+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert targets
+    assert set(targets) - {*run, *apart} == set()
+
+
 def test_jobs_that_promotion_runs_are_in_the_bundle() -> None:
     for file in WORKFLOWS:
         for script in scripts(file):
