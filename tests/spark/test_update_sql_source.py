@@ -282,8 +282,8 @@ def test_expressions_without_a_name_take_that_of_the_list(project: Project) -> N
     project.create("source", "SELECT 1 AS a, 2 AS b")
     project.write(
         """
-        CREATE MATERIALIZED VIEW by_place (n BIGINT COMMENT 'rows', a INT, big BIGINT) AS
-          SELECT count(*), a, max(b) + 1 FROM source GROUP BY a;
+        CREATE MATERIALIZED VIEW by_place (n BIGINT COMMENT 'rows', a INT, big BIGINT, one INT) AS
+          SELECT count(*), a, max(b) + 1, 1 FROM source GROUP BY a;
         CREATE MATERIALIZED VIEW by_name (b INT, a INT) AS SELECT a, b FROM source;
         CREATE STREAMING TABLE made (a INT, twice INT GENERATED ALWAYS AS (a * 2)) AS
           SELECT a + 0 FROM STREAM source
@@ -291,7 +291,7 @@ def test_expressions_without_a_name_take_that_of_the_list(project: Project) -> N
         "main.sql",
     )
     assert project.run().state == "COMPLETED"
-    assert project.sql("SELECT * FROM by_place") == [{"n": 1, "a": 1, "big": 3}]
+    assert project.sql("SELECT * FROM by_place") == [{"n": 1, "a": 1, "big": 3, "one": 1}]
     assert project.sql("SELECT * FROM by_name") == [{"b": 2, "a": 1}]
     assert project.sql("SELECT * FROM made") == [{"a": 1, "twice": 2}]
 

@@ -59,9 +59,10 @@ def _described(schema: StructType) -> list[object]:
     ]
 
 
-def table_schema(path: Path) -> StructType:
-    """Read a Delta table's columns; runs no job."""
-    return StructType.fromJson(json.loads(DeltaTable(path).schema().to_json()))
+def table_schema(table: Path | DeltaTable) -> StructType:
+    """Read the columns of a Delta table, or of one that is open; runs no job."""
+    opened = DeltaTable(table) if isinstance(table, Path) else table
+    return StructType.fromJson(json.loads(opened.schema().to_json()))
 
 
 def is_delta(path: Path) -> bool:

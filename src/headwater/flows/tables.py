@@ -138,8 +138,9 @@ class Tables:
         elif not is_reset:
             self._check_same(dataset, state, _change(graph, dataset))
             if dataset.kind is DatasetKind.STREAMING_TABLE and is_delta(path):
-                _check_partitions(dataset, DeltaTable(path).metadata().partition_columns)
-                _check_identities(dataset, table_schema(path))
+                table = DeltaTable(path)
+                _check_partitions(dataset, table.metadata().partition_columns)
+                _check_identities(dataset, table_schema(table))
 
     def _sink(self, dataset: Dataset) -> TableState:
         """Return what is remembered of a sink: which generation of checkpoints its flows have."""

@@ -16,7 +16,7 @@ from headwater.names import quote
 from headwater.sql.parameters import Filled
 from headwater.sql.tokens import place_in
 
-_NAMED = re.compile(r"\w+")
+_NAMED = re.compile(r"[^\W\d]\w*")
 _AT = re.compile(r"\bline (\d+),? pos (\d+)")
 
 
