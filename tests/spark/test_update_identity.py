@@ -64,6 +64,7 @@ def test_other_numbers_need_a_full_refresh_and_more_columns_do_not(project: Proj
     project.create("source", "SELECT 'a' AS name, 1 AS size")
     text = """
         import dlt
+        from pyspark.sql import functions as F
 
         @dlt.table(schema="id BIGINT GENERATED ALWAYS AS IDENTITY, name STRING")
         def t():
@@ -84,6 +85,27 @@ def test_other_numbers_need_a_full_refresh_and_more_columns_do_not(project: Proj
     project.sql("INSERT INTO source VALUES ('b', 2)")
     assert project.run().state == "COMPLETED"
     assert project.sql("SELECT name, size FROM t WHERE id > 5") == [{"name": "b", "size": 2}]
+    plain = text.replace(" GENERATED ALWAYS AS IDENTITY (START WITH 5)", "")
+    project.write(plain.replace('("name")', '("name", F.lit(0).alias("id"))'))
+    result = project.run(full_refresh=("t",))
+    assert (result.state, project.values("SELECT id FROM t")) == ("COMPLETED", [0, 0])
+
+
+def test_row_that_breaks_a_rule_of_a_numbered_table_is_told_as_such(project: Project) -> None:
+    project.create("source", "SELECT 'a' AS name")
+    project.write(
+        """
+        CREATE STREAMING TABLE t (
+          id BIGINT GENERATED ALWAYS AS IDENTITY, name STRING,
+          CONSTRAINT known EXPECT (name <> 'a') ON VIOLATION FAIL UPDATE
+        ) AS SELECT name FROM STREAM source
+        """,
+        "main.sql",
+    )
+    error = project.run().error
+    assert error is not None
+    assert (error.code, error.parameters["expectations"]) == ("EXPECTATION_VIOLATION", ["known"])
+    assert project.values("SELECT id FROM t") == []
 
 
 @pytest.mark.parametrize(

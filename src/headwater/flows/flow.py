@@ -40,7 +40,7 @@ class Merged:
     """What the micro-batches of a stream did, from Spark's thread to the flow's.
 
     Attributes:
-        counts: rows changed, by batch; taken out once they are reported.
+        counts: rows changed, by batch, if it tells; taken out once they are reported.
         failure: what a batch ended with, for py4j hands on only its text.
     """
 
@@ -52,16 +52,18 @@ class Merged:
         self.failure = error
 
     def by(
-        self, apply: Callable[[DataFrame, int], cdc.ChangeCounts]
+        self, apply: Callable[[DataFrame, int], cdc.ChangeCounts | None]
     ) -> Callable[[DataFrame, int], None]:
         """Return what Spark calls with each micro-batch, to apply it and to note how it ended."""
 
         def call(rows: DataFrame, batch_id: int) -> None:
             try:
-                self.counts[batch_id] = apply(rows, batch_id)
+                changed = apply(rows, batch_id)
             except BaseException as error:
                 self.fail(error)
                 raise
+            if changed is not None:
+                self.counts[batch_id] = changed
 
         return call
 

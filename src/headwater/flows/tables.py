@@ -178,17 +178,19 @@ class Tables:
 
         What is refused is refused before it is emptied, or once it is in the next generation.
 
-        A materialized view keeps its rows until its query has the new ones.
+        A materialized view keeps its rows until its query has the new ones, unless the table has
+        identity columns: it was a streaming table then.
         """
         path = self.path(dataset)
         state = self._known(dataset) or TableState("")
         exists = is_delta(path)
+        is_numbered = exists and bool(identity_metadata(dataset) or _identities(table_schema(path)))
         if not exists:
             self._create(dataset, schema, path)
-        elif dataset.kind is not DatasetKind.MATERIALIZED_VIEW:
+        elif is_numbered or dataset.kind is not DatasetKind.MATERIALIZED_VIEW:
             with _refused(dataset, "TABLE_NOT_CHANGED", "change"):
                 self._enable_features(schema, path)
-                if identity_metadata(dataset):  # an overwrite would leave the numbers out
+                if is_numbered:  # an overwrite neither makes identity columns nor drops them
                     self._build(SparkTable.replace(self.spark), dataset, schema, path)
                 else:
                     overwrite(placeholder(self.spark, schema, False), dataset, path, anew=True)
@@ -402,9 +404,7 @@ def _needs_spark(dataset: Dataset, schema: StructType) -> bool:
 
 
 def _check_identities(dataset: Dataset, present: StructType) -> None:
-    wanted = identity_metadata(dataset)
-    have = {column.name: _numbering(column.metadata) for column in present}
-    if {name: each for name, each in have.items() if each} != wanted:
+    if _identities(present) != identity_metadata(dataset):
         raise DefinitionError(
             "SCHEMA_CHANGED",
             f"The identity columns of '{dataset.name}' changed, which its table can't follow",
@@ -414,14 +414,18 @@ def _check_identities(dataset: Dataset, present: StructType) -> None:
         )
 
 
-def _numbering(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what Delta notes of an identity column, without the highest number so far."""
+def _identities(schema: StructType) -> dict[str, dict[str, Any]]:
+    """Return what Delta notes of each identity column, without the highest number so far."""
     own = "delta.identity."
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key.startswith(own) and key != f"{own}highWaterMark"
+    found = {
+        column.name: {
+            key: value
+            for key, value in column.metadata.items()
+            if key.startswith(own) and key != f"{own}highWaterMark"
+        }
+        for column in schema
     }
+    return {name: noted for name, noted in found.items() if noted}
 
 
 def _covers(present: StructType, wanted: StructType) -> bool:

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 from pyspark.sql import DataFrame
@@ -86,22 +85,31 @@ class Append(_Way):
 
     def run(self, run: FlowRun) -> None:
         """Run the flow to its end."""
+        appended = Merged()
+
+        def append(rows: DataFrame, batch_id: int) -> None:
+            _append(run, rows, stream_id(run.places.checkpoint), batch_id)
+
         with run.session():
             rows = fitted(run.ruled(run.query()), run.dataset)
             if identity_columns(run.dataset):
-                query = run.stream(rows).foreachBatch(partial(_append_in_turn, run)).start()
+                query = run.stream(rows).foreachBatch(appended.by(append)).start()
             else:
                 writer = run.stream(rows).format("delta").option("mergeSchema", "true")
                 query = writer.start(str(run.places.table))
-        run.follow(query)
+        run.follow(query, appended)
 
 
-def _append_in_turn(run: FlowRun, rows: DataFrame, batch_id: int) -> None:
-    """Append a micro-batch once. Who numbers rows changes metadata, which others conflict with."""
+def _append(run: FlowRun, rows: DataFrame, identity: str, number: int) -> None:
+    """Add rows in one commit, which Delta skips when it is there.
+
+    Flows into a table do it in turn: one that numbers rows changes metadata, which others conflict
+    with.
+    """
     writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
-    writer = writer.option("txnAppId", stream_id(run.places.checkpoint))
+    writer = writer.option("txnAppId", identity).option("txnVersion", str(number))
     with run.lock:
-        writer.option("txnVersion", str(batch_id)).save(str(run.places.table))
+        writer.save(str(run.places.table))
 
 
 @dataclass(frozen=True)
@@ -134,14 +142,7 @@ class AppendOnce(_Way):
         """Run the flow to its end."""
         with run.session():
             rows = fitted(run.ruled(run.query()), run.dataset)
-            writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
-            writer = writer.option("txnAppId", run.places.identity).option("txnVersion", "0")
-
-            def save() -> None:
-                with run.lock:
-                    writer.save(str(run.places.table))
-
-            run.batch(save)
+            run.batch(lambda: _append(run, rows, run.places.identity, 0))
 
 
 @dataclass(frozen=True)
