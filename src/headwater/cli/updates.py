@@ -166,17 +166,16 @@ def untouched(target: Target) -> Iterator[Target]:
         yield target
         return
     store = Store(Path(tempfile.mkdtemp(prefix="headwater-")))
+    is_kept = False
     try:
-        try:
-            yield replace(target, store=store)
-        finally:
-            forget(store)
+        yield replace(target, store=store)
     except SettingError:
-        raise  # its hint names the log in the folder
-    except BaseException:
-        shutil.rmtree(store.root, ignore_errors=True)
+        is_kept = True  # its hint names the log in the folder
         raise
-    shutil.rmtree(store.root, ignore_errors=True)
+    finally:
+        forget(store)
+        if not is_kept:
+            shutil.rmtree(store.root, ignore_errors=True)
 
 
 def print_warnings(graph: Graph) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 
 from headwater.errors import DefinitionError
 from headwater.graph.model import DatasetKind, Flow, FlowKind, ReplaceUsing, ReplaceWhere
-from headwater.graph.sql_query import SqlQuery
+from headwater.graph.sql_query import sql_query_of
 
 
 def dataset_kind(declared: DatasetKind | None, flows: Sequence[tuple[Flow, bool]]) -> DatasetKind:
@@ -81,7 +80,7 @@ def _instead(flow: Flow) -> str:
 
 
 def _is_sql(flow: Flow) -> bool:
-    return isinstance(inspect.unwrap(flow.query), SqlQuery)
+    return sql_query_of(flow.query) is not None
 
 
 def _wrong(flow: Flow, what: str, wanted: str, hint: str) -> DefinitionError:

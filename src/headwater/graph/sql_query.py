@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -98,6 +99,12 @@ class SqlQuery:
             metadata = {"comment": told} if told is not None else {}
             columns.append(F.col(quote(old)).alias(new, metadata=metadata))
         return frame.select(*columns)
+
+
+def sql_query_of(query: Callable[..., DataFrame]) -> SqlQuery | None:
+    """Return the SQL query behind what a flow calls; None for a function."""
+    behind = inspect.unwrap(query)
+    return behind if isinstance(behind, SqlQuery) else None
 
 
 @dataclass(frozen=True)

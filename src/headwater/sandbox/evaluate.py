@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-
 from pyspark.sql import DataFrame
 
 from headwater.errors import DefinitionError, HeadwaterError
 from headwater.graph.arguments import not_built
 from headwater.graph.locations import function_location, run_at, user_line
 from headwater.graph.model import Flow
-from headwater.graph.sql_query import SqlQuery
+from headwater.graph.sql_query import sql_query_of
 from headwater.machine.session import activate
 from headwater.sandbox.evaluation import Evaluation
 from headwater.sandbox.failures import explained
@@ -61,8 +59,8 @@ def answer_of(flow: Flow, evaluation: Evaluation, *arguments: object) -> object:
 
 
 def _query_fault(flow: Flow, evaluation: Evaluation, error: BaseException) -> DefinitionError:
-    query = inspect.unwrap(flow.query)
-    in_text = query.place_of(error) if isinstance(query, SqlQuery) else None
+    query = sql_query_of(flow.query)
+    in_text = query.place_of(error) if query is not None else None
     where = in_text or user_line(error, flow.location)
     refused = refusal_behind(error)
     if refused is not None:

@@ -6,7 +6,6 @@ involves rows is shown only by its name and the parameters known to hold names.
 
 from __future__ import annotations
 
-import inspect
 import re
 
 from py4j.protocol import Py4JError
@@ -16,7 +15,7 @@ from headwater.errors import ExpectationViolation, HeadwaterError, Location, Upd
 from headwater.expectations.rules import VIOLATION
 from headwater.graph.locations import is_internal, location_of
 from headwater.graph.model import Flow
-from headwater.graph.sql_query import SqlQuery
+from headwater.graph.sql_query import sql_query_of
 from headwater.names import readable
 from headwater.sandbox.causes import Cause, innermost, texts
 
@@ -166,8 +165,8 @@ def _line_of_function(cause: Cause) -> Location | None:
 
 
 def _line_of_query(cause: Cause, flow: Flow) -> Location | None:
-    query = inspect.unwrap(flow.query)
-    return query.line_of(cause.line, cause.fragment) if isinstance(query, SqlQuery) else None
+    query = sql_query_of(flow.query)
+    return query.line_of(cause.line, cause.fragment) if query is not None else None
 
 
 def _hint(cause: Cause) -> str:

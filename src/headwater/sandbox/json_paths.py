@@ -85,8 +85,7 @@ def _call(node: Any, text: str, kept: Collection[str]) -> str:
     while kind_of(child) == "Alias":
         child = child.children().apply(0)
     start, end = span_of(child)
-    written = text[start:end]
-    inner = _call(child, text, kept) if kind_of(child) == _EXTRACT else written
+    inner = _call(child, text, kept) if kind_of(child) == _EXTRACT else text[start:end]
     call = f"get_json_object({inner}, {string_literal(str(node.field()))})"
     if call not in kept:
         return call
