@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs as fs
 from deltalake import DeltaTable
+
+from headwater.files import write_atomic
 
 KEPT_HOURS = 24
 """How long files stay after they were joined: longer than any reader has the table open."""
@@ -50,3 +54,27 @@ def has_committed(table: Path | str, identity: str, number: int) -> bool:
     """Whether what `committed_once` marks is in a table; reads its log only."""
     newest = DeltaTable(table).transaction_version(identity)
     return newest is not None and newest >= number
+
+
+def write_checksum(path: Path) -> None:
+    """Write the version checksum of a table that was just created: what Delta itself would write.
+
+    Without it Delta works out the state of the table by Spark jobs when the first rows are
+    written. The format is that of the Delta protocol, "Version Checksum File".
+    """
+    log = path / "_delta_log"
+    actions: dict[str, Any] = {}
+    for line in (log / f"{0:020}.json").read_text(encoding="utf-8").splitlines():
+        actions |= json.loads(line)
+    checksum = {
+        "tableSizeBytes": 0,
+        "numFiles": 0,
+        "numMetadata": 1,
+        "numProtocol": 1,
+        "setTransactions": [],
+        "domainMetadata": [],
+        "metadata": actions["metaData"],
+        "protocol": actions["protocol"],
+        "allFiles": [],
+    }
+    write_atomic(log / f"{0:020}.crc", json.dumps(checksum))

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2] / "src" / "headwater"
 
 ALLOWED = {
     "errors": set(),
-    "delta": set(),
+    "delta": {"files"},
     "files": set(),
     "finding": {"errors"},
     "git_commands": {"errors", "settings"},
@@ -92,6 +92,7 @@ ALLOWED = {
         "state",
     },
     "flows": {
+        "delta",
         "errors",
         "files",
         "names",

@@ -6,12 +6,10 @@ can't write (clustering, column mapping, ...) by Spark. Every step is safe to re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from delta.tables import DeltaTable as SparkTable
 from delta.tables import DeltaTableBuilder
@@ -23,9 +21,15 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from headwater import cdc
-from headwater.analysis.schemas import identity_metadata, placeholder, stored_schema
+from headwater.analysis.identities import (
+    check_unchanged,
+    declared_metadata,
+    identity_columns,
+    noted_metadata,
+)
+from headwater.analysis.schemas import placeholder, stored_schema
+from headwater.delta import write_checksum
 from headwater.errors import DefinitionError, all_faults
-from headwater.files import write_atomic
 from headwater.flows.overwrite import cluster, is_delta, overwrite, table_schema
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, DatasetKind
@@ -140,7 +144,7 @@ class Tables:
             if dataset.kind is DatasetKind.STREAMING_TABLE and is_delta(path):
                 table = DeltaTable(path)
                 _check_partitions(dataset, table.metadata().partition_columns)
-                _check_identities(dataset, table_schema(table))
+                check_unchanged(dataset, table_schema(table))
 
     def _sink(self, dataset: Dataset) -> TableState:
         """Return what is remembered of a sink: which generation of checkpoints its flows have."""
@@ -184,7 +188,9 @@ class Tables:
         path = self.path(dataset)
         state = self._known(dataset) or TableState("")
         exists = is_delta(path)
-        is_numbered = exists and bool(identity_metadata(dataset) or _identities(table_schema(path)))
+        is_numbered = exists and bool(
+            identity_columns(dataset) or noted_metadata(table_schema(path))
+        )
         if not exists:
             self._create(dataset, schema, path)
         elif is_numbered or dataset.kind is not DatasetKind.MATERIALIZED_VIEW:
@@ -257,7 +263,7 @@ class Tables:
                 configuration=dict(_properties(dataset)),
                 raise_if_key_not_exists=False,
             )
-            _write_checksum(path)
+            write_checksum(path)
 
     def _create_with_spark(self, dataset: Dataset, schema: StructType, path: Path) -> None:
         self._build(SparkTable.createIfNotExists(self.spark), dataset, schema, path)
@@ -266,7 +272,7 @@ class Tables:
         self, builder: DeltaTableBuilder, dataset: Dataset, schema: StructType, path: Path
     ) -> None:
         builder = builder.location(str(path))
-        builder = builder.addColumns(stored_schema(schema, identity_metadata(dataset)))
+        builder = builder.addColumns(stored_schema(schema, declared_metadata(dataset)))
         if dataset.comment:
             builder = builder.comment(dataset.comment)
         for key, value in _properties(dataset).items():
@@ -309,7 +315,7 @@ class Tables:
         present = table_schema(path)
         if _covers(present, stored_schema(schema)):
             return
-        numbered = identity_metadata(dataset)
+        numbered = identity_columns(dataset)
         others = StructType([each for each in schema if each.name not in numbered])
         frame = placeholder(self.spark, stored_schema(others), False)
         try:
@@ -325,30 +331,6 @@ class Tables:
                 "{'delta.enableTypeWidening': 'true'}.",
                 dataset=str(dataset.name),
             ) from error
-
-
-def _write_checksum(path: Path) -> None:
-    """Write the version checksum of a table that was just created: what Delta itself would write.
-
-    Without it Delta works out the state of the table by Spark jobs when the first rows are
-    written. The format is that of the Delta protocol, "Version Checksum File".
-    """
-    log = path / "_delta_log"
-    actions: dict[str, Any] = {}
-    for line in (log / f"{0:020}.json").read_text(encoding="utf-8").splitlines():
-        actions |= json.loads(line)
-    checksum = {
-        "tableSizeBytes": 0,
-        "numFiles": 0,
-        "numMetadata": 1,
-        "numProtocol": 1,
-        "setTransactions": [],
-        "domainMetadata": [],
-        "metadata": actions["metaData"],
-        "protocol": actions["protocol"],
-        "allFiles": [],
-    }
-    write_atomic(log / f"{0:020}.crc", json.dumps(checksum))
 
 
 @contextmanager
@@ -399,33 +381,8 @@ def _needs_spark(dataset: Dataset, schema: StructType) -> bool:
     special = any(key.lower().startswith("delta.") for key in _properties(dataset))
     names = any(char in column.name for column in schema for char in " ,;{}()\n\t=")
     exotic = any(each in schema.json() for each in ('"variant"', '"void"', "interval", "char("))
-    is_special = special or names or exotic or bool(identity_metadata(dataset))
+    is_special = special or names or exotic or bool(identity_columns(dataset))
     return is_special or bool(dataset.cluster_by)
-
-
-def _check_identities(dataset: Dataset, present: StructType) -> None:
-    if _identities(present) != identity_metadata(dataset):
-        raise DefinitionError(
-            "SCHEMA_CHANGED",
-            f"The identity columns of '{dataset.name}' changed, which its table can't follow",
-            where=dataset.location,
-            hint=f"Run once with --full-refresh {dataset.name}.",
-            dataset=str(dataset.name),
-        )
-
-
-def _identities(schema: StructType) -> dict[str, dict[str, Any]]:
-    """Return what Delta notes of each identity column, without the highest number so far."""
-    own = "delta.identity."
-    found = {
-        column.name: {
-            key: value
-            for key, value in column.metadata.items()
-            if key.startswith(own) and key != f"{own}highWaterMark"
-        }
-        for column in schema
-    }
-    return {name: noted for name, noted in found.items() if noted}
 
 
 def _covers(present: StructType, wanted: StructType) -> bool:

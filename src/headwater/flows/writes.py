@@ -28,8 +28,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from headwater import cdc
+from headwater.analysis.identities import identity_columns
 from headwater.analysis.predicates import target_predicate
-from headwater.analysis.schemas import fitted, identity_columns
+from headwater.analysis.schemas import fitted
 from headwater.flows import sinks
 from headwater.flows.flow import FlowRun, Merged
 from headwater.flows.overwrite import overwrite
