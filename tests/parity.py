@@ -89,7 +89,7 @@ stored_as_scd_type | yes | works | spark/test_update_cdc | 1, 2 and bitemporal
 track_history_column_list | yes | works | spark/test_update_cdc |
 track_history_except_column_list | yes | works | spark/test_update_sql_source |
 flow_name | yes | works | unit/test_api | another name of `name`
-format | yes | works | spark/test_update_sinks
+format | yes | limited | spark/test_update_sinks | of a table: delta
 options | yes | works | spark/test_update_sinks
 max_allowable_consecutive_failures | no | works | unit/test_event_hooks
 where | no | works | unit/test_api | a row that does not meet it fails the flow

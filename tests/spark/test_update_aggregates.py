@@ -1,4 +1,4 @@
-"""Aggregates of streams without a watermark: written in whole, with what earlier updates saw."""
+"""Streams with state: aggregates without a watermark, written in whole, and stateful processors."""
 
 from __future__ import annotations
 
@@ -88,3 +88,60 @@ def test_aggregate_is_neither_a_stream_nor_one_of_several_flows(project: Project
         ("STREAM_FROM_CHANGING_TABLE", f"main.{project.schema}.by_device"),
         ("STREAM_UNSUPPORTED", f"main.{project.schema}.both"),
     ]
+
+
+PROCESSOR = """
+    import dlt
+    import pandas as pd
+    from pyspark.sql import Row
+    from pyspark.sql.streaming import StatefulProcessor
+
+    class Count(StatefulProcessor):
+        def init(self, handle):
+            self.count = handle.getValueState("count", "n BIGINT")
+
+        def add(self, more):
+            self.count.update((more + (self.count.get()[0] if self.count.exists() else 0),))
+            return self.count.get()[0]
+
+        def handleInputRows(self, key, rows, timers):
+            yield Row(device=key[0], n=self.add(sum(1 for _ in rows)))
+
+        def close(self):
+            pass
+
+    class CountFrames(Count):
+        def handleInputRows(self, key, rows, timers):
+            yield pd.DataFrame({"device": [key[0]], "n": [self.add(sum(map(len, rows)))]})
+
+    def events():
+        stream = spark.readStream.schema("device STRING, v INT").json("VOLUME")
+        return stream.groupBy("device")
+
+    @dlt.view
+    def counted():
+        return events().transformWithState(Count(), "device STRING, n BIGINT", "Append", "None")
+
+    @dlt.table
+    def by_device():
+        return dlt.read_stream("counted")
+
+    @dlt.table
+    def by_device_in_pandas():
+        return events().transformWithStateInPandas(
+            CountFrames(), "device STRING, n BIGINT", "Append", "None"
+        )
+"""
+
+
+def test_stateful_processors_go_on_with_what_they_kept(project: Project) -> None:
+    project.write(PROCESSOR)
+    for number, devices in enumerate(("aab", "a", "")):
+        if devices:
+            text = "\n".join(f'{{"device":"{each}","v":1}}' for each in devices)
+            (project.landing / f"{number}.json").write_text(text)
+        assert project.run().state == "COMPLETED"
+    wanted = [["a", 2], ["a", 3], ["b", 1]]
+    for table in ("by_device", "by_device_in_pandas"):
+        rows = project.sql(f"SELECT device, n FROM SCHEMA.{table} ORDER BY ALL")
+        assert [[*row.values()] for row in rows] == wanted

@@ -152,6 +152,38 @@ def test_properties_of_databricks_and_nested_values_are_taken(project: Project) 
     assert project.values("SELECT size(items) FROM nested") == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("given", "commits"),
+    [
+        ({"delta.feature.allowColumnDefaults": "supported"}, 0),
+        ({"delta.feature.appendOnly": "supported"}, 0),
+        ({"delta.feature.catalogManaged": "supported"}, 0),
+        ({"delta.minReaderVersion": "2", "delta.minWriterVersion": "5"}, 0),
+        ({"delta.feature.deletionVectors": "enabled", "other": "x"}, 1),
+    ],
+)
+def test_features_and_versions_of_the_protocol_are_set_once(
+    project: Project, given: dict[str, str], commits: int
+) -> None:
+    project.create("source", "SELECT 1 AS id")
+    source = """
+        import dlt
+
+        @dlt.table(table_properties=GIVEN)
+        def out():
+            return dlt.read_stream("source")
+    """
+    project.write(source.replace("GIVEN", repr(given if not commits else {})))
+    project.run()
+    first = len(project.sql("DESCRIBE HISTORY SCHEMA.out"))
+    project.write(source.replace("GIVEN", repr(given)))
+    assert [project.run().state for _ in range(2)] == ["COMPLETED", "COMPLETED"]
+    assert len(project.sql("DESCRIBE HISTORY SCHEMA.out")) == first + commits
+    (detail,) = project.sql("DESCRIBE DETAIL SCHEMA.out")
+    named = [key.rpartition(".")[2] for key in given if "feature" in key]
+    assert {*named} - {"catalogManaged"} <= {*detail["tableFeatures"]}
+
+
 def test_clustering_of_a_streaming_table_can_change(project: Project) -> None:
     project.create("source", "SELECT 1 AS a, 2 AS b")
     for columns_, wanted in (("['a']", ["a"]), ("['b']", ["b"]), ("None", [])):

@@ -156,9 +156,10 @@ def test_bitemporal_needs_type_and_system_sequence(
     [
         ("materialized_view", "refresh_policy", "incremental"),
         ("append_flow", "import_checkpoint", "/x"),
+        ("table", "format", "parquet"),
     ],
 )
-def test_arguments_that_only_a_workspace_has_are_refused_by_name(
+def test_arguments_that_are_not_supported_are_refused_by_name(
     registry: Registry, decorator: str, argument: str, value: object
 ) -> None:
     needed = {"append_flow": {"target": "t"}}
@@ -230,8 +231,8 @@ def test_old_names_of_functions_still_work(
 def test_accepted_arguments_reach_the_graph(registry: Registry) -> None:
     pipelines = dp()
     pipelines.create_streaming_table("t", cluster_by=["a"], cluster_by_auto=True, private=True)
-    pipelines.materialized_view(name="m", refresh_policy="full")(lambda: None)
-    pipelines.table(name="old", temporary=True)(lambda: None)
+    pipelines.materialized_view(name="m", refresh_policy="full", format="delta")(lambda: None)
+    pipelines.table(name="old", temporary=True, format="DELTA")(lambda: None)
     pipelines.append_flow(target="t", name="f", depends_on=["m", "other.x"])(lambda: None)
     pipelines.create_auto_cdc_flow(
         target="t",

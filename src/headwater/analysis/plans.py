@@ -45,6 +45,9 @@ _STATELESS = frozenset(
 )
 """Nodes of a stream that do nothing without rows; a join only if one side is not a stream."""
 
+_PROCESSING = "TransformWithState"
+"""How the nodes of a plan are named that call a stateful processor."""
+
 _MOMENTS = re.compile(
     r"(?:cast|to_date|to_timestamp\w*)\(\s*(?:now|today|tomorrow|yesterday)\b", re.IGNORECASE
 )
@@ -89,6 +92,7 @@ def query_plan(
     leaves = list(_leaves(plan))
     streams = [each for each in leaves if each.isStreaming()]
     seen = {(each.schema, each.table) for each in tables}
+    nodes = set(_STREAMING_NODE.findall(text))
     return QueryPlan(
         _digest(canonical, text, frame.schema.json(), *read_options),
         is_fixed
@@ -96,7 +100,8 @@ def query_plan(
         and not _has(spark, plan, _PASSING)
         and not _MOMENTS.search(text)
         and all(_is_dated(each, seen) for each in leaves if not each.isStreaming()),
-        _keeps_no_state(text, len(streams)) and all(map(_is_known, streams)),
+        _keeps_no_state(nodes, len(streams)) and all(map(_is_known, streams)),
+        any(each.startswith(_PROCESSING) for each in nodes),
     )
 
 
@@ -171,6 +176,5 @@ def _is_known(leaf: Any) -> bool:
     return bool(path.isDefined() and str(path.get()).endswith("*.nowhere"))
 
 
-def _keeps_no_state(text: str, streams: int) -> bool:
-    nodes = set(_STREAMING_NODE.findall(text))
+def _keeps_no_state(nodes: set[str], streams: int) -> bool:
     return nodes <= _STATELESS and ("Join" not in nodes or streams == 1)

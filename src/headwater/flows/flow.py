@@ -34,6 +34,12 @@ from headwater.state.snapshots import SnapshotMemory
 
 POLL_SECONDS: Any = 0.1  # PySpark takes parts of a second, its annotation says int
 
+_STORES = "org.apache.spark.sql.execution.streaming.state"
+_PROCESSOR_SETTINGS = {
+    "spark.sql.streaming.stateStore.providerClass": f"{_STORES}.RocksDBStateStoreProvider"
+}
+"""The state store that `transformWithState` needs; Spark has another one by default."""
+
 
 @dataclass
 class Merged:
@@ -103,12 +109,16 @@ class FlowRun:
 
     @contextmanager
     def session(self, *, apart: bool = False) -> Iterator[None]:
-        """Open a separate session for a flow with `spark_conf`: other flows run beside it.
+        """Open a separate session for a flow with settings: other flows run beside it.
+
+        A stateful processor needs another state store than Spark's default.
 
         Args:
             apart: in any case, for the flow sets settings while it runs.
         """
-        settings = self.resolved.flow.spark_conf
+        behind = self.context.graph.views_behind(self.resolved.inputs)
+        calls = any(each.plan.calls_processor for each in (self.resolved, *behind))
+        settings = {**(_PROCESSOR_SETTINGS if calls else {}), **self.resolved.flow.spark_conf}
         if not settings and not apart:
             yield
             return

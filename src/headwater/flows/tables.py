@@ -31,6 +31,7 @@ from headwater.analysis.schemas import placeholder, stored_schema
 from headwater.delta import write_checksum
 from headwater.errors import DefinitionError, all_faults
 from headwater.flows.overwrite import cluster, is_delta, overwrite, table_schema
+from headwater.flows.properties import lacking_properties, table_properties
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.names import TableName, quote
@@ -38,9 +39,6 @@ from headwater.sandbox.failures import explained
 from headwater.state.catalog import register_table
 from headwater.state.pipeline import PipelineState, TableState
 from headwater.state.store import Store
-
-NO_EFFECT = frozenset({"delta.targetfilesize", "delta.tunefilesizesforrewrites"})
-"""Properties of Databricks that Delta does not know; accepted without effect."""
 
 _ODD_NAMES = 'Rename the columns, or set table_properties={"delta.columnMapping.mode": "name"}.'
 
@@ -260,7 +258,7 @@ class Tables:
                 partition_by=list(dataset.partition_cols) or None,
                 name=dataset.name.table,
                 description=dataset.comment,
-                configuration=dict(_properties(dataset)),
+                configuration=table_properties(dataset),
                 raise_if_key_not_exists=False,
             )
             write_checksum(path)
@@ -275,7 +273,7 @@ class Tables:
         builder = builder.addColumns(stored_schema(schema, declared_metadata(dataset)))
         if dataset.comment:
             builder = builder.comment(dataset.comment)
-        for key, value in _properties(dataset).items():
+        for key, value in table_properties(dataset).items():
             builder = builder.property(key, value)
         if dataset.partition_cols:
             builder = builder.partitionedBy(*dataset.partition_cols)
@@ -284,14 +282,14 @@ class Tables:
         builder.execute()
 
     def _evolve(self, dataset: Dataset, schema: StructType, path: Path, state: TableState) -> None:
-        metadata = DeltaTable(path).metadata()
-        wanted = changed_properties(dataset, metadata.configuration)
+        present = DeltaTable(path)
+        wanted = lacking_properties(dataset, present)
         table = f"TABLE delta.{quote(str(path))}"
         with _refused(dataset, "TABLE_NOT_CHANGED", "change"):
             if wanted:
                 pairs = (f"{_literal(key)} = {_literal(each)}" for key, each in wanted.items())
                 self.spark.sql(f"ALTER {table} SET TBLPROPERTIES ({', '.join(pairs)})")
-            if dataset.comment and metadata.description != dataset.comment:
+            if dataset.comment and present.metadata().description != dataset.comment:
                 self.spark.sql(f"COMMENT ON {table} IS {_literal(dataset.comment)}")
             if tuple(dataset.cluster_by) != state.cluster_by:
                 cluster(self.spark, dataset, path)
@@ -350,19 +348,9 @@ def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
         ) from error
 
 
-def changed_properties(dataset: Dataset, present: Mapping[str, str]) -> dict[str, str]:
-    """Return the properties that a dataset declares and its table does not have."""
-    return {key: value for key, value in _properties(dataset).items() if present.get(key) != value}
-
-
 def _change(graph: Graph, dataset: Dataset) -> dict[str, str]:
     flows = graph.flows_into(dataset.name)
     return dict(flows[0].change) if flows else {}
-
-
-def _properties(dataset: Dataset) -> dict[str, str]:
-    given = dataset.table_properties.items()
-    return {key: value for key, value in given if key.lower() not in NO_EFFECT}
 
 
 def _check_partitions(dataset: Dataset, present: list[str]) -> None:
@@ -378,7 +366,7 @@ def _check_partitions(dataset: Dataset, present: list[str]) -> None:
 
 
 def _needs_spark(dataset: Dataset, schema: StructType) -> bool:
-    special = any(key.lower().startswith("delta.") for key in _properties(dataset))
+    special = any(key.lower().startswith("delta.") for key in table_properties(dataset))
     names = any(char in column.name for column in schema for char in " ,;{}()\n\t=")
     exotic = any(each in schema.json() for each in ('"variant"', '"void"', "interval", "char("))
     is_special = special or names or exotic or bool(identity_columns(dataset))

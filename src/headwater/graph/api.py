@@ -65,8 +65,10 @@ class PipelineApi:
         replace_using: Any = None,
         replace_where: Any = None,
         sequence_by: Any = None,
+        format: str | None = None,
     ) -> Any:
         """Define a streaming table, or a materialized view when the query is a batch one."""
+        given.check_format(format)
         return self._decorate(
             query_function,
             None,
@@ -100,8 +102,10 @@ class PipelineApi:
         row_filter: str | None = None,
         private: bool = False,
         refresh_policy: str = "auto",
+        format: str | None = None,
     ) -> Any:
         """Define a materialized view: a table that is overwritten with its query's result."""
+        given.check_format(format)
         if refresh_policy not in ("auto", "full"):
             raise given.not_built(f"refresh_policy='{refresh_policy}'")
         return self._decorate(
@@ -151,9 +155,11 @@ class PipelineApi:
         expect_all_or_fail: dict[str, str] | None = None,
         row_filter: str | None = None,
         private: bool = False,
+        format: str | None = None,
     ) -> None:
         """Define a streaming table without a query; append or AUTO CDC flows fill it."""
         del cluster_by_auto, spark_conf  # no effect locally: docs/parity.md
+        given.check_format(format)
         rules = [
             *given.expectations(expect_all, Action.WARN, "expect_all"),
             *given.expectations(expect_all_or_drop, Action.DROP, "expect_all_or_drop"),

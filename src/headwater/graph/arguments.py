@@ -57,6 +57,12 @@ def optional_text(value: object, argument: str) -> str | None:
     return None if value is None else text(value, argument)
 
 
+def check_format(value: object) -> None:
+    """Refuse tables of another format than Delta, which open-source Spark's engine can make."""
+    if value is not None and text(value, "format").lower() != "delta":
+        raise not_built(f"format={value!r}", "Leave it out: the tables of a pipeline are Delta.")
+
+
 def dataset_name(registry: Registry, value: object, argument: str) -> TableName:
     """Take the name of a dataset, completed with the pipeline's catalog and schema."""
     name = text(value, argument)

@@ -22,11 +22,13 @@ class QueryPlan:
             current time, random numbers, user-defined functions and files or rows of unknown age.
         is_idle_without_rows: it does nothing until one of its streams has new rows. Not so if it
             keeps state, whose time may come, or reads a stream of an unknown kind.
+        calls_processor: it calls a stateful processor (`transformWithState`).
     """
 
     digest: str = ""
     is_repeatable: bool = False
     is_idle_without_rows: bool = False
+    calls_processor: bool = False
 
 
 @dataclass(frozen=True)

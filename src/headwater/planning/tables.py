@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from headwater.analysis.changes import column_changes
 from headwater.engine.preview import Preview
 from headwater.flows.overwrite import is_delta, table_schema
-from headwater.flows.tables import changed_properties
+from headwater.flows.properties import lacking_properties
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.planning.plan import Loss, PlannedTable, TableAction
 
@@ -82,10 +82,10 @@ def _planned(preview: Preview, dataset: Dataset) -> PlannedTable:
 
 def _settings(dataset: Dataset, path: Path, clustered: tuple[str, ...]) -> Iterator[str]:
     """Write out what changes beside the columns."""
-    metadata = DeltaTable(path).metadata()
-    for key, value in changed_properties(dataset, metadata.configuration).items():
+    present = DeltaTable(path)
+    for key, value in lacking_properties(dataset, present).items():
         yield f"{key} = {value}"
-    if dataset.comment and metadata.description != dataset.comment:
+    if dataset.comment and present.metadata().description != dataset.comment:
         yield "comment"
     if tuple(dataset.cluster_by) != clustered:
         yield "clustered by " + (", ".join(dataset.cluster_by) or "nothing")
