@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from headwater.cli.updates import untouched
-from headwater.errors import SettingError
+from headwater.errors import DefinitionError, GraphError, SettingError
 from headwater.state.store import Store
 from headwater.state.target import Target
 
@@ -35,3 +35,11 @@ def test_log_of_a_java_that_does_not_start_stays(tmp_path: Path) -> None:
         (place.store.root / "spark.log").write_text("why")
         raise SettingError("JVM_START_FAILED", "x", hint=str(place.store.root / "spark.log"))
     assert (place.store.root / "spark.log").read_text() == "why"
+
+
+def test_errors_name_the_folder_that_will_be_looked_in(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with pytest.raises(GraphError) as caught, untouched(target(state)) as place:
+        missing = place.store.root / "volumes" / "in"
+        raise GraphError([DefinitionError("A", f"No folder {missing}")] * 2)
+    assert [each.message for each in caught.value.parts] == [f"No folder {state}/volumes/in"] * 2

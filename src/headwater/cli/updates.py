@@ -18,7 +18,7 @@ from headwater.cli.render import print_errors, print_json, print_result, result_
 from headwater.cli.sessions import command_session, forget
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater, UpdateResult
-from headwater.errors import SettingError, UsageError
+from headwater.errors import HeadwaterError, SettingError, UsageError
 from headwater.graph.dag import Graph
 from headwater.machine.connectors import KAFKA
 from headwater.machine.jvm import ignore_interrupt
@@ -160,7 +160,8 @@ def _is_little(state: PipelineState, request: UpdateRequest) -> bool:
 def untouched(target: Target) -> Iterator[Target]:
     """Validate without creating a state folder: a temporary one replaces a missing one.
 
-    Others may create and fill the real one meanwhile. The log of a failed start of Java is kept.
+    Others may create and fill the real one meanwhile. Errors name the real one, but for a failed
+    start of Java, whose log is kept.
     """
     if target.store.root.exists():
         yield target
@@ -171,6 +172,10 @@ def untouched(target: Target) -> Iterator[Target]:
         yield replace(target, store=store)
     except SettingError:
         is_kept = True  # its hint names the log in the folder
+        raise
+    except HeadwaterError as error:
+        for part in error.parts:
+            part.message = part.message.replace(str(store.root), str(target.store.root))
         raise
     finally:
         forget(store)
