@@ -234,3 +234,49 @@ def test_bitemporal_target_keeps_what_was_believed(project: Project) -> None:
     with pytest.raises(GraphError) as caught:
         project.run()
     assert caught.value.code == "AUTOCDC_ARGUMENTS_CONFLICT"
+
+
+FEED = FLOW.replace("TYPE", "1").replace(
+    '"users", ', '"users", table_properties={"delta.enableChangeDataFeed": "true"}, '
+)
+
+
+def test_change_feed_of_a_target_is_read_on(project: Project) -> None:
+    project.create("changes", f"SELECT * FROM ({EVENTS}) WHERE sequenceNum < 5")
+    project.write(
+        FEED
+        + """
+    @dp.temporary_view
+    def feed():
+        return spark.readStream.option("readChangeFeed", "true").table("users")
+
+    @dp.table
+    def changed():
+        return spark.readStream.table("feed").select("userId", "city", "_change_type")
+
+    @dp.materialized_view
+    def whole():
+        reader = spark.read.option("readChangeData", True).option("startingVersion", 0)
+        return reader.table("users").groupBy("_change_type").count()
+    """
+    )
+    project.run()
+    project.sql(f"INSERT INTO changes SELECT * FROM ({EVENTS}) WHERE sequenceNum >= 5")
+    project.run()
+    rows = project.sql("SELECT * FROM changed ORDER BY userId, _change_type, city")
+    assert [(*row.values(),) for row in rows] == [
+        (123, "Monterrey", "delete"),
+        (123, "Monterrey", "insert"),
+        (124, "Oaxaca", "insert"),
+        (125, "Tijuana", "insert"),
+        (125, "Guadalajara", "update_postimage"),
+        (125, "Tijuana", "update_preimage"),
+        (126, "Cancun", "insert"),
+    ]
+    counts = project.sql("SELECT * FROM whole ORDER BY 1")
+    assert [(*row.values(),) for row in counts] == [
+        ("delete", 1),
+        ("insert", 4),
+        ("update_postimage", 1),
+        ("update_preimage", 1),
+    ]

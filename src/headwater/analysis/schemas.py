@@ -16,9 +16,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import (
     CharType,
     DataType,
+    LongType,
     StringType,
     StructField,
     StructType,
+    TimestampType,
     VarcharType,
 )
 
@@ -35,6 +37,13 @@ _CLAUSES = re.compile(r"\b(GENERATED|PRIMARY\s+KEY|FOREIGN\s+KEY|CONSTRAINT|DEFA
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`]|``)*`")
 PLACEHOLDER = "headwater.placeholder"
 """Option of a stream that stands for a table or a view of the pipeline."""
+
+CHANGE_FEED = (
+    StructField("_change_type", StringType()),
+    StructField("_commit_version", LongType()),
+    StructField("_commit_timestamp", TimestampType()),
+)
+"""What the change feed of a table has beside the table's columns."""
 
 _LENGTH = "__CHAR_VARCHAR_TYPE_STRING"
 """Metadata by which Spark and Delta know that a STRING column is a CHAR or VARCHAR."""

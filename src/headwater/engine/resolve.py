@@ -18,6 +18,7 @@ from headwater.analysis.findings import rule_warnings, state_warnings
 from headwater.analysis.inference import Inference, Resolution
 from headwater.analysis.plans import query_plan
 from headwater.analysis.schemas import (
+    CHANGE_FEED,
     check_columns,
     check_declared,
     check_layout,
@@ -55,6 +56,10 @@ from headwater.state.store import Store
 
 MAX_DEPTH = 30
 """How deeply evaluations of datasets may nest."""
+
+_FEED = frozenset({"readchangefeed", "readchangedata"})
+_WITHOUT_CHANGES = frozenset({"skipchangecommits", "ignorechanges"})
+"""Options of a stream that let it read a table whose rows change."""
 
 
 class _Broken(BaseException):
@@ -345,14 +350,15 @@ class _Placeholders:
                 raise not_streamable(name, "a view over a batch query")
         elif streaming:
             self._check_streamable(name, kind, reader)
+        if kind is not DatasetKind.VIEW and _FEED & _options_on(reader):
+            schema = StructType([*schema, *CHANGE_FEED])
         return placeholder(self.resolver.spark, schema, streaming)
 
     def cloud_files(self, request: CloudFiles, number: int) -> DataFrame:
         return self.resolver.inference.define(request, self.flow, number)
 
     def _check_streamable(self, name: TableName, kind: DatasetKind, reader: Any) -> None:
-        options = {key.lower() for key in (record_of(reader).options or {})} if reader else set()
-        if options & {"skipchangecommits", "readchangefeed", "readchangedata", "ignorechanges"}:
+        if (_FEED | _WITHOUT_CHANGES) & _options_on(reader):
             return
         if kind is DatasetKind.MATERIALIZED_VIEW:
             raise not_streamable(name, "a materialized view, which is overwritten")
@@ -363,3 +369,9 @@ class _Placeholders:
             raise not_streamable(name, f"a target of {way}, whose rows change")
         if any(write.rewrites for write in writes):
             raise not_streamable(name, "an aggregate without a watermark, which is rewritten")
+
+
+def _options_on(reader: Any) -> set[str]:
+    """Name the options of a reader that are true, in small letters."""
+    given = (record_of(reader).options or {}) if reader is not None else {}
+    return {key.lower() for key, value in given.items() if str(value).lower() == "true"}
