@@ -244,6 +244,16 @@ FEED = FLOW.replace("TYPE", "1").replace(
 def test_change_feed_of_a_target_is_read_on(project: Project) -> None:
     project.create("changes", f"SELECT * FROM ({EVENTS}) WHERE sequenceNum < 5")
     project.write(
+        """
+        CREATE OR REFRESH STREAMING TABLE changed_in_sql AS SELECT u.userId, city, _change_type
+        FROM STREAM(users) WITH ('readChangeFeed' = 'true') AS u WHERE u.userId > 0;
+
+        CREATE OR REFRESH MATERIALIZED VIEW first_changes AS
+        SELECT _change_type, count(*) AS n FROM table_changes('users', 0, 1) GROUP BY ALL
+        """,
+        "more.sql",
+    )
+    project.write(
         FEED
         + """
     @dp.temporary_view
@@ -260,9 +270,9 @@ def test_change_feed_of_a_target_is_read_on(project: Project) -> None:
         return reader.table("users").groupBy("_change_type").count()
     """
     )
-    project.run()
+    assert project.run().state == "COMPLETED"
     project.sql(f"INSERT INTO changes SELECT * FROM ({EVENTS}) WHERE sequenceNum >= 5")
-    project.run()
+    assert project.run().state == "COMPLETED"
     rows = project.sql("SELECT * FROM changed ORDER BY userId, _change_type, city")
     assert [(*row.values(),) for row in rows] == [
         (123, "Monterrey", "delete"),
@@ -273,10 +283,9 @@ def test_change_feed_of_a_target_is_read_on(project: Project) -> None:
         (125, "Tijuana", "update_preimage"),
         (126, "Cancun", "insert"),
     ]
-    counts = project.sql("SELECT * FROM whole ORDER BY 1")
-    assert [(*row.values(),) for row in counts] == [
-        ("delete", 1),
-        ("insert", 4),
-        ("update_postimage", 1),
-        ("update_preimage", 1),
-    ]
+    in_sql = project.sql("SELECT * FROM changed_in_sql ORDER BY userId, _change_type, city")
+    assert in_sql == rows
+    changes = [("delete", 1), ("insert", 4), ("update_postimage", 1), ("update_preimage", 1)]
+    for table, wanted in (("whole", changes), ("first_changes", [("insert", 4)])):
+        counts = project.sql(f"SELECT * FROM {table} ORDER BY 1")
+        assert [(*row.values(),) for row in counts] == wanted

@@ -19,7 +19,7 @@ from headwater.analysis.plans import query_plan
 from headwater.analysis.schemas import placeholder
 from headwater.errors import UpdateError
 from headwater.names import TableName
-from headwater.sandbox.evaluation import qualified
+from headwater.sandbox.sql_plans import qualified
 
 STREAMS = """
 from pyspark import pipelines as dp

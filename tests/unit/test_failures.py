@@ -53,6 +53,19 @@ def test_only_passing_troubles_are_retried(error: Exception, expected: bool) -> 
     assert is_retryable(error) is expected
 
 
+@pytest.mark.parametrize(
+    ("condition", "advice"),
+    [
+        ("CAST_INVALID_INPUT", "try_cast"),
+        ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "skipChangeCommits"),
+        ("DELTA_MISSING_CHANGE_DATA", "delta.enableChangeDataFeed"),
+        ("OTHER", "run again"),
+    ],
+)
+def test_hint_says_what_to_do_about_a_condition(condition: str, advice: str) -> None:
+    assert advice in describe(SparkRuntimeException(f"[{condition}] x"), FLOW).hint
+
+
 def test_full_disk_is_named() -> None:
     assert describe(OSError(28, "No space left on device"), FLOW).code == "DISK_FULL"
 

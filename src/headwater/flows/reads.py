@@ -14,7 +14,8 @@ from headwater.flows.observations import Observations
 from headwater.graph.model import Dataset, Flow
 from headwater.names import TableName
 from headwater.sandbox.evaluate import evaluate
-from headwater.sandbox.evaluation import Evaluation, reader_with_options
+from headwater.sandbox.evaluation import Evaluation
+from headwater.sandbox.interception import reader_with_options
 from headwater.sandbox.snapshots import Snapshot, next_snapshot
 from headwater.state.snapshots import Version
 from headwater.state.sources import FlowSources

@@ -22,20 +22,24 @@ from headwater.autoloader.request import CloudFiles
 from headwater.errors import DefinitionError, HeadwaterError, UsageError, nearest
 from headwater.graph.arguments import fault, not_built
 from headwater.graph.brokers import BrokerUse
-from headwater.graph.locations import (
-    current_location,
-    located,
-)
+from headwater.graph.locations import current_location, located
 from headwater.machine.connectors import AVRO
 from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import READ_VIEW, TableName, quote, table_name
 from headwater.sandbox import file_states, kafka, sql_files, sql_plans
 from headwater.sandbox.connectors import require
-from headwater.sandbox.interception import ReaderRecord, intercepted, local_options, record_of
+from headwater.sandbox.interception import (
+    ReaderRecord,
+    intercepted,
+    local_options,
+    reader_with_options,
+    record_of,
+)
 from headwater.sandbox.patches import LOOKS, refusal
 from headwater.sandbox.sql_text import FILE_FORMATS, FunctionCall, Relation, Replacement, SqlText
 from headwater.sandbox.workspace_functions import constant_value, refusal_of
 from headwater.sql.parameters import fill
+from headwater.state.catalog import is_temporary_view
 from headwater.state.store import Store
 
 _numbers = itertools.count()
@@ -104,19 +108,18 @@ class Evaluation:
         table = self._name(name)
         options = None if isinstance(reader, SparkSession) else reader
         if options is not None:
-            given = sorted((record_of(options).options or {}).items())
-            self.read_options.append(f"{table} {streaming} {given}")
+            self._note_options(options, table, streaming)
         view = self.named.get(name.strip("`").lower())
         if view is not None:
-            return qualified(view, table)
+            return sql_plans.qualified(view, table)
         if self.source.owns(table):
-            return qualified(self._read_own(table, streaming, options), table)
+            return sql_plans.qualified(self._read_own(table, streaming, options), table)
         self._read_external(table, name)
         if own_catalog(self.spark, table.catalog) is not None:
             path = str(self.store.table_path(table))
             with intercepted(None):
                 found = reader_with_options(self.spark, options, streaming).load(path)
-            return qualified(found, table)
+            return sql_plans.qualified(found, table)
         return name if self.namespace == self.home else table.quoted
 
     def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
@@ -245,17 +248,31 @@ class Evaluation:
         view = self.named.get(parts[0]) if len(parts) == 1 else None
         if view is not None:
             return Replacement(self._view(view), name)
+        reader = self._reader(relation, name)
         if not self.source.owns(name):
             if parts[0] in FILE_FORMATS:
                 return self._files(relation, name)
             self._read_external(name, ".".join(parts))
             if own_catalog(self.spark, name.catalog) is not None:
                 with intercepted(None):
-                    reader = reader_with_options(self.spark, None, relation.streaming)
+                    reader = reader_with_options(self.spark, reader, relation.streaming)
                     found = reader.load(str(self.store.table_path(name)))
                 return Replacement(self._view(found), name)
             return None if self.namespace == self.home else Replacement(name.quoted, name)
-        return Replacement(self._view(self._read_own(name, relation.streaming, None)), name)
+        return Replacement(self._view(self._read_own(name, relation.streaming, reader)), name)
+
+    def _reader(self, relation: Relation, name: TableName) -> Any:
+        """Return a reader with the options of WITH (...), if a relation has any."""
+        if not relation.options:
+            return None
+        reader = self.spark.readStream if relation.streaming else self.spark.read
+        record_of(reader).options = dict(relation.options)
+        self._note_options(reader, name, relation.streaming)
+        return reader
+
+    def _note_options(self, reader: Any, name: TableName, streaming: bool) -> None:
+        given = sorted((record_of(reader).options or {}).items())
+        self.read_options.append(f"{name} {streaming} {given}")
 
     def _with_files(self, spark: SparkSession, text: str, calls: Sequence[FunctionCall]) -> str:
         """Point calls of functions that read to views over what they read."""
@@ -266,9 +283,7 @@ class Evaluation:
 
     def _called(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
         """Answer `read_files` and `cloud_files`."""
-        path, schema, options = sql_files.read_arguments(
-            call.text, lambda expression: _constant(spark, expression)
-        )
+        path, schema, options = sql_files.read_arguments(call.text, _constants(spark))
         if "cloudfiles.format" not in {key.lower() for key in options}:
             found = sql_files.format_of(self.local_path(path))
             options = {**options, **({"cloudFiles.format": found} if found else {})}
@@ -277,12 +292,21 @@ class Evaluation:
 
     def _topic(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
         """Answer `read_kafka`."""
-        values, named = sql_files.call_arguments(
-            call.text, lambda expression: _constant(spark, expression)
-        )
+        values, named = sql_files.call_arguments(call.text, _constants(spark))
         reader: Any = spark.readStream if call.streaming else spark.read
         options = kafka.sql_options(values, named)
         frame: DataFrame = reader.format(kafka.FORMAT).options(**options).load()
+        return frame
+
+    def _table_changes(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
+        """Answer `table_changes`: the change feed between two versions or moments."""
+        values, _ = sql_files.call_arguments(call.text, _constants(spark))
+        reader: Any = spark.readStream if call.streaming else spark.read
+        reader = reader.option("readChangeFeed", "true")
+        for word, bound in zip(("starting", "ending"), values[1:], strict=False):
+            kind = "Version" if str(bound).isdecimal() else "Timestamp"
+            reader = reader.option(word + kind, str(bound))
+        frame: DataFrame = reader.table(str(values[0]))
         return frame
 
     def _file_states(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
@@ -334,22 +358,20 @@ def _looked(action: str) -> DefinitionError:
     )
 
 
-def is_temporary_view(spark: SparkSession, name: str) -> bool:
-    """Whether a session has a temporary view of a name, which the source made while loaded."""
-    if "." in name:
-        return False
-    found = spark._jsparkSession.sessionState().catalog().getTempView(name.strip("`"))
-    return bool(found.isDefined())
+def _constants(spark: SparkSession) -> sql_files.Constant:
+    """Return what gives the value of a constant expression."""
 
+    def value(expression: str) -> Any:
+        with intercepted(None):
+            return constant_value(spark, expression)
 
-def _constant(spark: SparkSession, expression: str) -> Any:
-    with intercepted(None):
-        return constant_value(spark, expression)
+    return value
 
 
 _READS: Mapping[str, Callable[[Evaluation, SparkSession, FunctionCall], DataFrame]] = {
     **dict.fromkeys(sql_files.FUNCTIONS, Evaluation._called),
     kafka.FUNCTION: Evaluation._topic,
+    "table_changes": Evaluation._table_changes,
     file_states.FUNCTION: Evaluation._file_states,
 }
 """Table-valued functions that read, and what answers each."""
@@ -374,19 +396,3 @@ def resolved_path(store: Store, path: str) -> str:
             scheme=scheme[1],
         )
     return found
-
-
-def qualified(frame: DataFrame, name: TableName) -> DataFrame:
-    """Allow a table's columns to be qualified by its name, in one to three parts."""
-    spark = frame.sparkSession
-    plan = sql_plans.aliased(
-        spark, frame._jdf.logicalPlan(), name.table, (name.catalog, name.schema)
-    )
-    return sql_plans.frame_of(spark, plan)
-
-
-def reader_with_options(spark: SparkSession, reader: Any, streaming: bool) -> Any:
-    """Return a fresh Delta reader that carries the options the user set on theirs."""
-    fresh = spark.readStream if streaming else spark.read
-    options = (record_of(reader).options or {}) if reader is not None else {}
-    return fresh.format("delta").options(**options)

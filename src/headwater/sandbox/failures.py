@@ -48,6 +48,22 @@ _TRANSIENT = re.compile(
     r"CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND",  # rows that were kept on an executor that is gone
 )
 
+_HINTS = {
+    ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE"): (
+        "A table this flow streams from was changed or refreshed in full: run with "
+        "--full-refresh for this table too, or read with the option skipChangeCommits."
+    ),
+    ("DELTA_MISSING_CHANGE_DATA",): (
+        'Set table_properties={"delta.enableChangeDataFeed": "true"} on the table that is read; '
+        "changes from before are not recorded: run with --full-refresh for it and this table."
+    ),
+    ("CAST_", "CANNOT_PARSE", "DIVIDE", "ARITHMETIC"): (
+        "Use try_cast, try_to_timestamp or try_divide to get NULL instead of an error, and an "
+        "expectation to count such rows. ANSI mode is on, as on serverless compute."
+    ),
+}
+"""What to do, by how the names of Spark's and Delta's conditions begin."""
+
 
 def describe(error: BaseException, failed: Flow) -> HeadwaterError:
     """Return the error that is shown and logged for a failed flow."""
@@ -170,15 +186,7 @@ def _line_of_query(cause: Cause, flow: Flow) -> Location | None:
 
 
 def _hint(cause: Cause) -> str:
-    condition = cause.condition
-    if condition.startswith(("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE")):
-        return (
-            "A table this flow streams from was changed or refreshed in full: run with "
-            "--full-refresh for this table too, or read with the option skipChangeCommits."
-        )
-    if condition.startswith(("CAST_", "CANNOT_PARSE", "DIVIDE", "ARITHMETIC")):
-        return (
-            "Use try_cast, try_to_timestamp or try_divide to get NULL instead of an error, and an "
-            "expectation to count such rows. ANSI mode is on, as on serverless compute."
-        )
+    for conditions, hint in _HINTS.items():
+        if cause.condition.startswith(conditions):
+            return hint
     return "Correct the cause and run again; the flow continues where it stopped."

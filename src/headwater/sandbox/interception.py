@@ -110,3 +110,10 @@ def record_of(reader: Any) -> ReaderRecord:
     if found is None:
         found = reader.__dict__["_headwater_record"] = ReaderRecord(options={})
     return found  # type: ignore[no-any-return]
+
+
+def reader_with_options(spark: SparkSession, reader: Any, streaming: bool) -> Any:
+    """Return a fresh Delta reader that carries the options the user set on theirs."""
+    fresh = spark.readStream if streaming else spark.read
+    options = (record_of(reader).options or {}) if reader is not None else {}
+    return fresh.format("delta").options(**options)

@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.machine.session import java_class
+from headwater.names import TableName
 from headwater.sandbox.trees import as_sequence, items_of, kind_of, parts_of
 
 _CATALYST = "org.apache.spark.sql.catalyst"
@@ -46,6 +47,13 @@ def aliased(spark: SparkSession, plan: Any, name: str, qualifier: Sequence[str] 
     parts = as_sequence(spark, qualifier)
     alias = java_class(spark, f"{_CATALYST}.AliasIdentifier")(name, parts)
     return java_class(spark, f"{_CATALYST}.plans.logical.SubqueryAlias")(alias, plan)
+
+
+def qualified(frame: DataFrame, name: TableName) -> DataFrame:
+    """Allow a table's columns to be qualified by its name, in one to three parts."""
+    spark = frame.sparkSession
+    plan = aliased(spark, frame._jdf.logicalPlan(), name.table, (name.catalog, name.schema))
+    return frame_of(spark, plan)
 
 
 class _Plans:

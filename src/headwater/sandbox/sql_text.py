@@ -26,6 +26,7 @@ _IDENTIFIER = r"(?:`(?:[^`]|``)+`|\w+)"
 _NAME = re.compile(rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*")
 _SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _STREAM = re.compile(rf"STREAM\b{_SPACE}\(?{_SPACE}", re.I | re.S)
+_BEFORE_OPTIONS = re.compile(rf"{_SPACE}\)?{_SPACE}(?=WITH\b)", re.I | re.S)
 _CLAUSE = re.compile(r"IDENTIFIER\s*\(", re.I)
 FILE_FORMATS = ("delta", "parquet", "json", "csv", "text", "orc", "global_temp")
 """First parts of names that are not those of schemas."""
@@ -53,6 +54,7 @@ class Relation:
         parts: in lower case.
         written: the parts as they are written.
         is_rows: rows are read or changed; else the statement is about the table, as in DROP.
+        options: those of `WITH (...)`.
     """
 
     parts: Parts
@@ -61,6 +63,7 @@ class Relation:
     start: int
     end: int
     is_rows: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -254,6 +257,8 @@ class _Walk:
             made = self.replace(relation)
             if made is not None:
                 self.edits.append((relation.start, relation.end, made.view))
+                if relation.options:  # a view has none
+                    self.edits.append(_options_clause(self.text, relation.end))
         if made is None:
             return {parts[-n:]: None for n in range(1, len(parts) + 1)}
         return dict.fromkeys(made.qualifiers, made.view)
@@ -273,7 +278,8 @@ class _Walk:
         elif found := _NAME.match(self.text, start):
             end = found.end()
         parts = tuple(part.lower() for part in written)
-        return Relation(parts, written, is_streaming, start, end, is_rows)
+        options = dict(node.options().asCaseSensitiveMap()) if is_rows else {}
+        return Relation(parts, written, is_streaming, start, end, is_rows, options)
 
     def _columns(self, node: Any, scope: Scope, *, is_hint: bool = False) -> None:
         kind = kind_of(node)
@@ -314,6 +320,14 @@ def _written_name(text: str, parts: Parts, start: int, end: int) -> tuple[int, i
         if names == tuple(part.lower() for part in parts):
             return found.start(), found.end()
     return start, end
+
+
+def _options_clause(text: str, end: int) -> Edit:
+    """Take out the WITH (...) behind the name of a relation, or behind STREAM(...)."""
+    before = _BEFORE_OPTIONS.match(text, end)
+    if before is None:
+        return end, end, ""
+    return before.end(), _closing_parenthesis(text, before.end()), ""
 
 
 def _identifier(node: Any) -> Parts | None:

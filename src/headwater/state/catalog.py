@@ -281,3 +281,11 @@ def _forget(spark: SparkSession, name: TableName) -> None:
     parts = [entry.productElement(at) for at in range(entry.productArity())]
     external.alterTable(entry.copy(parts[0], kinds.EXTERNAL(), *parts[2:]))
     external.dropTable(name.schema, name.table, True, False)
+
+
+def is_temporary_view(spark: SparkSession, name: str) -> bool:
+    """Whether a session has a temporary view of a name, which the source made while loaded."""
+    if "." in name:
+        return False
+    found = spark._jsparkSession.sessionState().catalog().getTempView(name.strip("`"))
+    return bool(found.isDefined())
