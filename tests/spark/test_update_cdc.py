@@ -246,7 +246,7 @@ def test_change_feed_of_a_target_is_read_on(project: Project) -> None:
     project.write(
         """
         CREATE OR REFRESH STREAMING TABLE changed_in_sql AS SELECT u.userId, city, _change_type
-        FROM STREAM(users) WITH ('readChangeFeed' = 'true') AS u WHERE u.userId > 0;
+        FROM STREAM(users) WITH (READCHANGEFEED) AS u WHERE u.userId > 0;
 
         CREATE OR REFRESH MATERIALIZED VIEW first_changes AS
         SELECT _change_type, count(*) AS n FROM table_changes('users', 0, 1) GROUP BY ALL

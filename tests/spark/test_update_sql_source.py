@@ -396,3 +396,25 @@ def test_files_in_sql_are_refused_at_their_line(project: Project) -> None:
         ("AUTOLOADER_OPTION_INVALID", "main.sql:5"),
         ("READ_FILES_INVALID", "main.sql:6"),
     ]
+
+
+def test_streams_skip_commits_that_change_rows(project: Project) -> None:
+    project.create("source", "SELECT 1 AS id, 'a' AS v")
+    project.write(
+        """
+        CREATE OR REFRESH STREAMING TABLE seen AS
+        SELECT b.* FROM STREAM(source) WITH (SKIPCHANGECOMMITS) b WHERE b.id > 0;
+
+        CREATE TEMPORARY VIEW onward AS SELECT * FROM STREAM seen WITH (skipChangeCommits = TRUE);
+
+        CREATE OR REFRESH STREAMING TABLE kept AS SELECT * FROM STREAM(onward)
+        """,
+        "main.sql",
+    )
+    assert project.run().state == "COMPLETED"
+    project.sql("UPDATE source SET v = 'b'")
+    project.sql("UPDATE SCHEMA.seen SET v = 'c'")
+    project.sql("INSERT INTO source VALUES (2, 'd')")
+    assert project.run().state == "COMPLETED"
+    assert project.values("SELECT v FROM SCHEMA.seen ORDER BY id") == ["c", "d"]
+    assert project.values("SELECT v FROM SCHEMA.kept ORDER BY id") == ["a", "d"]

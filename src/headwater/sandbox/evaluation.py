@@ -39,6 +39,7 @@ from headwater.sandbox.patches import LOOKS, refusal
 from headwater.sandbox.sql_text import FILE_FORMATS, FunctionCall, Relation, Replacement, SqlText
 from headwater.sandbox.workspace_functions import constant_value, refusal_of
 from headwater.sql.parameters import fill
+from headwater.sql.read_options import complete_options
 from headwater.state.catalog import is_temporary_view
 from headwater.state.store import Store
 
@@ -130,7 +131,7 @@ class Evaluation:
         Raises:
             DefinitionError: an unknown table, a side effect, or what is not supported in SQL.
         """
-        text = fill(text, lambda key: spark.conf.get(key, None), {}).text
+        text = complete_options(fill(text, lambda key: spark.conf.get(key, None), {}).text)
         try:
             statement = SqlText(spark, text)
         except ParseException:
