@@ -418,3 +418,19 @@ def test_streams_skip_commits_that_change_rows(project: Project) -> None:
     assert project.run().state == "COMPLETED"
     assert project.values("SELECT v FROM SCHEMA.seen ORDER BY id") == ["c", "d"]
     assert project.values("SELECT v FROM SCHEMA.kept ORDER BY id") == ["a", "d"]
+
+
+@pytest.mark.parametrize("first", ["STREAM(source) s", "main.SCHEMA.source b"])
+def test_stream_beside_a_batch_read_of_the_same_table(project: Project, first: str) -> None:
+    project.create("source", "SELECT 1 AS id, 0 AS parent")
+    first = first.replace("SCHEMA", project.schema)
+    other = "STREAM(source) s" if first.endswith("b") else "source b"
+    project.write(
+        f"CREATE OR REFRESH STREAMING TABLE found AS "
+        f"SELECT s.id FROM {first} JOIN {other} ON b.parent = s.id - 1",
+        "main.sql",
+    )
+    project.run()
+    project.sql("INSERT INTO source VALUES (2, 0)")  # meets no row that was read before
+    project.run()
+    assert project.values("SELECT id FROM SCHEMA.found") == [1]

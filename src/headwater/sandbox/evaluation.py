@@ -254,7 +254,7 @@ class Evaluation:
             if parts[0] in FILE_FORMATS:
                 return self._files(relation, name)
             self._read_external(name, ".".join(parts))
-            if own_catalog(self.spark, name.catalog) is not None:
+            if relation.is_mixed or own_catalog(self.spark, name.catalog) is not None:
                 with intercepted(None):
                     reader = reader_with_options(self.spark, reader, relation.streaming)
                     found = reader.load(str(self.store.table_path(name)))

@@ -7,6 +7,7 @@ replaced without rewriting the rest. What does not live here: what a name is rep
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class Relation:
         written: the parts as they are written.
         is_rows: rows are read or changed; else the statement is about the table, as in DROP.
         options: those of `WITH (...)`.
+        is_mixed: the statement reads the table as a stream and as a batch. Spark 4.2 then takes
+            the way of the first for all of them.
     """
 
     parts: Parts
@@ -64,6 +67,7 @@ class Relation:
     end: int
     is_rows: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
+    is_mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,13 +171,25 @@ class SqlText:
             if kind_of(node) == "UnresolvedTableValuedFunction"
         ]
 
+    def _mixed(self) -> set[str]:
+        """Name the tables that are read as a stream and as a batch, by the last parts of names."""
+        if "stream" not in self.text.lower():
+            return set()
+        rows = [each for each in self.relations() if each.is_rows]
+        ways = [{_table(each) for each in rows if each.streaming is way} for way in (True, False)]
+        return ways[0] & ways[1]
+
     def replaced(self, replace: Callable[[Relation], Replacement | None]) -> str:
         """Return the text with tables replaced, and with them what qualifies their columns.
 
         Args:
             replace: says what stands for a relation, None to leave it.
         """
-        walk = _Walk(self.text, replace)
+        mixed = self._mixed()
+        walk = _Walk(
+            self.text,
+            lambda each: replace(dataclasses.replace(each, is_mixed=_table(each) in mixed)),
+        )
         walk.plan(self._plan, {}, frozenset())
         text = self.text
         for start, end, new in sorted(set(walk.edits), reverse=True):
@@ -308,6 +324,10 @@ class _Walk:
                 if found:
                     self.edits.append((start, found.end(), view))
             return
+
+
+def _table(relation: Relation) -> str:
+    return relation.parts[-1]
 
 
 def _written_name(text: str, parts: Parts, start: int, end: int) -> tuple[int, int]:
