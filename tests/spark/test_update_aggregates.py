@@ -114,9 +114,9 @@ PROCESSOR = """
         def handleInputRows(self, key, rows, timers):
             yield pd.DataFrame({"device": [key[0]], "n": [self.add(sum(map(len, rows)))]})
 
-    def events():
-        stream = spark.readStream.schema("device STRING, v INT").json("VOLUME")
-        return stream.groupBy("device")
+    def events(reader=None):
+        rows = (reader or spark.readStream).schema("device STRING, v INT").json("VOLUME")
+        return rows.groupBy("device")
 
     @dlt.view
     def counted():
@@ -131,6 +131,11 @@ PROCESSOR = """
         return events().transformWithStateInPandas(
             CountFrames(), "device STRING, n BIGINT", "Append", "None"
         )
+
+    @dlt.table
+    def whole():
+        rows = events(spark.read)
+        return rows.transformWithState(Count(), "device STRING, n BIGINT", "Append", "None")
 """
 
 
@@ -145,3 +150,7 @@ def test_stateful_processors_go_on_with_what_they_kept(project: Project) -> None
     for table in ("by_device", "by_device_in_pandas"):
         rows = project.sql(f"SELECT device, n FROM SCHEMA.{table} ORDER BY ALL")
         assert [[*row.values()] for row in rows] == wanted
+    assert project.sql("SELECT device, n FROM SCHEMA.whole ORDER BY ALL") == [
+        {"device": "a", "n": 3},
+        {"device": "b", "n": 1},
+    ]

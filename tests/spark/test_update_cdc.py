@@ -289,3 +289,43 @@ def test_change_feed_of_a_target_is_read_on(project: Project) -> None:
     for table, wanted in (("whole", changes), ("first_changes", [("insert", 4)])):
         counts = project.sql(f"SELECT * FROM {table} ORDER BY 1")
         assert [(*row.values(),) for row in counts] == wanted
+
+
+def test_change_feed_of_a_view_and_wrong_bounds_are_refused(project: Project) -> None:
+    project.write("""
+        import dlt
+
+        @dlt.view
+        def v():
+            return spark.range(3)
+
+        @dlt.table
+        def t():
+            return spark.range(3)
+
+        @dlt.table
+        def of_view():
+            return spark.sql("SELECT * FROM table_changes('v', 0)")
+
+        @dlt.table
+        def of_null():
+            return spark.sql("SELECT * FROM table_changes('t', NULL)")
+
+        @dlt.table
+        def by_name():
+            return spark.sql("SELECT * FROM table_changes('t', start => 1)")
+
+        @dlt.table
+        def since():
+            return spark.sql(
+                "SELECT _change_type FROM table_changes('t', current_timestamp() - INTERVAL 1 DAY)"
+            )
+    """)
+    with pytest.raises(GraphError) as caught:
+        project.run()
+    told = [(each.code, getattr(each.where, "line", 0)) for each in caught.value.parts]
+    assert told == [
+        ("CHANGE_FEED_OF_VIEW", 14),
+        ("READ_FILES_INVALID", 18),
+        ("READ_FILES_INVALID", 22),
+    ]

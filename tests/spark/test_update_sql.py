@@ -7,8 +7,8 @@ from pyspark.sql import SparkSession
 
 from harness import Project
 from headwater.errors import GraphError, UsageError
-from headwater.names import TableName, quote, table_name
-from headwater.sandbox.sql_text import Replacement, SqlText, without_live
+from headwater.names import READ_VIEW, TableName, quote, table_name
+from headwater.sandbox.sql_text import Relation, Replacement, SqlText, without_live
 from headwater.sandbox.statements import run_statements
 
 OWN = {"orders", "customers", "events", "streaming_events"}
@@ -240,3 +240,31 @@ def test_failing_sql_says_why_and_leaves_nothing(project: Project, text: str, co
     assert "123-45" not in str(caught.value)
     assert "flow'?" not in caught.value.hint
     assert list(project.store.tables()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "view", "expected"),
+    [
+        (
+            "INSERT INTO s.t WITH t2 AS (SELECT 1 AS a) SELECT * FROM t2",
+            "delta.`/p`",
+            "INSERT INTO delta.`/p` WITH t2 AS (SELECT 1 AS a) SELECT * FROM t2",
+        ),
+        ("SELECT * FROM s.t WITH ('a' = 'b')", "s.u", "SELECT * FROM s.u WITH ('a' = 'b')"),
+        ("SELECT * FROM s.t WITH (\n'a' = '(') x", READ_VIEW, f"SELECT * FROM {READ_VIEW} \n x"),
+        (
+            "SELECT * FROM STREAM(s.t) /* ) */ WITH ('a' = 'b')",
+            READ_VIEW,
+            f"SELECT * FROM STREAM({READ_VIEW}) /* ) */ ",
+        ),
+    ],
+)
+def test_options_stay_with_tables_and_leave_views(
+    spark: SparkSession, text: str, view: str, expected: str
+) -> None:
+    name = TableName("main", "s", "t")
+
+    def replace(relation: Relation) -> Replacement | None:
+        return Replacement(view, name) if relation.parts == ("s", "t") else None
+
+    assert SqlText(spark, text).replaced(replace) == expected

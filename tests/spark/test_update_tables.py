@@ -159,6 +159,9 @@ def test_properties_of_databricks_and_nested_values_are_taken(project: Project) 
         ({"delta.feature.appendOnly": "supported"}, 0),
         ({"delta.feature.catalogManaged": "supported"}, 0),
         ({"delta.minReaderVersion": "2", "delta.minWriterVersion": "5"}, 0),
+        ({"delta.minReaderVersion": "2", "delta.minWriterVersion": "4"}, 0),
+        ({"delta.minReaderVersion": "3", "delta.minWriterVersion": "7"}, 0),
+        ({"delta.enableChangeDatafeed": "true"}, 0),
         ({"delta.feature.deletionVectors": "enabled", "other": "x"}, 1),
     ],
 )

@@ -45,8 +45,8 @@ _STATELESS = frozenset(
 )
 """Nodes of a stream that do nothing without rows; a join only if one side is not a stream."""
 
-_PROCESSING = "TransformWithState"
-"""How the nodes of a plan are named that call a stateful processor."""
+_PROCESSOR = "TransformWithState"
+"""How the names of nodes begin that call a stateful processor, in streams and in batches."""
 
 _MOMENTS = re.compile(
     r"(?:cast|to_date|to_timestamp\w*)\(\s*(?:now|today|tomorrow|yesterday)\b", re.IGNORECASE
@@ -101,7 +101,7 @@ def query_plan(
         and not _MOMENTS.search(text)
         and all(_is_dated(each, seen) for each in leaves if not each.isStreaming()),
         _keeps_no_state(nodes, len(streams)) and all(map(_is_known, streams)),
-        any(each.startswith(_PROCESSING) for each in nodes),
+        _PROCESSOR in text,
     )
 
 
@@ -165,7 +165,10 @@ def _is_dated(leaf: Any, tables: Collection[tuple[str, str]]) -> bool:
     name = table.get().identifier()
     if (str(name.database().get()).lower(), str(name.table()).lower()) not in tables:
         return False  # read by other ways than those that are looked at
-    return not leaf.relation().location().isTimeTravelQuery()
+    relation = leaf.relation()
+    if relation.getClass().getSimpleName() != "HadoopFsRelation":
+        return False  # the change feed of a table
+    return not relation.location().isTimeTravelQuery()
 
 
 def _is_known(leaf: Any) -> bool:

@@ -32,6 +32,17 @@ def not_streamable(name: TableName, what: str) -> DefinitionError:
     )
 
 
+def without_feed(name: TableName) -> DefinitionError:
+    """Make the fault of a read of the change feed of a view."""
+    return DefinitionError(
+        "CHANGE_FEED_OF_VIEW",
+        f"'{name}' is a view, which has no change feed",
+        where=current_location(),
+        hint="Read the change feed of a table, or the view without readChangeFeed.",
+        dataset=str(name),
+    )
+
+
 def empty() -> DefinitionError:
     """Make the fault of a pipeline without datasets."""
     return DefinitionError(

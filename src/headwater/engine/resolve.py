@@ -35,6 +35,7 @@ from headwater.engine.faults import (
     not_streamable,
     place,
     sink_read,
+    without_feed,
 )
 from headwater.errors import DefinitionError, GraphError, HeadwaterError
 from headwater.expectations.rules import check_rules
@@ -350,7 +351,9 @@ class _Placeholders:
                 raise not_streamable(name, "a view over a batch query")
         elif streaming:
             self._check_streamable(name, kind, reader)
-        if kind is not DatasetKind.VIEW and _FEED & _options_on(reader):
+        if _FEED & _options_on(reader):
+            if kind is DatasetKind.VIEW:
+                raise without_feed(name)
             schema = StructType([*schema, *CHANGE_FEED])
         return placeholder(self.resolver.spark, schema, streaming)
 

@@ -17,9 +17,8 @@ NO_EFFECT = frozenset(
 without effect."""
 
 _FEATURE = "delta.feature."
-_VERSIONS = {"delta.minreaderversion": 0, "delta.minwriterversion": 1}
-"""Properties that Delta keeps in the protocol of a table, and their place in its versions."""
-
+_WRITER = "delta.minwriterversion"
+_VERSIONS = ("delta.minreaderversion", _WRITER)
 _FEATURES_OF_VERSION = {
     2: ("appendonly", "invariants"),
     3: ("checkconstraints",),
@@ -37,24 +36,41 @@ def table_properties(dataset: Dataset) -> dict[str, str]:
 
 
 def lacking_properties(dataset: Dataset, table: DeltaTable) -> dict[str, str]:
-    """Return the properties that a dataset declares and its table does not have."""
-    present = table.metadata().configuration
-    return {
-        key: value
-        for key, value in table_properties(dataset).items()
-        if present.get(key) != value and not _is_in_protocol(key.lower(), value, table)
-    }
+    """Return the properties that a dataset declares and its table does not have.
+
+    Delta keeps features and versions in the protocol of a table, and there only what it needs:
+    the lowest versions that have the features.
+    """
+    present = {_spelled(key): value for key, value in table.metadata().configuration.items()}
+    known = _features(table)
+    wanted = {_spelled(key): value for key, value in table_properties(dataset).items()}
+    version = int(wanted[_WRITER]) if wanted.get(_WRITER, "").isdecimal() else 0
+    brings = {each for one in range(version + 1) for each in _FEATURES_OF_VERSION.get(one, ())}
+    has_version = version > max(_FEATURES_OF_VERSION) or brings <= known
+    lacking = {}
+    for key, value in table_properties(dataset).items():
+        low = key.lower()
+        if low in _VERSIONS:
+            is_there = has_version
+        elif low.startswith(_FEATURE):
+            is_there = low.removeprefix(_FEATURE) in known
+        else:
+            is_there = present.get(_spelled(key)) == value
+        if not is_there:
+            lacking[key] = value
+    return lacking
 
 
-def _is_in_protocol(key: str, value: str, table: DeltaTable) -> bool:
+def _features(table: DeltaTable) -> set[str]:
+    """Name the features of a table, in small letters."""
     protocol = table.protocol()
-    if key in _VERSIONS:
-        version = (protocol.min_reader_version, protocol.min_writer_version)[_VERSIONS[key]]
-        return value.isdecimal() and version >= int(value)
-    if not key.startswith(_FEATURE):
-        return False
     known = {each.lower() for each in protocol.writer_features or ()}
     if protocol.writer_features is None:
-        versions = range(protocol.min_writer_version + 1)
-        known.update(*(_FEATURES_OF_VERSION.get(each, ()) for each in versions))
-    return key.removeprefix(_FEATURE) in known
+        for version in range(protocol.min_writer_version + 1):
+            known.update(_FEATURES_OF_VERSION.get(version, ()))
+    return known
+
+
+def _spelled(key: str) -> str:
+    """Return a key as keys compare: Delta has a spelling of its own for its properties."""
+    return key.lower() if key.lower().startswith("delta.") else key

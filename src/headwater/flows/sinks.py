@@ -30,10 +30,10 @@ from headwater.machine.session import (
 )
 from headwater.names import TableName, table_name
 from headwater.sandbox import kafka
-from headwater.sandbox.evaluation import resolved_path
 from headwater.sandbox.failures import is_retryable, reason
 from headwater.sandbox.interception import intercepted
 from headwater.sandbox.outside import Outside
+from headwater.sandbox.paths import resolved_path
 from headwater.state.catalog import create_schema, register_table
 from headwater.state.store import Store
 

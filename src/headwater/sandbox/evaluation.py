@@ -9,7 +9,6 @@ function (`evaluate`).
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -36,7 +35,15 @@ from headwater.sandbox.interception import (
     record_of,
 )
 from headwater.sandbox.patches import LOOKS, refusal
-from headwater.sandbox.sql_text import FILE_FORMATS, FunctionCall, Relation, Replacement, SqlText
+from headwater.sandbox.paths import resolved_path
+from headwater.sandbox.sql_text import (
+    FILE_FORMATS,
+    FunctionCall,
+    Relation,
+    Replacement,
+    SqlText,
+    lines_of,
+)
 from headwater.sandbox.workspace_functions import constant_value, refusal_of
 from headwater.sql.parameters import fill
 from headwater.sql.read_options import complete_options
@@ -44,7 +51,6 @@ from headwater.state.catalog import is_temporary_view
 from headwater.state.store import Store
 
 _numbers = itertools.count()
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
 class DatasetSource(Protocol):
@@ -142,7 +148,7 @@ class Evaluation:
         for call in calls:
             if (refused := refusal_of(call.name)) is not None:
                 raise not_built(*refused)
-        reads = [call for call in calls if call.name in _READS]
+        reads = [call for call in calls if self._answers(call)]
         if reads:
             statement = SqlText(spark, self._with_files(spark, text, reads))
         if statement.has_computed_names:
@@ -254,13 +260,18 @@ class Evaluation:
             if parts[0] in FILE_FORMATS:
                 return self._files(relation, name)
             self._read_external(name, ".".join(parts))
-            if relation.is_mixed or own_catalog(self.spark, name.catalog) is not None:
+            is_mixed = relation.is_mixed and self._is_table(name, ".".join(parts))
+            if is_mixed or own_catalog(self.spark, name.catalog) is not None:
                 with intercepted(None):
                     reader = reader_with_options(self.spark, reader, relation.streaming)
                     found = reader.load(str(self.store.table_path(name)))
                 return Replacement(self._view(found), name)
             return None if self.namespace == self.home else Replacement(name.quoted, name)
         return Replacement(self._view(self._read_own(name, relation.streaming, reader)), name)
+
+    def _is_table(self, name: TableName, written: str) -> bool:
+        is_view = is_temporary_view(self.spark, written)
+        return not is_view and self.store.table_path(name).is_dir()
 
     def _reader(self, relation: Relation, name: TableName) -> Any:
         """Return a reader with the options of WITH (...), if a relation has any."""
@@ -275,11 +286,21 @@ class Evaluation:
         given = sorted((record_of(reader).options or {}).items())
         self.read_options.append(f"{name} {streaming} {given}")
 
+    def _answers(self, call: FunctionCall) -> bool:
+        """Whether a function is answered here; the change feed of other tables is Delta's."""
+        if call.name != sql_files.CHANGES:
+            return call.name in _READS
+        try:
+            return self.source.owns(self._name(sql_files.changed_table(call.text)))
+        except HeadwaterError:
+            return False
+
     def _with_files(self, spark: SparkSession, text: str, calls: Sequence[FunctionCall]) -> str:
         """Point calls of functions that read to views over what they read."""
         for call in sorted(calls, key=lambda each: -each.start):
             frame = _READS[call.name](self, spark, call)
-            text = text[: call.start] + self._view(frame) + text[call.end :]
+            view = self._view(frame) + lines_of(call.text)
+            text = text[: call.start] + view + text[call.end :]
         return text
 
     def _called(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
@@ -300,14 +321,10 @@ class Evaluation:
         return frame
 
     def _table_changes(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
-        """Answer `table_changes`: the change feed between two versions or moments."""
-        values, _ = sql_files.call_arguments(call.text, _constants(spark))
+        """Answer `table_changes` of a dataset of the pipeline."""
+        name, options = sql_files.change_arguments(call.text, _constants(spark))
         reader: Any = spark.readStream if call.streaming else spark.read
-        reader = reader.option("readChangeFeed", "true")
-        for word, bound in zip(("starting", "ending"), values[1:], strict=False):
-            kind = "Version" if str(bound).isdecimal() else "Timestamp"
-            reader = reader.option(word + kind, str(bound))
-        frame: DataFrame = reader.table(str(values[0]))
+        frame: DataFrame = reader.options(**options).table(name)
         return frame
 
     def _file_states(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
@@ -372,28 +389,7 @@ def _constants(spark: SparkSession) -> sql_files.Constant:
 _READS: Mapping[str, Callable[[Evaluation, SparkSession, FunctionCall], DataFrame]] = {
     **dict.fromkeys(sql_files.FUNCTIONS, Evaluation._called),
     kafka.FUNCTION: Evaluation._topic,
-    "table_changes": Evaluation._table_changes,
+    sql_files.CHANGES: Evaluation._table_changes,
     file_states.FUNCTION: Evaluation._file_states,
 }
 """Table-valued functions that read, and what answers each."""
-
-
-def resolved_path(store: Store, path: str) -> str:
-    """Resolve a path that user code reads; errors point to the user's line.
-
-    Raises:
-        DefinitionError: VOLUME_UNKNOWN, PATH_OUTSIDE_VOLUME, PATH_NOT_BUILT.
-    """
-    try:
-        found = store.local_path(path)
-    except UsageError as error:
-        raise located(error) from None
-    scheme = _SCHEME.match(found)
-    if scheme and scheme[1].lower() not in ("file", "abfs", "abfss"):
-        raise fault(
-            "PATH_NOT_BUILT",
-            f"{scheme[1]}: paths can't be read here",
-            "Use a volume (/Volumes/...), a local folder or abfs://container@account.",
-            scheme=scheme[1],
-        )
-    return found

@@ -54,8 +54,8 @@ _HINTS = {
         "--full-refresh for this table too, or read with the option skipChangeCommits."
     ),
     ("DELTA_MISSING_CHANGE_DATA",): (
-        'Set table_properties={"delta.enableChangeDataFeed": "true"} on the table that is read; '
-        "changes from before are not recorded: run with --full-refresh for it and this table."
+        "Set the property delta.enableChangeDataFeed = true on the table that is read. Its change "
+        "feed begins with the version behind that: start there, or after it."
     ),
     ("CAST_", "CANNOT_PARSE", "DIVIDE", "ARITHMETIC"): (
         "Use try_cast, try_to_timestamp or try_divide to get NULL instead of an error, and an "

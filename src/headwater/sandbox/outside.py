@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from headwater.graph.arguments import fault
 from headwater.graph.brokers import BrokerUse
 from headwater.sandbox import kafka
-from headwater.sandbox.evaluation import resolved_path
 from headwater.sandbox.interception import ReaderRecord
+from headwater.sandbox.paths import resolved_path
 from headwater.state.store import Store
 
 

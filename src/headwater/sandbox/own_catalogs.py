@@ -7,7 +7,7 @@ their catalogs have one name for it. By its folder it is told from the others. D
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pyspark.sql import DataFrame, SparkSession
@@ -41,7 +41,7 @@ def over_folders(
         if relation.parts[0] in FILE_FORMATS or (len(relation.parts) < 3 and not namespace[0]):
             return None
         name = table_name(".".join(map(quote, relation.parts)), *namespace)
-        frame = _table_in_folder(spark, store, name)
+        frame = _table_in_folder(spark, store, name, relation.options)
         if frame is None:
             return None
         if not relation.is_rows:
@@ -59,8 +59,10 @@ def over_folders(
             spark.catalog.dropTempView(view)
 
 
-def _table_in_folder(spark: SparkSession, store: Store, name: TableName) -> DataFrame | None:
+def _table_in_folder(
+    spark: SparkSession, store: Store, name: TableName, options: Mapping[str, str]
+) -> DataFrame | None:
     path = store.table_path(name)
     if own_catalog(spark, name.catalog) is None or not (path / "_delta_log").is_dir():
         return None
-    return spark.read.format("delta").load(str(path))
+    return spark.read.format("delta").options(**options).load(str(path))

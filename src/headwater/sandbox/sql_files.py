@@ -34,6 +34,9 @@ _FORMATS = {
 }
 _COMPRESSED = (".gz", ".bz2", ".zst", ".snappy", ".deflate", ".lz4")
 
+CHANGES = "table_changes"
+_WHOLE_NUMBERS = ("tinyint", "smallint", "int", "bigint")
+
 Constant = Callable[[str], Any]
 
 
@@ -70,6 +73,38 @@ def call_arguments(text: str, constant: Constant) -> tuple[list[Any], dict[str, 
         raise _invalid(name, error.message) from None
     values = [_value(each, constant) for each in positional]
     return values, {key: _value(each, constant) for key, each in named.items()}
+
+
+def changed_table(text: str) -> str:
+    """Return the table that a call of `table_changes` names; "" if it names none as a string."""
+    token = next(iter(Cursor(text).tokens[2:]), None)
+    return string_value(token.text) if token is not None and token.kind == "text" else ""
+
+
+def change_arguments(text: str, constant: Constant) -> tuple[str, dict[str, str]]:
+    """Read a call of `table_changes`: the table, and the options that read its change feed.
+
+    Source: "table_changes table-valued function": from a version or a timestamp on, up to one.
+
+    Raises:
+        DefinitionError: READ_FILES_INVALID.
+    """
+    cursor = Cursor(text)
+    cursor.name("A function")
+    try:
+        bounds, named = _arguments(cursor)
+    except SqlSyntaxError as error:
+        raise _invalid(CHANGES, error.message) from None
+    if named or not 2 <= len(bounds) <= 3:
+        raise _invalid(CHANGES, "takes a table, a start and, if wanted, an end")
+    options = {"readChangeFeed": "true"}
+    for word, bound in zip(("starting", "ending"), bounds[1:], strict=False):
+        kind = "Version" if constant(f"typeof({bound})") in _WHOLE_NUMBERS else "Timestamp"
+        value = constant(f"CAST({bound} AS STRING)")
+        if value is None:
+            raise _invalid(CHANGES, f"the {word} version or timestamp is NULL")
+        options[word + kind] = str(value)
+    return changed_table(text), options
 
 
 def format_of(path: str) -> str:
@@ -161,9 +196,7 @@ def _as_text(value: Any) -> str:
 
 
 def _invalid(name: str, what: str) -> Exception:
-    return fault(
-        "READ_FILES_INVALID",
-        f"{name}: {what}",
-        "Write read_files('/Volumes/...', format => 'json').",
-        function=name,
-    )
+    example = "read_files('/Volumes/...', format => 'json')"
+    if name == CHANGES:
+        example = "table_changes('dim', 3)"
+    return fault("READ_FILES_INVALID", f"{name}: {what}", f"Write {example}.", function=name)

@@ -18,7 +18,7 @@ from pyspark.errors import ParseException
 from pyspark.sql import SparkSession
 
 from headwater.errors import UsageError
-from headwater.names import TableName, split_name
+from headwater.names import READ_VIEW, TableName, split_name
 from headwater.sandbox.trees import items_of, kind_of, span_of
 from headwater.sql.tokens import tokens_of
 
@@ -27,7 +27,10 @@ _IDENTIFIER = r"(?:`(?:[^`]|``)+`|\w+)"
 _NAME = re.compile(rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*")
 _SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _STREAM = re.compile(rf"STREAM\b{_SPACE}\(?{_SPACE}", re.I | re.S)
-_BEFORE_OPTIONS = re.compile(rf"{_SPACE}\)?{_SPACE}(?=WITH\b)", re.I | re.S)
+_BEFORE_OPTIONS = re.compile(rf"{_SPACE}\)?{_SPACE}(?=WITH{_SPACE}\()", re.I | re.S)
+_OF_SPARK = "__required_write_privileges__"
+"""Option by which Spark notes that rows are written to a relation."""
+
 _CLAUSE = re.compile(r"IDENTIFIER\s*\(", re.I)
 FILE_FORMATS = ("delta", "parquet", "json", "csv", "text", "orc", "global_temp")
 """First parts of names that are not those of schemas."""
@@ -176,7 +179,7 @@ class SqlText:
         if "stream" not in self.text.lower():
             return set()
         rows = [each for each in self.relations() if each.is_rows]
-        ways = [{_table(each) for each in rows if each.streaming is way} for way in (True, False)]
+        ways = [{each.parts[-1] for each in rows if each.streaming is way} for way in (True, False)]
         return ways[0] & ways[1]
 
     def replaced(self, replace: Callable[[Relation], Replacement | None]) -> str:
@@ -188,7 +191,7 @@ class SqlText:
         mixed = self._mixed()
         walk = _Walk(
             self.text,
-            lambda each: replace(dataclasses.replace(each, is_mixed=_table(each) in mixed)),
+            lambda each: replace(dataclasses.replace(each, is_mixed=each.parts[-1] in mixed)),
         )
         walk.plan(self._plan, {}, frozenset())
         text = self.text
@@ -273,7 +276,7 @@ class _Walk:
             made = self.replace(relation)
             if made is not None:
                 self.edits.append((relation.start, relation.end, made.view))
-                if relation.options:  # a view has none
+                if relation.options and made.view.startswith(READ_VIEW):  # a view takes none
                     self.edits.append(_options_clause(self.text, relation.end))
         if made is None:
             return {parts[-n:]: None for n in range(1, len(parts) + 1)}
@@ -295,6 +298,7 @@ class _Walk:
             end = found.end()
         parts = tuple(part.lower() for part in written)
         options = dict(node.options().asCaseSensitiveMap()) if is_rows else {}
+        options.pop(_OF_SPARK, None)
         return Relation(parts, written, is_streaming, start, end, is_rows, options)
 
     def _columns(self, node: Any, scope: Scope, *, is_hint: bool = False) -> None:
@@ -326,10 +330,6 @@ class _Walk:
             return
 
 
-def _table(relation: Relation) -> str:
-    return relation.parts[-1]
-
-
 def _written_name(text: str, parts: Parts, start: int, end: int) -> tuple[int, int]:
     """Find where a name stands in a part of a text; all of the part if it can't be found."""
     for found in _NAME.finditer(text, start, end):
@@ -342,12 +342,18 @@ def _written_name(text: str, parts: Parts, start: int, end: int) -> tuple[int, i
     return start, end
 
 
+def lines_of(text: str) -> str:
+    """Return the ends of lines in a text, which keep what is behind it in its line."""
+    return "\n" * text.count("\n")
+
+
 def _options_clause(text: str, end: int) -> Edit:
     """Take out the WITH (...) behind the name of a relation, or behind STREAM(...)."""
     before = _BEFORE_OPTIONS.match(text, end)
     if before is None:
         return end, end, ""
-    return before.end(), _closing_parenthesis(text, before.end()), ""
+    closing = _closing_parenthesis(text, before.end())
+    return before.end(), closing, lines_of(text[before.end() : closing])
 
 
 def _identifier(node: Any) -> Parts | None:
