@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from py4j.java_gateway import is_instance_of
+from pyspark import SparkContext
 from pyspark.sql import Column, DataFrame, SparkSession
 
 from headwater.analysis.schemas import PLACEHOLDER
@@ -21,6 +23,7 @@ from headwater.names import READ_VIEW, TableName
 from headwater.sandbox.trees import items_of
 
 _TREES = "org.apache.spark.sql.catalyst.trees.TreePattern"
+_FILES = "org.apache.spark.sql.execution.datasources.HadoopFsRelation"
 _PASSING = ("CURRENT_LIKE", "PYTHON_UDF", "SCALA_UDF")
 """Patterns of expressions that may give other values for the same rows."""
 
@@ -165,8 +168,8 @@ def _is_dated(leaf: Any, tables: Collection[tuple[str, str]]) -> bool:
     name = table.get().identifier()
     if (str(name.database().get()).lower(), str(name.table()).lower()) not in tables:
         return False  # read by other ways than those that are looked at
-    relation = leaf.relation()
-    if relation.getClass().getSimpleName() != "HadoopFsRelation":
+    relation, gateway = leaf.relation(), SparkContext._gateway
+    if not is_instance_of(gateway, relation, _FILES):
         return False  # the change feed of a table
     return not relation.location().isTimeTravelQuery()
 
