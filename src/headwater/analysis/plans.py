@@ -95,7 +95,6 @@ def query_plan(
     leaves = list(_leaves(plan))
     streams = [each for each in leaves if each.isStreaming()]
     seen = {(each.schema, each.table) for each in tables}
-    nodes = set(_STREAMING_NODE.findall(text))
     return QueryPlan(
         _digest(canonical, text, frame.schema.json(), *read_options),
         is_fixed
@@ -103,7 +102,7 @@ def query_plan(
         and not _has(spark, plan, _PASSING)
         and not _MOMENTS.search(text)
         and all(_is_dated(each, seen) for each in leaves if not each.isStreaming()),
-        _keeps_no_state(nodes, len(streams)) and all(map(_is_known, streams)),
+        _keeps_no_state(text, len(streams)) and all(map(_is_known, streams)),
         _PROCESSOR in text,
     )
 
@@ -168,8 +167,8 @@ def _is_dated(leaf: Any, tables: Collection[tuple[str, str]]) -> bool:
     name = table.get().identifier()
     if (str(name.database().get()).lower(), str(name.table()).lower()) not in tables:
         return False  # read by other ways than those that are looked at
-    relation, gateway = leaf.relation(), SparkContext._gateway
-    if not is_instance_of(gateway, relation, _FILES):
+    relation = leaf.relation()
+    if not is_instance_of(SparkContext._gateway, relation, _FILES):
         return False  # the change feed of a table
     return not relation.location().isTimeTravelQuery()
 
@@ -182,5 +181,6 @@ def _is_known(leaf: Any) -> bool:
     return bool(path.isDefined() and str(path.get()).endswith("*.nowhere"))
 
 
-def _keeps_no_state(nodes: set[str], streams: int) -> bool:
+def _keeps_no_state(text: str, streams: int) -> bool:
+    nodes = set(_STREAMING_NODE.findall(text))
     return nodes <= _STATELESS and ("Join" not in nodes or streams == 1)

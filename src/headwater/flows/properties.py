@@ -41,34 +41,36 @@ def lacking_properties(dataset: Dataset, table: DeltaTable) -> dict[str, str]:
     Delta keeps features and versions in the protocol of a table, and there only what it needs:
     the lowest versions that have the features.
     """
+    given = table_properties(dataset)
     present = {_spelled(key): value for key, value in table.metadata().configuration.items()}
     known = _features(table)
-    wanted = {_spelled(key): value for key, value in table_properties(dataset).items()}
-    version = int(wanted[_WRITER]) if wanted.get(_WRITER, "").isdecimal() else 0
-    brings = {each for one in range(version + 1) for each in _FEATURES_OF_VERSION.get(one, ())}
-    has_version = version > max(_FEATURES_OF_VERSION) or brings <= known
-    lacking = {}
-    for key, value in table_properties(dataset).items():
-        low = key.lower()
-        if low in _VERSIONS:
-            is_there = has_version
-        elif low.startswith(_FEATURE):
-            is_there = low.removeprefix(_FEATURE) in known
-        else:
-            is_there = present.get(_spelled(key)) == value
-        if not is_there:
-            lacking[key] = value
-    return lacking
+    versions = [value for key, value in given.items() if key.lower() == _WRITER]
+    has_version = all(_brought(value) <= known for value in versions)
+
+    def is_there(key: str, value: str) -> bool:
+        if key in _VERSIONS:
+            return has_version
+        if key.startswith(_FEATURE):
+            return key.removeprefix(_FEATURE) in known
+        return present.get(key) == value
+
+    return {key: value for key, value in given.items() if not is_there(_spelled(key), value)}
+
+
+def _brought(version: str) -> set[str]:
+    """Name the features that come with a version of the writer; from 7 on, they come by name."""
+    number = int(version) if version.isdecimal() else 0
+    if number > max(_FEATURES_OF_VERSION):
+        return set()
+    return {each for one in range(number + 1) for each in _FEATURES_OF_VERSION.get(one, ())}
 
 
 def _features(table: DeltaTable) -> set[str]:
     """Name the features of a table, in small letters."""
     protocol = table.protocol()
-    known = {each.lower() for each in protocol.writer_features or ()}
     if protocol.writer_features is None:
-        for version in range(protocol.min_writer_version + 1):
-            known.update(_FEATURES_OF_VERSION.get(version, ()))
-    return known
+        return _brought(str(protocol.min_writer_version))
+    return {each.lower() for each in protocol.writer_features}
 
 
 def _spelled(key: str) -> str:
