@@ -25,7 +25,7 @@ from headwater.graph.locations import current_location, located
 from headwater.machine.connectors import AVRO
 from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import READ_VIEW, TableName, quote, table_name
-from headwater.sandbox import file_states, kafka, sql_files, sql_plans
+from headwater.sandbox import file_states, kafka, sql_plans, table_functions
 from headwater.sandbox.connectors import require
 from headwater.sandbox.interception import (
     ReaderRecord,
@@ -288,10 +288,10 @@ class Evaluation:
 
     def _answers(self, call: FunctionCall) -> bool:
         """Whether a function is answered here; the change feed of other tables is Delta's."""
-        if call.name != sql_files.CHANGES:
+        if call.name != table_functions.CHANGES:
             return call.name in _READS
         try:
-            return self.source.owns(self._name(sql_files.changed_table(call.text)))
+            return self.source.owns(self._name(table_functions.changed_table(call.text)))
         except HeadwaterError:
             return False
 
@@ -305,16 +305,16 @@ class Evaluation:
 
     def _called(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
         """Answer `read_files` and `cloud_files`."""
-        path, schema, options = sql_files.read_arguments(call.text, _constants(spark))
+        path, schema, options = table_functions.read_arguments(call.text, _constants(spark))
         if "cloudfiles.format" not in {key.lower() for key in options}:
-            found = sql_files.format_of(self.local_path(path))
+            found = table_functions.format_of(self.local_path(path))
             options = {**options, **({"cloudFiles.format": found} if found else {})}
         is_batch = call.name == "read_files" and not call.streaming
         return self._load(path, options, schema, is_batch=is_batch)
 
     def _topic(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
         """Answer `read_kafka`."""
-        values, named = sql_files.call_arguments(call.text, _constants(spark))
+        values, named = table_functions.call_arguments(call.text, _constants(spark))
         reader: Any = spark.readStream if call.streaming else spark.read
         options = kafka.sql_options(values, named)
         frame: DataFrame = reader.format(kafka.FORMAT).options(**options).load()
@@ -322,7 +322,7 @@ class Evaluation:
 
     def _table_changes(self, spark: SparkSession, call: FunctionCall) -> DataFrame:
         """Answer `table_changes` of a dataset of the pipeline."""
-        name, options = sql_files.change_arguments(call.text, _constants(spark))
+        name, options = table_functions.change_arguments(call.text, _constants(spark))
         reader: Any = spark.readStream if call.streaming else spark.read
         frame: DataFrame = reader.options(**options).table(name)
         return frame
@@ -376,7 +376,7 @@ def _looked(action: str) -> DefinitionError:
     )
 
 
-def _constants(spark: SparkSession) -> sql_files.Constant:
+def _constants(spark: SparkSession) -> table_functions.Constant:
     """Return what gives the value of a constant expression."""
 
     def value(expression: str) -> Any:
@@ -387,9 +387,9 @@ def _constants(spark: SparkSession) -> sql_files.Constant:
 
 
 _READS: Mapping[str, Callable[[Evaluation, SparkSession, FunctionCall], DataFrame]] = {
-    **dict.fromkeys(sql_files.FUNCTIONS, Evaluation._called),
+    **dict.fromkeys(table_functions.FUNCTIONS, Evaluation._called),
     kafka.FUNCTION: Evaluation._topic,
-    sql_files.CHANGES: Evaluation._table_changes,
+    table_functions.CHANGES: Evaluation._table_changes,
     file_states.FUNCTION: Evaluation._file_states,
 }
 """Table-valued functions that read, and what answers each."""

@@ -1,7 +1,8 @@
-"""`read_files` and `cloud_files` in SQL: their arguments become a request of Auto Loader.
+"""The arguments of table-valued functions in SQL, and what those of some of them ask for.
 
-Source: the functions' pages in the Databricks SQL reference. `read_files` infers types and finds
-the format by the files' names; `cloud_files` is Auto Loader as in Python.
+`read_files` and `cloud_files` become a request of Auto Loader, `table_changes` the options of a
+reader. Source: the functions' pages in the Databricks SQL reference. `read_files` infers types and
+finds the format by the files' names; `cloud_files` is Auto Loader as in Python.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _FORMATS = {
 _COMPRESSED = (".gz", ".bz2", ".zst", ".snappy", ".deflate", ".lz4")
 
 CHANGES = "table_changes"
+_EXAMPLES = {CHANGES: "table_changes('dim', 3)"}
 _WHOLE_NUMBERS = ("tinyint", "smallint", "int", "bigint")
 
 Constant = Callable[[str], Any]
@@ -64,13 +66,7 @@ def call_arguments(text: str, constant: Constant) -> tuple[list[Any], dict[str, 
     Raises:
         DefinitionError: READ_FILES_INVALID.
     """
-    cursor = Cursor(text)
-    name = cursor.name("A function").lower()
-    try:
-        positional, named = _arguments(cursor)
-        cursor.end()
-    except SqlSyntaxError as error:
-        raise _invalid(name, error.message) from None
+    positional, named = _argument_texts(text)
     values = [_value(each, constant) for each in positional]
     return values, {key: _value(each, constant) for key, each in named.items()}
 
@@ -89,12 +85,7 @@ def change_arguments(text: str, constant: Constant) -> tuple[str, dict[str, str]
     Raises:
         DefinitionError: READ_FILES_INVALID.
     """
-    cursor = Cursor(text)
-    cursor.name("A function")
-    try:
-        bounds, named = _arguments(cursor)
-    except SqlSyntaxError as error:
-        raise _invalid(CHANGES, error.message) from None
+    bounds, named = _argument_texts(text)
     if named or not 2 <= len(bounds) <= 3:
         raise _invalid(CHANGES, "takes a table, a start and, if wanted, an end")
     options = {"readChangeFeed": "true"}
@@ -129,6 +120,17 @@ def format_of(path: str) -> str:
 def _suffix_format(file: Path) -> str:
     suffixes = [each.lower() for each in file.suffixes if each.lower() not in _COMPRESSED]
     return _FORMATS.get(suffixes[-1], "") if suffixes else ""
+
+
+def _argument_texts(text: str) -> tuple[list[str], dict[str, str]]:
+    cursor = Cursor(text)
+    name = cursor.name("A function").lower()
+    try:
+        found = _arguments(cursor)
+        cursor.end()
+    except SqlSyntaxError as error:
+        raise _invalid(name, error.message) from None
+    return found
 
 
 def _arguments(cursor: Cursor) -> tuple[list[str], dict[str, str]]:
@@ -196,7 +198,5 @@ def _as_text(value: Any) -> str:
 
 
 def _invalid(name: str, what: str) -> Exception:
-    example = "read_files('/Volumes/...', format => 'json')"
-    if name == CHANGES:
-        example = "table_changes('dim', 3)"
+    example = _EXAMPLES.get(name, "read_files('/Volumes/...', format => 'json')")
     return fault("READ_FILES_INVALID", f"{name}: {what}", f"Write {example}.", function=name)
