@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pyarrow as pa
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from deltalake import DeltaTable as LogReader
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -89,11 +90,16 @@ class TargetTable:
 
     def is_empty(self) -> bool:
         """Return whether the table has no data files; reads its log only, without Spark."""
-        return LogReader(self.path).get_add_actions(flatten=True).num_rows == 0
+        files: int = self._files().num_rows
+        return files == 0
+
+    def _files(self) -> pa.Table:
+        return pa.table(LogReader(self.path).get_add_actions(flatten=True))
 
     def count(self) -> int:
-        """Count the rows, which Delta does from its log."""
-        return self.read().count()
+        """Count the rows: from the table's log, or by Spark where a file has no row count there."""
+        rows = [each.get("num_records") for each in self._files().to_pylist()]
+        return self.read().count() if None in rows else sum(rows)
 
     def append(self, rows: DataFrame) -> None:
         """Add rows, and columns that are new, in one commit; no rows, no commit."""
