@@ -3,9 +3,13 @@
 import sys
 from pathlib import Path
 
+import pytest
+from pyspark import SparkContext
+from pyspark.errors import NumberFormatException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from headwater.cli.output import print_traceback
 from headwater.machine.session import activate, default_settings, session_with, settings_of
 from headwater.settings import Settings
 
@@ -60,3 +64,15 @@ def test_session_with_settings_has_the_tables_and_no_one_elses_settings(
     finally:
         activate(spark)
         spark.sql("DROP TABLE main.default.shared")
+
+
+def test_debug_prints_the_text_of_an_error_whose_session_has_ended(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(NumberFormatException) as caught:
+        spark.sql("SELECT CAST('twelve' AS INT)").collect()
+    monkeypatch.setattr(SparkContext, "_jvm", None)
+    print_traceback(caught.value)
+    said = capsys.readouterr().err
+    assert "NumberFormatException said:\n\n[CAST_INVALID_INPUT] The value 'twelve'" in said
+    assert "\torg.apache.spark." in said or "\tat org.apache.spark." in said

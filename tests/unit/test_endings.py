@@ -97,3 +97,19 @@ def test_first_signal_asks_to_stop_and_the_second_interrupts(number: signal.Sign
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_debug_shows_the_cause_of_each_gathered_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, count: int
+) -> None:
+    faults = [
+        UsageError("A_CODE", "values withheld", where=f"f:{number}") for number in range(count)
+    ]
+    for number, fault in enumerate(faults):
+        fault.__cause__ = ValueError(f"text {number}")
+    assert ended(monkeypatch, raising(GraphError(faults)), "--debug") == 1
+    said = capsys.readouterr().err
+    assert [said.count(f"ValueError: text {number}") for number in range(count)] == [1] * count
+    assert ended(monkeypatch, raising(GraphError(faults))) == 1
+    assert "text" not in capsys.readouterr().err

@@ -38,6 +38,12 @@ def test_data_errors_do_not_quote_values() -> None:
     assert "John" not in str(error)
 
 
+def test_properties_that_contradict_each_other_are_named() -> None:
+    said = "The table property delta.a(90 days) needs to be less than delta.b(30 days)."
+    error = SparkRuntimeException(f"requirement failed: {said}")
+    assert said in str(describe(error, FLOW))
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -17,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from headwater.cli.output import print_error
+from headwater.cli.output import print_error, print_traceback
 from headwater.errors import HeadwaterError
 
 
@@ -62,7 +61,7 @@ def run_program(
         )
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            print_traceback(error)
         said = error if isinstance(error, HeadwaterError) else explained(error)
         said = said or _unexpected(error, name)
         print_error(said)

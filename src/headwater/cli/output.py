@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -21,6 +23,30 @@ def print_error(error: HeadwaterError) -> None:
         hint = part.hint or "Run again with --debug to see more."
         click.echo(f"error: {shown(part.headline)}", err=True)  # names may hold anything
         click.echo(f"  fix: {shown(hint)}", err=True)
+
+
+def print_traceback(error: BaseException) -> None:
+    """Print the traceback of an error and of each gathered fault's cause, with Spark's own texts.
+
+    Spark's errors ask the JVM for their text when they are printed; by then it has mostly ended.
+    """
+    parts = error.parts if isinstance(error, HeadwaterError) else ()
+    causes = [each.__cause__ for each in parts if each is not error]
+    for each in (error, *filter(None, causes)):
+        traceback.print_exception(each)
+        for text in _texts_out_of_reach(each):
+            click.echo(text, err=True)
+
+
+def _texts_out_of_reach(error: BaseException) -> Iterator[str]:
+    each: BaseException | None = error
+    while each is not None:
+        try:
+            str(each)
+        except Exception:
+            said = [getattr(each, name, None) for name in ("_desc", "_stackTrace")]
+            yield "\n\n".join([f"{type(each).__name__} said:", *filter(None, said)])
+        each = each.__cause__
 
 
 def print_cause(error: HeadwaterError) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from headwater.cli.output import place_json
+from headwater.cli.output import place_json, print_traceback
 from headwater.cli.output import print_error as print_error
 from headwater.cli.output import print_json as print_json
 from headwater.engine.update import UpdateResult
@@ -67,7 +66,7 @@ def print_errors(errors: Sequence[HeadwaterError]) -> None:
             named = ", ".join(str(each.parameters.get("flow")) for each in others)
             click.echo(f"  also: {named}", err=True)
         if debug and first.__cause__ is not None:
-            traceback.print_exception(first.__cause__)
+            print_traceback(first.__cause__)
 
 
 def result_json(result: UpdateResult) -> dict[str, Any]:

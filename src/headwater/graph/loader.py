@@ -91,13 +91,15 @@ def _import_fault(
             "Add the package to `environment.dependencies` of the pipeline, or put its folder "
             "below `root_path`."
         )
-    return DefinitionError(
+    fault = DefinitionError(
         "SOURCE_FAILED",
         f"The file could not be loaded: {said(error)}",
         where=user_line(error, Location(str(file))),
         hint=hint,
         exception=type(error).__name__,
     )
+    fault.__cause__ = error
+    return fault
 
 
 def first_line(error: BaseException) -> str:

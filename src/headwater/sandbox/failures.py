@@ -40,6 +40,9 @@ _FRAME = re.compile(r'^ +File "([^"]+)", line (\d+)', re.M)
 _TRACE = re.compile(r"Traceback \(most recent call last\):\n((?: .*\n)*)([A-Za-z_][\w.]*)")
 """The frames of the first traceback in a text, and the class of what was raised."""
 
+_PROPERTIES = re.compile(r"requirement failed: (The table property delta\.[^\n]*)")
+"""What Delta says of properties that contradict each other."""
+
 _OWN = re.compile(r"^\[(AUTOCDC_[A-Z_]+)\] (.*)", re.S)
 _TRANSIENT = re.compile(
     r"Concurrent(?:Append|Write|Modification|Transaction|DeleteRead)|MetadataChangedException|"
@@ -150,6 +153,8 @@ def _told(cause: Cause) -> str:
     lines = readable(cause.text).strip().splitlines()
     if cause.is_about_code and lines:
         return lines[0][:500]
+    if found := _PROPERTIES.match(cause.text):
+        return found[1]
     kind = _python_error(cause)
     if kind:
         return f"{kind} in a Python function (its text is withheld; --debug shows it)"
