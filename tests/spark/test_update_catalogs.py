@@ -70,6 +70,8 @@ def test_statements_change_the_table_of_the_catalog_they_name(layers: Project) -
     assert layers.values("SELECT id FROM SCHEMA.copy") == [2, 6, 10]
     layers.sql("USE silver_SCHEMA.SCHEMA; TRUNCATE TABLE people")
     assert counts(layers) == [6, 0, 8]
+    before = "SELECT SCHEMA.source.id FROM bronze_SCHEMA.SCHEMA.source VERSION AS OF 0 ORDER BY 1"
+    assert layers.values(before) == [0, 1, 2]
     layers.sql("USE silver_SCHEMA.SCHEMA; DROP TABLE people")
     assert not layers.store.table_path(layers.name("people", catalog="silver")).exists()
     assert layers.values("SELECT count(*) FROM bronze_SCHEMA.SCHEMA.people") == [6]
@@ -89,8 +91,13 @@ def test_pipeline_reads_tables_of_such_catalogs_that_others_made(layers: Project
         def both():
             return spark.sql('''SELECT b.id FROM bronze_SCHEMA.SCHEMA.people b
                 JOIN silver_SCHEMA.SCHEMA.people ON b.id = silver_SCHEMA.SCHEMA.people.id''')
+
+        @dp.materialized_view
+        def before():
+            return spark.sql("SELECT p.id FROM silver_SCHEMA.SCHEMA.people VERSION AS OF 0 AS p")
     """)
     assert layers.run().state == "COMPLETED"
+    assert layers.values("SELECT id FROM SCHEMA.before") == []
     assert layers.values("SELECT id FROM SCHEMA.streamed") == [0, 2]
     assert layers.values("SELECT id FROM SCHEMA.both") == [0, 2]
 

@@ -70,6 +70,10 @@ def rewritten(spark: SparkSession, text: str) -> str:
             "SELECT 1 FROM z WHERE EXISTS (SELECT 1 FROM V_orders WHERE V_orders.k = z.k)",
         ),
         (
+            "SELECT orders.a FROM orders FOR VERSION AS OF 3 JOIN z ON orders.k = z.k",
+            "SELECT V_orders.a FROM V_orders FOR VERSION AS OF 3 JOIN z ON V_orders.k = z.k",
+        ),
+        (
             "SELECT transform(orders.xs, x -> x + orders.k) FROM orders",
             "SELECT transform(V_orders.xs, x -> x + V_orders.k) FROM V_orders",
         ),
@@ -157,6 +161,32 @@ def test_table_that_hides_behind_its_own_name_is_an_input(project: Project) -> N
     (flow,) = graph.flows_into(counted)
     assert flow.inputs == {TableName("main", project.schema, "events")}
     assert project.values("SELECT n FROM counted") == [3]
+
+
+def test_earlier_versions_are_read_of_tables_outside_of_the_pipeline_alone(
+    project: Project,
+) -> None:
+    project.create("ext", "SELECT 1 AS x")
+    project.sql("INSERT INTO SCHEMA.ext VALUES (2)")
+    queries = (
+        'spark.sql("SELECT * FROM t VERSION AS OF 0 AS a")',
+        'spark.sql("SELECT * FROM LIVE.t TIMESTAMP AS OF current_timestamp()")',
+        "spark.sql(\"SELECT * FROM t WITH ('versionAsOf' = '0')\")",
+        'spark.read.option("versionAsOf", 0).table("t")',
+        'spark.sql("SELECT * FROM v VERSION AS OF 0")',
+    )
+    own = [f"@dlt.table\ndef q{n}():\n    return {query}\n" for n, query in enumerate(queries)]
+    query = 'spark.sql("SELECT ext.x FROM ext VERSION AS OF 0")'
+    table = f"import dlt\n\n@dlt.table\ndef t():\n    return {query}\n"
+    project.write(table + '@dlt.view\ndef v():\n    return spark.read.table("t")\n' + "".join(own))
+    with pytest.raises(GraphError) as caught:
+        project.run()
+    told = [(each.code, getattr(each.where, "line", 0)) for each in caught.value.parts]
+    assert told == [("TIME_TRAVEL_OF_DATASET", 11 + 3 * n) for n in range(len(queries))]
+    project.write(table)
+    (flow,) = project.run().graph.flows
+    assert flow.external == {TableName("main", project.schema, "ext")}
+    assert project.values("SELECT x FROM t") == [1]
 
 
 @pytest.mark.parametrize(

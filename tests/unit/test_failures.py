@@ -13,7 +13,7 @@ from pyspark.errors import SparkRuntimeException
 from headwater.errors import ExpectationViolation, Location, UpdateError
 from headwater.graph.model import Flow
 from headwater.names import TableName
-from headwater.sandbox.failures import NAMES, describe, is_retryable
+from headwater.sandbox.failures import NAMES, describe, is_retryable, missing_table
 
 FLOW = Flow("f", TableName("c", "s", "t"), cast(Any, None), Location("main.py", 3))
 VIOLATION = (
@@ -42,6 +42,21 @@ def test_properties_that_contradict_each_other_are_named() -> None:
     said = "The table property delta.a(90 days) needs to be less than delta.b(30 days)."
     error = SparkRuntimeException(f"requirement failed: {said}")
     assert said in str(describe(error, FLOW))
+
+
+@pytest.mark.parametrize(
+    ("written", "advice"),
+    [
+        ("system.billing.usage", "Only a workspace has it"),
+        ("c.information_schema.tables", "Only a workspace has it"),
+        ("c.s.peple", "Did you mean 'c.s.people'?"),
+        ("hive.old.visits", "create it first with `headwater sql`"),
+    ],
+)
+def test_missing_table_is_told_with_what_to_do(written: str, advice: str) -> None:
+    error = missing_table(TableName(*written.split(".")), written, ["c.s.people"])
+    assert (error.code, error.parameters["table"]) == ("TABLE_NOT_FOUND", written)
+    assert advice in error.hint
 
 
 @pytest.mark.parametrize(

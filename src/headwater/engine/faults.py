@@ -43,6 +43,21 @@ def without_feed(name: TableName) -> DefinitionError:
     )
 
 
+def past_read(name: TableName) -> DefinitionError:
+    """Make the fault of a read of an earlier version of a dataset.
+
+    Source: "Pipeline limitations": time travel is not supported with materialized views. Versions
+    of a streaming table count commits, which are others in a workspace.
+    """
+    return DefinitionError(
+        "TIME_TRAVEL_OF_DATASET",
+        f"'{name}' is a dataset of this pipeline: its earlier versions can't be read in it",
+        where=current_location(),
+        hint="Read its rows as they are, or keep their history with AUTO CDC (SCD type 2).",
+        dataset=str(name),
+    )
+
+
 def empty() -> DefinitionError:
     """Make the fault of a pipeline without datasets."""
     return DefinitionError(

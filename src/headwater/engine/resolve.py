@@ -33,6 +33,7 @@ from headwater.engine.faults import (
     empty,
     is_half_read,
     not_streamable,
+    past_read,
     place,
     sink_read,
     without_feed,
@@ -52,7 +53,7 @@ from headwater.names import TableName
 from headwater.sandbox.evaluate import evaluate
 from headwater.sandbox.evaluation import Evaluation
 from headwater.sandbox.interception import record_of
-from headwater.sandbox.sql_text import without_live
+from headwater.sandbox.sql_text import TIME_TRAVEL, without_live
 from headwater.state.store import Store
 
 MAX_DEPTH = 30
@@ -343,6 +344,8 @@ class _Placeholders:
     def read(self, name: TableName, *, streaming: bool, reader: Any) -> DataFrame:
         if self.resolver.registry.datasets[name].sink:
             raise sink_read(name)
+        if not TIME_TRAVEL.isdisjoint(_options_of(reader)):
+            raise past_read(name)
         schema = self.resolver.schema_of(name)
         kind = self.resolver.kinds[name]
         if kind is DatasetKind.VIEW:
@@ -376,5 +379,10 @@ class _Placeholders:
 
 def _options_on(reader: Any) -> set[str]:
     """Name the options of a reader that are true, in small letters."""
+    return {key for key, value in _options_of(reader).items() if str(value).lower() == "true"}
+
+
+def _options_of(reader: Any) -> dict[str, str]:
+    """Return the options of a reader, their names in small letters."""
     given = (record_of(reader).options or {}) if reader is not None else {}
-    return {key.lower() for key, value in given.items() if str(value).lower() == "true"}
+    return {key.lower(): value for key, value in given.items()}

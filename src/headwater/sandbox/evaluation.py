@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headwater.autoloader.options import ignored_options
 from headwater.autoloader.request import CloudFiles
-from headwater.errors import DefinitionError, HeadwaterError, UsageError, nearest
+from headwater.errors import DefinitionError, HeadwaterError, UsageError
 from headwater.graph.arguments import fault, not_built
 from headwater.graph.brokers import BrokerUse
 from headwater.graph.locations import current_location, located
@@ -27,6 +27,7 @@ from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import READ_VIEW, TableName, quote, table_name
 from headwater.sandbox import file_states, kafka, sql_plans, table_functions
 from headwater.sandbox.connectors import require
+from headwater.sandbox.failures import missing_table
 from headwater.sandbox.interception import (
     ReaderRecord,
     intercepted,
@@ -36,13 +37,13 @@ from headwater.sandbox.interception import (
 )
 from headwater.sandbox.patches import LOOKS, refusal
 from headwater.sandbox.paths import resolved_path
+from headwater.sandbox.sql_places import lines_of
 from headwater.sandbox.sql_text import (
     FILE_FORMATS,
     FunctionCall,
     Relation,
     Replacement,
     SqlText,
-    lines_of,
 )
 from headwater.sandbox.workspace_functions import constant_value, refusal_of
 from headwater.sql.parameters import fill
@@ -237,15 +238,7 @@ class Evaluation:
             add_catalog(self.spark, table.catalog)
             self.external.add(table)
             return
-        names = [*self.source.dataset_names(), *map(str, known)]
-        raise fault(
-            "TABLE_NOT_FOUND",
-            f"'{written}' is neither a dataset of this pipeline nor a table of this target",
-            nearest(str(table), names)
-            or nearest(written, [n.split(".")[-1] for n in names])
-            or "Define it in the pipeline, or create it first with `headwater sql`.",
-            table=str(table),
-        )
+        raise missing_table(table, written, [*self.source.dataset_names(), *map(str, known)])
 
     def _view_over(self, relation: Relation) -> Replacement | None:
         parts = relation.parts[1:] if relation.parts[0] == "live" else relation.parts
@@ -260,8 +253,10 @@ class Evaluation:
             if parts[0] in FILE_FORMATS:
                 return self._files(relation, name)
             self._read_external(name, ".".join(parts))
-            is_mixed = relation.is_mixed and self._is_table(name, ".".join(parts))
-            if is_mixed or own_catalog(self.spark, name.catalog) is not None:
+            is_own = own_catalog(self.spark, name.catalog) is not None
+            if is_own and relation.is_past:  # a view has no earlier versions
+                return Replacement(f"delta.{quote(str(self.store.table_path(name)))}", name)
+            if is_own or (relation.is_mixed and self._is_table(name, ".".join(parts))):
                 with intercepted(None):
                     reader = reader_with_options(self.spark, reader, relation.streaming)
                     found = reader.load(str(self.store.table_path(name)))

@@ -7,16 +7,25 @@ involves rows is shown only by its name and the parameters known to hold names.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException, ParseException, PySparkException
 
-from headwater.errors import ExpectationViolation, HeadwaterError, Location, UpdateError
+from headwater.errors import (
+    DefinitionError,
+    ExpectationViolation,
+    HeadwaterError,
+    Location,
+    UpdateError,
+    nearest,
+)
 from headwater.expectations.rules import VIOLATION
+from headwater.graph.arguments import fault
 from headwater.graph.locations import is_internal, location_of
 from headwater.graph.model import Flow
 from headwater.graph.sql_query import sql_query_of
-from headwater.names import readable
+from headwater.names import TableName, readable
 from headwater.sandbox.causes import Cause, innermost, texts
 
 NAMES = (
@@ -114,6 +123,31 @@ def explained(error: BaseException) -> str:
     if isinstance(error, PySparkException) or cause.condition:
         return lines[0] if lines else cause.condition or cause.kind
     return f"{cause.kind}: {lines[0]}" if lines else cause.kind
+
+
+def missing_table(table: TableName, written: str, names: Sequence[str]) -> DefinitionError:
+    """Make the fault of a read of a table that is not there.
+
+    Args:
+        names: of the tables and datasets that are.
+    """
+    if table.catalog == "system" or table.schema == "information_schema":
+        hint = (
+            "Only a workspace has it. To run here, make a table of this name with the columns "
+            "that are read, with `headwater sql`."
+        )
+    else:
+        hint = (
+            nearest(str(table), names)
+            or nearest(written, [name.split(".")[-1] for name in names])
+            or "Define it in the pipeline, or create it first with `headwater sql`."
+        )
+    return fault(
+        "TABLE_NOT_FOUND",
+        f"'{written}' is neither a dataset of this pipeline nor a table of this target",
+        hint,
+        table=str(table),
+    )
 
 
 def reason(error: BaseException) -> str:

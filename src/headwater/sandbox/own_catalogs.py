@@ -7,13 +7,13 @@ their catalogs have one name for it. By its folder it is told from the others. D
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from headwater.machine.session import has_own_catalogs, own_catalog
-from headwater.names import READ_VIEW, TableName, quote, table_name
+from headwater.names import READ_VIEW, quote, table_name
 from headwater.sandbox.sql_text import FILE_FORMATS, Relation, Replacement, SqlText
 from headwater.state.store import Store
 
@@ -41,13 +41,14 @@ def over_folders(
         if relation.parts[0] in FILE_FORMATS or (len(relation.parts) < 3 and not namespace[0]):
             return None
         name = table_name(".".join(map(quote, relation.parts)), *namespace)
-        frame = _table_in_folder(spark, store, name, relation.options)
-        if frame is None:
+        path = store.table_path(name)
+        if own_catalog(spark, name.catalog) is None or not (path / "_delta_log").is_dir():
             return None
         if not relation.is_rows:
             return Replacement(name.quoted, name)
-        if text.is_command:
-            return Replacement(f"delta.{quote(str(store.table_path(name)))}", name)
+        if text.is_command or relation.is_past:  # a view has no earlier versions
+            return Replacement(f"delta.{quote(str(path))}", name)
+        frame = spark.read.format("delta").options(**relation.options).load(str(path))
         views.append(f"{READ_VIEW}sql_{next(_numbers)}")
         frame.createOrReplaceTempView(views[-1])
         return Replacement(views[-1], name)
@@ -57,12 +58,3 @@ def over_folders(
     finally:
         for view in views:
             spark.catalog.dropTempView(view)
-
-
-def _table_in_folder(
-    spark: SparkSession, store: Store, name: TableName, options: Mapping[str, str]
-) -> DataFrame | None:
-    path = store.table_path(name)
-    if own_catalog(spark, name.catalog) is None or not (path / "_delta_log").is_dir():
-        return None
-    return spark.read.format("delta").options(**options).load(str(path))

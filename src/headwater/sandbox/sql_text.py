@@ -17,17 +17,19 @@ from py4j.java_gateway import is_instance_of
 from pyspark.errors import ParseException
 from pyspark.sql import SparkSession
 
-from headwater.errors import UsageError
-from headwater.names import READ_VIEW, TableName, split_name
+from headwater.names import READ_VIEW, TableName
+from headwater.sandbox.sql_places import (
+    IDENTIFIER,
+    NAME,
+    STREAM,
+    Edit,
+    closing_parenthesis,
+    options_clause,
+    written_name,
+)
 from headwater.sandbox.trees import items_of, kind_of, span_of
-from headwater.sql.tokens import tokens_of
 
 _LOGICAL = "org.apache.spark.sql.catalyst.plans.logical."
-_IDENTIFIER = r"(?:`(?:[^`]|``)+`|\w+)"
-_NAME = re.compile(rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*")
-_SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
-_STREAM = re.compile(rf"STREAM\b{_SPACE}\(?{_SPACE}", re.I | re.S)
-_BEFORE_OPTIONS = re.compile(rf"{_SPACE}\)?{_SPACE}(?=WITH{_SPACE}\()", re.I | re.S)
 _OF_SPARK = "__required_write_privileges__"
 """Option by which Spark notes that rows are written to a relation."""
 
@@ -44,10 +46,12 @@ _NAMED = (
 )
 """Nodes of a plan that name a table."""
 
+TIME_TRAVEL = frozenset({"timestampasof", "versionasof"})
+"""Options that read an earlier version of a table, in small letters."""
+
 _STARS = ("UnresolvedStar", "UnresolvedStarExceptOrReplace")
 
 Parts = tuple[str, ...]
-Edit = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Relation:
         parts: in lower case.
         written: the parts as they are written.
         is_rows: rows are read or changed; else the statement is about the table, as in DROP.
-        options: those of `WITH (...)`.
+        options: those of `WITH (...)`, and of VERSION or TIMESTAMP AS OF.
         is_mixed: the statement reads the table as a stream and as a batch. Spark 4.2 then takes
             the way of the first for all of them.
     """
@@ -71,6 +75,11 @@ class Relation:
     is_rows: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
     is_mixed: bool = False
+
+    @property
+    def is_past(self) -> bool:
+        """Whether an earlier version of the table is read."""
+        return not TIME_TRAVEL.isdisjoint(key.lower() for key in self.options)
 
 
 @dataclass(frozen=True)
@@ -246,7 +255,9 @@ class _Walk:
         """Walk a plan; return the qualifiers that it offers to the node above it."""
         kind = kind_of(node)
         if kind in _NAMED:
-            return self._relation(node, hidden)
+            return self._relation(node, hidden, {})
+        if kind == "RelationTimeTravel":  # holds the relation as a value
+            return self._relation(node.relation(), hidden, _past(node))
         if kind == "InsertIntoStatement":  # the query is its only child
             self.plan(node.table(), outer, hidden)
         if kind == "UnresolvedWith":
@@ -265,41 +276,41 @@ class _Walk:
                 self._columns(expression, seen, is_hint=kind == "UnresolvedHint")
         return {(str(node.alias()).lower(),): None} if kind == "SubqueryAlias" else scope
 
-    def _relation(self, node: Any, hidden: frozenset[str]) -> Scope:
+    def _relation(self, node: Any, hidden: frozenset[str], past: Mapping[str, str]) -> Scope:
         is_new = kind_of(node) == "UnresolvedIdentifier"
         names = node.nameParts() if is_new else node.multipartIdentifier()
         written = tuple(map(str, items_of(names)))
         parts = tuple(part.lower() for part in written)
         made = None
         if not (len(parts) == 1 and parts[0] in hidden):
-            relation = self._placed(node, written)
+            relation = self._placed(node, written, past)
             made = self.replace(relation)
             if made is not None:
                 self.edits.append((relation.start, relation.end, made.view))
                 if relation.options and made.view.startswith(READ_VIEW):  # a view takes none
-                    self.edits.append(_options_clause(self.text, relation.end))
+                    self.edits.append(options_clause(self.text, relation.end))
         if made is None:
             return {parts[-n:]: None for n in range(1, len(parts) + 1)}
         return dict.fromkeys(made.qualifiers, made.view)
 
-    def _placed(self, node: Any, written: Parts) -> Relation:
+    def _placed(self, node: Any, written: Parts, past: Mapping[str, str]) -> Relation:
         """Find the name in the text: a stream's span takes in STREAM(...), options and alias."""
         is_placed = node.origin().startIndex().isDefined()  # not in statements of Delta
         start, end = span_of(node) if is_placed else (0, len(self.text))
         is_rows = kind_of(node) == "UnresolvedRelation"
         is_streaming = is_rows and bool(node.isStreaming())
-        if is_streaming and (leading := _STREAM.match(self.text, start)):
+        if is_streaming and (leading := STREAM.match(self.text, start)):
             start = leading.end()
         if _CLAUSE.match(self.text, start):
-            end = _closing_parenthesis(self.text, start)
+            end = closing_parenthesis(self.text, start)
         elif not is_rows:  # the node's place may be that of the whole statement
-            start, end = _written_name(self.text, written, start, end)
-        elif found := _NAME.match(self.text, start):
+            start, end = written_name(self.text, written, start, end)
+        elif found := NAME.match(self.text, start):
             end = found.end()
         parts = tuple(part.lower() for part in written)
         options = dict(node.options().asCaseSensitiveMap()) if is_rows else {}
         options.pop(_OF_SPARK, None)
-        return Relation(parts, written, is_streaming, start, end, is_rows, options)
+        return Relation(parts, written, is_streaming, start, end, is_rows, {**options, **past})
 
     def _columns(self, node: Any, scope: Scope, *, is_hint: bool = False) -> None:
         kind = kind_of(node)
@@ -323,37 +334,18 @@ class _Walk:
                 continue
             if view is not None and node.origin().startIndex().isDefined():
                 start, _ = span_of(node)
-                each = rf"{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{{length - 1}}}"
+                each = rf"{IDENTIFIER}(?:\s*\.\s*{IDENTIFIER}){{{length - 1}}}"
                 found = re.compile(each).match(self.text, start)
                 if found:
                     self.edits.append((start, found.end(), view))
             return
 
 
-def _written_name(text: str, parts: Parts, start: int, end: int) -> tuple[int, int]:
-    """Find where a name stands in a part of a text; all of the part if it can't be found."""
-    for found in _NAME.finditer(text, start, end):
-        try:
-            names = split_name(re.sub(r"\s*\.\s*", ".", found[0]))
-        except UsageError:
-            continue
-        if names == tuple(part.lower() for part in parts):
-            return found.start(), found.end()
-    return start, end
-
-
-def lines_of(text: str) -> str:
-    """Return the ends of lines in a text, which keep what is behind it in its line."""
-    return "\n" * text.count("\n")
-
-
-def _options_clause(text: str, end: int) -> Edit:
-    """Take out the WITH (...) behind the name of a relation, or behind STREAM(...)."""
-    before = _BEFORE_OPTIONS.match(text, end)
-    if before is None:
-        return end, end, ""
-    closing = _closing_parenthesis(text, before.end())
-    return before.end(), closing, lines_of(text[before.end() : closing])
+def _past(node: Any) -> dict[str, str]:
+    """Return the option that says the same as VERSION AS OF, or TIMESTAMP AS OF."""
+    if node.version().isDefined():
+        return {"versionAsOf": str(node.version().get())}
+    return {"timestampAsOf": str(node.timestamp().get().sql())}
 
 
 def _identifier(node: Any) -> Parts | None:
@@ -379,19 +371,8 @@ def _below(node: Any) -> Iterator[Any]:
 def _call(node: Any, text: str) -> FunctionCall:
     start, _ = span_of(node)
     streaming = bool(node.isStreaming())
-    if streaming and (leading := _STREAM.match(text, start)):
+    if streaming and (leading := STREAM.match(text, start)):
         start = leading.end()
-    closing = _closing_parenthesis(text, start)
+    closing = closing_parenthesis(text, start)
     name = ".".join(str(part) for part in items_of(node.name()))
     return FunctionCall(name.lower(), start, closing, text[start:closing], streaming)
-
-
-def _closing_parenthesis(text: str, start: int) -> int:
-    """Find the end of the first parentheses behind a position; strings and comments don't count."""
-    depth = 0
-    for token in tokens_of(text[start:]):
-        if token.text in ("(", ")"):
-            depth += 1 if token.text == "(" else -1
-            if depth == 0:
-                return start + token.end
-    return len(text)
