@@ -326,6 +326,6 @@ def test_change_feed_of_a_view_and_wrong_bounds_are_refused(project: Project) ->
     told = [(each.code, getattr(each.where, "line", 0)) for each in caught.value.parts]
     assert told == [
         ("CHANGE_FEED_OF_VIEW", 14),
-        ("READ_FILES_INVALID", 18),
-        ("READ_FILES_INVALID", 22),
+        ("TABLE_CHANGES_INVALID", 18),
+        ("TABLE_CHANGES_INVALID", 22),
     ]

@@ -271,6 +271,7 @@ def test_use_is_told_from_other_statements() -> None:
     ("text", "at", "code"),
     [
         ("SELECT 1", "SELECT", "SQL_NOT_BUILT"),
+        ("SET VAR v = 6", "SET", "SQL_NOT_BUILT"),
         ("CREATE TABLE t (a INT)", "CREATE", "SQL_NOT_BUILT"),
         ("CREATE FUNCTION f() RETURNS INT RETURN 1", "CREATE", "SQL_NOT_BUILT"),
         ("CREATE STREAMING TABLE t WITH ROW FILTER f", "", "SQL_SYNTAX"),

@@ -83,7 +83,7 @@ def change_arguments(text: str, constant: Constant) -> tuple[str, dict[str, str]
     Source: "table_changes table-valued function": from a version or a timestamp on, up to one.
 
     Raises:
-        DefinitionError: READ_FILES_INVALID.
+        DefinitionError: TABLE_CHANGES_INVALID.
     """
     bounds, named = _argument_texts(text)
     if named or not 2 <= len(bounds) <= 3:
@@ -199,4 +199,5 @@ def _as_text(value: Any) -> str:
 
 def _invalid(name: str, what: str) -> Exception:
     example = _EXAMPLES.get(name, "read_files('/Volumes/...', format => 'json')")
-    return fault("READ_FILES_INVALID", f"{name}: {what}", f"Write {example}.", function=name)
+    code = "TABLE_CHANGES_INVALID" if name == CHANGES else "READ_FILES_INVALID"
+    return fault(code, f"{name}: {what}", f"Write {example}.", function=name)

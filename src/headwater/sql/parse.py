@@ -55,9 +55,7 @@ def parse(text: str) -> Declaration:
     if cursor.take("USE"):
         return _use(cursor)
     first = cursor.token.text if cursor.token else ""
-    raise SqlSyntaxError(
-        f"{first.upper()} is not a statement of a pipeline", 0, hint=_DECLARES, code="SQL_NOT_BUILT"
-    )
+    raise _not_declared(first.upper())
 
 
 def used_namespace(text: str) -> UseNamespace | None:
@@ -111,9 +109,12 @@ def _create(cursor: Cursor) -> Declaration:
     if private and cursor.take("FUNCTION"):
         return _function(cursor)
     kind = cursor.token.text.upper() if cursor.token else ""
-    raise SqlSyntaxError(
-        f"CREATE {kind} is not a statement of a pipeline", 0, hint=_DECLARES, code="SQL_NOT_BUILT"
-    )
+    raise _not_declared(f"CREATE {kind}")
+
+
+def _not_declared(statement: str) -> SqlSyntaxError:
+    what = f"{statement} is not a statement of a pipeline"
+    return SqlSyntaxError(what, 0, hint=_DECLARES, code="SQL_NOT_BUILT")
 
 
 def _dataset(
@@ -218,6 +219,8 @@ def _change_flow(cursor: Cursor, name: str | None, comment: str | None) -> Creat
 def _set(cursor: Cursor) -> SetValue:
     key = cursor.until(("=",), required="A key")
     cursor.expect("=")
+    if key.strip().upper().startswith(("VAR ", "VARIABLE ")):
+        raise _not_declared("SET VARIABLE")
     value = cursor.until((), required="A value")  # its quotes are part of it, as in Spark
     return SetValue(key.strip("` "), value)
 
