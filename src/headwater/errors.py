@@ -148,8 +148,6 @@ class GraphError(HeadwaterError, ValueError):
             hint=self.faults[0].hint if count == 1 else "",
             faults=self.faults,
         )
-        if count == 1:
-            self.__cause__ = self.faults[0].__cause__
 
     @property
     def parts(self) -> tuple[HeadwaterError, ...]:

@@ -72,6 +72,14 @@ def test_cdc_empty_batch_writes_nothing(spark: SparkSession, tmp_path: Path, spe
         assert not Path(target.state_path).exists()
 
 
+def test_cdc_first_batch_is_counted_by_a_log_with_dates_that_python_has_not(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    batch = spark.sql("SELECT 1 AS key, 1 AS seq, 'U' AS op, DATE'+10000-01-01' AS until")
+    target = Target(spark, tmp_path, LEAN).create(batch)
+    assert target.apply(batch) == ChangeCounts(1, 0)
+
+
 def test_cdc_empty_batch_of_partial_updates_leaves_the_target(
     spark: SparkSession, tmp_path: Path
 ) -> None:

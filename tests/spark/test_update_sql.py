@@ -167,6 +167,7 @@ def test_earlier_versions_are_read_of_tables_outside_of_the_pipeline_alone(
     project: Project,
 ) -> None:
     project.create("ext", "SELECT 1 AS x")
+    project.create("clock", "SELECT current_timestamp() AS at")
     project.sql("INSERT INTO SCHEMA.ext VALUES (2)")
     queries = (
         'spark.sql("SELECT * FROM t VERSION AS OF 0 AS a")',
@@ -183,10 +184,18 @@ def test_earlier_versions_are_read_of_tables_outside_of_the_pipeline_alone(
         project.run()
     told = [(each.code, getattr(each.where, "line", 0)) for each in caught.value.parts]
     assert told == [("TIME_TRAVEL_OF_DATASET", 11 + 3 * n) for n in range(len(queries))]
-    project.write(table)
-    (flow,) = project.run().graph.flows
-    assert flow.external == {TableName("main", project.schema, "ext")}
-    assert project.values("SELECT x FROM t") == [1]
+    beside = "SELECT a.x FROM STREAM ext a JOIN ext VERSION AS OF 0 b ON a.x = b.x"
+    by_time = "SELECT x FROM ext TIMESTAMP AS OF (SELECT max(at) FROM clock)"
+    project.write(
+        table
+        + f"@dlt.table\ndef beside():\n    return spark.sql('{beside}')\n"
+        + f"@dlt.table\ndef by_time():\n    return spark.sql('{by_time}')\n"
+    )
+    flows = {each.flow.target.table: each for each in project.run().graph.flows}
+    names = {table: {each.table for each in flow.external} for table, flow in flows.items()}
+    assert names == {"t": {"ext"}, "beside": {"ext"}, "by_time": {"ext", "clock"}}
+    rows = {table: project.values(f"SELECT x FROM {table} ORDER BY x") for table in flows}
+    assert rows == {"t": [1], "beside": [1], "by_time": [1]}
 
 
 @pytest.mark.parametrize(
@@ -194,6 +203,7 @@ def test_earlier_versions_are_read_of_tables_outside_of_the_pipeline_alone(
     [
         ("spark.sql(\"SELECT * FROM event_log('x')\")", "event_log"),
         ("spark.sql(\"SELECT * FROM IDENTIFIER('a' || 'b')\")", "IDENTIFIER"),
+        ("spark.sql(\"SELECT * FROM IDENTIFIER('a' || 'b') VERSION AS OF 0\")", "IDENTIFIER"),
         ('spark.read.load("s3://bucket/x")', "s3:"),
         ('spark.readStream.schema("a INT").json("dbfs:/x")', "dbfs:"),
         ('spark.read.parquet("gs://bucket/x")', "gs:"),

@@ -111,5 +111,15 @@ def test_debug_shows_the_cause_of_each_gathered_fault(
     assert ended(monkeypatch, raising(GraphError(faults)), "--debug") == 1
     said = capsys.readouterr().err
     assert [said.count(f"ValueError: text {number}") for number in range(count)] == [1] * count
+    assert GraphError(faults).__cause__ is None  # a traceback elsewhere shows no values
     assert ended(monkeypatch, raising(GraphError(faults))) == 1
     assert "text" not in capsys.readouterr().err
+
+
+def test_debug_ends_for_an_error_that_is_its_own_cause(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    error = ValueError("turns in a circle")
+    error.__cause__ = error
+    assert ended(monkeypatch, raising(error), "--debug") == 1
+    assert "ValueError: turns in a circle" in capsys.readouterr().err

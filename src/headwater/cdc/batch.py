@@ -7,7 +7,7 @@ follow from events is decided in `rows` and `versions`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 
@@ -41,8 +41,18 @@ from headwater.cdc.events import (
 from headwater.cdc.memory import EventMemory, apply_truncates, truncates_of
 from headwater.cdc.plan import ChangePlan, Memory, plan_change, target_schema
 from headwater.cdc.rows import changed_rows, first_rows
-from headwater.cdc.target import ChangeTarget, TargetTable, lacking, target_entries
+from headwater.cdc.target import (
+    ChangeTarget,
+    TargetTable,
+    lacking,
+    settings_of_session,
+    target_entries,
+)
 from headwater.cdc.versions import changed_versions, first_versions, version_rows
+
+_PLANNING = {"spark.sql.constraintPropagation.enabled": "false"}
+"""Spark would add "the key is not NULL" to the read of the target. For any such condition Delta
+reads the statistics of all files, which takes as long as the read; and no key is NULL."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +171,9 @@ def _apply_next(events: DataFrame, work: _Work, *, empties: bool) -> ChangeCount
         truncates = memory.without_known(events.filter(col(OP) == TRUNCATE))
     decide = changed_versions if plan.scd_type == 2 else changed_rows
     decided = decide(_entries(events, work, all_keys=empties), plan)
-    with _counted(decided) as (changed, counts):
+    with ExitStack() as stack:
+        with settings_of_session(work.table.spark, _PLANNING):  # the events are computed already
+            changed, counts = stack.enter_context(_counted(decided))
         return _write(changed, counts, work, truncates)
 
 

@@ -97,13 +97,18 @@ class TargetTable:
         return pa.table(LogReader(self.path).get_add_actions(flatten=True))
 
     def count(self) -> int:
-        """Count the rows: from the table's log, or by Spark where a file has no row count there."""
-        rows = [each.get("num_records") for each in self._files().to_pylist()]
+        """Count the rows of a table that was only appended to.
+
+        From its log, or by Spark where a file has no row count there.
+        """
+        files = self._files()
+        names = files.column_names
+        rows = files.column("num_records").to_pylist() if "num_records" in names else [None]
         return self.read().count() if None in rows else sum(rows)
 
     def append(self, rows: DataFrame) -> None:
         """Add rows, and columns that are new, in one commit; no rows, no commit."""
-        with _set(self.spark, self.settings):
+        with settings_of_session(self.spark, self.settings):
             self._append(rows)
 
     def _append(self, rows: DataFrame) -> None:
@@ -144,13 +149,13 @@ class TargetTable:
     def execute(self, merge: DeltaMergeBuilder) -> DataFrame:
         """Commit a merge; return Delta's counts in one row, in none if it was committed before."""
         # The source is taken as it is: computed already, and cut from what it came from.
-        with _set(self.spark, {**self.settings, _MATERIALIZE: "none"}):
+        with settings_of_session(self.spark, {**self.settings, _MATERIALIZE: "none"}):
             return merge.execute()
 
 
 @contextmanager
-def _set(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
-    """Set settings of a session for a while."""
+def settings_of_session(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Set settings of a session for the length of a `with` block."""
     before = {key: spark.conf.get(key, None) for key in settings}
     for key, value in settings.items():
         spark.conf.set(key, value)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from headwater.errors import HeadwaterError, Location, shown
+from headwater.errors import GraphError, HeadwaterError, Location, shown
 
 
 def print_json(value: Any) -> None:
@@ -30,23 +30,30 @@ def print_traceback(error: BaseException) -> None:
 
     Spark's errors ask the JVM for their text when they are printed; by then it has mostly ended.
     """
-    parts = error.parts if isinstance(error, HeadwaterError) else ()
-    causes = [each.__cause__ for each in parts if each is not error]
-    for each in (error, *filter(None, causes)):
+    faults = error.faults if isinstance(error, GraphError) else ()
+    for each in (error, *filter(None, [fault.__cause__ for fault in faults])):
         traceback.print_exception(each)
         for text in _texts_out_of_reach(each):
             click.echo(text, err=True)
 
 
 def _texts_out_of_reach(error: BaseException) -> Iterator[str]:
-    each: BaseException | None = error
-    while each is not None:
+    for each in _chain(error):
         try:
             str(each)
         except Exception:
             said = [getattr(each, name, None) for name in ("_desc", "_stackTrace")]
             yield "\n\n".join([f"{type(each).__name__} said:", *filter(None, said)])
-        each = each.__cause__
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """List an error and those behind it, as a traceback shows them."""
+    found: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and each not in found:
+        found.append(each)
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+    return found
 
 
 def print_cause(error: HeadwaterError) -> None:

@@ -254,9 +254,9 @@ class Evaluation:
                 return self._files(relation, name)
             self._read_external(name, ".".join(parts))
             is_own = own_catalog(self.spark, name.catalog) is not None
-            if is_own and relation.is_past:  # a view has no earlier versions
-                return Replacement(f"delta.{quote(str(self.store.table_path(name)))}", name)
             if is_own or (relation.is_mixed and self._is_table(name, ".".join(parts))):
+                if relation.is_past:  # a view has no earlier versions
+                    return Replacement(f"delta.{quote(str(self.store.table_path(name)))}", name)
                 with intercepted(None):
                     reader = reader_with_options(self.spark, reader, relation.streaming)
                     found = reader.load(str(self.store.table_path(name)))

@@ -187,7 +187,7 @@ class SqlText:
         """Name the tables that are read as a stream and as a batch, by the last parts of names."""
         if "stream" not in self.text.lower():
             return set()
-        rows = [each for each in self.relations() if each.is_rows]
+        rows = [each for each in self.relations() if each.is_rows and not each.is_past]
         ways = [{each.parts[-1] for each in rows if each.streaming is way} for way in (True, False)]
         return ways[0] & ways[1]
 
@@ -256,7 +256,9 @@ class _Walk:
         kind = kind_of(node)
         if kind in _NAMED:
             return self._relation(node, hidden, {})
-        if kind == "RelationTimeTravel":  # holds the relation as a value
+        if kind == "RelationTimeTravel" and kind_of(node.relation()) in _NAMED:
+            for subquery in items_of(node.subqueries()):  # the time may be one
+                self.plan(subquery, outer, hidden)
             return self._relation(node.relation(), hidden, _past(node))
         if kind == "InsertIntoStatement":  # the query is its only child
             self.plan(node.table(), outer, hidden)
@@ -364,6 +366,8 @@ def _nodes(node: Any) -> Iterator[Any]:
 def _below(node: Any) -> Iterator[Any]:
     yield from items_of(node.children())
     yield from items_of(node.subqueries())
+    if kind_of(node) == "RelationTimeTravel":  # holds the relation as a value
+        yield node.relation()
     if kind_of(node) == "UnresolvedWith":
         yield from (pair._2() for pair in items_of(node.cteRelations()))
 
