@@ -44,8 +44,8 @@ from headwater.cdc.rows import changed_rows, first_rows
 from headwater.cdc.target import (
     ChangeTarget,
     TargetTable,
+    changed_settings,
     lacking,
-    settings_of_session,
     target_entries,
 )
 from headwater.cdc.versions import changed_versions, first_versions, version_rows
@@ -172,7 +172,7 @@ def _apply_next(events: DataFrame, work: _Work, *, empties: bool) -> ChangeCount
     decide = changed_versions if plan.scd_type == 2 else changed_rows
     decided = decide(_entries(events, work, all_keys=empties), plan)
     with ExitStack() as stack:
-        with settings_of_session(work.table.spark, _PLANNING):  # the events are computed already
+        with changed_settings(work.table.spark, _PLANNING):  # the events are computed already
             changed, counts = stack.enter_context(_counted(decided))
         return _write(changed, counts, work, truncates)
 

@@ -108,7 +108,7 @@ class TargetTable:
 
     def append(self, rows: DataFrame) -> None:
         """Add rows, and columns that are new, in one commit; no rows, no commit."""
-        with settings_of_session(self.spark, self.settings):
+        with changed_settings(self.spark, self.settings):
             self._append(rows)
 
     def _append(self, rows: DataFrame) -> None:
@@ -149,12 +149,12 @@ class TargetTable:
     def execute(self, merge: DeltaMergeBuilder) -> DataFrame:
         """Commit a merge; return Delta's counts in one row, in none if it was committed before."""
         # The source is taken as it is: computed already, and cut from what it came from.
-        with settings_of_session(self.spark, {**self.settings, _MATERIALIZE: "none"}):
+        with changed_settings(self.spark, {**self.settings, _MATERIALIZE: "none"}):
             return merge.execute()
 
 
 @contextmanager
-def settings_of_session(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+def changed_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
     """Set settings of a session for the length of a `with` block."""
     before = {key: spark.conf.get(key, None) for key in settings}
     for key, value in settings.items():

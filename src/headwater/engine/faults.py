@@ -5,40 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headwater.errors import DefinitionError, HeadwaterError, Location
-from headwater.graph.locations import current_location
+from headwater.graph.arguments import fault
 from headwater.graph.model import Dataset
 from headwater.names import TableName
 
 
 def sink_read(name: TableName) -> DefinitionError:
     """Make the fault of a read of a sink."""
-    return DefinitionError(
+    return fault(
         "SINK_READ",
         f"'{name.table}' is a sink, which can't be read",
-        where=current_location(),
-        hint="Read what the flows into it read, or the table that it writes to by its own name.",
+        "Read what the flows into it read, or the table that it writes to by its own name.",
         dataset=str(name),
     )
 
 
 def not_streamable(name: TableName, what: str) -> DefinitionError:
     """Make the fault of a stream from a dataset whose rows change."""
-    return DefinitionError(
+    return fault(
         "STREAM_FROM_CHANGING_TABLE",
         f"'{name}' can't be read as a stream: it is {what}",
-        where=current_location(),
-        hint="Read it with spark.read.table, or set the option skipChangeCommits.",
+        "Read it with spark.read.table, or set the option skipChangeCommits.",
         dataset=str(name),
     )
 
 
 def without_feed(name: TableName) -> DefinitionError:
     """Make the fault of a read of the change feed of a view."""
-    return DefinitionError(
+    return fault(
         "CHANGE_FEED_OF_VIEW",
         f"'{name}' is a view, which has no change feed",
-        where=current_location(),
-        hint="Read the change feed of a table, or the view without readChangeFeed.",
+        "Read the change feed of a table, or the view without readChangeFeed.",
         dataset=str(name),
     )
 
@@ -49,11 +46,10 @@ def past_read(name: TableName) -> DefinitionError:
     Source: "Pipeline limitations": time travel is not supported with materialized views. Versions
     of a streaming table count commits, which are others in a workspace.
     """
-    return DefinitionError(
+    return fault(
         "TIME_TRAVEL_OF_DATASET",
         f"'{name}' is a dataset of this pipeline: its earlier versions can't be read in it",
-        where=current_location(),
-        hint="Read its rows as they are, or keep their history with AUTO CDC (SCD type 2).",
+        "Read its rows as they are, or keep their history with AUTO CDC (SCD type 2).",
         dataset=str(name),
     )
 
