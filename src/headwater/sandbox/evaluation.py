@@ -35,6 +35,7 @@ from headwater.sandbox.interception import (
     reader_with_options,
     record_of,
 )
+from headwater.sandbox.own_catalogs import by_folder
 from headwater.sandbox.patches import LOOKS, refusal
 from headwater.sandbox.paths import resolved_path
 from headwater.sandbox.sql_places import lines_of
@@ -255,12 +256,9 @@ class Evaluation:
             self._read_external(name, ".".join(parts))
             is_own = own_catalog(self.spark, name.catalog) is not None
             if is_own or (relation.is_mixed and self._is_table(name, ".".join(parts))):
-                if relation.is_past:  # a view has no earlier versions
-                    return Replacement(f"delta.{quote(str(self.store.table_path(name)))}", name)
                 with intercepted(None):
-                    reader = reader_with_options(self.spark, reader, relation.streaming)
-                    found = reader.load(str(self.store.table_path(name)))
-                return Replacement(self._view(found), name)
+                    path = self.store.table_path(name)
+                    return by_folder(self.spark, relation, name, path, self._view)
             return None if self.namespace == self.home else Replacement(name.quoted, name)
         return Replacement(self._view(self._read_own(name, relation.streaming, reader)), name)
 

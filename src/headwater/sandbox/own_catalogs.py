@@ -7,13 +7,14 @@ their catalogs have one name for it. By its folder it is told from the others. D
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from headwater.machine.session import has_own_catalogs, own_catalog
-from headwater.names import READ_VIEW, quote, table_name
+from headwater.names import READ_VIEW, TableName, quote, table_name
 from headwater.sandbox.sql_text import FILE_FORMATS, Relation, Replacement, SqlText
 from headwater.state.store import Store
 
@@ -46,15 +47,37 @@ def over_folders(
             return None
         if not relation.is_rows:
             return Replacement(name.quoted, name)
-        if text.is_command or relation.is_past:  # a view has no earlier versions
-            return Replacement(f"delta.{quote(str(path))}", name)
-        frame = spark.read.format("delta").options(**relation.options).load(str(path))
+        return by_folder(spark, relation, name, path, None if text.is_command else keep)
+
+    def keep(frame: DataFrame) -> str:
         views.append(f"{READ_VIEW}sql_{next(_numbers)}")
         frame.createOrReplaceTempView(views[-1])
-        return Replacement(views[-1], name)
+        return views[-1]
 
     try:
         yield text.replaced(replace)
     finally:
         for view in views:
             spark.catalog.dropTempView(view)
+
+
+def by_folder(
+    spark: SparkSession,
+    relation: Relation,
+    name: TableName,
+    path: Path,
+    keep: Callable[[DataFrame], str] | None,
+) -> Replacement:
+    """Return what stands for a table that is read by its folder.
+
+    Args:
+        name: of the table.
+        path: its folder.
+        keep: makes a view of a frame and returns its name; None where the statement takes no view.
+    """
+    if keep is None or relation.is_past:  # a view has no earlier versions
+        return Replacement(f"delta.{quote(str(path))}", name)
+    reader = spark.readStream if relation.streaming else spark.read
+    return Replacement(
+        keep(reader.format("delta").options(**relation.options).load(str(path))), name
+    )
