@@ -159,6 +159,10 @@ class JobError(HeadwaterError, RuntimeError):
     """A task of a job can't run here, or failed while it ran."""
 
 
+class TaskValueError(JobError, ValueError):
+    """What a task should have told others is not there; a ValueError, as in a workspace."""
+
+
 class LandingError(HeadwaterError, RuntimeError):
     """Landing can't continue; what is landed stays, and a new start continues from there."""
 

@@ -26,7 +26,7 @@ class TaskResult:
     """How the task of one source ended.
 
     Args:
-        state: as the Jobs API has it, or SKIPPED or UNSUPPORTED.
+        state: as the Jobs API has it, or UNSUPPORTED.
         seconds: from its start to its end, all attempts together; 0.0 when it never started.
         rows: that a statement returned, or that a write says it changed; None if unknown.
         message: code, what happened and `file:line` or cell; never rows or parameter values.

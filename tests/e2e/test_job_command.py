@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 from pyspark.sql import SparkSession
 
 from headwater.cli.main import cli
-from headwater.errors import BundleError, UsageError
+from headwater.errors import BundleError, JobError, UsageError
+from headwater.jobs import TaskRun
 
 BUNDLE = """
 bundle: {name: test}
@@ -43,6 +44,8 @@ resources:
         - {task_key: flow, pipeline_task: {pipeline_id: "${resources.pipelines.bad.id}"}}
         - {task_key: other, run_job_task: {job_id: "${resources.jobs.inner.id}"}}
         - {task_key: idle, disabled: true, notebook_task: {notebook_path: ./gone}}
+        - task_key: refers
+          condition_task: {op: EQUAL_TO, left: "{{tasks.gone.values.n}}{{job.nmae}}", right: "1"}
     inner: {tasks: [{task_key: a, notebook_task: {notebook_path: ./nowhere}}]}
   pipelines:
     bad: {catalog: main, schema: s, libraries: [{file: {path: ./bad.py}}]}
@@ -167,6 +170,29 @@ def test_run_that_failed_is_recorded_and_repaired(command: Command, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("error", "raised", "state"),
+    [(KeyboardInterrupt, JobError, "CANCELED"), (RuntimeError, RuntimeError, "FAILED")],
+)
+def test_run_that_is_broken_off_is_recorded(
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+    raised: type[Exception],
+    state: str,
+) -> None:
+    def fail(_: TaskRun) -> None:
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(raised) as caught:
+        patch.setattr("headwater.cli.job_runs._print_task", fail)
+        command("run", "nightly")
+    (found,) = json.loads(command("runs", "--json").stdout)
+    assert found["state"] == state
+    if isinstance(caught.value, JobError):
+        assert f"--repair {found['run']}" in caught.value.hint
+
+
+@pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (("run", "nigthly"), "JOB_UNKNOWN"),
@@ -215,7 +241,9 @@ def test_validate_finds_the_faults_of_all_tasks_and_runs_none(
         "PARAMETER_MISSING",
         "TABLE_NOT_FOUND",
         "FILE_NOT_FOUND",
+        "JOB_REFERENCE_UNKNOWN",
     ]
+    assert "(databricks.yml:" in faults[-1]
     assert "(included.py:cell 1:2)" in faults[1]
     assert "(text.sql:2)" in faults[4]
     assert sorted(tmp_path.rglob("*")) == before

@@ -191,11 +191,11 @@ def test_python_code_that_can_not_be_interrupted_is_left_and_not_retried(bench: 
     assert "still runs" in result.message
 
 
-def test_disabled_tasks_are_skipped_and_what_waits_goes_on(bench: Bench) -> None:
+def test_disabled_task_disables_what_needs_its_success(bench: Bench) -> None:
     states = bench.states(
         bench.query("off", 1, FAILS, disabled=True), bench.query("on", 2, "SELECT 1")
     )
-    assert states == {"off": "SKIPPED", "on": "SUCCESS"}
+    assert states == {"off": "DISABLED", "on": "DISABLED"}
 
 
 def test_kinds_that_do_not_run_are_all_named_before_anything_runs(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,13 @@ def test_jobs_run_each_other_and_entry_points_of_packages(
 def test_repair_runs_what_failed_and_what_waits_for_it(spark: SparkSession, tmp_path: Path) -> None:
     count = "with open('{0}', 'a') as f: f.write('x')\n".replace("{0}", str(tmp_path / "first"))
     flaky = f"import pathlib\nassert pathlib.Path({str(tmp_path / 'mended')!r}).exists()"
-    after = "import sys\nassert sys.argv[1:] == ['4', 'success', '1', '77'], sys.argv"
+    after = (
+        "import sys\n"
+        "assert sys.argv[1:] == ['4', 'success', '1', '77', '2026-11-25', '2', 'local'], sys.argv"
+    )
     told = ["{{tasks.first.values.n}}", "{{tasks.flaky.result_state}}"]
-    told += ["{{job.repair_count}}", "{{job.run_id}}"]
+    told += ["{{job.repair_count}}", "{{job.run_id}}", "{{job.start_time.iso_date}}"]
+    told += ["{{tasks.flaky.execution_count}}", "{{workspace.url}}"]
     condition = {"op": "EQUAL_TO", "left": "{{tasks.first.values.n}}", "right": "4"}
     settings = {
         "name": "daily",
@@ -171,7 +176,8 @@ def test_repair_runs_what_failed_and_what_waits_for_it(spark: SparkSession, tmp_
     }
     (tmp_path / "mended").touch()
     again: list[str] = []
-    request = JobRequest(earlier=failed.tasks, repair_count=1, run_id=77)
+    began = datetime(2026, 11, 25, 23, 59, tzinfo=timezone.utc)
+    request = JobRequest(earlier=failed.tasks, repair_count=1, run_id=77, started=began)
     done = run_job(
         settings,
         spark=spark,
@@ -182,6 +188,119 @@ def test_repair_runs_what_failed_and_what_waits_for_it(spark: SparkSession, tmp_
     assert done.succeeded, [each.message for each in done.tasks]
     assert again == ["flaky", "after"]
     assert (tmp_path / "first").read_text() == "x"
+
+
+def test_tasks_get_the_rows_of_a_statement(spark: SparkSession, tmp_path: Path) -> None:
+    text = "SELECT 7.50 AS price, n, NULL AS none, array(n) AS list FROM VALUES (1), (2) AS t(n)"
+    of_query = "tasks.ask.output"
+    told = [f"{{{{{of_query}.first_row.PRICE}}}}", f"{{{{{of_query}.first_row}}}}"]
+    inner = script("inner", "import sys\nassert sys.argv[1] in ('1-[1]', '2-[2]')", tmp_path)
+    inner["spark_python_task"]["parameters"] = ["{{input.n}}-{{input.list}}"]
+    waits = {"depends_on": [{"task_key": "ask"}]}
+    see = (
+        "import json, sys\nassert sys.argv[1] == '7.50'\n"
+        "assert json.loads(sys.argv[2]) == "
+        "{'price': '7.50', 'n': '1', 'none': None, 'list': '[1]'}, sys.argv"
+    )
+    more = {"op": "GREATER_THAN", "left": f"{{{{{of_query}.first_row.n}}}}", "right": 0}
+    inputs = f"{{{{{of_query}.rows}}}}"
+    settings = {
+        "name": "daily",
+        "tasks": [
+            query("ask", "q"),
+            script("see", see, tmp_path, *told, **waits),
+            {"task_key": "loop", "for_each_task": {"inputs": inputs, "task": inner}, **waits},
+            {"task_key": "more", "condition_task": more, **waits},
+            script("typo", "", tmp_path, f"{{{{{of_query}.first_row.prize}}}}", **waits),
+            query("much", "r"),
+            script("after", "", tmp_path, "{{tasks.much.output.rows}}"),
+        ],
+    }
+    queries = {"q": text, "r": "SELECT * FROM range(1001)"}
+    done = run_job(settings, spark=spark, root=tmp_path, queries=queries)
+    ended = {each.task_key: each for each in done.tasks}
+    assert [ended[key].state for key in ("ask", "see", "loop", "more")] == ["SUCCESS"] * 4, [
+        each.message for each in done.tasks
+    ]
+    assert (ended["ask"].rows, ended["loop"].rows, ended["more"].verdict) == (2, None, "true")
+    assert "7.50" not in repr(ended["ask"])
+    assert ended["typo"].message.startswith("[TASK_OUTPUT_UNKNOWN]")
+    assert "'price'" in ended["typo"].message
+    assert ended["much"].message.startswith("[SQL_OUTPUT_TOO_LARGE]")
+
+
+def test_task_in_a_loop_has_retries_and_a_time_of_its_own(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    flaky = (
+        "import pathlib, sys\nseen = pathlib.Path(sys.argv[1])\n"
+        "if not seen.exists():\n    seen.touch()\n    raise KeyError(sys.argv[1])"
+    )
+    again = script("again", flaky, tmp_path, str(tmp_path / "{{input}}"), max_retries="1")
+    slow = "import time\nwhile True:\n    spark.sql('SELECT 1').collect()\n    time.sleep(0.05)"
+    late = script("late", slow, tmp_path, timeout_seconds=1)
+    loops = {"again": ('["a", "b"]', again), "late": ("[1]", late)}
+    settings = {
+        "name": "daily",
+        "tasks": [
+            {"task_key": key, "for_each_task": {"inputs": inputs, "task": task, "concurrency": 2}}
+            for key, (inputs, task) in loops.items()
+        ],
+    }
+    done = run_job(settings, spark=spark, root=tmp_path)
+    assert (done.tasks[0].state, done.tasks[0].message) == ("SUCCESS", "2 iterations")
+    assert done.tasks[1].state == "FAILED"
+    assert "1 of 1 iterations failed, the first with [TASK_TIMEOUT]" in done.tasks[1].message
+
+
+def test_job_that_a_job_runs_is_a_run_of_its_own(spark: SparkSession, tmp_path: Path) -> None:
+    text = "import pathlib, sys\npathlib.Path(sys.argv[1]).write_text(' '.join(sys.argv[2:]))"
+    told = ["{{job.run_id}}", "{{job.repair_count}}", "{{job.trigger.type}}", "{{job_id}}"]
+    inner = script("inner", text, tmp_path, str(tmp_path / "inner.txt"), *told)
+    outer = {
+        "name": "outer",
+        "tasks": [
+            {"task_key": "go", "run_job_task": {"job_id": "7"}},
+            script("own", text, tmp_path, str(tmp_path / "own.txt"), *told),
+        ],
+    }
+    request = JobRequest(run_id=41, repair_count=2)
+    jobs = {"7": {"name": "inner", "tasks": [inner]}}
+    done = run_job(outer, spark=spark, root=tmp_path, request=request, job_id="6", jobs=jobs)
+    assert done.succeeded, [each.message for each in done.tasks]
+    assert (tmp_path / "own.txt").read_text().split() == ["41", "2", "one_time", "6"]
+    run_id, *others = (tmp_path / "inner.txt").read_text().split()
+    assert (run_id != "41", others) == (True, ["0", "run_job_task", "7"])
+
+
+def test_task_of_another_job_that_does_not_run_is_refused_before_anything_runs(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    jar = {"task_key": "w", "spark_jar_task": {"main_class_name": "org.example.Main"}}
+    jobs = {"7": {"name": "inner", "tasks": [jar, query("last", "q", depends_on=[])]}}
+    settings = {
+        "name": "outer",
+        "tasks": [query("first", "q"), {"task_key": "go", "run_job_task": {"job_id": 7}}],
+    }
+    given: dict[str, Any] = {"spark": spark, "root": tmp_path, "queries": {"q": "SELECT 1"}}
+    with pytest.raises(JobError, match=r"LOCAL_KIND_UNSUPPORTED.*'go\.w' \(spark_jar_task\)"):
+        run_job(settings, jobs=jobs, **given)
+    asked = JobRequest(skip_unsupported=True)
+    assert run_job(settings, jobs=jobs, request=asked, **given).succeeded
+
+
+def test_failure_before_a_disabled_task_fails_the_run(spark: SparkSession, tmp_path: Path) -> None:
+    waits = {"depends_on": [{"task_key": "a"}], "run_if": "ALL_DONE"}
+    settings = {
+        "name": "daily",
+        "tasks": [
+            script("a", "raise SystemExit(3)", tmp_path),
+            script("b", "", tmp_path, disabled=True, **waits),
+        ],
+    }
+    done = run_job(settings, spark=spark, root=tmp_path)
+    assert [each.state for each in done.tasks] == ["FAILED", "DISABLED"]
+    assert not done.succeeded
 
 
 def test_time_of_a_whole_run_is_limited(spark: SparkSession, tmp_path: Path) -> None:

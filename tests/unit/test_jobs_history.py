@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def test_run_is_known_as_far_as_it_came_and_a_repair_goes_on_with_it(tmp_path: P
     writer = history.writer("nightly", first)
     writer.begin()
     a = TaskRun("a", "sql_task", "SUCCESS", 1.5, 3, attempts=1, values={"n": [1]}, verdict="true")
+    a = replace(a, output=[{"n": "1", "name": None}])
     writer.task_ended(a)
     alive = history.run(first.run_id)
     assert (alive.state, alive.seconds, alive.tasks) == ("RUNNING", None, (a,))
@@ -47,6 +49,7 @@ def test_run_is_known_as_far_as_it_came_and_a_repair_goes_on_with_it(tmp_path: P
     repaired = history.run(first.run_id)
     assert (repaired.state, repaired.repair_count, repaired.tasks) == ("SUCCESS", 1, (a, b))
     assert repaired.seconds is not None
+    assert repaired.first_started == alive.started < repaired.started
 
 
 def test_runs_are_listed_by_job_the_last_first(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from lakeflow_job_meta.task_builders import PLAIN_FIELDS
 
 RUN, UP, OUT = None, "UPSTREAM_FAILED", "EXCLUDED"
 S, F, T, U, E = "SUCCESS", "FAILED", "TIMEDOUT", "UPSTREAM_FAILED", "EXCLUDED"
+D = "DISABLED"
 
 
 def test_run_if_has_a_rule_for_every_value_that_a_job_may_hold() -> None:
@@ -28,7 +29,11 @@ def test_run_if_has_a_rule_for_every_value_that_a_job_may_hold() -> None:
         ((S, E), (RUN, RUN, RUN, RUN, OUT, OUT)),
         ((F, E), (UP, UP, RUN, UP, RUN, OUT)),
         ((E, E), (OUT, OUT, OUT, OUT, OUT, OUT)),
-        (("SKIPPED", "UNSUPPORTED"), (RUN, RUN, RUN, RUN, OUT, OUT)),
+        ((S, "UNSUPPORTED"), (RUN, RUN, RUN, RUN, OUT, OUT)),
+        ((D, D), (D, D, RUN, D, D, D)),
+        ((S, D), (D, RUN, RUN, RUN, D, OUT)),
+        ((F, D), (UP, UP, RUN, D, RUN, D)),
+        ((E, D), (D, RUN, RUN, D, D, OUT)),
     ],
 )
 def test_run_if_decides_by_the_states_waited_for(
@@ -69,6 +74,12 @@ def test_a_failed_condition_fails_both_its_branches() -> None:
     for outcome in ("true", "false"):
         waits_for = (Dependency("if", outcome),)
         assert blocked_state("ALL_SUCCESS", waits_for, {"if": F}, {}) == UP
+
+
+def test_both_branches_of_a_disabled_condition_are_disabled() -> None:
+    for outcome in ("true", "false"):
+        waits_for = (Dependency("if", outcome),)
+        assert blocked_state("ALL_SUCCESS", waits_for, {"if": D}, {"if": None}) == D
 
 
 def test_a_task_that_waits_for_nothing_starts() -> None:

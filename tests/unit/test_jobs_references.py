@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from headwater.errors import UsageError
+from headwater.errors import JobError, UsageError
 from headwater.jobs.context import TaskValues
 from headwater.jobs.references import filled, time_as
 
@@ -58,3 +58,12 @@ def test_values_are_kept_in_their_json_form_as_a_repair_finds_them() -> None:
     values.set("a", "n", told)
     told.clear()
     assert values.get("a", "n") == {"1": [2, 3]}
+
+
+def test_value_above_the_limit_of_a_workspace_is_refused() -> None:
+    values = TaskValues()
+    values.set("a", "fits", "x" * (48 * 1024 - 2))
+    with pytest.raises(JobError, match="TASK_VALUE_TOO_LARGE"):
+        values.set("a", "n", "x" * (48 * 1024 - 1))
+    with pytest.raises(ValueError, match="TASK_VALUE_UNKNOWN"):
+        values.get("a", "n")

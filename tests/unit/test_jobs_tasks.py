@@ -22,7 +22,7 @@ def job(*tasks: Any, **more: Any) -> dict[str, Any]:
 def test_settings_of_a_task_are_read() -> None:
     given = task(
         "b",
-        depends_on=[{"task_key": "a", "outcome": "true"}],
+        depends_on=[{"task_key": "a"}],
         run_if="ALL_DONE",
         max_retries=-1,
         min_retry_interval_millis=1500,
@@ -33,10 +33,28 @@ def test_settings_of_a_task_are_read() -> None:
     )
     _, read = read_job(job(task("a"), given), {"b": "jobs.yml:7"}).tasks
     assert (read.kind, read.config) == ("notebook_task", {"notebook_path": "b"})
-    assert read.depends_on == (Dependency("a", "true"),)
+    assert read.depends_on == (Dependency("a"),)
     assert (read.run_if, read.max_retries, read.pause_seconds) == ("ALL_DONE", -1, 1.5)
     assert (read.retry_on_timeout, read.timeout_seconds, read.is_disabled) == (True, 60, True)
     assert read.where == "jobs.yml:7"
+
+
+def condition(op: str, left: Any, right: Any) -> dict[str, Any]:
+    return {"task_key": "if", "condition_task": {"op": op, "left": left, "right": right}}
+
+
+def test_values_that_yaml_or_a_variable_has_in_another_type_are_read() -> None:
+    texts = {"max_retries": "2", "timeout_seconds": "60", "min_retry_interval_millis": "500"}
+    branch = task("b", depends_on=[{"task_key": "if", "outcome": True}], disabled="false", **texts)
+    parameters = [{"name": "empty", "default": None}]
+    tasks = (condition("EQUAL_TO", 5, True), branch)
+    read = read_job(job(*tasks, timeout_seconds="90", parameters=parameters), {})
+    first, second = read.tasks
+    assert (first.config["left"], first.config["right"]) == ("5", "true")
+    assert second.depends_on == (Dependency("if", "true"),)
+    assert (second.max_retries, second.timeout_seconds, second.pause_seconds) == (2, 60, 0.5)
+    assert (second.is_disabled, read.timeout_seconds) == (False, 90)
+    assert read.parameters == {"empty": ""}
 
 
 def test_zero_seconds_mean_no_limit() -> None:
@@ -56,6 +74,10 @@ def test_defaults_of_parameters_are_texts() -> None:
 LOOP = {"inputs": "[1]", "task": {"task_key": "inner"}}
 
 
+def loop(key: str, nested: Any) -> dict[str, Any]:
+    return {"task_key": key, "for_each_task": {"inputs": "[1]", "task": nested}}
+
+
 @pytest.mark.parametrize(
     ("tasks", "code"),
     [
@@ -69,6 +91,20 @@ LOOP = {"inputs": "[1]", "task": {"task_key": "inner"}}
         (({"task_key": "a", "sql_task": {"file": "a.sql"}},), "JOB_INVALID"),
         ((task("a", run_if="SOMETIMES"),), "JOB_INVALID"),
         ((task("a"), task("b", depends_on=["a"])), "JOB_INVALID"),
+        ((condition("EQUALS", "1", "1"),), "JOB_INVALID"),
+        ((task("a", max_retries="many"),), "JOB_INVALID"),
+        ((task("a", timeout_seconds=1.5),), "JOB_INVALID"),
+        ((task("a", disabled="no"),), "JOB_INVALID"),
+        (({"task_key": "a", "for_each_task": {"inputs": [1], "task": task("b")}},), "JOB_INVALID"),
+        ((loop("a", loop("b", task("c"))),), "JOB_INVALID"),
+        ((task("a"), task("b", depends_on=[{"task_key": "a", "outcome": "true"}])), "JOB_INVALID"),
+        (
+            (
+                condition("EQUAL_TO", 1, 1),
+                task("b", depends_on=[{"task_key": "if", "outcome": "maybe"}]),
+            ),
+            "JOB_INVALID",
+        ),
         ((task("a"), task("a")), "TASK_KEY_DUPLICATE"),
         ((task("load"), task("b", depends_on=[{"task_key": "laod"}])), "DEPENDENCY_UNKNOWN"),
         (

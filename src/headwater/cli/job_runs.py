@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,10 +12,10 @@ from headwater.cli.output import task_line
 from headwater.cli.render import print_errors, print_json, print_rows
 from headwater.cli.sessions import job_session
 from headwater.cli.updates import untouched
-from headwater.errors import BundleError, UsageError
+from headwater.errors import BundleError, JobError, UsageError
 from headwater.jobs import JobRequest, TaskRun, check_job, run_job
 from headwater.jobs.history import JobHistory, RecordedRun
-from headwater.jobs.results import CANCELED
+from headwater.jobs.results import CANCELED, FAILED
 from headwater.state.target import Target
 
 
@@ -48,11 +48,18 @@ def run(
         earlier=earlier.tasks if earlier else (),
         repair_count=earlier.repair_count + 1 if earlier else 0,
         run_id=earlier.run_id if earlier else history.next_id(),
+        started=earlier.first_started if earlier else None,
         skip_unsupported=skip_unsupported,
         max_parallel=max_parallel,
     )
     with history.alone(request.run_id), job_session(target) as spark:
         writer = history.writer(spec.key, request)
+        has_begun = False
+
+        def begin(kept: Sequence[TaskRun]) -> None:
+            nonlocal has_begun
+            writer.begin(kept)
+            has_begun = True
 
         def tell(task: TaskRun) -> None:
             writer.task_ended(task)
@@ -70,10 +77,18 @@ def run(
                 places=spec.places,
                 target=target,
                 on_task=tell,
-                on_start=writer.begin,
+                on_start=begin,
             )
-        except KeyboardInterrupt:
-            writer.ended(CANCELED)
+        except BaseException as error:
+            is_interrupt = isinstance(error, KeyboardInterrupt)
+            if has_begun:
+                writer.ended(CANCELED if is_interrupt else FAILED)
+            if has_begun and is_interrupt:
+                raise JobError(
+                    "INTERRUPTED",
+                    f"Run {request.run_id} of job '{spec.key}' was stopped by an interrupt",
+                    hint=f"headwater job run --repair {request.run_id} runs what it left undone.",
+                ) from None
             raise
         writer.ended(done.state)
     if as_json:

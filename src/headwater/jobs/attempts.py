@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -30,95 +31,111 @@ Work = Callable[[TaskContext], Outcome]
 
 @dataclass(frozen=True)
 class Ended:
-    """How an attempt ended; `error` is None for a success, `left` tells that it still runs."""
+    """How the last attempt ended; `error` is None for a success.
+
+    Args:
+        attempts: how many there were.
+        left: whether it still runs.
+    """
 
     outcome: Outcome
     error: BaseException | None = None
+    attempts: int = 1
     timed_out: bool = False
     left: bool = False
 
+    def told(self, task: Task, root: Path) -> str:
+        """Describe a failure in one line."""
+        assert self.error is not None  # noqa: S101 - asked for failures only
+        if not self.timed_out:
+            return described(self.error, root)
+        said = f"[TASK_TIMEOUT] The task took more than {task.timeout_seconds} s"
+        return f"{said}; its Python code can't be interrupted and still runs" if self.left else said
+
 
 def run_task(run: Run, task: Task, work: Work) -> TaskRun:
-    """Run a task, with as many attempts as it allows.
+    """Run a task, with as many attempts as it allows."""
+    began, before = time.monotonic(), run.attempts.get(task.key, 0)
 
-    `max_retries` (-1: without end), `min_retry_interval_millis`, `retry_on_timeout` and
-    `timeout_seconds` (of each attempt) mean what they mean in a job.
-    """
-    began, attempts = time.monotonic(), 0
-    while True:
-        attempts += 1
-        ended = _attempt(run, task, work, attempts)
-        if ended.error is None or run.stopping.is_set() or ended.left:
-            break
-        if ended.timed_out and not task.retry_on_timeout:
-            break
-        if 0 <= task.max_retries < attempts or run.stopping.wait(task.pause_seconds):
-            break
-    return _result(run, task, ended, attempts, time.monotonic() - began)
+    def begin(number: int) -> TaskContext:
+        session = task_session(run.spark, partial(bundle_of, run))
+        return TaskContext(run, task, session, key=task.key, attempt=before + number)
 
-
-def _result(run: Run, task: Task, ended: Ended, attempts: int, seconds: float) -> TaskRun:
+    ended = run_attempts(begin, work, run.stopping)
     state, message = SUCCESS, ended.outcome.message
-    if ended.timed_out:
-        said = f"[TASK_TIMEOUT] The task took more than {task.timeout_seconds} s"
-        state, message = TIMEDOUT, said
-        if ended.left:
-            message += "; its Python code can't be interrupted and still runs"
-    elif ended.error is not None and run.stopping.is_set():
-        state, message = CANCELED, "[TASK_CANCELLED] The run was stopped"
-    elif ended.error is not None:
-        state, message = FAILED, described(ended.error, run.root)
+    if ended.error is not None:
+        is_stopped = run.stopping.is_set() and not ended.timed_out
+        state = CANCELED if is_stopped else TIMEDOUT if ended.timed_out else FAILED
+        stopped = "[TASK_CANCELLED] The run was stopped"
+        message = stopped if is_stopped else ended.told(task, run.root)
     return TaskRun(
         task.key,
         task.kind,
         state,
-        seconds=round(seconds, 3),
+        seconds=round(time.monotonic() - began, 3),
         rows=ended.outcome.rows,
         message=message,
-        attempts=attempts,
+        attempts=before + ended.attempts,
         verdict=ended.outcome.verdict,
         values=run.values.of(task.key),
+        output=ended.outcome.output,
     )
 
 
-def _attempt(run: Run, task: Task, work: Work, number: int) -> Ended:
+def run_attempts(
+    begin: Callable[[int], TaskContext], work: Work, stopping: threading.Event
+) -> Ended:
+    """Run attempts of a task, or of an iteration of a loop, until one is the last.
+
+    `max_retries` (-1: without end), `min_retry_interval_millis`, `retry_on_timeout` and
+    `timeout_seconds` (of each attempt) mean what they mean in a job.
+
+    Args:
+        begin: returns the context of an attempt, by its number from 1.
+        stopping: is set to break them off.
+    """
+    for number in itertools.count(1):
+        context = begin(number)
+        task = context.task
+        ended = replace(_attempt(context, work, stopping), attempts=number)
+        is_over = ended.error is None or stopping.is_set() or ended.left
+        if is_over or (ended.timed_out and not task.retry_on_timeout):
+            break
+        if 0 <= task.max_retries < number or stopping.wait(task.pause_seconds):
+            break
+    return ended
+
+
+def _attempt(context: TaskContext, work: Work, stopping: threading.Event) -> Ended:
     """Run one attempt in a thread of its own, so that it can be left when it doesn't end."""
-    session = task_session(run.spark, partial(bundle_of, run))
-    context = TaskContext(
-        run,
-        task,
-        session,
-        key=task.key,
-        tag=f"headwater-{uuid.uuid4()}",
-        cancelled=threading.Event(),
-        attempt=number,
-    )
     answers: list[Ended] = []
 
     def attempt() -> None:
         try:
-            activate(session)
-            with tagged(session, context.tag):
+            activate(context.session)
+            with tagged(context.session, context.tag):
                 answers.append(Ended(work(context)))
         except BaseException as error:  # whatever user code raises is the answer of the task
             answers.append(Ended(Outcome(), error))
 
-    thread = threading.Thread(target=attempt, name=task.key, daemon=True)
+    thread = threading.Thread(target=attempt, name=context.task.key, daemon=True)
     thread.start()
-    if _ends_in_time(thread, run, task.timeout_seconds):
+    if _ends_in_time(thread, stopping, context.task.timeout_seconds):
         return answers[0]
-    timed_out = not run.stopping.is_set()
+    timed_out = not stopping.is_set()
     _cancel(context, thread)
     error = answers[0].error if answers else None
     cancelled = error or TimeoutError()
     return Ended(Outcome(), cancelled, timed_out=timed_out, left=thread.is_alive())
 
 
-def _ends_in_time(thread: threading.Thread, run: Run, timeout_seconds: float | None) -> bool:
+def _ends_in_time(
+    thread: threading.Thread, stopping: threading.Event, timeout_seconds: float | None
+) -> bool:
     end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while thread.is_alive():
         left = _CANCEL_AGAIN_SECONDS if end is None else end - time.monotonic()
-        if left <= 0 or run.stopping.is_set():
+        if left <= 0 or stopping.is_set():
             return False
         thread.join(min(left, _CANCEL_AGAIN_SECONDS))
     return True

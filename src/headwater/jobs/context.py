@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from headwater.errors import JobError, UsageError, nearest
+from headwater.errors import JobError, TaskValueError, UsageError, nearest
 from headwater.jobs.references import filled, time_as, unknown
 from headwater.jobs.results import JobRun, TaskRun
 from headwater.jobs.tasks import Job, Task, as_text, parameter_unknown
 from headwater.state.target import Target
 
 _LOOK_AGAIN_SECONDS = 0.2
+NO_INPUT = object()
+_MOST_BYTES_OF_VALUE = 48 * 1024
+_WORKSPACE = {"id": "0", "url": "local"}
+"""What `{{workspace.*}}` means here, where there is none."""
 
 
 class TaskValues:
@@ -30,10 +35,20 @@ class TaskValues:
         self._lock = threading.Lock()
 
     def set(self, key: str, name: str, value: Any) -> None:
-        """Keep the JSON form of a value, as a workspace does, and as a repair finds it."""
-        kept = json.loads(json.dumps(value))
+        """Keep the JSON form of a value, as a workspace does, and as a repair finds it.
+
+        Raises:
+            JobError: TASK_VALUE_TOO_LARGE.
+        """
+        text = json.dumps(value)
+        if len(text.encode()) > _MOST_BYTES_OF_VALUE:
+            raise JobError(
+                "TASK_VALUE_TOO_LARGE",
+                f"The value '{name}' takes more than 48 KiB as JSON",
+                hint="Write it to a table or a file, and tell its name.",
+            )
         with self._lock:
-            self._values[key, name] = kept
+            self._values[key, name] = json.loads(text)
 
     def of(self, key: str) -> dict[str, Any]:
         """Return all that a task has told."""
@@ -44,13 +59,13 @@ class TaskValues:
         """Return a value.
 
         Raises:
-            JobError: TASK_VALUE_UNKNOWN.
+            TaskValueError: TASK_VALUE_UNKNOWN.
         """
         with self._lock:
             if (key, name) in self._values:
                 return self._values[key, name]
             known = [f"{each}.{name}" for each, name in self._values]
-        raise JobError(
+        raise TaskValueError(
             "TASK_VALUE_UNKNOWN",
             f"Task '{key}' has set no value '{name}'",
             hint=nearest(f"{key}.{name}", known) or "Set it with dbutils.jobs.taskValues.set.",
@@ -65,8 +80,9 @@ class Facts:
         run_id: of the run.
         job_id: of the job, as it was given.
         repair_count: how often the run was repaired.
-        started: when, in UTC.
+        started: when, in UTC; a repair does not change it.
         depth: how many jobs started it, one through another.
+        trigger: what started it, in the words of `{{job.trigger.type}}`.
     """
 
     run_id: int = 0
@@ -74,6 +90,7 @@ class Facts:
     repair_count: int = 0
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     depth: int = 0
+    trigger: str = "one_time"
 
 
 @dataclass(frozen=True)
@@ -86,6 +103,7 @@ class Run:
         queries: texts of saved queries, by id.
         jobs: settings of other jobs, by id.
         results: how tasks have ended so far, by key.
+        attempts: how often tasks were started before, in a run that is repaired, by key.
         stopping: set when the run is being broken off.
         start: runs it; for tasks that run other jobs.
         max_parallel: how many tasks run at once.
@@ -100,6 +118,7 @@ class Run:
     facts: Facts = field(default_factory=Facts)
     results: dict[str, TaskRun] = field(default_factory=dict)
     values: TaskValues = field(default_factory=TaskValues)
+    attempts: Mapping[str, int] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
     start: Callable[[Run], JobRun] | None = None
     max_parallel: int = 4
@@ -115,20 +134,18 @@ class TaskContext:
         session: its own session: temporary views and settings are not shared with other tasks.
         tag: of the Spark jobs of this attempt.
         cancelled: set when its time is over; looked at between statements and cells.
-        attempt: its number, from 1.
-        input: of an iteration of a loop.
-        sessions: those of the iterations of a loop, beside its own.
+        attempt: its number, from 1; in a run that is repaired, attempts of before count.
+        input: of an iteration of a loop; NO_INPUT outside of loops.
     """
 
     run: Run
     task: Task
     session: SparkSession
     key: str
-    tag: str
-    cancelled: threading.Event
+    tag: str = field(default_factory=lambda: f"headwater-{uuid.uuid4()}")
+    cancelled: threading.Event = field(default_factory=threading.Event)
     attempt: int = 1
-    input: Any = None
-    sessions: list[SparkSession] = field(default_factory=list)
+    input: Any = NO_INPUT
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -165,15 +182,9 @@ class TaskContext:
         Work that it starts after that goes on: call it until the attempt has ended.
         """
         self.session.sparkContext.cancelJobsWithTag(self.tag)
-        for session in (self.session, *self.sessions):
-            session.interruptAll()
-            for query in session.streams.active:
-                query.stop()
-
-    def iteration(self, task: Task, value: Any, session: SparkSession) -> TaskContext:
-        """Return the context of one iteration of this loop."""
-        self.sessions.append(session)
-        return replace(self, task=task, input=value, session=session)
+        self.session.interruptAll()
+        for query in self.session.streams.active:
+            query.stop()
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -187,25 +198,46 @@ class TaskContext:
             UsageError: JOB_REFERENCE_UNKNOWN, JOB_PARAMETER_UNKNOWN, INPUT_UNKNOWN.
             JobError: TASK_VALUE_UNKNOWN.
         """
-        return filled(value, self._meant)
+        return filled(value, self.meaning)
 
-    def _meant(self, steps: tuple[str, ...], text: str) -> str:
+    def meaning(self, steps: tuple[str, ...], text: str) -> str:
+        """Return what a reference stands for, by its steps; `text`, if it is none."""
         match steps:
             case ("tasks", key, "values", name):
                 return as_text(self.run.values.get(key, name))
-            case ("tasks", key, name):
-                return self._of_task(key, name, text)
+            case ("tasks", key, "output", *path):
+                return self._output(key, path, text)
+            case ("tasks", key, *rest):
+                return self._of_task(key, ".".join(rest), text)
             case ("job", "parameters", name):
                 return self._parameter(name)
-            case ("job", "start_time", form):
+            case ("job", "start_time", form) | ("job", "trigger", "time", form):
                 return time_as(self.run.facts.started, form, text)
             case ("job", *rest):
                 return self._known(self._of_job, ".".join(rest), text)
             case ("task", *rest):
                 return self._known(self._of_this, ".".join(rest), text)
+            case ("workspace", *rest):
+                return self._known(_WORKSPACE, ".".join(rest), text)
             case ("input", *path):
                 return as_text(self._part_of_input(path))
+            case (name,) if name in self._deprecated:
+                return self._deprecated[name]
         return text
+
+    @property
+    def _deprecated(self) -> dict[str, str]:
+        """What references without a namespace mean."""
+        started = self.run.facts.started
+        return {
+            "job_id": self._of_job["id"],
+            "parent_run_id": self._of_job["run_id"],
+            "run_id": self._of_this["run_id"],
+            "task_key": self._of_this["name"],
+            "task_retry_count": str(self.attempt - 1),
+            "start_date": time_as(started, "iso_date"),
+            "start_time": time_as(started, "timestamp_ms"),
+        }
 
     @property
     def _of_job(self) -> dict[str, str]:
@@ -215,7 +247,7 @@ class TaskContext:
             "name": self.run.job.name,
             "run_id": str(facts.run_id),
             "repair_count": str(facts.repair_count),
-            "trigger.type": "one_time",
+            "trigger.type": facts.trigger,
         }
 
     @property
@@ -238,6 +270,29 @@ class TaskContext:
         }
         return self._known(facts, name, text)
 
+    def _output(self, key: str, path: list[str], text: str) -> str:
+        """Return rows of a statement: all, the first, or a value of it."""
+        rows = self.run.results[key].output if key in self.run.results else ()
+        match path:
+            case ["rows"]:
+                return as_text(list(rows))
+            case ["first_row"]:
+                return as_text(rows[0] if rows else {})
+            case ["first_row", column]:
+                first = rows[0] if rows else {}
+                found = {name.lower(): value for name, value in first.items()}
+                if column.lower() not in found:
+                    raise TaskValueError(
+                        "TASK_OUTPUT_UNKNOWN",
+                        f"The first row of task '{key}' has no column '{column}'"
+                        if rows
+                        else f"Task '{key}' has returned no row to take '{column}' from",
+                        hint=nearest(column, list(first))
+                        or "Give the column of the query an alias.",
+                    )
+                return as_text(found[column.lower()])
+        raise unknown(text, ".".join(path), dict.fromkeys(("rows", "first_row")))
+
     def _known(self, facts: Mapping[str, str], name: str, text: str) -> str:
         if name not in facts:
             raise unknown(text, name, facts)
@@ -255,12 +310,18 @@ class TaskContext:
 
         def meant(steps: tuple[str, ...], text: str) -> str:
             is_parameter = steps[:2] == ("job", "parameters")  # which could refer to each other
-            return text if is_parameter else self._meant(steps, text)
+            return text if is_parameter else self.meaning(steps, text)
 
         return str(filled(parameters[name], meant))
 
     def _part_of_input(self, path: list[str]) -> Any:
         value = self.input
+        if value is NO_INPUT:
+            raise UsageError(
+                "INPUT_UNKNOWN",
+                "Only tasks in a loop have an input",
+                hint="Put the task into a for_each_task.",
+            )
         for name in path:
             if not isinstance(value, Mapping) or name not in value:
                 raise UsageError(

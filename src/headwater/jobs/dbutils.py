@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from headwater.errors import JobError
+from headwater.errors import JobError, TaskValueError
 from headwater.jobs.bundles import volumes_of
 from headwater.jobs.context import TaskContext
 from headwater.sandbox.dbutils import Dialect, FileSystem, Secrets, Widgets
-
-_UNSET = object()
 
 
 def _error(code: str, message: str, hint: str, **parameters: Any) -> JobError:
@@ -100,22 +98,35 @@ class TaskValuesOfJob:
         self._context = context
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value of this task."""
+        """Keep a value of this task.
+
+        Raises:
+            JobError: TASK_VALUE_TOO_LARGE.
+        """
         self._context.run.values.set(self._context.key, key, value)
 
     def get(
         self,
         taskKey: str,  # noqa: N803
         key: str,
-        default: Any = _UNSET,
+        default: Any = None,
         debugValue: Any = None,  # noqa: N803
     ) -> Any:
-        """Return a value that another task has set."""
-        del debugValue
+        """Return a value that another task has set.
+
+        Args:
+            default: what stands for a value that is not there; None is no default.
+
+        Raises:
+            TaskValueError: TASK_VALUE_UNKNOWN, for a task that the job does not have also with a
+                default. It is a ValueError.
+        """
+        del debugValue  # for code that runs outside of a job
+        run = self._context.run
         try:
-            return self._context.run.values.get(taskKey, key)
-        except JobError:
-            if default is _UNSET:
+            return run.values.get(taskKey, key)
+        except TaskValueError:
+            if default is None or taskKey not in run.job.keys:
                 raise
             return default
 

@@ -57,6 +57,7 @@ class RecordedRun:
             killed stays RUNNING.
         repair_count: how often it was repaired.
         started: in UTC, of its last repair.
+        first_started: in UTC, before any repair.
         ended: None while it runs.
         parameters: those that it was started with.
         only: keys of the tasks it was asked for; all when empty.
@@ -68,6 +69,7 @@ class RecordedRun:
     state: str
     repair_count: int
     started: datetime
+    first_started: datetime
     ended: datetime | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
@@ -182,7 +184,8 @@ class Writer:
     def task_ended(self, task: TaskRun) -> None:
         """Record how a task ended."""
         details = {name: each for name, each in vars(task).items() if name not in _COLUMNS}
-        self._write(_TASK, task.task_key, task.state, {**details, "values": dict(task.values)})
+        details |= {"values": dict(task.values), "output": task.output}
+        self._write(_TASK, task.task_key, task.state, details)
 
     def ended(self, state: str) -> None:
         """Record how the run ended."""
@@ -218,7 +221,7 @@ def _with(run: RecordedRun | None, row: Mapping[str, Any]) -> RecordedRun:
     """Fold one row into what is known of a run."""
     details = json.loads(row["details"])
     if _is_begin(row):
-        first = run or RecordedRun(row["run_id"], row["job_key"], RUNNING, 0, row["at"])
+        first = run or RecordedRun(row["run_id"], row["job_key"], RUNNING, 0, row["at"], row["at"])
         return replace(
             first,
             state=RUNNING,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import operator
+import random
+import re
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,19 +13,18 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from headwater.errors import JobError, UsageError
-from headwater.jobs.attempts import tagged
+from headwater.jobs.attempts import Ended, run_attempts
 from headwater.jobs.bundles import bundle_of
 from headwater.jobs.context import Facts, TaskContext, TaskValues
 from headwater.jobs.dbt import run_dbt_task
-from headwater.jobs.failures import described
 from headwater.jobs.files import find_file, read_text
 from headwater.jobs.notebooks import run_notebook
 from headwater.jobs.pipelines import run_pipeline
 from headwater.jobs.results import FAILURES, Outcome
 from headwater.jobs.scripts import run_script
 from headwater.jobs.sessions import task_session
-from headwater.jobs.sql import run_sql
-from headwater.jobs.tasks import Task, as_text, read_job
+from headwater.jobs.sql import run_sql, told_rows
+from headwater.jobs.tasks import OPERATORS, Task, as_text, read_job
 from headwater.jobs.wheels import run_wheel
 
 _MOST_NESTED = 3
@@ -56,8 +56,20 @@ def _sql(context: TaskContext) -> Outcome:
 
 def _run_text(context: TaskContext, text: str, name: str) -> Outcome:
     given = _pushed(context, context.config.get("parameters") or {})
-    result = run_sql(context.session, text, given, name, check=context.check)
-    return Outcome(rows=result.rows)
+    is_told = _is_referred_to(context, "output")
+    result = run_sql(
+        context.session, text, given, name, check=context.check, must_finish=not is_told
+    )
+    if not is_told or result.frame is None:
+        return Outcome(rows=result.rows)
+    output = told_rows(result.frame, name)
+    return Outcome(rows=len(output), output=output)
+
+
+def _is_referred_to(context: TaskContext, part: str) -> bool:
+    """Whether a task of the job may refer to a part of what this one gives."""
+    steps = re.compile(rf"tasks\.`?{re.escape(context.key)}`?\.{part}\b")
+    return any(steps.search(json.dumps(each.config)) for each in context.run.job.tasks)
 
 
 def _pushed(context: TaskContext, parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -102,9 +114,10 @@ def _run_job(context: TaskContext) -> Outcome:
     inner = replace(
         run,
         job=job.given({**told, **pushed}),
-        facts=Facts(run.facts.run_id, wanted, run.facts.repair_count, depth=run.facts.depth + 1),
+        facts=Facts(_new_id(), wanted, depth=run.facts.depth + 1, trigger="run_job_task"),
         results={},
         values=TaskValues(),
+        attempts={},
         stopping=context.cancelled,
     )
     done = run.start(inner)
@@ -115,6 +128,11 @@ def _run_job(context: TaskContext) -> Outcome:
     return Outcome(message=f"{len(done.tasks)} tasks of job '{job.name}'")
 
 
+def _new_id() -> int:
+    """Return an id for a run that is not recorded by itself."""
+    return random.randrange(10**14, 10**15)  # noqa: S311 - told from others, no secret
+
+
 def _python_script(context: TaskContext) -> Outcome:
     parameters = context.filled(context.config.get("parameters") or [])
     return run_script(context, context.config["python_file"], parameters)
@@ -122,16 +140,6 @@ def _python_script(context: TaskContext) -> Outcome:
 
 def _pipeline(context: TaskContext) -> Outcome:
     return run_pipeline(context, context.config["pipeline_id"], context.config)
-
-
-OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "EQUAL_TO": operator.eq,
-    "NOT_EQUAL": operator.ne,
-    "GREATER_THAN": operator.gt,
-    "GREATER_THAN_OR_EQUAL": operator.ge,
-    "LESS_THAN": operator.lt,
-    "LESS_THAN_OR_EQUAL": operator.le,
-}
 
 
 def _condition(context: TaskContext) -> Outcome:
@@ -157,25 +165,25 @@ def _for_each(context: TaskContext) -> Outcome:
     """Run the nested task for each input; all of them run, whichever fails."""
     inputs, nested = _inputs(context), context.task.nested
     assert nested is not None  # noqa: S101 - this function is the kind of loops, which have one
-    run = LOCAL_KINDS[nested.kind]
+    work, run = LOCAL_KINDS[nested.kind], context.run
 
-    def iterate(value: Any) -> Outcome | BaseException:
-        session = task_session(context.run.spark, partial(bundle_of, context.run))
-        try:
-            context.check()
-            with tagged(session, context.tag):
-                return run(context.iteration(nested, value, session))
-        except Exception as error:  # the other iterations go on; all errors are counted below
-            return error
+    def iterate(value: Any) -> Ended | None:
+        def begin(number: int) -> TaskContext:
+            session = task_session(run.spark, partial(bundle_of, run))
+            return TaskContext(run, nested, session, context.key, attempt=number, input=value)
 
-    with ThreadPoolExecutor(max_workers=context.config.get("concurrency") or 1) as pool:
-        outcomes = list(pool.map(iterate, inputs))
-    failed = [each for each in outcomes if isinstance(each, BaseException)]
+        return None if context.cancelled.is_set() else run_attempts(begin, work, context.cancelled)
+
+    with ThreadPoolExecutor(max_workers=context.config["concurrency"]) as pool:
+        ended = list(pool.map(iterate, inputs))  # all of them, whichever fails
+    context.check()
+    done = [each for each in ended if each is not None]
+    failed = [each for each in done if each.error is not None]
     if failed:
-        first = described(failed[0], context.run.root)
+        first = failed[0].told(nested, run.root)
         said = f"{len(failed)} of {len(inputs)} iterations failed, the first with {first}"
         raise JobError("ITERATIONS_FAILED", said, where=context.key)
-    counts = [each.rows for each in outcomes if isinstance(each, Outcome) and each.rows is not None]
+    counts = [each.outcome.rows for each in done if each.outcome.rows is not None]
     return Outcome(sum(counts) if counts else None, f"{len(inputs)} iterations")
 
 
@@ -203,7 +211,8 @@ def _read_json(text: str) -> Any:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: as_text(value) for name, value in values.items()}
+    """Return parameters as texts; one without a value is left out, as bundles do."""
+    return {name: as_text(value) for name, value in values.items() if value is not None}
 
 
 LOCAL_KINDS: Mapping[str, Callable[[TaskContext], Outcome]] = {

@@ -1,20 +1,27 @@
 """Whether a task starts once all it waits for has ended. Pure.
 
-Source: Databricks, "Configure task dependencies" (Run if conditions), read November 2026.
+Sources: Databricks, "Configure task dependencies" (Run if conditions) and "Disabled tasks in
+Lakeflow Jobs", read November 2026.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from headwater.jobs.results import EXCLUDED, FAILURES, UPSTREAM_FAILED
+from headwater.jobs.results import DISABLED, EXCLUDED, FAILED, FAILURES, SUCCESS, UPSTREAM_FAILED
 from headwater.jobs.tasks import Dependency
 
 States = Sequence[str]
 
 RUN_IF: Mapping[str, tuple[Callable[[States], bool], str]] = {
-    "ALL_SUCCESS": (lambda states: not _failed(states), UPSTREAM_FAILED),
-    "NONE_FAILED": (lambda states: not _failed(states), UPSTREAM_FAILED),
+    "ALL_SUCCESS": (
+        lambda states: not _failed(states) and DISABLED not in states,
+        UPSTREAM_FAILED,
+    ),
+    "NONE_FAILED": (
+        lambda states: not _failed(states) and set(states) != {DISABLED},
+        UPSTREAM_FAILED,
+    ),
     "ALL_DONE": (lambda _: True, UPSTREAM_FAILED),
     "AT_LEAST_ONE_SUCCESS": (lambda states: _failed(states) < len(_run(states)), UPSTREAM_FAILED),
     "AT_LEAST_ONE_FAILED": (lambda states: _failed(states) > 0, EXCLUDED),
@@ -33,7 +40,8 @@ def blocked_state(
 
     An excluded task counts as a success, but when everything a task waits for is excluded, so is
     the task. An outcome that did not come about counts as excluded, and with `ALL_SUCCESS` it
-    excludes the task whatever else it waits for.
+    excludes the task whatever else it waits for. A task is disabled when it would have started, had
+    a disabled task that it waits for run.
 
     Args:
         run_if: a key of `RUN_IF`.
@@ -45,7 +53,7 @@ def blocked_state(
     seen = [states[each.task_key] for each in waits_for]
     unmet = [
         each.outcome is not None
-        and state not in FAILURES
+        and state not in (*FAILURES, DISABLED)
         and verdicts.get(each.task_key) != each.outcome
         for each, state in zip(waits_for, seen, strict=True)
     ]
@@ -54,7 +62,9 @@ def blocked_state(
         return EXCLUDED
     accepts, otherwise = RUN_IF[run_if]
     if not accepts(seen):
-        return otherwise
+        could_be = [[end if it == DISABLED else it for it in seen] for end in (SUCCESS, FAILED)]
+        is_disabled = DISABLED in seen and any(map(accepts, could_be))
+        return DISABLED if is_disabled else otherwise
     return EXCLUDED if run_if == "ALL_SUCCESS" and any(unmet) else None
 
 
@@ -63,4 +73,4 @@ def _failed(states: States) -> int:
 
 
 def _run(states: States) -> list[str]:
-    return [state for state in states if state != EXCLUDED]
+    return [state for state in states if state not in (EXCLUDED, DISABLED)]

@@ -55,7 +55,7 @@ def _steps(text: str) -> tuple[str, ...]:
     return tuple(step.strip("`") for step in re.findall(_STEP, text))
 
 
-def time_as(moment: datetime, form: str, text: str) -> str:
+def time_as(moment: datetime, form: str, text: str = "") -> str:
     """Write a time in UTC as a reference asks for it.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from headwater.jobs.results import TaskRun
 
@@ -19,6 +20,7 @@ class JobRequest:
             wait for them, run again; the others keep what they did.
         repair_count: how often the run was repaired, with this time.
         run_id: of the run; a repair keeps it.
+        started: when the run began, in UTC, before it was repaired; None for now.
         skip_unsupported: let tasks that can't run here end UNSUPPORTED, and what waits for them
             run as if they had succeeded.
         max_parallel: how many tasks run at once.
@@ -29,5 +31,6 @@ class JobRequest:
     earlier: tuple[TaskRun, ...] = ()
     repair_count: int = 0
     run_id: int = 0
+    started: datetime | None = None
     skip_unsupported: bool = False
     max_parallel: int = 4

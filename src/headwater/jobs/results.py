@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 SUCCESS, FAILED, TIMEDOUT, CANCELED = "SUCCESS", "FAILED", "TIMEDOUT", "CANCELED"
 UPSTREAM_FAILED, EXCLUDED = "UPSTREAM_FAILED", "EXCLUDED"
-SKIPPED = "SKIPPED"
-"""The task is `disabled`; what waits for it goes on as if it had succeeded."""
+DISABLED = "DISABLED"
+"""The task is `disabled`, or waits for one whose result its `run_if` needs."""
 UNSUPPORTED = "UNSUPPORTED"
 """The task can't run locally; what waits for it goes on as if it had succeeded."""
 
@@ -24,11 +24,13 @@ class Outcome:
         rows: rows that a statement returned, or that a write says it changed; None if unknown.
         message: what is worth knowing, such as magics that were not run.
         verdict: of a condition: "true" or "false".
+        output: see `TaskRun`.
     """
 
     rows: int | None = None
     message: str = ""
     verdict: str | None = None
+    output: Sequence[Mapping[str, str | None]] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class TaskRun:
         attempts: how often it was started.
         verdict: of a condition: "true" or "false".
         values: what it told other tasks, by name; they may be data of the user.
+        output: the rows of a statement, by column, if another task refers to them.
     """
 
     task_key: str
@@ -55,6 +58,7 @@ class TaskRun:
     attempts: int = 0
     verdict: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    output: Sequence[Mapping[str, str | None]] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,16 @@ from headwater.jobs.readiness import blocked_state
 from headwater.jobs.request import JobRequest
 from headwater.jobs.results import (
     CANCELED,
+    DISABLED,
     EXCLUDED,
     FAILED,
     FAILURES,
-    SKIPPED,
     UNSUPPORTED,
     UPSTREAM_FAILED,
     JobRun,
     TaskRun,
 )
-from headwater.jobs.tasks import Job, Task, read_job
+from headwater.jobs.tasks import Job, Task, as_text, read_job
 from headwater.machine.session import activate
 from headwater.state.target import Target
 
@@ -42,7 +43,7 @@ _MESSAGES = {
     UPSTREAM_FAILED: "[UPSTREAM_FAILED] A task that this one waits for has failed",
     EXCLUDED: "[EXCLUDED] An outcome or run_if condition was not met",
     CANCELED: "[TASK_CANCELLED] The run was stopped before it",
-    SKIPPED: "[DISABLED] The task is disabled",
+    DISABLED: "[DISABLED] The task, or one that its run_if needs, is disabled",
     UNSUPPORTED: "[LOCAL_KIND_UNSUPPORTED] Tasks of this type do not run locally",
 }
 
@@ -101,7 +102,13 @@ def run_job(
         target,
         queries or {},
         jobs or {},
-        Facts(request.run_id, job_id, request.repair_count),
+        Facts(
+            request.run_id,
+            job_id,
+            request.repair_count,
+            request.started or datetime.now(timezone.utc),
+        ),
+        attempts={each.task_key: each.attempts for each in request.earlier},
         start=_start,
         max_parallel=request.max_parallel,
     )
@@ -118,9 +125,12 @@ def read_asked(
     settings: Mapping[str, Any],
     request: JobRequest,
     places: Mapping[str, str],
-    jobs: Collection[str],
+    jobs: Mapping[str, Mapping[str, Any]],
 ) -> Job:
     """Return the job as a request asks for it.
+
+    Args:
+        jobs: settings of the jobs that its tasks may run, by id; they are read as well.
 
     Raises:
         UsageError, JobError: as for `run_job`, before anything runs.
@@ -165,12 +175,26 @@ def unsupported_tasks(
     Raises:
         UsageError: as `run_job`.
     """
-    return _unsupported(read_job(settings, places or {}), ())
+    return _unsupported(read_job(settings, places or {}), {})
 
 
-def _unsupported(job: Job, jobs: Collection[str]) -> tuple[Task, ...]:
-    found = [task for task in job.tasks if not task.is_disabled and not runs_locally(task, jobs)]
-    return tuple(replace(task.nested, key=task.key) if task.nested else task for task in found)
+def _unsupported(
+    job: Job, jobs: Mapping[str, Mapping[str, Any]], seen: frozenset[str] = frozenset()
+) -> tuple[Task, ...]:
+    """Return the tasks that can't run, also of the jobs that tasks run: `task.task of that job`."""
+    found = []
+    for task in job.tasks:
+        if task.is_disabled:
+            continue
+        inner = replace(task.nested, key=task.key) if task.nested else task
+        if not runs_locally(inner, jobs):
+            found.append(inner)
+        elif (
+            inner.kind == "run_job_task" and (job_id := as_text(inner.config["job_id"])) not in seen
+        ):
+            others = _unsupported(read_job(jobs[job_id], {}), jobs, seen | {job_id})
+            found += [replace(other, key=f"{task.key}.{other.key}") for other in others]
+    return tuple(found)
 
 
 @dataclass
@@ -207,7 +231,12 @@ class _Graph:
             self._break_off(())
             raise
         results = tuple(self.run.results[task.key] for task in self.job.tasks)
-        awaited = {each.task_key for task in self.job.tasks for each in task.depends_on}
+        awaited = {
+            each.task_key
+            for task, result in zip(self.job.tasks, results, strict=True)
+            for each in task.depends_on
+            if result.state != DISABLED  # as if the task were not there
+        }
         ended_well = all(
             each.state not in FAILURES for each in results if each.task_key not in awaited
         )
@@ -243,7 +272,7 @@ class _Graph:
         if blocked is not None:
             return blocked
         if task.is_disabled:
-            return SKIPPED
+            return DISABLED
         return None if runs_locally(task, self.run.jobs) else UNSUPPORTED
 
     def _start(self, task: Task) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, MapType, StructType, VariantType
 
-from headwater.errors import UsageError, nearest
+from headwater.errors import JobError, UsageError, nearest
 from headwater.jobs.failures import said_by_spark
 from headwater.sql.split import FIXED, Statement, split_statements
 
@@ -22,6 +24,9 @@ _PARAMETER = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MUSTACHE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_NESTED = (ArrayType, MapType, StructType, VariantType)
+_MOST_ROWS_TOLD = 1000
+_MOST_BYTES_TOLD = 48 * 1024
 _CHANGED = ("num_affected_rows", "num_inserted_rows")
 
 
@@ -148,6 +153,32 @@ def _check_parameters(statement: Query, parameters: Collection[str], name: str) 
 def _bound(session: SparkSession, statement: Query, parameters: Mapping[str, str]) -> DataFrame:
     args = {name: parameters[name] for name in sorted(statement.markers)}
     return session.sql(statement.text, args=args) if args else session.sql(statement.text)
+
+
+def told_rows(frame: DataFrame, name: str) -> list[dict[str, str | None]]:
+    """Return the rows of a statement as other tasks get them: each value as a text.
+
+    Args:
+        name: of the file or task, for errors.
+
+    Raises:
+        JobError: SQL_OUTPUT_TOO_LARGE, above 1,000 rows or 48 KiB, the limits of a workspace.
+    """
+    numbers = [str(number) for number in range(len(frame.columns))]  # columns may share a name
+    texts = [
+        F.to_json(number) if isinstance(each.dataType, _NESTED) else F.col(number).cast("string")
+        for number, each in zip(numbers, frame.schema, strict=True)
+    ]
+    found = frame.toDF(*numbers).select(*texts).limit(_MOST_ROWS_TOLD + 1).collect()
+    rows = [dict(zip(frame.columns, row, strict=True)) for row in found]
+    if len(rows) > _MOST_ROWS_TOLD or len(json.dumps(rows).encode()) > _MOST_BYTES_TOLD:
+        raise JobError(
+            "SQL_OUTPUT_TOO_LARGE",
+            "Another task refers to the output, which is more than 1,000 rows or 48 KiB",
+            where=name,
+            hint="Return fewer rows or columns, or write them to a table.",
+        )
+    return rows
 
 
 def rows_of(frame: DataFrame) -> int | None:

@@ -7,7 +7,8 @@ live here: what a task of some kind does (`kinds`), and settings that mean nothi
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -26,6 +27,17 @@ RUN_IF = (
     "ALL_FAILED",
     "AT_LEAST_ONE_FAILED",
 )
+OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "EQUAL_TO": operator.eq,
+    "NOT_EQUAL": operator.ne,
+    "GREATER_THAN": operator.gt,
+    "GREATER_THAN_OR_EQUAL": operator.ge,
+    "LESS_THAN": operator.lt,
+    "LESS_THAN_OR_EQUAL": operator.le,
+}
+"""What a condition may be; the first two compare texts, the others numbers."""
+
+_OUTCOMES = ("true", "false")
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "notebook_task": ("notebook_path",),
     "spark_python_task": ("python_file",),
@@ -90,12 +102,14 @@ class Job:
         tasks: in the order of its definition; each waits only for others of them.
         parameters: names and default values.
         timeout_seconds: of a whole run; None for no limit.
+        keys: of all its tasks, also where `only` some run.
     """
 
     name: str
     tasks: tuple[Task, ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
     timeout_seconds: float | None = None
+    keys: frozenset[str] = frozenset()
 
     def given(self, values: Mapping[str, str]) -> Job:
         """Return the job with other values of its parameters.
@@ -170,7 +184,8 @@ def read_job(settings: Mapping[str, Any], places: Mapping[str, str]) -> Job:
         str(settings.get("name") or "Untitled"),
         tuple(tasks),
         _defaults(settings),
-        settings.get("timeout_seconds") or None,
+        _number(settings, "timeout_seconds", f"job {settings.get('name')}") or None,
+        frozenset(task.key for task in tasks),
     )
 
 
@@ -180,7 +195,8 @@ def _defaults(settings: Mapping[str, Any]) -> dict[str, str]:
     if not all(isinstance(each, Mapping) and each.get("name") for each in given):
         said = "A parameter of the job is not a mapping with a name"
         raise _invalid(said, f"job {settings.get('name')}")
-    return {str(each["name"]): as_text(each.get("default", "")) for each in given}
+    defaults = {str(each["name"]): each.get("default") for each in given}
+    return {name: "" if each is None else as_text(each) for name, each in defaults.items()}
 
 
 def read_task(given: Any, where: str = "") -> Task:
@@ -209,14 +225,14 @@ def read_task(given: Any, where: str = "") -> Task:
     return Task(
         key,
         kinds[0],
-        config,
+        _read_config(kinds[0], config, key, where),
         tuple(_dependency(each, key, where) for each in given.get("depends_on") or ()),
         run_if=run_if,
-        max_retries=given.get("max_retries") or 0,
-        pause_seconds=(given.get("min_retry_interval_millis") or 0) / 1000,
-        retry_on_timeout=bool(given.get("retry_on_timeout")),
-        timeout_seconds=given.get("timeout_seconds") or None,
-        is_disabled=bool(given.get("disabled")),
+        max_retries=_number(given, "max_retries", where),
+        pause_seconds=_number(given, "min_retry_interval_millis", where) / 1000,
+        retry_on_timeout=_flag(given, "retry_on_timeout", where),
+        timeout_seconds=_number(given, "timeout_seconds", where) or None,
+        is_disabled=_flag(given, "disabled", where),
         where=where,
     )
 
@@ -231,6 +247,47 @@ def _missing(kind: str, config: Mapping[str, Any]) -> list[str]:
             if given is not None and not (isinstance(given, Mapping) and given.get(part))
         ]
     return [name for name in _REQUIRED.get(kind, ()) if config.get(name) is None]
+
+
+def _read_config(kind: str, config: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    """Check what only one kind of task has, and read what YAML may hold in another type."""
+    if kind == "condition_task":
+        if config["op"] not in OPERATORS:
+            raise _invalid(
+                f"Task '{key}' has an unknown op '{config['op']}'; "
+                f"known are {', '.join(OPERATORS)}",
+                where,
+            )
+        return {**config, **{side: as_text(config[side]) for side in ("left", "right")}}
+    if kind == "for_each_task":
+        if not isinstance(config["inputs"], str):
+            raise _invalid(f"inputs of task '{key}' is not a text, such as '[1, 2]'", where)
+        nested = config["task"]
+        if isinstance(nested, Mapping) and "for_each_task" in nested:
+            raise _invalid(f"Task '{key}' repeats a loop, which jobs do not support", where)
+        return {**config, "concurrency": _number(config, "concurrency", where) or 1}
+    return config
+
+
+def _number(given: Mapping[str, Any], name: str, where: str) -> int:
+    """Read a whole number, also from a text, as values of `--var` are; 0 if there is none."""
+    value = given.get(name)
+    if value is None:
+        return 0
+    try:
+        return int(str(value))
+    except ValueError:
+        raise _invalid(f"{name} is not a whole number", where) from None
+
+
+def _flag(given: Mapping[str, Any], name: str, where: str) -> bool:
+    """Read `true` or `false`, which may be written as a text; false if it is not there."""
+    value = given.get(name)
+    if isinstance(value, str) and value.lower() in _OUTCOMES:
+        return value.lower() == "true"
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise _invalid(f"{name} is neither true nor false", where)
 
 
 def as_text(value: Any) -> str:
@@ -255,12 +312,20 @@ def _key_of(given: Any) -> str:
 def _dependency(given: Any, key: str, where: str) -> Dependency:
     if not _key_of(given):
         raise _invalid(f"Task '{key}' has a depends_on without a task_key", where)
-    return Dependency(given["task_key"], given.get("outcome"))
+    outcome = given.get("outcome")
+    if outcome is not None and as_text(outcome) not in _OUTCOMES:
+        raise _invalid(
+            f"Task '{key}' waits for an outcome of '{given['task_key']}' that is neither "
+            "true nor false",
+            where,
+        )
+    return Dependency(given["task_key"], None if outcome is None else as_text(outcome))
 
 
 def _check_graph(tasks: Sequence[Task]) -> None:
     """Refuse tasks of one key, and dependencies that could never be met."""
     known = [task.key for task in tasks]
+    kinds = {task.key: task.kind for task in tasks}
     for task in tasks:
         if known.count(task.key) > 1:
             raise UsageError(
@@ -277,6 +342,9 @@ def _check_graph(tasks: Sequence[Task]) -> None:
                     where=task.where,
                     hint=nearest(each.task_key, known) or f"It has: {_list(known)}.",
                 )
+            if each.outcome is not None and kinds[each.task_key] != "condition_task":
+                said = f"Task '{task.key}' waits for an outcome of '{each.task_key}'"
+                raise _invalid(f"{said}, which is no condition", task.where)
     try:
         TopologicalSorter({t.key: [d.task_key for d in t.depends_on] for t in tasks}).prepare()
     except CycleError as error:

@@ -1,6 +1,6 @@
 """Check a job without running it: files and their syntax, packages, SQL and pipelines.
 
-What only a run can tell is left to it: values of references, tables, and what code does.
+What only a run can tell is left to it: values that tasks tell, tables, and what code does.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from pyspark.sql import SparkSession
 
 from headwater.engine.update import Updater
 from headwater.errors import Faults, HeadwaterError, UsageError
-from headwater.jobs.context import Run
+from headwater.jobs.context import NO_INPUT, Run, TaskContext
 from headwater.jobs.failures import said_by_spark
 from headwater.jobs.files import find_file, read_text
 from headwater.jobs.notebooks import ENDINGS
 from headwater.jobs.pipelines import find_pipeline, request_of
 from headwater.jobs.request import JobRequest
+from headwater.jobs.results import SUCCESS, TaskRun
 from headwater.jobs.runner import read_asked
 from headwater.jobs.sql import read_queries
 from headwater.jobs.tasks import Task, as_text
@@ -69,12 +70,29 @@ class _Checks:
     def check_all(self) -> None:
         for task in self.run.job.tasks:
             self._check(task.nested or task)
+            if not task.is_disabled:
+                self._references(task)
 
     def _check(self, task: Task) -> None:
         check = _CHECKS.get(task.kind)
         if check is not None and not task.is_disabled:
             with self.faults:
                 check(self, task)
+
+    def _references(self, task: Task) -> None:
+        """Check what stands in double braces, as far as it is known before a run."""
+        ended = {each.key: TaskRun(each.key, each.kind, SUCCESS) for each in self.run.job.tasks}
+        run = replace(self.run, results=ended)
+        nested = task.nested
+        parts = [(task, task.config["inputs"] if nested else task.config, NO_INPUT)]
+        parts += [(nested, nested.config, {})] if nested else []
+        for each, texts, value in parts:
+            with self.faults:
+                try:
+                    _BeforeRun(run, each, run.spark, task.key, input=value).filled(texts)
+                except HeadwaterError as error:
+                    error.where = error.where or task.where
+                    raise
 
     def _notebook(self, task: Task) -> None:
         file = find_file(self.run.root, task.config["notebook_path"], ENDINGS)
@@ -126,6 +144,20 @@ class _Checks:
             return  # jobs that run each other are counted when they run
         job = read_asked(self.run.jobs[wanted], JobRequest(), {}, self.run.jobs)
         _Checks(replace(self.run, job=job), self.faults, self._seen | {wanted}).check_all()
+
+
+class _BeforeRun(TaskContext):
+    """Fills in references before a run: what only a run tells is empty."""
+
+    def meaning(self, steps: tuple[str, ...], text: str) -> str:
+        match steps:
+            case ("tasks", key, "values", _) if key in self.run.job.keys:
+                return ""
+            case ("tasks", key, "output", "first_row", _) if key in self.run.job.keys:
+                return ""
+            case ("input", *_) if self.input is not NO_INPUT:
+                return ""
+        return super().meaning(steps, text)
 
 
 _CHECKS: Mapping[str, Callable[[_Checks, Task], None]] = {
