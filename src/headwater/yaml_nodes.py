@@ -5,7 +5,7 @@ What does not live here: reading a file (`yaml_reader`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeAlias
@@ -70,6 +70,15 @@ class Node:
         """Return the entries of the map at a path; empty if there is no map."""
         found = self.get(*path)
         return found.entries if found else {}
+
+    def with_texts(self, change: Callable[[str], str]) -> Node:
+        """Return a copy whose texts, at any depth, are changed; keys stay."""
+        if isinstance(self.value, str):
+            return replace(self, value=change(self.value))
+        if isinstance(self.value, tuple):
+            return replace(self, value=tuple(item.with_texts(change) for item in self.items))
+        entries = {key: child.with_texts(change) for key, child in self.entries.items()}
+        return replace(self, value=entries) if self.kind == "map" else self
 
     def put(self, path: tuple[str, ...], child: Node) -> Node:
         """Return a copy of the map with `child` at the path; missing maps are created."""

@@ -278,6 +278,32 @@ CASES = [
         JOB + "targets:\n  prod:  # here\n    mode: production\n",
     ),
     Case(
+        "triggers that a preset unpauses in development",
+        "PRESET_INVALID",
+        "error",
+        JOB
+        + """
+targets:
+  dev:
+    mode: development
+    presets:
+      trigger_pause_status: UNPAUSED  # here
+""",
+    ),
+    Case(
+        "a prefix that is the same for all users",
+        "PRESET_INVALID",
+        "warning",
+        JOB
+        + """
+targets:
+  dev:
+    mode: development
+    presets:
+      name_prefix: team_  # here
+""",
+    ),
+    Case(
         "a literal volume path of a schema that is renamed",
         "VOLUME_PATH_LITERAL",
         "warning",

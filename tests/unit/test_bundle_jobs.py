@@ -102,3 +102,20 @@ def test_unknown_job_gets_the_nearest_name(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="JOB_UNKNOWN") as caught:
         bundle.job("nigthly")
     assert "'nightly'" in caught.value.hint
+
+
+def test_paths_from_git_count_from_the_checkout_and_those_of_storage_stay(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    jobs = """
+resources:
+  jobs:
+    j:
+      tasks:
+        - {task_key: a, notebook_task: {notebook_path: src/nb, source: GIT}}
+        - {task_key: b, spark_python_task: {python_file: "s3://bucket/b.py"}}
+    """
+    folder = write_bundle(tmp_path, "include: [resources/j.yml]", **{"resources/j.yml": jobs})
+    git, storage = load_bundle(folder).job("j").settings["tasks"]
+    assert git["notebook_task"] == {"notebook_path": "src/nb"}
+    assert storage["spark_python_task"] == {"python_file": "s3://bucket/b.py"}

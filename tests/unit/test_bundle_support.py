@@ -39,7 +39,9 @@ def load(folder: Path, main: str, **settings: object) -> Bundle:
 
 def refusal(folder: Path, main: str, **settings: object) -> BundleError:
     with pytest.raises(BundleError) as caught:
-        load(folder, main, **settings)
+        bundle = load(folder, main, **settings)
+        for error in bundle.refused.values():
+            raise error
     assert caught.value.hint
     return caught.value
 

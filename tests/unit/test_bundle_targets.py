@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.bundle.merge import apply_target, merge
+from headwater.bundle.load import read_target
+from headwater.bundle.merge import apply_target, merge, merge_keyed
 from headwater.bundle.targets import short_name
 from headwater.errors import BundleError, Location
 from headwater.yaml_nodes import as_node
-from unit.test_bundle_support import PIPELINE, load, refusal
+from unit.test_bundle_support import PIPELINE, load, refusal, write_bundle
 
 PLACE = Location("databricks.yml", 1)
 SCALARS = st.one_of(st.integers(), st.booleans(), st.text("ab", max_size=3))
@@ -71,11 +72,70 @@ def test_target_merges_clusters_by_label() -> None:
     base = pipelines({"num_workers": 1, "conf": {"a": 1}}, {"label": "maintenance", "n": 1})
     over = pipelines({"label": "Default", "num_workers": 4, "conf": {"b": 2}}, {"label": "up"})
     tree = apply_target(as_node({**base, "targets": {"dev": over}}, PLACE), "dev")
-    assert tree.plain() == pipelines(
+    assert merge_keyed(tree).plain() == pipelines(
         {"label": "Default", "num_workers": 4, "conf": {"a": 1, "b": 2}},
         {"label": "maintenance", "n": 1},
         {"label": "up"},
     )
+
+
+def test_item_of_a_list_merges_with_the_map_that_a_variable_holds(tmp_path: Path) -> None:
+    main = """
+    variables:
+      cluster: {type: complex, default: {num_workers: 8, spark_version: "16.4"}}
+    resources:
+      jobs:
+        j: {job_clusters: [{job_cluster_key: main, new_cluster: "${var.cluster}"}]}
+    targets:
+      dev:
+        resources:
+          jobs:
+            j: {job_clusters: [{job_cluster_key: main, new_cluster: {num_workers: 1}}]}
+    """
+    tree = read_target(
+        write_bundle(tmp_path, main), "dev", variables={}, environment={}, user_name="ada"
+    ).complete
+    [cluster] = tree.below("resources", "jobs", "j")["job_clusters"].items
+    assert cluster.plain()["new_cluster"] == {"num_workers": 1, "spark_version": "16.4"}
+
+
+def test_development_may_leave_the_names_of_schemas(tmp_path: Path) -> None:
+    main = """
+    experimental: {skip_name_prefix_for_schema: true}
+    resources:
+      schemas: {s: {catalog_name: main, name: bronze}}
+    targets: {dev: {mode: development}}
+    """
+    bundle = load(tmp_path, main, user_name="ada")
+    assert bundle.schemas["s"].name == "bronze"
+
+
+def test_files_below_the_root_of_a_workspace_are_those_of_the_bundle(tmp_path: Path) -> None:
+    place = "${workspace.root_path}/files"
+    main = f"""
+    resources:
+      pipelines:
+        flow:
+          schema: bronze
+          libraries: [{{file: {{path: "{place}/flow.py"}}}}]
+          configuration: {{a: "/Workspace{place}/lib", b: "{place}2/lib"}}
+    """
+    spec = load(tmp_path, main).pipeline()
+    assert spec.source_files == (tmp_path / "flow.py",)
+    assert spec.configuration == {"a": f"{tmp_path}/lib", "b": f"{tmp_path}/files2/lib"}
+
+
+def test_pipeline_that_only_a_workspace_runs_leaves_the_others_alone(tmp_path: Path) -> None:
+    main = """
+    resources:
+      pipelines:
+        flow: {schema: bronze, libraries: [{file: {path: flow.py}}]}
+        jar: {schema: bronze, libraries: [{maven: {coordinates: "a:b:1"}}]}
+    """
+    bundle = load(tmp_path, main)
+    assert bundle.pipeline().key == "flow"
+    with pytest.raises(BundleError, match="LIBRARY_UNSUPPORTED"):
+        bundle.pipeline("jar")
 
 
 def test_target_overrides_a_pipeline(tmp_path: Path) -> None:

@@ -196,3 +196,38 @@ def test_export_writes_removes_and_then_changes_nothing(tmp_path: Path) -> None:
     assert json.loads((place / "j.json").read_text()) == {"name": "n"}
     assert not (place / "gone.json").exists()
     assert CliRunner().invoke(cli, [*command, "--dry-run"]).exit_code == 0
+
+
+def test_development_keeps_what_a_job_and_the_presets_say(tmp_path: Path) -> None:
+    bundle = """
+        targets: {dev: {mode: development, presets: {tags: {team: flow}}}}
+        resources:
+          jobs:
+            j: {max_concurrent_runs: 1, tasks: [{task_key: t, run_job_task: {job_id: 1}}]}
+            k: {tasks: [{task_key: t, run_job_task: {job_id: 1}}]}
+    """
+    alone, others = (settings(tmp_path, bundle, key) for key in "jk")
+    assert (alone["max_concurrent_runs"], others["max_concurrent_runs"]) == (1, 4)
+    assert alone["tags"] == {"dev": "${workspace.current_user.short_name}", "team": "flow"}
+
+
+def test_serverless_environments_install_from_the_workspace(tmp_path: Path) -> None:
+    bundle = """
+        resources:
+          volumes: {admin_configs: {catalog_name: main, schema_name: ops, name: admin_configs}}
+          jobs:
+            j:
+              environments:
+                - environment_key: default
+                  spec:
+                    environment_version: "3"
+                    dependencies: [./dist/own-1.whl, "-r ./more.txt", faker, "-r /Volumes/a.txt"]
+              tasks: [{task_key: t, run_job_task: {job_id: 1}}]
+    """
+    [environment] = settings(tmp_path, bundle)["environments"]
+    assert environment["spec"]["dependencies"] == [
+        "/Volumes/main/ops/admin_configs/own-1.whl",
+        "-r ${workspace.file_path}/more.txt",
+        "faker",
+        "-r /Volumes/a.txt",
+    ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from headwater.bundle.jobs import read_job
 from headwater.bundle.keys import NO_EFFECT, PIPELINE, SCHEMA, VOLUME
 from headwater.bundle.libraries import expand_libraries, local_path
-from headwater.bundle.references import Resolver
+from headwater.bundle.references import WORKSPACE_ONLY, Resolver
 from headwater.bundle.shapes import check, is_set, key_missing, value_wrong
 from headwater.bundle.spec import Bundle, JobSpec, PipelineSpec, SchemaSpec, VolumeSpec
 from headwater.bundle.variables import resolved_variables
@@ -30,6 +30,8 @@ _READ = {
     "schemas": (SCHEMA, {"catalog_name", "name"}),
     "volumes": (VOLUME, {"catalog_name", "schema_name", "name", "volume_type"}),
 }
+_NOT_HERE = {"LIBRARY_UNSUPPORTED", *WORKSPACE_ONLY}
+"""Codes of what runs in a workspace alone; other faults are for the bundle to correct."""
 _MANAGED_INGESTION = ("ingestion_definition", "gateway_definition")
 
 
@@ -50,9 +52,14 @@ def build_bundle(tree: Node, root: Path, warnings: Sequence[BundleError] = ()) -
         managed = next((field for field in _MANAGED_INGESTION if node.get(field)), None)
         if managed:
             refused[key] = _unsupported(key, managed, node)
-        else:
+            continue
+        try:
             resolved = _resolved(resolver, "pipelines", key, node, found)
             pipelines[key] = _pipeline(key, node, resolved, root)
+        except BundleError as error:  # told when somebody asks for the pipeline
+            if error.code not in _NOT_HERE:
+                raise
+            refused[key] = error
     jobs: dict[str, JobSpec] = {}
     refused_jobs: dict[str, BundleError] = {}
     for key, node in tree.below("resources", "jobs").items():

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from headwater.bundle.jobs import TASK_PATHS
-from headwater.bundle.libraries import local_path
+from headwater.bundle.jobs import TASK_PATHS, is_from_git
+from headwater.bundle.libraries import is_local, local_path
 from headwater.bundle.load import TargetTree
+from headwater.bundle.merge import merge
 from headwater.bundle.references import Resolver
 from headwater.bundle.resolved import resolve_known
 from headwater.bundle.targets import add_computed
@@ -100,10 +101,10 @@ def _with_target(job: Node, tree: Node, resolver: Resolver) -> Node:
     run_as = tree.get("run_as")
     if run_as and not job.get("run_as"):
         job = job.put(("run_as",), _resolved(run_as, resolver))
-    presets = {name: _resolved(each, resolver) for name, each in tree.below("presets").items()}
+    presets = _resolved(tree.get("presets") or Node({}, tree.location), resolver)
     mode = tree.get("bundle", "mode")
     if mode is not None and resolver.resolve(mode).text == "development":
-        presets = _of_development(job) | presets
+        presets = merge(Node(_of_development(job), job.location), presets)
     return _with_presets(job, presets)
 
 
@@ -117,7 +118,7 @@ def _of_development(job: Node) -> dict[str, Node]:
     }
 
 
-def _with_presets(job: Node, presets: Mapping[str, Node]) -> Node:
+def _with_presets(job: Node, presets: Node) -> Node:
     tags, pause = presets.get("tags"), presets.get("trigger_pause_status")
     if tags:
         job = job.put(("tags",), Node({**tags.entries, **job.below("tags")}, job.location))
@@ -125,7 +126,7 @@ def _with_presets(job: Node, presets: Mapping[str, Node]) -> Node:
         if pause and job.get(trigger) and not job.get(trigger, "pause_status"):
             job = job.put((trigger, "pause_status"), pause)
     runs, given = presets.get("jobs_max_concurrent_runs"), job.get("max_concurrent_runs")
-    if runs and (given is None or given.text in ("0", "1")):
+    if runs and (given is None or given.text == "0"):
         job = job.put(("max_concurrent_runs",), runs)
     return job
 
@@ -143,6 +144,10 @@ class _Paths:
         self._volume_path = volume_path
 
     def of_job(self, job: Node) -> Node:
+        environments = job.get("environments")
+        if environments:
+            items = tuple(map(self._environment, environments.items))
+            job = job.put(("environments",), replace(environments, value=items))
         tasks = job.get("tasks")
         if tasks is None:
             return job
@@ -152,9 +157,8 @@ class _Paths:
 
     def _task(self, task: Node, *, is_git: bool) -> Node:
         for kind, below in TASK_PATHS.items():
-            path, source = task.get(kind, *below), task.get(kind, "source")
-            from_git = source.text == "GIT" if source else is_git
-            if path and _is_local(path) and not from_git:
+            config, path = task.get(kind), task.get(kind, *below)
+            if config and path and is_local(path) and not is_from_git(config, is_git=is_git):
                 task = task.put(
                     (kind, *below), self._file(path, is_notebook=kind == "notebook_task")
                 )
@@ -173,10 +177,30 @@ class _Paths:
         shown = below.with_suffix("") if is_notebook else below
         return replace(node, value=f"${{workspace.file_path}}/{shown}")
 
+    def _environment(self, environment: Node) -> Node:
+        """Place wheels and requirements of the bundle that serverless compute installs."""
+        dependencies = environment.get("spec", "dependencies")
+        if dependencies is None:
+            return environment
+        items = tuple(map(self._dependency, dependencies.items))
+        return environment.put(("spec", "dependencies"), replace(dependencies, value=items))
+
+    def _dependency(self, node: Node) -> Node:
+        option, _, file = node.text.partition(" ")
+        named = replace(node, value=file.strip())
+        if option in ("-r", "--requirement") and is_local(named):
+            return replace(node, value=f"{option} {self._file(named, is_notebook=False).text}")
+        is_wheel = node.text.endswith(".whl") and " " not in node.text
+        return self._wheel(node) if is_wheel and is_local(node) else node
+
     def _library(self, library: Node) -> Node:
         wheel = library.get("whl")
-        if wheel is None or not _is_local(wheel):
+        if wheel is None or not is_local(wheel):
             return library
+        return library.put(("whl",), self._wheel(wheel))
+
+    def _wheel(self, wheel: Node) -> Node:
+        """Return where `deploy-environment` puts a wheel."""
         path = local_path(wheel, self._root)
         name = _built_wheel(path.parent.parent) if "*" in path.name else path.name
         if not name or not self._volume_path:
@@ -187,11 +211,7 @@ class _Paths:
                 hint=f"Give the bundle a volume '{ENVIRONMENT_VOLUME}', and pyproject.toml a name, "
                 "a version and requires-python.",
             )
-        return library.put(("whl",), replace(wheel, value=f"{self._volume_path}/{name}"))
-
-
-def _is_local(node: Node) -> bool:
-    return bool(node.text) and not node.text.startswith(("/", "$", "dbfs:", "abfss:", "s3:"))
+        return replace(wheel, value=f"{self._volume_path}/{name}")
 
 
 def _built_wheel(project: Path) -> str:

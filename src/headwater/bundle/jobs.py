@@ -5,7 +5,8 @@ unresolved: only a workspace may know what they refer to. What does not live her
 (`headwater.jobs`).
 
 Source: "Job" in Databricks' resource reference of bundles and the Jobs API 2.2, read November
-2026. A relative path counts from the YAML file that holds it.
+2026. A relative path counts from the YAML file that holds it, that of a task from Git from the root
+of the checkout.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from headwater.bundle.libraries import local_path
+from headwater.bundle.git import find_checkout
+from headwater.bundle.libraries import is_local, local_path
 from headwater.bundle.references import Resolver
 from headwater.bundle.spec import JobSpec
 from headwater.yaml_nodes import Node
@@ -53,7 +55,8 @@ def read_job(key: str, node: Node, resolver: Resolver, root: Path) -> JobSpec:
     settings.setdefault("name", key)
     places: dict[str, str] = {}
     if tasks is not None:
-        read = [_task(task, resolver, root) for task in tasks.items]
+        is_git = node.get("git_source") is not None
+        read = [_task(task, resolver, root, is_git=is_git) for task in tasks.items]
         settings["tasks"] = [task.plain() for task in read]
         for task in read:
             name = task.get("task_key")
@@ -69,29 +72,43 @@ def read_job(key: str, node: Node, resolver: Resolver, root: Path) -> JobSpec:
     )
 
 
-def _task(node: Node, resolver: Resolver, root: Path) -> Node:
+def _task(node: Node, resolver: Resolver, root: Path, *, is_git: bool) -> Node:
     entries: dict[str, Node] = {}
     for name, child in node.entries.items():
         if name in _OF_A_TASK:
             entries[name] = resolver.resolve(child)
         elif name.endswith(_KIND):
-            entries[name] = _config(name, child, resolver, root)
+            entries[name] = _config(name, child, resolver, root, is_git=is_git)
     return replace(node, value=entries)
 
 
-def _config(kind: str, node: Node, resolver: Resolver, root: Path) -> Node:
-    """Resolve the field of a task that tells its kind."""
+def is_from_git(config: Node, *, is_git: bool) -> bool:
+    """Whether paths of a task count from the root of a Git repository."""
+    source = config.get("source")
+    return source.text == "GIT" if source else is_git
+
+
+def _config(kind: str, node: Node, resolver: Resolver, root: Path, *, is_git: bool) -> Node:
+    """Resolve the field of a task that tells its kind.
+
+    Args:
+        is_git: a task whose `source` is not said runs from the Git repository of the job.
+    """
     if node.kind != "map":
         return resolver.resolve(node)
     entries = {
-        name: _task(child, resolver, root) if name == "task" else resolver.resolve(child)
+        name: _task(child, resolver, root, is_git=is_git)
+        if name == "task"
+        else resolver.resolve(child)
         for name, child in node.entries.items()
         if name not in _OF_A_WORKSPACE
     }
     config = replace(node, value=entries)
     place = TASK_PATHS.get(kind, ())
     path = config.get(*place) if place else None
-    if path is None or not path.text or path.text.startswith("/"):
+    if path is None or not is_local(path):
         return config
-    below = local_path(path, root).relative_to(root).as_posix()
+    checkout = find_checkout(root) if is_from_git(node, is_git=is_git) else None
+    base = checkout.root if checkout else None
+    below = local_path(path, root, base).relative_to(root).as_posix()
     return config.put(place, Node(below, path.location))

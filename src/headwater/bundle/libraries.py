@@ -33,12 +33,21 @@ def expand_libraries(libraries: Node, root: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def local_path(node: Node, root: Path) -> Path:
-    """Return the absolute path of a value, relative to its own file and inside the bundle."""
-    path = (Path(node.location.file).parent / node.text).resolve()
+def local_path(node: Node, root: Path, base: Path | None = None) -> Path:
+    """Return the absolute path of a value, inside the bundle.
+
+    Args:
+        base: what a relative one counts from; None for the file that holds it.
+    """
+    path = ((base or Path(node.location.file).parent) / node.text).resolve()
     if not path.is_relative_to(root):
         raise _library_error("BUNDLE_PATH_OUTSIDE", "points outside the bundle", node)
     return path
+
+
+def is_local(node: Node) -> bool:
+    """Whether a path may be one of the bundle, not of a workspace, a volume or cloud storage."""
+    return bool(node.text) and ":/" not in node.text and not node.text.startswith(("/", "$"))
 
 
 def _expand(entry: Node, root: Path) -> list[Path]:

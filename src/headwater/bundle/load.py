@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headwater.bundle.build import build_bundle
 from headwater.bundle.files import find_bundle_file, read_bundle
-from headwater.bundle.merge import apply_target
+from headwater.bundle.merge import apply_target, merge_keyed
 from headwater.bundle.spec import Bundle
 from headwater.bundle.targets import add_computed, add_locals, apply_mode, choose_target
 from headwater.bundle.variables import assign_variables, read_overrides
@@ -98,6 +98,7 @@ def see_target(
     tree = add_locals(tree, target=target, root=root, user_name=user_name)
     overrides = read_overrides(root, target)
     tree = assign_variables(tree, given=variables, environment=environment, overrides=overrides)
+    tree = merge_keyed(tree)
     renamed = apply_mode(tree)
     return TargetTree(root, target, tree, renamed, add_computed(renamed))
 

@@ -8,12 +8,14 @@ of the Databricks CLI, which it describes. The rules:
 - a pipeline's `clusters` with the same label (any case; none means "default") become one, and so
   do a job's tasks, parameters, clusters and environments of the same key;
 - a target's `variables` replace defaults and never merge; its `run_as` replaces as well;
-- a map and a list, or either and a scalar, can't be merged.
+- a map and a list, or either and a scalar, can't be merged; in an item of such a list a variable
+  counts as its value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from headwater.bundle.keys import variable_undefined
@@ -31,13 +33,18 @@ _KEYED = (
     ("jobs", "environments", "environment_key"),
 )
 """Kinds of resources, with a list of theirs and the field that its items are known by."""
+_VARIABLE = re.compile(r"\$\{var\.([\w-]+)\}")
+Resolve = Callable[[Node], Node]
 _VARIABLE_KEYS = {"default", "lookup", "type", "description"}
 
 
-def merge(base: Node, over: Node, path: str = "") -> Node:
+def merge(base: Node, over: Node, path: str = "", resolve: Resolve = lambda node: node) -> Node:
     """Merge two nodes, `over` winning; the result keeps the place of `base` for maps and lists.
 
     Merging a map of maps and scalars with itself changes nothing.
+
+    Args:
+        resolve: returns the value of a variable that stands where the other has a map or a list.
 
     Raises:
         BundleError: BUNDLE_MERGE_CONFLICT when the two are of different kinds.
@@ -46,8 +53,9 @@ def merge(base: Node, over: Node, path: str = "") -> Node:
         return base
     if base.value is None:
         return over
-    kinds = {node.kind if node.kind in {"map", "list"} else "scalar" for node in (base, over)}
-    if len(kinds) > 1:
+    if _form(base) != _form(over):
+        base, over = resolve(base), resolve(over)  # a variable may hold a map
+    if _form(base) != _form(over):
         raise _conflict(base, over, path)
     if base.kind == "list":
         return replace(base, value=base.items + over.items)
@@ -56,8 +64,12 @@ def merge(base: Node, over: Node, path: str = "") -> Node:
     merged = dict(base.entries)
     for key, child in over.entries.items():
         full = f"{path}.{key}" if path else key
-        merged[key] = merge(merged[key], child, full) if key in merged else child
+        merged[key] = merge(merged[key], child, full, resolve) if key in merged else child
     return replace(base, value=merged)
+
+
+def _form(node: Node) -> str:
+    return node.kind if node.kind in {"map", "list"} else "scalar"
 
 
 def apply_target(tree: Node, name: str) -> Node:
@@ -82,7 +94,7 @@ def apply_target(tree: Node, name: str) -> Node:
         tree = tree.put(("bundle", key), value) if value else tree
     run_as = target.get("run_as")
     tree = tree.put(("run_as",), run_as) if run_as else tree
-    return _merge_keyed(_override_variables(tree, target))
+    return _override_variables(tree, target)
 
 
 def _override_variables(tree: Node, target: Node) -> Node:
@@ -103,25 +115,34 @@ def _override_variables(tree: Node, target: Node) -> Node:
     return tree
 
 
-def _merge_keyed(tree: Node) -> Node:
-    """Make one item of those of a list that have the same key."""
+def merge_keyed(tree: Node) -> Node:
+    """Make one item of those of a list that have the same key; variables have their values by now.
+
+    Raises:
+        BundleError: BUNDLE_MERGE_CONFLICT.
+    """
+
+    def resolve(node: Node) -> Node:
+        named = _VARIABLE.fullmatch(node.text) if node.kind == "text" else None
+        return (tree.get("variables", named[1], "value") if named else None) or node
+
     for kind, field, name in _KEYED:
         for key, resource in tree.below("resources", kind).items():
             found = resource.get(field)
             if found and len(found.items) > 1:
-                joined = replace(found, value=tuple(_by_key(found.items, field, name)))
+                joined = replace(found, value=tuple(_by_key(found.items, field, name, resolve)))
                 tree = tree.put(("resources", kind, key, field), joined)
     return tree
 
 
-def _by_key(items: Iterable[Node], field: str, name: str) -> Iterable[Node]:
+def _by_key(items: Iterable[Node], field: str, name: str, resolve: Resolve) -> Iterable[Node]:
     merged: dict[str, Node] = {}
     for number, item in enumerate(items):
         given = item.get(name)
         key = given.text if given else f"item {number}"
         if name == _LABEL:
             key = given.text.lower() if given else "default"
-        merged[key] = merge(merged[key], item, field) if key in merged else item
+        merged[key] = merge(merged[key], item, field, resolve) if key in merged else item
     return merged.values()
 
 

@@ -21,6 +21,10 @@ MODES = ("development", "production")
 LOCAL_HOST = "https://local.invalid"
 """Replaces the address of the workspace: a name that never resolves, on any machine."""
 _PAUSE = ("PAUSED", "UNPAUSED")
+_FILES = re.compile(
+    r"(?:/Workspace)?\$\{workspace\.root_path\}/files(?![\w.-])"
+    r"|/Workspace\$\{workspace\.file_path\}"
+)
 
 
 def choose_target(tree: Node, wanted: str | None) -> str:
@@ -66,7 +70,11 @@ def short_name(user_name: str) -> str:
 
 
 def add_locals(tree: Node, *, target: str, root: Path, user_name: str) -> Node:
-    """Add what a workspace would know: `bundle.target`, the user, and the workspace's paths."""
+    """Add what a workspace would know: `bundle.target`, the user, and the workspace's paths.
+
+    `${workspace.root_path}/files`, where bundles have their files, is `${workspace.file_path}`.
+    """
+    tree = tree.with_texts(lambda text: _FILES.sub("${workspace.file_path}", text))
     place, short = tree.location, short_name(user_name)
     for section in ("bundle", "workspace", "variables", "resources"):
         tree = tree if tree.get(section) else tree.put((section,), Node({}, place))
@@ -126,7 +134,8 @@ def apply_mode(tree: Node) -> Node:
 
     Development puts `[dev <user>] ` before pipelines and jobs and `dev_<user>_` before schemas,
     sets `development` on pipelines and takes `continuous` away, for its triggers are paused;
-    `presets` change each of these. Volumes keep their names. A pipeline or volume that names a
+    `presets` change each of these, and `experimental.skip_name_prefix_for_schema` leaves schemas
+    alone. Volumes keep their names. A pipeline or volume that names a
     schema of the bundle literally, catalog and all, follows the schema's new name.
 
     Raises:
@@ -144,7 +153,8 @@ def apply_mode(tree: Node) -> Node:
     if is_development and not prefix:
         user = tree.get("workspace", "current_user", "short_name")
         prefix = f"[dev {user.text if user else ''}] "
-    if prefix:
+    keeps = tree.get("experimental", "skip_name_prefix_for_schema")
+    if prefix and not (keeps and is_set(resolver.resolve(keeps))):
         tree = _rename_schemas(_follow_schemas(tree, resolver), _normalize_prefix(prefix))
     for key, pipeline in tree.below("resources", "pipelines").items():
         path = ("resources", "pipelines", key)

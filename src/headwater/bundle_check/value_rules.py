@@ -114,6 +114,27 @@ def identity(seen: Seen) -> Iterator[Finding]:
     )
 
 
+def development(seen: Seen) -> Iterator[Finding]:
+    """Find presets with which the Databricks CLI refuses a target in development mode."""
+    if seen.mode != "development":
+        return
+    pause, prefix = (
+        seen.declared.get("presets", name) for name in ("trigger_pause_status", "name_prefix")
+    )
+    if pause and _resolved(pause, seen) == "UNPAUSED":
+        said = "triggers are never unpaused by a preset in development mode"
+        yield finding("PRESET_INVALID", said, pause, "Unpause those that you need, one by one.")
+    user = seen.steps.complete.get("workspace", "current_user", "short_name")
+    if prefix and user and user.text not in _resolved(prefix, seen):
+        yield finding(
+            "PRESET_INVALID",
+            "the name_prefix does not tell the users of a target in development mode apart",
+            prefix,
+            "Put ${workspace.current_user.short_name} into it.",
+            "warning",
+        )
+
+
 def _values(node: Node, key: str = "") -> Iterator[tuple[str, Node]]:
     """Yield every single value below a node, with its key."""
     for name, child in node.entries.items():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import functools
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +99,13 @@ def _warn(warnings: Iterable[BundleError]) -> None:
 
 
 def key_values(given: tuple[str, ...], option: str) -> dict[str, str]:
-    """Read the values of an option of the form K=V.
+    """Read the values of an option of the form K=V; of `--var` also K=V,K=V, as the CLI takes it.
 
     Raises:
         UsageError: VARIABLE_INVALID.
     """
     pairs = {}
-    for each in given:
+    for each in _separated(given) if option == "--var" else given:
         key, equals, value = each.partition("=")
         if not equals or not key.strip():
             raise UsageError(
@@ -111,6 +113,14 @@ def key_values(given: tuple[str, ...], option: str) -> dict[str, str]:
             )
         pairs[key.strip()] = value
     return pairs
+
+
+def _separated(given: tuple[str, ...]) -> Iterator[str]:
+    """Split values at commas where each part is K=V; quotes keep a value whole."""
+    for text in given:
+        parts = next(csv.reader([text], skipinitialspace=True), [])
+        are_pairs = all(re.match(r"\s*[\w-]+\s*=", part) for part in parts)
+        yield from parts if parts and are_pairs else [text]
 
 
 def names(text: str | None) -> tuple[str, ...]:
