@@ -110,6 +110,32 @@ def test_development_may_leave_the_names_of_schemas(tmp_path: Path) -> None:
     assert bundle.schemas["s"].name == "bronze"
 
 
+def test_development_names_what_references_lead_to(tmp_path: Path) -> None:
+    main = """
+    resources:
+      schemas: {s: {catalog_name: main, name: ml}}
+      registered_models: {m: {catalog_name: main, schema_name: ml, name: churn}}
+      experiments: {e: {name: /Shared/trials}}
+      dashboards: {d: {display_name: Sales}}
+      jobs:
+        j:
+          tasks: [{task_key: t, notebook_task: {notebook_path: nb}}]
+          parameters:
+            - {name: schema, default: "${resources.registered_models.m.schema_name}"}
+            - {name: model, default: "${resources.registered_models.m.name}"}
+            - {name: trials, default: "${resources.experiments.e.name}"}
+            - {name: page, default: "${resources.dashboards.d.display_name}"}
+    targets: {dev: {mode: development}}
+    """
+    bundle = load(tmp_path, main, user_name="ada")
+    assert [each["default"] for each in bundle.job("j").settings["parameters"]] == [
+        "dev_ada_ml",
+        "dev_ada_churn",
+        "/Shared/[dev ada] trials",
+        "[dev ada] Sales",
+    ]
+
+
 def test_files_below_the_root_of_a_workspace_are_those_of_the_bundle(tmp_path: Path) -> None:
     place = "${workspace.root_path}/files"
     main = f"""

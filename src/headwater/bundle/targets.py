@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from headwater.bundle.git import find_checkout
@@ -25,6 +26,36 @@ _FILES = re.compile(
     r"(?:/Workspace)?\$\{workspace\.root_path\}/files(?![\w.-])"
     r"|/Workspace\$\{workspace\.file_path\}"
 )
+
+
+_Rename = Callable[[str, str], str]
+
+
+def _plain(prefix: str, name: str) -> str:
+    return prefix + name
+
+
+def _normalized(prefix: str, name: str) -> str:
+    return _normalize_prefix(prefix) + name
+
+
+def _in_folder(prefix: str, name: str) -> str:
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{prefix}{last}"
+
+
+_RENAMED: Mapping[str, tuple[str, _Rename]] = {
+    "alerts": ("display_name", _plain),
+    "clusters": ("cluster_name", _plain),
+    "dashboards": ("display_name", _plain),
+    "experiments": ("name", _in_folder),
+    "genie_spaces": ("title", _plain),
+    "model_serving_endpoints": ("name", _normalized),
+    "models": ("name", _plain),
+    "registered_models": ("name", _normalized),
+    "sql_warehouses": ("name", _plain),
+}
+"""Kinds of resources beside pipelines, jobs and schemas that get a prefix: the field, and how."""
 
 
 def choose_target(tree: Node, wanted: str | None) -> str:
@@ -132,11 +163,11 @@ def _add_git(tree: Node, root: Path) -> Node:
 def apply_mode(tree: Node) -> Node:
     """Rename and set what the target's mode and presets ask for.
 
-    Development puts `[dev <user>] ` before pipelines and jobs and `dev_<user>_` before schemas,
-    sets `development` on pipelines and takes `continuous` away, for its triggers are paused;
-    `presets` change each of these, and `experimental.skip_name_prefix_for_schema` leaves schemas
-    alone. Volumes keep their names. A pipeline or volume that names a
-    schema of the bundle literally, catalog and all, follows the schema's new name.
+    Development puts `[dev <user>] ` before pipelines and jobs and `dev_<user>_` before schemas, and
+    one of both before the names of `_RENAMED`; it sets `development` on pipelines and takes
+    `continuous` away, for its triggers are paused. `presets` change each of these, and
+    `experimental.skip_name_prefix_for_schema` leaves schemas alone. Volumes keep their names. What
+    names a schema of the bundle literally, catalog and all, follows the schema's new name.
 
     Raises:
         BundleError: BUNDLE_VALUE_WRONG, MODE_CONFLICT for a production target with a pipeline
@@ -156,6 +187,12 @@ def apply_mode(tree: Node) -> Node:
     keeps = tree.get("experimental", "skip_name_prefix_for_schema")
     if prefix and not (keeps and is_set(resolver.resolve(keeps))):
         tree = _rename_schemas(_follow_schemas(tree, resolver), _normalize_prefix(prefix))
+    for kind, (field, renamed) in _RENAMED.items() if prefix else ():
+        for key, resource in tree.below("resources", kind).items():
+            name = resource.get(field)
+            if name:
+                new = Node(renamed(prefix, name.text), name.location)
+                tree = tree.put(("resources", kind, key, field), new)
     for key, pipeline in tree.below("resources", "pipelines").items():
         path = ("resources", "pipelines", key)
         name = pipeline.get("name") or Node(key, pipeline.location)
@@ -210,6 +247,7 @@ def _follow_schemas(tree: Node, resolver: Resolver) -> Node:
     for kind, catalog, fields in (
         ("pipelines", "catalog", ("schema", "target")),
         ("volumes", "catalog_name", ("schema_name",)),
+        ("registered_models", "catalog_name", ("schema_name",)),
     ):
         for key, node in tree.below("resources", kind).items():
             for field in fields:
