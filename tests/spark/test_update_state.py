@@ -9,9 +9,16 @@ from pyspark.sql import SparkSession
 from harness import Project
 from headwater.errors import GraphError, UsageError
 from headwater.names import TableName
+from headwater.state.catalog import (
+    _external_catalog,
+    forget_all,
+    place_default_schema,
+    register_all,
+)
 from headwater.state.format import FORMAT
 from headwater.state.inventory import known_tables
 from headwater.state.pipeline import PipelineState
+from headwater.state.store import Store
 
 INFERRED = """
     import dlt
@@ -213,3 +220,24 @@ def test_table_gone_from_the_source_is_inactive_and_goes_on_when_it_is_back(
     project.run()
     assert inactive() == []
     assert project.values("SELECT id FROM copied") == ["1", "2", "3"]
+
+
+def test_table_without_a_schema_is_where_the_next_command_looks(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    store, external = Store(tmp_path / "dev"), _external_catalog(spark)
+    before = external.getDatabase("default")
+    place_default_schema(spark, "main", store)
+    name = TableName("main", "default", "without_a_schema")
+    try:
+        spark.range(3).write.format("delta").saveAsTable("default.without_a_schema")
+        assert list(store.tables()) == [name]
+        forget_all(spark, store)
+        assert not spark.catalog.tableExists("default.without_a_schema")
+        assert store.table_path(name).is_dir()
+        register_all(spark, store)
+        assert spark.table("default.without_a_schema").count() == 3
+        spark.sql("DROP TABLE default.without_a_schema")
+        assert list(store.tables()) == []
+    finally:
+        external.alterDatabase(before)

@@ -34,6 +34,7 @@ from headwater.settings import read_settings
 from headwater.state.catalog import (
     create_schema,
     keep_schema,
+    place_default_schema,
     register_all,
     register_table,
     schema_exists,
@@ -188,6 +189,7 @@ def local_session(
         # which of its pipelines a job runs is not known yet
         connectors=connectors_of_all(opened.bundle) if opened else (),
     ) as spark:
+        place_default_schema(spark, _default_catalog(opened), store)
         register_all(spark, store, _default_catalog(opened))
         for each in opened.bundle.schemas.values() if opened else ():
             create_schema(spark, each.catalog, each.name, store)

@@ -30,6 +30,9 @@ from headwater.state.store import Store, identifier_of, separate_catalogs
 from headwater.state.target import Target
 from headwater.state.views import make_views
 
+DEFAULT_SCHEMA = "default"
+"""Schema of tables that are written without one, which every session has."""
+
 
 @contextmanager
 def target_session(
@@ -60,6 +63,7 @@ def target_session(
         jvm_options=QUICK_START if quick else (),
         connectors=connectors,
     ) as spark:
+        place_default_schema(spark, target.default_schema()[0], target.store)
         use_target(spark, target)
         yield spark
 
@@ -112,12 +116,18 @@ def forget_all(spark: SparkSession, store: Store) -> None:
     schemas = [schema for _, schema in found]
     aside = store.root.with_name(f"{store.root.name}.aside")
     if current_schema(spark) in schemas:
-        use_schema(spark, "default")
+        use_schema(spark, DEFAULT_SCHEMA)
     if schemas:
         store.root.rename(aside)
     try:
         for catalog, schema in found:
-            _external_catalog(spark, catalog).dropDatabase(schema, True, True)
+            external = _external_catalog(spark, catalog)
+            if schema != DEFAULT_SCHEMA:
+                external.dropDatabase(schema, True, True)
+                continue
+            tables = external.listTables(schema)  # a session can't be without this schema
+            for number in range(tables.size()):
+                external.dropTable(schema, tables.apply(number), True, True)
         for catalog in {catalog for catalog, _ in found}:
             rejoin_catalog(spark, catalog)
     finally:
@@ -140,6 +150,22 @@ def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) 
     location = jvm.java.net.URI.create(store.schema_path(catalog, schema).absolute().as_uri())
     none = catalogs.CatalogStorageFormat.empty().properties()
     external.createDatabase(catalogs.CatalogDatabase(schema, "", location, none), True)
+
+
+def place_default_schema(spark: SparkSession, catalog: str, store: Store) -> None:
+    """Put tables that are written without a schema where those of all others are.
+
+    Spark has them in its warehouse, where the next command does not look. For a session of its own.
+    """
+    external = _external_catalog(spark)
+    found = external.getDatabase(DEFAULT_SCHEMA)
+    jvm: Any = spark._jvm
+    path = store.schema_path(catalog, DEFAULT_SCHEMA).absolute()
+    location = jvm.java.net.URI.create(path.as_uri())
+    placed = jvm.org.apache.spark.sql.catalyst.catalog.CatalogDatabase(
+        DEFAULT_SCHEMA, found.description(), location, found.properties()
+    )
+    external.alterDatabase(placed)
 
 
 def keep_schema(spark: SparkSession, catalog: str, schema: str, store: Store) -> None:
