@@ -12,6 +12,7 @@ from headwater.names import TableName
 from headwater.state.catalog import (
     _external_catalog,
     forget_all,
+    note_table,
     place_default_schema,
     register_all,
 )
@@ -231,6 +232,8 @@ def test_table_without_a_schema_is_where_the_next_command_looks(
     name = TableName("main", "default", "without_a_schema")
     try:
         spark.range(3).write.format("delta").saveAsTable("default.without_a_schema")
+        store.schema_path("prod", "default").mkdir(parents=True)
+        assert note_table(spark, store, "default", "without_a_schema", "prod")
         assert list(store.tables()) == [name]
         forget_all(spark, store)
         assert not spark.catalog.tableExists("default.without_a_schema")

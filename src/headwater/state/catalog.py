@@ -214,11 +214,11 @@ def note_table(spark: SparkSession, store: Store, schema: str, table: str, catal
     provider = found.provider()
     if provider.isEmpty() or str(provider.get()) != "delta":
         return False
-    known = {name: catalog for catalog, name in store.schemas()}
-    name = TableName(known.get(schema, catalog.lower()), schema, table)
+    catalogs = [each for each, name in store.schemas() if name == schema] or [catalog.lower()]
+    names = [TableName(each, schema, table) for each in catalogs]
     path = Path(found.location().getPath())
-    if path != store.table_path(name).absolute():
-        store.note_location(name, path)
+    if all(path != store.table_path(each).absolute() for each in names):
+        store.note_location(names[-1], path)
     return True
 
 
