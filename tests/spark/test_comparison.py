@@ -78,6 +78,19 @@ def compared(spark: SparkSession, tmp_path: Path) -> Callable[..., RowDifference
     return compare
 
 
+def test_fields_of_a_struct_are_compared_in_any_order(
+    compared: Callable[..., RowDifference],
+) -> None:
+    rows = "(SELECT 1 AS id, named_struct('a', 1, 'b', 2) AS s)"
+    turned = "(SELECT 1 AS id, named_struct('B', {b}, 'a', 1) AS s)"
+    assert compared(rows, turned.format(b=2), keys=("id",)).is_none
+    assert compared(rows, turned.format(b=3), keys=("id",)).columns == {"s": 1}
+    assert compared(rows, turned.format(b=2)).is_none
+    listed = "(SELECT array(named_struct('{0}', {2}, '{1}', {3})) AS s)"
+    other = compared(listed.format("a", "b", 1, 2), listed.format("b", "a", 1, 2))
+    assert (other.only_base, other.only_head) == (1, 1)
+
+
 def test_rows_of_one_key_are_compared_value_by_value(
     compared: Callable[..., RowDifference],
 ) -> None:

@@ -88,6 +88,20 @@ def test_workspace_is_judged_as_a_state_folder_is(workspace: FakeWorkspace) -> N
     assert told["max_change"] == (0.25, "ok")
 
 
+def test_table_that_nothing_changed_since_the_baseline_has_not_changed(
+    workspace: FakeWorkspace,
+) -> None:
+    said = "[DELTA_TIMESTAMP_GREATER_THAN_COMMIT] The provided timestamp is after the latest"
+    workspace.statements["`main`.`silver`.`events` TIMESTAMP"] = [{"refused": said}]
+    assert verdicts(gate(*IN_WORKSPACE))["max_change"] == (0.0, "ok")
+
+
+def test_table_that_was_not_there_at_the_baseline_is_a_breach(workspace: FakeWorkspace) -> None:
+    said = "[DELTA_TIMESTAMP_EARLIER_THAN_COMMIT_RETENTION] The provided timestamp is before"
+    workspace.statements["`main`.`silver`.`events` TIMESTAMP"] = [{"refused": said}]
+    assert verdicts(gate(*IN_WORKSPACE))["max_change"] == (None, "BREACH")
+
+
 def test_table_that_is_not_there_is_a_breach(workspace: FakeWorkspace) -> None:
     absent = [{"refused": "[TABLE_OR_VIEW_NOT_FOUND] The table cannot be found"}]
     workspace.statements["`main`.`silver`.`events`"] = absent

@@ -72,6 +72,11 @@ def test_update_that_runs_is_no_fault_and_the_one_before_is_judged() -> None:
     assert health(running(0), alive=True).is_healthy
 
 
+def test_update_that_only_started_makes_nothing_fresh() -> None:
+    found = health(running(0), ended(99), alive=True, limits=Limits(max_age_hours=24))
+    assert (found.is_healthy, found.age_hours) == (False, 99)
+
+
 def test_update_whose_process_is_gone_was_killed() -> None:
     assert not health(running(0), ended(2), alive=False).is_healthy
 

@@ -52,6 +52,15 @@ def test_baseline_is_the_last_completed_update_that_measured_something() -> None
     assert result.change == pytest.approx(0.05)
 
 
+def test_rules_over_no_rows_measure_nothing() -> None:
+    now, before = update("now", ("valid", 90, 10)), update("before", ("valid", 95, 5))
+    found = report(update("empty", ("valid", 0, 0)), now, update("none", ("valid", 0, 0)), before)
+    assert found.baseline is not None
+    assert (found.update.update_id, found.baseline.update_id) == ("now", "before")
+    silent = report(update("silent"), now, update_id="silent")
+    assert silent.gone == [("valid", "main.s.t")]
+
+
 def test_updates_may_be_named() -> None:
     updates = [update("c", ("v", 1, 0)), update("b", ("v", 0, 1)), update("a", ("v", 1, 1))]
     found = report(*updates, update_id="b", baseline_id="c")

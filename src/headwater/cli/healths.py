@@ -78,6 +78,6 @@ def _as_dict(question: Question, found: Sequence[PipelineHealth]) -> dict[str, A
 
 def _print(found: PipelineHealth) -> None:
     last = found.last_success.strftime("%Y-%m-%d %H:%M UTC") if found.last_success else "never"
-    age = "" if found.age_hours is None else f", {found.age_hours:.1f} hours ago"
+    age = "" if found.age_hours is None else f", age {found.age_hours:.1f} hours"
     click.echo(f"{found.pipeline}: last success {last}{age}")
     print_rows([each.as_dict() for each in found.verdicts])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -13,8 +15,21 @@ from headwater.errors import GraphError, HeadwaterError, Location, shown
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, on one stream, nothing else."""
-    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    """Print a value as JSON, on one stream, nothing else; NaN and infinities become texts."""
+    write = partial(json.dumps, indent=2, default=str, ensure_ascii=False, allow_nan=False)
+    try:
+        text = write(value)
+    except ValueError:  # JSON has no such numbers
+        text = write(_without_nan(value))
+    click.echo(text)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return {key: _without_nan(each) for key, each in value.items()}
+    return [_without_nan(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def print_error(error: HeadwaterError) -> None:

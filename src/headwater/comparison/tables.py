@@ -13,8 +13,9 @@ from typing import Any, Literal
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import Row as SparkRow
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructField
+from pyspark.sql.types import StructField, StructType
 
+from headwater.analysis.changes import column_changes
 from headwater.comparison.values import comparable
 from headwater.names import quote
 
@@ -76,7 +77,7 @@ def compare_rows(
 ) -> RowDifference:
     """Compare the rows of two tables by the columns that both have with the same type.
 
-    Names of columns count without their case.
+    Names of columns and fields count without their case, and fields in any order.
 
     Args:
         keys: columns that identify a row. Where they do not, whole rows are compared.
@@ -89,11 +90,14 @@ def compare_rows(
         field
         for name, field in after.items()
         if name in before
-        and before[name].dataType.simpleString() == field.dataType.simpleString()
+        and not column_changes(StructType([before[name]]), StructType([field]))
         and name not in left_out
     ]
     names = {each.name.lower(): each.name for each in fields}
-    left, right = (frame.select(*_comparable(fields)) for frame in frames)
+    left, right = (
+        frame.select(*(_comparable(own[each.name.lower()], each) for each in fields))
+        for frame, own in zip(frames, (before, after), strict=True)
+    )
     if keys and {each.lower() for each in keys} <= set(names):
         named = list(dict.fromkeys(names[each.lower()] for each in keys))
         others = [each for each in names.values() if each not in named]
@@ -103,9 +107,9 @@ def compare_rows(
     return _by_row(left, right, list(names.values()))
 
 
-def _comparable(fields: Sequence[StructField]) -> list[Column]:
-    """Select columns, by one spelling of their names on both sides."""
-    return [comparable(F.col(quote(each.name)), each.dataType).alias(each.name) for each in fields]
+def _comparable(own: StructField, like: StructField) -> Column:
+    """Select a column, by one spelling of its name on both sides."""
+    return comparable(F.col(quote(own.name)), own.dataType, like.dataType).alias(like.name)
 
 
 def _by_key(

@@ -7,30 +7,42 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType, VariantType
 
 
-def comparable(column: Column, kind: DataType) -> Column:
+def comparable(column: Column, kind: DataType, like: DataType) -> Column:
     """Return a column that is equal where the values of another one are, at any depth.
 
     A map becomes its entries in the order of their keys, and a variant JSON; other values stay.
+
+    Args:
+        kind: type of the column.
+        like: the same type, but for the order of the fields of structs and the case of their
+            names: those of the result.
     """
     if isinstance(kind, VariantType):
         return F.to_json(column)
-    if not _is_odd(kind):
+    if not _is_odd(kind) and kind.simpleString() == like.simpleString():
         return column
-    if isinstance(kind, MapType):
+    if isinstance(kind, MapType) and isinstance(like, MapType):
         entries = F.transform(
             F.map_entries(column),
             lambda each: F.struct(
-                comparable(each["key"], kind.keyType).alias("key"),
-                comparable(each["value"], kind.valueType).alias("value"),
+                comparable(each["key"], kind.keyType, like.keyType).alias("key"),
+                comparable(each["value"], kind.valueType, like.valueType).alias("value"),
             ),
         )
         return F.array_sort(entries)
-    if isinstance(kind, ArrayType):
-        return F.transform(column, lambda each: comparable(each, kind.elementType))
-    assert isinstance(kind, StructType)  # noqa: S101 - no other type holds others
-    parts = (comparable(column.getField(each.name), each.dataType) for each in kind)
-    named = [part.alias(each.name) for part, each in zip(parts, kind, strict=True)]
-    return F.when(column.isNotNull(), F.struct(*named))
+    if isinstance(kind, ArrayType) and isinstance(like, ArrayType):
+        return F.transform(
+            column, lambda each: comparable(each, kind.elementType, like.elementType)
+        )
+    if not (isinstance(kind, StructType) and isinstance(like, StructType)):
+        return column
+    own = {each.name.lower(): each for each in kind}
+    pairs = [(own[each.name.lower()], each) for each in like]
+    parts = [
+        comparable(column.getField(mine.name), mine.dataType, each.dataType).alias(each.name)
+        for mine, each in pairs
+    ]
+    return F.when(column.isNotNull(), F.struct(*parts))
 
 
 def _is_odd(kind: DataType) -> bool:

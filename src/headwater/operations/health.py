@@ -77,7 +77,7 @@ def pipeline_health(
     last = updates[0] if updates else None
     running = last if is_running and last is not None and last.ended is None else None
     success = next((each.ended for each in updates if each.state == COMPLETED), None)
-    seen = [success, running.newest_event if running else None]
+    seen = [success, running.newest_event if running and running.is_continuous else None]
     newest = max((each for each in seen if each is not None), default=None)
     age_hours = None if newest is None else (now - newest) / timedelta(hours=1)
     found = [

@@ -11,6 +11,7 @@ from deltalake.exceptions import DeltaError
 
 from headwater.errors import UsageError
 from headwater.events.query import read_events
+from headwater.operations.tables import count_rows, version_at
 from headwater.quality.gate import Rows
 from headwater.quality.limits import Limits, read_limits
 from headwater.quality.measures import MeasuredUpdate, measured_updates
@@ -46,10 +47,12 @@ def rows_of(target: Target, pipeline: str) -> Rows:
     def rows(name: str, at: datetime | None) -> int | None:
         try:
             table = DeltaTable(target.store.table_path(target.find_table(name, home)))
-            if at is not None:
-                table.load_as_version(at)
-            return int(table.count())
-        except (UsageError, DeltaError):  # there is no such table, or was none
+            version = table.version() if at is None else version_at(table, at)
+            if version is None:
+                return None
+            table.load_as_version(version)
+            return count_rows(table)
+        except (UsageError, DeltaError, OSError):  # there is no such table, or was none
             return None
 
     return rows

@@ -119,10 +119,10 @@ def quality_report(
         raise UsageError(
             "UPDATE_MISSING", f"No update of '{pipeline}' has run", hint="Run the pipeline once."
         )
-    counted = [each for each in updates if each.rules]
+    counted = [each for each in updates if _measures(each)]
     chosen = _named(updates, update_id) if update_id else next(iter(counted or updates))
-    before = counted[counted.index(chosen) + 1 :] if chosen in counted else []
-    completed = (each for each in before if each.state == "COMPLETED")
+    before = updates[updates.index(chosen) + 1 :]
+    completed = (each for each in before if each.state == "COMPLETED" and _measures(each))
     baseline = _named(updates, baseline_id) if baseline_id else next(completed, None)
     was = {(each.dataset, each.name): each for each in (baseline.rules if baseline else ())}
     now = {(each.dataset, each.name): each for each in chosen.rules}
@@ -132,6 +132,11 @@ def quality_report(
     ]
     gone = [(name, dataset) for dataset, name in sorted(was.keys() - now.keys())]
     return QualityReport(pipeline, target, chosen, baseline, results, gone)
+
+
+def _measures(update: MeasuredUpdate) -> bool:
+    """Whether a rule of an update saw rows."""
+    return any(each.failed_share is not None for each in update.rules)
 
 
 def _named(updates: Sequence[MeasuredUpdate], update_id: str) -> MeasuredUpdate:

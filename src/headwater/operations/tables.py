@@ -12,11 +12,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
@@ -88,6 +90,7 @@ class TableFacts:
         keys: of AUTO CDC, which its merges search for.
         spark_only: features for which the table has to be changed by Spark.
         vector_files: files with deletion vectors.
+        hidden_rows: rows that these vectors hide.
         columns: name and type of each.
     """
 
@@ -101,6 +104,7 @@ class TableFacts:
     keys: tuple[str, ...] = ()
     spark_only: tuple[str, ...] = ()
     vector_files: int = 0
+    hidden_rows: int = 0
     properties: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[tuple[str, str], ...] = ()
 
@@ -111,9 +115,9 @@ class TableFacts:
 
     @property
     def rows(self) -> int | None:
-        """Rows of all of its files, those that deletion vectors hide among them."""
+        """Rows of all of its files, without those that deletion vectors hide."""
         counts = [each.rows for each in self.files if each.rows is not None]
-        return sum(counts) if len(counts) == len(self.files) else None
+        return sum(counts) - self.hidden_rows if len(counts) == len(self.files) else None
 
 
 def tables_on_disk(target: Target, names: Sequence[str] = ()) -> list[OnDisk]:
@@ -176,6 +180,35 @@ def spark_only(delta: DeltaTable) -> tuple[str, ...]:
     return tuple(sorted(features - _OWN_FEATURES))
 
 
+def deletion_vectors(delta: DeltaTable) -> list[int]:
+    """Return how many rows each deletion vector of a table hides."""
+    if "deletionVectors" not in (delta.protocol().reader_features or ()):
+        return []
+    selected = pa.table(delta.deletion_vectors())["selection_vector"].to_pylist()
+    return [each.count(False) for each in selected]
+
+
+def version_at(delta: DeltaTable, at: datetime) -> int | None:
+    """Return the newest version of a time; None before the first that the log still has."""
+    limit = at.timestamp() * 1000
+    return max(
+        (int(e["version"]) for e in delta.history() if e["timestamp"] <= limit), default=None
+    )
+
+
+def count_rows(delta: DeltaTable) -> int:
+    """Count rows from the log; those of a file that it does not count, from the file's end."""
+    added = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+    folder = Path(unquote(urlsplit(delta.table_uri).path))
+    counts = [
+        pq.read_metadata(folder / unquote(each["path"])).num_rows
+        if each.get("num_records") is None
+        else int(each["num_records"])
+        for each in added
+    ]
+    return sum(counts) - sum(deletion_vectors(delta))
+
+
 def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
     """Look at a table's log.
 
@@ -188,10 +221,9 @@ def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
     delta = open_delta(table, version)
     metadata = delta.metadata()
     state = table.state
-    has_vectors = "deletionVectors" in (delta.protocol().reader_features or ())
     with readable(table):
         added = pa.table(delta.get_add_actions(flatten=True))
-        vector_files = pa.table(delta.deletion_vectors()).num_rows if has_vectors else 0
+        vectors = deletion_vectors(delta)
     return TableFacts(
         table.name,
         table.known.kind,
@@ -202,7 +234,8 @@ def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
         state.cluster_by if state else (),
         _keys(state),
         spark_only(delta),
-        vector_files,
+        len(vectors),
+        sum(vectors),
         metadata.configuration,
         tuple((each.name, type_text(each.type)) for each in delta.schema().fields),
     )

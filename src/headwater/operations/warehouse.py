@@ -18,9 +18,8 @@ from headwater.operations.workspace import ask, pipelines_named
 from headwater.quality.gate import Rows
 from headwater.quality.measures import MeasuredUpdate
 from headwater.quality.statements import (
-    ABSENT,
     Query,
-    TableAbsentError,
+    about_table,
     rows_by_sql,
     updates_by_sql,
 )
@@ -77,8 +76,9 @@ def warehouse_query(client: WorkspaceClient, warehouse: str) -> Query:
         try:
             found = run_statement(client, warehouse, statement)
         except WorkspaceError as error:
-            if any(each in str(error.parameters.get("said")) for each in ABSENT):
-                raise TableAbsentError(error.code) from error
+            said = about_table(str(error.parameters.get("said")))
+            if said is not None:
+                raise said from error
             raise
         return list(_rows(client, found))
 

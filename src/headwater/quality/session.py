@@ -14,9 +14,8 @@ from headwater.quality.gate import Verdict, judge
 from headwater.quality.limits import Limits
 from headwater.quality.measures import MeasuredUpdate
 from headwater.quality.statements import (
-    ABSENT,
     Query,
-    TableAbsentError,
+    about_table,
     quoted,
     rows_by_sql,
     updates_by_sql,
@@ -50,8 +49,9 @@ def _query(spark: SparkSession) -> Query:
         try:
             return [each.asDict() for each in spark.sql(statement).collect()]
         except AnalysisException as error:
-            if any(each in (error.getCondition() or "") for each in ABSENT):
-                raise TableAbsentError(error.getCondition()) from error
+            found = about_table(error.getCondition() or "")
+            if found is not None:
+                raise found from error
             raise
 
     return query

@@ -15,7 +15,7 @@ from headwater.quality.gate import Rows
 from headwater.quality.measures import MeasuredUpdate, measured_updates
 
 Query = Callable[[str], Sequence[Mapping[str, Any]]]
-"""Runs a statement and returns its rows, numbers maybe as texts; raises `TableAbsentError`."""
+"""Runs a statement and returns its rows, numbers maybe as texts; raises what `about_table` says."""
 
 _EVENTS = ("create_update", "update_progress", "flow_definition", "flow_progress")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -23,6 +23,27 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 class TableAbsentError(LookupError):
     """A statement reads a table that is not there, or was not at that time."""
+
+
+class TableUnchangedError(LookupError):
+    """A statement reads a table as of a time after its newest commit."""
+
+
+_ABSENT = (
+    "NOT_FOUND",
+    "NOT_EXIST",
+    "DELTA_TIMESTAMP_EARLIER_THAN_COMMIT_RETENTION",
+    "DELTA_NO_RECREATABLE_HISTORY_FOUND",
+    "DELTA_NO_COMMITS_FOUND",
+)
+"""Parts of conditions of Spark and Delta: a table is not there, or was not at a time."""
+
+
+def about_table(said: str) -> LookupError | None:
+    """Return what a refusal of Spark, its condition or text, says of a table; None if nothing."""
+    if "DELTA_TIMESTAMP_GREATER_THAN_COMMIT" in said:
+        return TableUnchangedError(said)
+    return TableAbsentError(said) if any(each in said for each in _ABSENT) else None
 
 
 def updates_by_sql(query: Query, log: str) -> list[MeasuredUpdate]:
@@ -64,6 +85,8 @@ def rows_by_sql(query: Query, home: tuple[str, str]) -> Rows:
         when = "" if at is None else f" TIMESTAMP AS OF '{at:%Y-%m-%dT%H:%M:%S.%fZ}'"
         try:
             return int(query(f"SELECT count(*) AS n FROM {full}{when}")[0]["n"])
+        except TableUnchangedError:
+            return rows(name, None)
         except TableAbsentError:
             return None
 
@@ -73,7 +96,3 @@ def rows_by_sql(query: Query, home: tuple[str, str]) -> Rows:
 def quoted(parts: Sequence[str]) -> str:
     """Write a name in SQL."""
     return ".".join(map(quote, parts))
-
-
-ABSENT = ("NOT_FOUND", "TIMESTAMP", "NOT_EXIST")
-"""Parts of conditions of Spark and Delta: a table is not there, or was not at a time."""
