@@ -20,8 +20,8 @@ def test_rows_are_counted_without_those_that_deletion_vectors_hide(
     table = DeltaTable(tmp_path / "t")
     assert count_rows(table) == 10
     now = datetime.now(timezone.utc)
-    assert version_at(table, now) == 1
-    assert version_at(table, now - timedelta(days=1)) is None
+    assert version_at(table.history(), now) == 1
+    assert version_at(table.history(), now - timedelta(days=1)) is None
     table.load_as_version(0)
     assert count_rows(table) == 1000
 

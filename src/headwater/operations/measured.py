@@ -47,7 +47,7 @@ def rows_of(target: Target, pipeline: str) -> Rows:
     def rows(name: str, at: datetime | None) -> int | None:
         try:
             table = DeltaTable(target.store.table_path(target.find_table(name, home)))
-            version = table.version() if at is None else version_at(table, at)
+            version = table.version() if at is None else version_at(table.history(), at)
             if version is None:
                 return None
             table.load_as_version(version)

@@ -20,7 +20,14 @@ from deltalake.exceptions import DeltaError
 
 from headwater.errors import UsageError
 from headwater.operations.readers import flows_that_read, streams_of
-from headwater.operations.tables import DataFile, OnDisk, TableFacts, facts_of, open_delta
+from headwater.operations.tables import (
+    DataFile,
+    OnDisk,
+    TableFacts,
+    facts_of,
+    open_delta,
+    version_at,
+)
 from headwater.state.lock import update_lock
 from headwater.state.target import Target
 
@@ -219,9 +226,8 @@ def version_of(aim: Aim, history: Sequence[dict[str, Any]], newest: int) -> int:
                 hint="Name an older one.",
             )
         return version
-    limit = aim.time.timestamp() * 1000
-    found = [int(each["version"]) for each in history if int(each["timestamp"]) <= limit]
-    if not found:
+    found = version_at(history, aim.time)
+    if found is None:
         oldest = min((int(each["timestamp"]) for each in history), default=0)
         begins = datetime.fromtimestamp(oldest / 1000, timezone.utc).isoformat(timespec="seconds")
         raise UsageError(
@@ -229,7 +235,7 @@ def version_of(aim: Aim, history: Sequence[dict[str, Any]], newest: int) -> int:
             f"The history begins at {begins}, after that time",
             hint="Name a later time.",
         )
-    return max(found)
+    return found
 
 
 def _files_then(table: OnDisk, version: int) -> TableFacts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
@@ -180,20 +181,24 @@ def spark_only(delta: DeltaTable) -> tuple[str, ...]:
     return tuple(sorted(features - _OWN_FEATURES))
 
 
-def deletion_vectors(delta: DeltaTable) -> list[int]:
-    """Return how many rows each deletion vector of a table hides."""
+def deletion_vectors(delta: DeltaTable) -> tuple[int, int]:
+    """Return how many deletion vectors a table has, and how many rows they hide."""
     if "deletionVectors" not in (delta.protocol().reader_features or ()):
-        return []
-    selected = pa.table(delta.deletion_vectors())["selection_vector"].to_pylist()
-    return [each.count(False) for each in selected]
+        return 0, 0
+    vectors = pa.table(delta.deletion_vectors())["selection_vector"]
+    is_shown = pc.list_flatten(vectors)
+    return len(vectors), len(is_shown) - (pc.sum(is_shown).as_py() or 0)
 
 
-def version_at(delta: DeltaTable, at: datetime) -> int | None:
-    """Return the newest version of a time; None before the first that the log still has."""
+def version_at(history: Iterable[Mapping[str, Any]], at: datetime) -> int | None:
+    """Return the newest version of a time; None before the first that the log still has.
+
+    Args:
+        history: of Delta.
+    """
     limit = at.timestamp() * 1000
-    return max(
-        (int(e["version"]) for e in delta.history() if e["timestamp"] <= limit), default=None
-    )
+    found = (int(each["version"]) for each in history if int(each["timestamp"]) <= limit)
+    return max(found, default=None)
 
 
 def count_rows(delta: DeltaTable) -> int:
@@ -206,7 +211,7 @@ def count_rows(delta: DeltaTable) -> int:
         else int(each["num_records"])
         for each in added
     ]
-    return sum(counts) - sum(deletion_vectors(delta))
+    return sum(counts) - deletion_vectors(delta)[1]
 
 
 def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
@@ -223,7 +228,7 @@ def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
     state = table.state
     with readable(table):
         added = pa.table(delta.get_add_actions(flatten=True))
-        vectors = deletion_vectors(delta)
+        vector_files, hidden_rows = deletion_vectors(delta)
     return TableFacts(
         table.name,
         table.known.kind,
@@ -234,8 +239,8 @@ def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
         state.cluster_by if state else (),
         _keys(state),
         spark_only(delta),
-        len(vectors),
-        sum(vectors),
+        vector_files,
+        hidden_rows,
         metadata.configuration,
         tuple((each.name, type_text(each.type)) for each in delta.schema().fields),
     )

@@ -147,9 +147,15 @@ def create_schema(spark: SparkSession, catalog: str, schema: str, store: Store) 
         return
     jvm: Any = spark._jvm
     catalogs = jvm.org.apache.spark.sql.catalyst.catalog
-    location = jvm.java.net.URI.create(store.schema_path(catalog, schema).absolute().as_uri())
+    location = _location(spark, catalog, schema, store)
     none = catalogs.CatalogStorageFormat.empty().properties()
     external.createDatabase(catalogs.CatalogDatabase(schema, "", location, none), True)
+
+
+def _location(spark: SparkSession, catalog: str, schema: str, store: Store) -> Any:
+    """Return the URI of a schema's folder, an object of the JVM."""
+    jvm: Any = spark._jvm
+    return jvm.java.net.URI.create(store.schema_path(catalog, schema).absolute().as_uri())
 
 
 def place_default_schema(spark: SparkSession, catalog: str, store: Store) -> None:
@@ -160,8 +166,7 @@ def place_default_schema(spark: SparkSession, catalog: str, store: Store) -> Non
     external = _external_catalog(spark)
     found = external.getDatabase(DEFAULT_SCHEMA)
     jvm: Any = spark._jvm
-    path = store.schema_path(catalog, DEFAULT_SCHEMA).absolute()
-    location = jvm.java.net.URI.create(path.as_uri())
+    location = _location(spark, catalog, DEFAULT_SCHEMA, store)
     placed = jvm.org.apache.spark.sql.catalyst.catalog.CatalogDatabase(
         DEFAULT_SCHEMA, found.description(), location, found.properties()
     )
