@@ -19,6 +19,7 @@ resources:
         - task_key: load
           notebook_task: {notebook_path: load.py}
 """
+DEVELOPMENT = f"{JOB}targets:\n  dev:\n    mode: development\n    presets:\n"
 WHEEL = """
 resources:
   jobs:
@@ -281,27 +282,13 @@ CASES = [
         "triggers that a preset unpauses in development",
         "PRESET_INVALID",
         "error",
-        JOB
-        + """
-targets:
-  dev:
-    mode: development
-    presets:
-      trigger_pause_status: UNPAUSED  # here
-""",
+        DEVELOPMENT + "      trigger_pause_status: UNPAUSED  # here\n",
     ),
     Case(
         "a prefix that is the same for all users",
         "PRESET_INVALID",
         "warning",
-        JOB
-        + """
-targets:
-  dev:
-    mode: development
-    presets:
-      name_prefix: team_  # here
-""",
+        DEVELOPMENT + "      name_prefix: team_  # here\n",
     ),
     Case(
         "a literal volume path of a schema that is renamed",

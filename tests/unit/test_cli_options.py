@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headwater.cli.options import key_values
+from headwater.cli.options import key_values, variable_values
 from headwater.errors import UsageError
 
 
@@ -22,7 +22,7 @@ from headwater.errors import UsageError
 def test_values_of_var_may_be_joined_by_commas(
     given: tuple[str, ...], expected: dict[str, str]
 ) -> None:
-    assert key_values(given, "--var") == expected
+    assert variable_values(given) == expected
 
 
 def test_values_of_other_options_are_taken_whole() -> None:
@@ -32,4 +32,4 @@ def test_values_of_other_options_are_taken_whole() -> None:
 @pytest.mark.parametrize("given", ["a", "=1", ""])
 def test_value_without_a_name_is_refused(given: str) -> None:
     with pytest.raises(UsageError, match="VARIABLE_INVALID"):
-        key_values((given,), "--var")
+        variable_values((given,))

@@ -78,13 +78,7 @@ def _mark(tree: Node, *path: str) -> Node:
 
 def _unmarked(node: Node) -> Node:
     """Turn marks into the references that they stand for."""
-    if isinstance(node.value, str):
-        return replace(node, value=_MARK.sub(r"${\1}", node.value))
-    if node.kind == "list":
-        return replace(node, value=tuple(_unmarked(item) for item in node.items))
-    if node.kind == "map":
-        return replace(node, value={key: _unmarked(each) for key, each in node.entries.items()})
-    return node
+    return node.with_texts(lambda text: _MARK.sub(r"${\1}", text))
 
 
 def _resolved(node: Node, resolver: Resolver) -> Node:

@@ -6,7 +6,7 @@ import secrets
 
 import click
 
-from headwater.cli.options import key_values, names
+from headwater.cli.options import key_values, names, variable_values
 from headwater.cli.render import print_json
 from headwater.cli.sessions import command_session
 from headwater.comparison.compare import CompareRequest, compare, two_sides
@@ -52,7 +52,7 @@ def request_of(
         UsageError: VARIABLE_INVALID, for a --key that is not TABLE=COLUMN,...
     """
     columns = {table: names(each) for table, each in key_values(keys, "--key").items()}
-    return CompareRequest(base, sample, columns, names(ignored), key_values(variables, "--var"))
+    return CompareRequest(base, sample, columns, names(ignored), variable_values(variables))
 
 
 def _tell(line: str) -> None:

@@ -11,9 +11,9 @@ import click
 from headwater.cli.lazy import LazyModule
 from headwater.cli.options import (
     json_option,
-    key_values,
     profile_option,
     target_options,
+    variable_values,
     writes_if_applied,
 )
 from headwater.state.target import Target
@@ -50,7 +50,7 @@ def export_jobs(
       headwater ops export-jobs -t test
       headwater ops export-jobs -t test --dry-run
     """
-    variables = key_values(context.params["variables"], "--var")
+    variables = variable_values(context.params["variables"])
     sys.exit(job_files.export(target, variables, out, dry_run=dry_run, as_json=as_json))
 
 
@@ -82,7 +82,7 @@ def deploy_jobs(
       headwater ops deploy-jobs -t test
       headwater ops deploy-jobs -t test --files /Workspace/Shared/headwater --apply
     """
-    variables = key_values(context.params["variables"], "--var")
+    variables = variable_values(context.params["variables"])
     sys.exit(deployed_jobs.deploy(target, variables, files, profile, apply=apply, as_json=as_json))
 
 
@@ -104,5 +104,5 @@ def deploy_environment(
       headwater ops deploy-environment -t test
       headwater ops deploy-environment -t test --apply
     """
-    variables = key_values(context.params["variables"], "--var")
+    variables = variable_values(context.params["variables"])
     sys.exit(environments.deploy(target, variables, profile, apply=apply, as_json=as_json))

@@ -13,10 +13,10 @@ from headwater.cli.groups import Commands
 from headwater.cli.lazy import LazyModule
 from headwater.cli.options import (
     json_option,
-    key_values,
     reads_only,
     reads_workspace,
     target_options,
+    variable_values,
     writes_if_applied,
 )
 from headwater.state.target import Target
@@ -289,7 +289,7 @@ def backup_metadata(
       headwater ops backup-metadata
       headwater ops backup-metadata /mnt/backups -t prod --workspace --profile prod
     """
-    variables = key_values(context.params["variables"], "--var")
+    variables = variable_values(context.params["variables"])
     sys.exit(
         backups.back_up(
             target,
@@ -326,7 +326,7 @@ def validate_deployment(
       headwater ops validate-deployment -t test
       headwater ops validate-deployment -t prod --workspace --warehouse 1234abcd
     """
-    variables = key_values(context.params["variables"], "--var")
+    variables = variable_values(context.params["variables"])
     sys.exit(
         deployments.validate(
             target,

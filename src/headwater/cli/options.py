@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def bundle_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def read(*arguments: Any, variables: tuple[str, ...], **given: Any) -> Any:
-        return command(*arguments, variables=key_values(variables, "--var"), **given)
+        return command(*arguments, variables=variable_values(variables), **given)
 
     return _BUNDLE(_VARIABLES(read))
 
@@ -81,7 +81,7 @@ def _chosen_target(
         opened = open_target(
             bundle,
             target=target,
-            variables=key_values(variables, "--var"),
+            variables=variable_values(variables),
             state=state,
             settings=read_settings(),
         )
@@ -99,13 +99,13 @@ def _warn(warnings: Iterable[BundleError]) -> None:
 
 
 def key_values(given: tuple[str, ...], option: str) -> dict[str, str]:
-    """Read the values of an option of the form K=V; of `--var` also K=V,K=V, as the CLI takes it.
+    """Read the values of an option of the form K=V.
 
     Raises:
         UsageError: VARIABLE_INVALID.
     """
     pairs = {}
-    for each in _separated(given) if option == "--var" else given:
+    for each in given:
         key, equals, value = each.partition("=")
         if not equals or not key.strip():
             raise UsageError(
@@ -115,12 +115,20 @@ def key_values(given: tuple[str, ...], option: str) -> dict[str, str]:
     return pairs
 
 
-def _separated(given: tuple[str, ...]) -> Iterator[str]:
-    """Split values at commas where each part is K=V; quotes keep a value whole."""
+def variable_values(given: tuple[str, ...]) -> dict[str, str]:
+    """Read the values of `--var`: K=V, or K=V,K=V as the Databricks CLI takes it.
+
+    Quotes keep a value with commas whole.
+
+    Raises:
+        UsageError: VARIABLE_INVALID.
+    """
+    pairs: list[str] = []
     for text in given:
         parts = next(csv.reader([text], skipinitialspace=True), [])
-        are_pairs = all(re.match(r"\s*[\w-]+\s*=", part) for part in parts)
-        yield from parts if parts and are_pairs else [text]
+        are_pairs = parts and all(re.match(r"\s*[\w-]+\s*=", part) for part in parts)
+        pairs += parts if are_pairs else [text]
+    return key_values(tuple(pairs), "--var")
 
 
 def names(text: str | None) -> tuple[str, ...]:

@@ -16,13 +16,12 @@ from pyspark.sql import SparkSession
 
 from headwater.errors import JobError, TaskValueError, UsageError, nearest
 from headwater.jobs.references import filled, time_as, unknown
-from headwater.jobs.results import JobRun, TaskRun
+from headwater.jobs.results import MOST_BYTES_TOLD, JobRun, TaskRun
 from headwater.jobs.tasks import Job, Task, as_text, parameter_unknown
 from headwater.state.target import Target
 
 _LOOK_AGAIN_SECONDS = 0.2
 NO_INPUT = object()
-_MOST_BYTES_OF_VALUE = 48 * 1024
 _WORKSPACE = {"id": "0", "url": "local"}
 """What `{{workspace.*}}` means here, where there is none."""
 
@@ -41,7 +40,7 @@ class TaskValues:
             JobError: TASK_VALUE_TOO_LARGE.
         """
         text = json.dumps(value)
-        if len(text.encode()) > _MOST_BYTES_OF_VALUE:
+        if len(text.encode()) > MOST_BYTES_TOLD:
             raise JobError(
                 "TASK_VALUE_TOO_LARGE",
                 f"The value '{name}' takes more than 48 KiB as JSON",

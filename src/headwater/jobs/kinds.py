@@ -56,7 +56,7 @@ def _sql(context: TaskContext) -> Outcome:
 
 def _run_text(context: TaskContext, text: str, name: str) -> Outcome:
     given = _pushed(context, context.config.get("parameters") or {})
-    is_told = _is_referred_to(context, "output")
+    is_told = _is_output_read(context)
     result = run_sql(
         context.session, text, given, name, check=context.check, must_finish=not is_told
     )
@@ -66,9 +66,9 @@ def _run_text(context: TaskContext, text: str, name: str) -> Outcome:
     return Outcome(rows=len(output), output=output)
 
 
-def _is_referred_to(context: TaskContext, part: str) -> bool:
-    """Whether a task of the job may refer to a part of what this one gives."""
-    steps = re.compile(rf"tasks\.`?{re.escape(context.key)}`?\.{part}\b")
+def _is_output_read(context: TaskContext) -> bool:
+    """Whether a task of the job refers to the rows of this one."""
+    steps = re.compile(rf"tasks\.`?{re.escape(context.key)}`?\.output\b")
     return any(steps.search(json.dumps(each.config)) for each in context.run.job.tasks)
 
 

@@ -13,6 +13,9 @@ DISABLED = "DISABLED"
 UNSUPPORTED = "UNSUPPORTED"
 """The task can't run locally; what waits for it goes on as if it had succeeded."""
 
+MOST_BYTES_TOLD = 48 * 1024
+"""How much JSON a task may tell others, as in a workspace: a value, or the rows of a statement."""
+
 FAILURES = frozenset({FAILED, TIMEDOUT, CANCELED, UPSTREAM_FAILED})
 
 

@@ -14,6 +14,7 @@ from pyspark.sql.types import ArrayType, MapType, StructType, VariantType
 
 from headwater.errors import JobError, UsageError, nearest
 from headwater.jobs.failures import said_by_spark
+from headwater.jobs.results import MOST_BYTES_TOLD
 from headwater.sql.split import FIXED, Statement, split_statements
 
 _PARAMETER = re.compile(
@@ -26,7 +27,6 @@ _PARAMETER = re.compile(
 _MUSTACHE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _NESTED = (ArrayType, MapType, StructType, VariantType)
 _MOST_ROWS_TOLD = 1000
-_MOST_BYTES_TOLD = 48 * 1024
 _CHANGED = ("num_affected_rows", "num_inserted_rows")
 
 
@@ -171,7 +171,7 @@ def told_rows(frame: DataFrame, name: str) -> list[dict[str, str | None]]:
     ]
     found = frame.toDF(*numbers).select(*texts).limit(_MOST_ROWS_TOLD + 1).collect()
     rows = [dict(zip(frame.columns, row, strict=True)) for row in found]
-    if len(rows) > _MOST_ROWS_TOLD or len(json.dumps(rows).encode()) > _MOST_BYTES_TOLD:
+    if len(rows) > _MOST_ROWS_TOLD or len(json.dumps(rows).encode()) > MOST_BYTES_TOLD:
         raise JobError(
             "SQL_OUTPUT_TOO_LARGE",
             "Another task refers to the output, which is more than 1,000 rows or 48 KiB",
