@@ -174,3 +174,79 @@ def test_failed_update_is_raised(pipeline: Pipeline) -> None:
         pipeline.run()
     assert raised.value.code == "EXPECTATION_VIOLATION"
     assert pipeline.flow("names").status == "FAILED"
+
+
+def test_update_that_was_to_die_and_did_not_is_told(pipeline: Pipeline) -> None:
+    pipeline.sql("CREATE MATERIALIZED VIEW a AS SELECT n FROM numbers")
+    pipeline.sql("CREATE MATERIALIZED VIEW b AS SELECT n FROM numbers")
+    pipeline.sql(
+        "CREATE MATERIALIZED VIEW c (CONSTRAINT small EXPECT (n < 2) ON VIOLATION FAIL UPDATE) "
+        "AS SELECT n FROM b"
+    )
+    numbers = pipeline.source("numbers")
+    numbers.send([{"n": 1}])
+    with pytest.raises(UsageError) as missed:
+        pipeline.run("a", kill_after="b")
+    assert missed.value.code == "KILL_MISSED"
+    pipeline.run("a")
+    with pytest.raises(UsageError) as missed:
+        pipeline.killed(after="b")
+    assert missed.value.code == "KILL_MISSED"
+    numbers.send([{"n": 2}])
+    with pytest.raises(UpdateError) as failed:
+        pipeline.run("b", "c", kill_after="c")
+    assert failed.value.code == "EXPECTATION_VIOLATION"
+
+
+def test_values_of_expected_rows_are_taken_as_written(
+    pipeline: Pipeline, spark: SparkSession
+) -> None:
+    pipeline.sql("CREATE MATERIALIZED VIEW kept AS SELECT * FROM kinds")
+    kinds = pipeline.source(
+        "kinds", schema="d DECIMAL(5,2), f FLOAT, n DOUBLE, s STRUCT<a: INT>, m MAP<STRING, INT>"
+    )
+    row = {"d": "1.20", "f": 0.1, "n": float("nan"), "s": {"a": 1}, "m": {"y": 1, "x": 2}}
+    sent = {**row}
+    kinds.send([sent])
+    sent["d"] = "9.99"
+    for value, code in (({"a": 1, "b": 2}, "COLUMN_UNKNOWN"), ("1", "ROWS_INVALID")):
+        with pytest.raises(UsageError) as raised:
+            kinds.send([{**row, "s": value}])
+        assert raised.value.code == code
+    pipeline.run()
+    kept = pipeline.table("kept")
+    kept.assert_rows([{**row, "d": 1.2, "m": {"x": 2, "y": 1}}])
+    pipeline.assert_same(pipeline.reversed())
+    with pytest.raises(AssertionError):
+        kept.assert_rows([{"d": "1.204"}])
+    for wrong, code in (({"s": {"a": 1, "b": 2}}, "COLUMN_UNKNOWN"), ({"d": "x"}, "ROWS_INVALID")):
+        with pytest.raises(UsageError) as raised:
+            kept.assert_rows([wrong])
+        assert raised.value.code == code
+    spark.sql(f"ALTER TABLE delta.`{kept.path}` ADD COLUMN more INT")
+    with pytest.raises(AssertionError, match="other columns"):
+        pipeline.assert_same(pipeline.replayed())
+
+
+def test_rows_of_csv_files_are_read_as_they_were_sent(pipeline: Pipeline) -> None:
+    @pipeline.define
+    def tables(dp: Any, spark: SparkSession) -> None:
+        @dp.table
+        def landed() -> Any:
+            reader = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv")
+            return reader.option("header", True).schema("a STRING, b STRING").load(LANDING)
+
+    rows: list[dict[str, Any]] = [
+        {"a": 'said "no"', "b": " x, y "},
+        {"a": None, "b": "-"},
+        {"a": "\\", "b": "1"},
+    ]
+    landing = pipeline.source(LANDING, format="csv")
+    landing.send(rows)
+    landing.send([])
+    assert pipeline.source(LANDING) is landing
+    with pytest.raises(UsageError) as raised:
+        pipeline.source(LANDING, format="json")
+    assert raised.value.code == "SOURCE_DIFFERS"
+    pipeline.run()
+    pipeline.table("landed").assert_rows(rows)

@@ -6,7 +6,7 @@ disturbed repeats (`twins`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,6 @@ from headwater.errors import UsageError
 from headwater.events.query import read_events
 from headwater.events.report import FlowTotals, RuleTotals
 from headwater.graph.dag import Graph
-from headwater.graph.model import Dataset
 from headwater.names import TableName, table_name
 from headwater.sandbox.clock import Clock
 from headwater.settings import bundle_environment, read_settings
@@ -30,8 +29,8 @@ from headwater.testing.definition import Definition, Function, empty_definition,
 from headwater.testing.rows import schema_of
 from headwater.testing.sources import Batch, Source
 from headwater.testing.stage import Stage
-from headwater.testing.tables import Table, assert_same_rows
-from headwater.testing.updates import Request, Updates, known
+from headwater.testing.tables import Table, assert_same_tables
+from headwater.testing.updates import Request, Updates, check_killed, known
 
 
 class Pipeline:
@@ -53,7 +52,6 @@ class Pipeline:
         self._definition = empty_definition(root)
         self._sources: dict[str, Source] = {}
         self._stubs: dict[TableName, sources.Table] = {}
-        self._made: list[tuple[str, dict[str, Any]]] = []
         self._sent: list[tuple[str, Batch]] = []
         self._steps: list[twins.Step] = []
         self._updates: Updates | None = None
@@ -159,24 +157,30 @@ class Pipeline:
     # what it reads
 
     def source(
-        self, name: str, *, format: str = "json", schema: str | StructType | None = None
+        self, name: str, *, format: str | None = None, schema: str | StructType | None = None
     ) -> Source:
-        """Return a source to send batches to.
+        """Return a source to send batches to; the same one whenever it is asked for.
 
         Args:
             name: a folder, `/Volumes/<catalog>/<schema>/<volume>/...`; or a table that others
                 make; or a dataset of the pipeline, whose query is then left out.
-            format: of files: json, csv, parquet or text.
+            format: of files: json, if it is not csv, parquet or text.
             schema: columns of rows, as DDL; without it the types of the values.
+
+        Raises:
+            UsageError: SOURCE_DIFFERS for another format or schema than at first; SCHEMA_INVALID,
+                VOLUME_UNKNOWN, PATH_OUTSIDE_VOLUME.
 
         Example:
             >>> pipeline.source("bronze.events", schema="id INT").send([{"id": 1}])
         """
-        if name not in self._sources:
-            columns = None if schema is None else schema_of(schema)
+        columns = None if schema is None else schema_of(schema)
+        if name in self._sources:
+            self._sources[name].check(format, columns)
+        else:
             make = self._folder if name.startswith(sources.VOLUMES) else self._table
-            self._sources[name] = Source(name, make(name, format, columns), self._note)
-            self._made.append((name, {"format": format, "schema": columns}))
+            place = make(name, format or "json", columns)
+            self._sources[name] = Source(name, place, self._note, format or "json", columns)
         return self._sources[name]
 
     def _folder(self, name: str, kind: str, schema: StructType | None) -> sources.Folder:
@@ -230,12 +234,13 @@ class Pipeline:
             GraphError: the source has faults; nothing was written.
             HeadwaterError: what the update fails with.
             UsageError: DATASET_UNKNOWN; SOURCE_EMPTY for a table that was not sent anything;
-                SOURCE_UNREAD for one that nothing reads.
+                SOURCE_UNREAD for one that nothing reads; KILL_MISSED.
         """
         request = Request(tables, full_refresh, kill_after or kill_within, bool(kill_within))
         if up_to is not None:
             request = replace(request, tables=self._behind(up_to))
         result = self._run(request)
+        check_killed([result], request.dies_after)
         self._steps.append(twins.Step(tuple(self._sent), request, self._clock.time))
         self._sent = []
         return result
@@ -285,7 +290,7 @@ class Pipeline:
         datasets = self._ran().datasets
         full = self._known(name, [*datasets, *self._stubs])
         dataset = datasets.get(full)
-        path = self._path(dataset) if dataset else self._store.table_path(full)
+        path = self._ran().path(dataset) if dataset else self._store.table_path(full)
         if not (path / "_delta_log").is_dir():
             raise UsageError(
                 "TABLE_NOT_MADE",
@@ -293,15 +298,6 @@ class Pipeline:
                 hint="Run the pipeline first, and this table in it.",
             )
         return Table(self._stage.spark, str(full), path)
-
-    def _path(self, dataset: Dataset) -> Path:
-        if dataset.is_view:
-            raise UsageError(
-                "TABLE_IS_VIEW",
-                f"'{dataset.name}' is a view, which has no rows of its own",
-                hint="Assert on a table that reads it.",
-            )
-        return self._ran().path(dataset)
 
     def flow(self, name: str) -> FlowTotals:
         """Return the totals of a flow in the last update, by its name or that of its table.
@@ -366,11 +362,14 @@ class Pipeline:
 
         Between any two batches an update died once the table `after` was written; the last
         update mends it.
+
+        Raises:
+            UsageError: KILL_MISSED, if no update wrote that table.
         """
-        return self._twin(lambda steps: twins.with_kills(steps, after))
+        return self._twin(lambda steps: twins.with_kills(steps, after), dies_after=after)
 
     def assert_same(self, other: Pipeline, *tables: str, ignore: Sequence[str] = ()) -> None:
-        """Check that tables of both pipelines hold the same rows.
+        """Check that tables of both pipelines have the same columns and hold the same rows.
 
         Args:
             tables: all when none are named.
@@ -379,21 +378,21 @@ class Pipeline:
         datasets = self._ran().datasets.values()
         names = tables or [each.name.quoted for each in datasets if not each.is_view]
         for name in names:
-            ours, theirs = (each.table(name) for each in (self, other))
-            columns = [each for each in ours.columns if each not in ignore]
-            assert_same_rows(theirs.rows(*columns), ours.rows(*columns))
+            assert_same_tables(self.table(name), other.table(name), ignore)
 
-    def _twin(self, disturbed: Callable[[Sequence[twins.Step]], list[twins.Step]]) -> Pipeline:
+    def _twin(self, disturbed: twins.Disturbed, dies_after: str | None = None) -> Pipeline:
         twin = Pipeline(self._stage, self._clock, self._root)
         twin._definition = self._definition
-        for name, options in self._made:
-            columns = self._sources[name].place.columns()
-            twin.source(name, **{**options, "schema": columns})
-        time = self._clock.time
-        for step in disturbed(twins.unharmed(self._steps)):
-            twin._clock.set(step.time)
-            for name, batch in step.sent:
-                twin._sources[name].send(batch)
-            twin._run(step.request)
-        self._clock.set(time)
+        for name, source in self._sources.items():
+            twin.source(name, format=source.format, schema=source.place.columns())
+        time, ends = self._clock.time, []
+        try:
+            for step in disturbed(twins.unharmed(self._steps)):
+                twin._clock.set(step.time)
+                for name, batch in step.sent:
+                    twin._sources[name].send(batch)
+                ends.append(twin._run(step.request))
+        finally:
+            self._clock.set(time)
+        check_killed(ends, dies_after)
         return twin

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -32,7 +34,10 @@ Row = Mapping[str, Any]
 def value_as(value: Any, kind: DataType) -> Any:
     """Return a value as a test compares it: times without an offset, in UTC; structs as dicts.
 
-    Texts are taken for times, dates and decimals where the type is one.
+    Texts are taken for times, dates and decimals where the type is one. All NaN are one value.
+
+    Raises:
+        UsageError: COLUMN_UNKNOWN for a field that a struct lacks.
 
     Example:
         >>> value_as("2026-01-02T03:04:05+01:00", TimestampType())
@@ -41,6 +46,7 @@ def value_as(value: Any, kind: DataType) -> Any:
     if value is None:
         return None
     if isinstance(kind, StructType):
+        check_columns(set(value.keys()), kind.fieldNames())
         return {each.name: value_as(value.get(each.name), each.dataType) for each in kind}
     if isinstance(kind, ArrayType):
         return [value_as(each, kind.elementType) for each in value]
@@ -58,10 +64,23 @@ def _simple(value: Any, kind: DataType) -> Any:
             return value.date()
         return date.fromisoformat(value) if isinstance(value, str) else value
     if isinstance(kind, DecimalType):
-        return Decimal(str(value)).quantize(Decimal(1).scaleb(-kind.scale))
+        return _decimal(value, kind.scale)
     if isinstance(kind, FloatType | DoubleType):
-        return float(value)
+        return _float(float(value), isinstance(kind, FloatType))
     return value
+
+
+def _decimal(value: Any, scale: int) -> Decimal:
+    """Return a number with the digits of its type; only a float, which is inexact, is rounded."""
+    number = Decimal(str(value))
+    rounded = number.quantize(Decimal(1).scaleb(-scale))
+    return rounded if rounded == number or isinstance(value, float) else number
+
+
+def _float(value: float, is_single: bool) -> float:
+    if math.isnan(value):
+        return math.nan  # one object: two NaN are equal only if they are the same one
+    return float(struct.unpack("f", struct.pack("f", value))[0]) if is_single else value
 
 
 def _time(value: Any) -> Any:
@@ -114,14 +133,37 @@ def frame_of(spark: SparkSession, rows: Sequence[Row], schema: StructType | None
     """
     if schema is None:
         return spark.createDataFrame(arrow_of(rows))
-    names = schema.fieldNames()
-    check_columns({name for row in rows for name in row}, names)
+    typed = typed_rows(rows, schema)
     try:
-        typed = [{c.name: value_as(row.get(c.name), c.dataType) for c in schema} for row in rows]
         arrow = to_arrow_schema(schema, timezone="UTC")
         return spark.createDataFrame(pa.Table.from_pylist(typed, schema=arrow), schema)
-    except (pa.ArrowException, ArithmeticError, AttributeError, TypeError, ValueError) as error:
-        raise _invalid("the rows don't fit the schema") from error
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise rows_invalid("the rows don't fit the schema") from error
+
+
+def typed_rows(rows: Sequence[Row], schema: StructType) -> list[dict[str, Any]]:
+    """Return rows with values of a schema's types; a column that a row leaves out is NULL.
+
+    Raises:
+        UsageError: ROWS_INVALID; COLUMN_UNKNOWN for a column or a field that the schema lacks.
+    """
+    check_columns({name for row in rows for name in row}, schema.fieldNames())
+    typed: list[dict[str, Any]] = [{} for _ in rows]
+    for column in schema:
+        try:
+            for row, made in zip(rows, typed, strict=True):
+                made[column.name] = value_as(row.get(column.name), column.dataType)
+        except UsageError:
+            raise
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+            kind = column.dataType.simpleString()
+            raise UsageError(
+                "ROWS_INVALID",
+                f"A value of the column '{column.name}' is not of type {kind}",
+                hint="Write the values as the type has them; structs are dicts.",
+                column=column.name,
+            ) from error
+    return typed
 
 
 def arrow_of(rows: Sequence[Row]) -> pa.Table:
@@ -134,10 +176,10 @@ def arrow_of(rows: Sequence[Row]) -> pa.Table:
     try:
         table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns})
     except pa.ArrowException as error:
-        raise _invalid("the values of a column have no common type") from error
+        raise rows_invalid("the values of a column have no common type") from error
     untyped = [each.name for each in table.schema if pa.types.is_null(each.type)]
     if untyped or not columns:
-        raise _invalid("no type for " + (", ".join(untyped) or "rows without columns"))
+        raise rows_invalid("no type for " + (", ".join(untyped) or "rows without columns"))
     return table
 
 
@@ -156,7 +198,8 @@ def check_columns(wanted: set[str], known: Sequence[str]) -> None:
         )
 
 
-def _invalid(problem: str) -> UsageError:
+def rows_invalid(problem: str) -> UsageError:
+    """Return the error for rows that can't be written without a schema."""
     return UsageError(
         "ROWS_INVALID",
         f"The rows can't be sent: {problem}",

@@ -6,7 +6,7 @@ with it (`pipeline`).
 
 from __future__ import annotations
 
-import csv
+import copy
 import io
 import json
 import shutil
@@ -17,6 +17,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol, Union
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
@@ -25,7 +26,7 @@ from headwater.errors import UsageError, nearest
 from headwater.names import TableName
 from headwater.state.catalog import register_table
 from headwater.state.store import Store
-from headwater.testing.rows import Row, arrow_of, frame_of
+from headwater.testing.rows import Row, arrow_of, frame_of, rows_invalid
 
 Batch = Union[Sequence[Row], DataFrame, str, Path]  # noqa: UP007 - evaluated at run time on 3.10
 
@@ -57,6 +58,8 @@ class Source:
     name: str
     place: Place
     noted: Callable[[str, Batch], None]
+    format: str
+    schema: StructType | None
     count: int = 0
 
     def send(self, batch: Batch) -> None:
@@ -68,9 +71,24 @@ class Source:
         Raises:
             UsageError: ROWS_INVALID, COLUMN_UNKNOWN, SOURCE_FORMAT, SOURCE_MISSING.
         """
+        if not isinstance(batch, str | Path | DataFrame):
+            batch = copy.deepcopy(list(batch))  # sent again as it is now, whatever becomes of it
         self.count += 1
         self.place.write(batch, self.count)
         self.noted(self.name, batch)
+
+    def check(self, format: str | None, schema: StructType | None) -> None:
+        """Check that a source that is asked for again is not meant otherwise.
+
+        Raises:
+            UsageError: SOURCE_DIFFERS.
+        """
+        if format not in (None, self.format) or schema not in (None, self.schema):
+            raise UsageError(
+                "SOURCE_DIFFERS",
+                f"The source '{self.name}' was made with another format or schema",
+                hint="Say format and schema where the test names the source first.",
+            )
 
 
 @dataclass(frozen=True)
@@ -97,8 +115,11 @@ class Folder:
                 f"Rows can't be written as '{self.format}'",
                 hint=nearest(self.format, FORMATS) or "Send the path of a file instead.",
             )
-        if self.schema is not None and not isinstance(batch, DataFrame):
-            batch = frame_of(self.spark, batch, self.schema)
+        if not isinstance(batch, DataFrame):
+            if self.schema is not None:
+                batch = frame_of(self.spark, batch, self.schema)
+            elif self.format == "csv" and batch:
+                batch = self.spark.createDataFrame(_texts(batch))
         with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".sending") as folder:
             made = Path(folder) / "rows"
             if isinstance(batch, DataFrame):
@@ -181,10 +202,14 @@ def folder_of(store: Store, name: str) -> Path:
     return path
 
 
+_SPACES = dict.fromkeys(("ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace"), "false")
+"""Options of CSV that keep spaces around values: Spark cuts them off when it writes."""
+
+
 def _written_by_spark(frame: DataFrame, kind: str, folder: Path) -> Path:
     writer = frame.coalesce(1).write
     if kind == "csv":
-        writer = writer.option("header", "true")
+        writer = writer.option("header", "true").options(**_SPACES)
     writer.format(kind).save(str(folder))
     return next(folder.glob("part-*"))
 
@@ -193,14 +218,21 @@ def _json(rows: Sequence[Row]) -> bytes:
     return "".join(json.dumps(dict(row), default=_text) + "\n" for row in rows).encode()
 
 
-def _csv(rows: Sequence[Row]) -> bytes:
+def _texts(rows: Sequence[Row]) -> pa.Table:
+    """Return rows as texts. Spark writes them: what it reads of other CSV is not what was sent.
+
+    Raises:
+        UsageError: ROWS_INVALID for rows without columns.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: _text(v) for k, v in row.items() if v is not None})
-    return text.getvalue().encode()
+    if not columns:
+        raise rows_invalid("no type for rows without columns")
+    values = [[None if row.get(c) is None else _text(row[c]) for row in rows] for c in columns]
+    return pa.table([pa.array(each, pa.string()) for each in values], columns)
+
+
+def _empty(_: Sequence[Row]) -> bytes:
+    return b""
 
 
 def _parquet(rows: Sequence[Row]) -> bytes:
@@ -210,7 +242,9 @@ def _parquet(rows: Sequence[Row]) -> bytes:
 
 
 def _lines(rows: Sequence[Row]) -> bytes:
-    return "".join(f"{value}\n" for row in rows for value in row.values()).encode()
+    return "".join(
+        f"{'' if value is None else value}\n" for row in rows for value in row.values()
+    ).encode()
 
 
 def _text(value: Any) -> Any:
@@ -219,7 +253,7 @@ def _text(value: Any) -> Any:
 
 _WRITERS: dict[str, Callable[[Sequence[Row]], bytes]] = {
     "json": _json,
-    "csv": _csv,
+    "csv": _empty,
     "parquet": _parquet,
     "text": _lines,
 }

@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import Row as SparkRow
 from pyspark.sql.types import StructType
 
-from headwater.testing.rows import Row, check_columns, rows_of, schema_of, value_as
+from headwater.testing.rows import Row, check_columns, rows_of, schema_of, typed_rows
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,15 @@ class Table:
 
         Raises:
             AssertionError: with both tables side by side.
-            UsageError: COLUMN_UNKNOWN.
+            UsageError: COLUMN_UNKNOWN, also for a field of a struct; ROWS_INVALID for a value that
+                is not of the column's type.
         """
         schema, table = self._read()
         names = list(dict.fromkeys(name for row in expected for name in row))
         check_columns(set(names), schema.fieldNames())
-        kinds = [schema[name] for name in names or schema.fieldNames()]
-        wanted = [
-            {c.name: value_as(row.get(c.name), c.dataType) for c in kinds} for row in expected
-        ]
+        wanted = typed_rows(
+            expected, StructType([schema[name] for name in names or schema.fieldNames()])
+        )
         found = rows_of(table, schema, names)
         if ignore_order:
             found, wanted = sorted(found, key=_sorting), sorted(wanted, key=_sorting)
@@ -126,8 +126,30 @@ def assert_same_rows(found: Sequence[Row], expected: Sequence[Row]) -> None:
         raise AssertionError(str(error)) from None
 
 
+def assert_same_tables(ours: Table, theirs: Table, ignore: Sequence[str] = ()) -> None:
+    """Check that two tables have the same columns, in any order, and the same rows.
+
+    Args:
+        ignore: columns that may differ.
+
+    Raises:
+        AssertionError: with the rows of `theirs` on the left and those of `ours` on the right.
+    """
+    left, right = ([c for c in each.columns if c not in ignore] for each in (theirs, ours))
+    if sorted(left) != sorted(right):
+        raise AssertionError(f"'{ours.name}' has other columns: {left}, expected {right}")
+    assert_same_rows(theirs.rows(*right), ours.rows(*right))
+
+
 def _sorting(row: Row) -> list[tuple[bool, str]]:
-    return [(value is None, repr(value)) for value in row.values()]
+    return [(value is None, _text(value)) for value in row.values()]
+
+
+def _text(value: Any) -> str:
+    """Write a value so that equal ones read the same: maps have no order."""
+    if isinstance(value, dict):
+        return str(sorted((_text(k), _text(v)) for k, v in value.items()))
+    return str([_text(each) for each in value]) if isinstance(value, list) else repr(value)
 
 
 def _bare(schema: StructType) -> StructType:

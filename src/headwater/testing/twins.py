@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,6 +24,9 @@ class Step:
     sent: tuple[Sent, ...]
     request: Request
     time: datetime | None = None
+
+
+Disturbed = Callable[[Sequence[Step]], list[Step]]
 
 
 def last_sent(steps: Sequence[Step]) -> tuple[Sent, ...]:

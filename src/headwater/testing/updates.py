@@ -79,7 +79,17 @@ class Updates:
         return PipelineState(self.store.pipeline_path(self.definition.spec.key))
 
     def path(self, dataset: Dataset) -> Path:
-        """Name the folder of a dataset's table."""
+        """Name the folder of a dataset's table.
+
+        Raises:
+            UsageError: TABLE_IS_VIEW.
+        """
+        if dataset.is_view:
+            raise UsageError(
+                "TABLE_IS_VIEW",
+                f"'{dataset.name}' is a view, which has no rows of its own",
+                hint="Assert on a table that reads it.",
+            )
         return Tables(self.spark, self.store, self.state).path(dataset)
 
     def validate(self) -> Graph:
@@ -98,23 +108,20 @@ class Updates:
             UsageError: DATASET_UNKNOWN, SOURCE_UNREAD.
         """
         self.report = UpdateReport()
-        if request.dies_after is None:
-            result = self._updater(None).run(request.for_update())
-            if result.error is not None:
-                raise result.error
-            self._check_read(result.graph)
-            return result
-        kill = Kill(self._name(request.dies_after))
-        updater = self._updater(kill)
+        kill = Kill(self._name(request.dies_after)) if request.dies_after else None
         try:
-            return updater.run(request.for_update())
+            result = self._updater(kill).run(request.for_update())
         except Killed:
             for table, flow in self.flows:
-                if request.loses_commit and table == kill.table:
+                if kill is not None and request.loses_commit and table == kill.table:
                     forget_commit(self.state, table, flow)
             return UpdateResult(
                 KILLED, (), tuple(self.report.flows.values()), Graph({}, {}, (), ())
             )
+        if result.error is not None:
+            raise result.error
+        self._check_read(result.graph)
+        return result
 
     def _updater(self, kill: Kill | None) -> Updater:
         """Return what runs one update, as a new process would: it knows nothing of the last."""
@@ -162,6 +169,21 @@ class Updates:
 
     def _name(self, text: str) -> TableName:
         return table_name(text, self.definition.spec.catalog, self.definition.spec.schema)
+
+
+def check_killed(results: Sequence[UpdateResult], table: str | None) -> None:
+    """Check that at least one update died after a table, if it had to.
+
+    Raises:
+        UsageError: KILL_MISSED.
+    """
+    if table is not None and all(each.state != KILLED for each in results):
+        raise UsageError(
+            "KILL_MISSED",
+            f"No update was killed: none wrote '{table}'",
+            hint="Name a table that the update refreshes.",
+            table=table,
+        )
 
 
 def known(name: TableName, text: str, names: Collection[TableName]) -> TableName:
