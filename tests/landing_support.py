@@ -64,6 +64,7 @@ class ReplaySource:
         logs: the values of each partition.
         size: how many events a poll gives of a partition, at most.
         deleted: how many offsets from the start the broker no longer holds.
+        topic_id: what the broker gives for one.
     """
 
     def __init__(
@@ -73,10 +74,12 @@ class ReplaySource:
         size: int = 7,
         deleted: int = 0,
         topic: str = TOPIC,
+        topic_id: str | None = None,
     ) -> None:
         self.logs = {Partition(topic, number): values for number, values in logs.items()}
         self.size = size
         self.deleted = deleted
+        self.id = topic_id
         self.positions: dict[Partition, int] = {}
         self.paused: set[Partition] = set()
         self.committed: dict[Partition, int] = {}
@@ -131,6 +134,9 @@ class ReplaySource:
 
     def written(self, partition: Partition) -> int | None:
         return len(self.logs[partition])
+
+    def topic_id(self) -> str | None:
+        return self.id
 
     def commit(self, positions: Mapping[Partition, int]) -> bool:
         self.committed.update(positions)

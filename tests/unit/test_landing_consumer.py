@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.errors import SinkError
+from headwater.errors import LandingError, SinkError
 from headwater.landing.consumer import Consumer
 from headwater.landing.contract import Column, Contract
 from headwater.landing.local import LocalSink
+from headwater.landing.source import Partition
 from headwater.landing.tracks import Limits
 from landing_support import (
     TOPIC,
@@ -153,6 +155,149 @@ def test_made_anew_topic_is_refused(tmp_path: Path) -> None:
     assert caught.value.code == "SINK_AHEAD"
 
 
+def test_topic_with_another_id_is_refused_however_long_it_is(tmp_path: Path) -> None:
+    first = ReplaySource({0: log_of(30)}, topic_id="a")
+    consumer_of(first, LocalSink(tmp_path)).run()
+    consumer_of(ReplaySource({0: log_of(31)}), LocalSink(tmp_path)).run()  # a broker without ids
+    with pytest.raises(SinkError) as caught:
+        consumer_of(ReplaySource({0: log_of(50)}, topic_id="b"), LocalSink(tmp_path)).run()
+    assert (caught.value.code, Landed(tmp_path).rows[-1]) == ("SINK_AHEAD", (0, 30))
+
+
+def test_topic_that_gets_another_id_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    source = ReplaySource({0: log_of(50)}, topic_id="a")
+
+    def make_anew(_: Consumer) -> None:
+        source.id = "b"
+
+    with pytest.raises(SinkError) as caught:
+        consumer_of(source, LocalSink(tmp_path), on_turn=make_anew).run()
+    assert caught.value.code == "SINK_AHEAD"
+
+
+@pytest.mark.parametrize(("rows", "is_refused"), [(1000, False), (10, True)])
+def test_log_that_begins_again_is_never_mixed_with_what_was_read_of_it(
+    tmp_path: Path, rows: int, is_refused: bool
+) -> None:
+    """The broker has no such offset any more, and the client starts from the first one."""
+    source = ReplaySource({0: log_of(60)}, size=7)
+    turns = iter(range(100))
+
+    def begin_again(_: Consumer) -> None:
+        if next(turns) == 3:
+            source.logs = {each: log_of(40) for each in source.logs}
+            source.positions = dict.fromkeys(source.logs, 0)
+
+    consumer = consumer_of(
+        source, LocalSink(tmp_path), limits=Limits(max_rows=rows), on_turn=begin_again
+    )
+    if is_refused:
+        with pytest.raises(SinkError) as caught:
+            consumer.run()
+        assert caught.value.code == "SINK_AHEAD"
+        return
+    consumer._once = False
+    consumer._stopping = stopping = threading.Event()
+    consumer._limits = Limits(max_rows=40)
+
+    def stop(consumer: Consumer) -> None:
+        begin_again(consumer)
+        if consumer.counts.landed == 40:
+            stopping.set()
+
+    consumer._on_turn = stop
+    assert consumer.run().landed == 40
+    Landed(tmp_path).check({0: 40})
+
+
+def test_open_claims_larger_than_memory_are_completed(tmp_path: Path) -> None:
+    logs = {number: log_of(60) for number in range(3)}
+    for number in logs:
+        with pytest.raises(Killed):
+            sink = DyingSink(LocalSink(tmp_path), 1, after=True)
+            one = ReplaySource({number: logs[number]})
+            consumer_of(one, sink, limits=Limits(max_rows=50)).run()
+    consumer_of(ReplaySource(logs), LocalSink(tmp_path), limits=Limits(max_bytes=3000)).run()
+    Landed(tmp_path).check(dict.fromkeys(logs, 60))
+
+
+def test_file_that_a_reader_removed_is_not_landed_again(tmp_path: Path) -> None:
+    consumer_of(ReplaySource({0: log_of(30)}), LocalSink(tmp_path)).run()
+    for name in Landed(tmp_path).files:
+        (tmp_path / name).unlink()
+    consumer_of(ReplaySource({0: log_of(31)}), LocalSink(tmp_path)).run()
+    assert Landed(tmp_path).rows == [(0, 30)]
+
+
+def test_events_that_expire_while_others_are_read_are_counted(tmp_path: Path) -> None:
+    source = ReplaySource({0: log_of(100)})
+
+    def expire(_: Consumer) -> None:
+        if source.deleted == 0:
+            source.deleted = 60
+            source.positions = {each: max(60, at) for each, at in source.positions.items()}
+
+    consumer = consumer_of(source, LocalSink(tmp_path), on_turn=expire)
+    counts = consumer.run()
+    assert counts.landed + counts.expired == 100
+    assert counts.expired == 53
+
+
+def test_gap_is_counted_once_however_often_the_partition_is_assigned(tmp_path: Path) -> None:
+    consumer_of(ReplaySource({0: log_of(10)}), LocalSink(tmp_path)).run()
+    source = ReplaySource({0: log_of(40)}, deleted=15)
+    turns = iter(range(100))
+
+    def rebalance(_: Consumer) -> None:
+        if next(turns) < 3:
+            source.rebalance(list(source.logs))
+
+    counts = consumer_of(source, LocalSink(tmp_path), on_turn=rebalance).run()
+    assert (counts.expired, counts.landed) == (5, 25)
+
+
+def test_commit_that_failed_is_made_again(tmp_path: Path) -> None:
+    class Forgetful(ReplaySource):
+        answers = iter([False, False])
+
+        def commit(self, positions: Mapping[Partition, int]) -> bool:
+            return next(self.answers, True) and super().commit(positions)
+
+    source = Forgetful({0: log_of(30), 1: log_of(5)})
+    consumer_of(source, LocalSink(tmp_path)).run()
+    assert {part.number: offset for part, offset in source.committed.items()} == {0: 30, 1: 5}
+
+
+def test_what_can_not_be_flushed_is_told(tmp_path: Path) -> None:
+    class Away(LocalSink):
+        def create(self, name: str, content: bytes) -> bool:
+            del name, content
+            raise SinkError("SINK_AWAY", "away", is_transient=True)
+
+    stopping = threading.Event()
+    consumer = consumer_of(
+        ReplaySource({0: log_of(8)}, size=10),
+        Away(tmp_path),
+        once=False,
+        stopping=stopping,
+        on_turn=lambda _: stopping.set(),
+    )
+    consumer._sink.give_up()
+    with pytest.raises(LandingError) as caught:
+        consumer.run()
+    assert (caught.value.code, "8 events" in caught.value.message) == ("LANDING_UNFINISHED", True)
+
+
+def test_stop_before_all_is_landed_once_is_told(tmp_path: Path) -> None:
+    stopping = threading.Event()
+    source = ReplaySource({0: log_of(80)})
+    with pytest.raises(LandingError) as caught:
+        consumer_of(
+            source, LocalSink(tmp_path), stopping=stopping, on_turn=lambda _: stopping.set()
+        ).run()
+    assert caught.value.code == "LANDING_UNFINISHED"
+
+
 def test_events_the_broker_deleted_are_counted(tmp_path: Path) -> None:
     consumer_of(ReplaySource({0: log_of(30)}), LocalSink(tmp_path)).run()
     counts = consumer_of(ReplaySource({0: log_of(60)}, deleted=45), LocalSink(tmp_path)).run()
@@ -166,6 +311,14 @@ def test_open_claim_whose_events_are_deleted_does_not_stop_landing(tmp_path: Pat
         consumer_of(ReplaySource({0: log_of(10)}), sink).run()
     counts = consumer_of(ReplaySource({0: log_of(40)}, deleted=20), LocalSink(tmp_path)).run()
     assert counts.landed == 20
+
+
+def test_events_of_an_open_claim_that_are_deleted_are_not_counted_as_landed(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        sink = DyingSink(LocalSink(tmp_path), 1, after=True)
+        consumer_of(ReplaySource({0: log_of(10)}), sink).run()
+    counts = consumer_of(ReplaySource({0: log_of(10)}, deleted=6), LocalSink(tmp_path)).run()
+    assert (counts.landed, counts.expired, len(Landed(tmp_path).rows)) == (4, 6, 4)
 
 
 def test_stop_lands_what_was_read(tmp_path: Path) -> None:

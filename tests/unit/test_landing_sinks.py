@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from headwater.errors import SinkError, UsageError
-from headwater.landing.blob import BlobAccess, parse_place
+from headwater.landing.blob import BlobAccess, BlobSink, parse_place
 from headwater.landing.local import LocalSink
 from headwater.landing.sinks import open_sink
 from headwater.landing.steady import FAULTS_TO_OPEN, SteadySink
@@ -70,6 +71,19 @@ def test_drafts_of_killed_processes_go_after_a_day(tmp_path: Path) -> None:
     assert (old.exists(), new.exists()) == (False, True)
 
 
+def test_full_disk_leaves_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    sink = LocalSink(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(SinkError) as caught:
+            sink.create("a", b"x" * 1000)
+    assert (caught.value.is_transient, list((tmp_path / "_incoming").iterdir())) == (True, [])
+    assert sink.create("a", b"x")
+
+
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     sink = LocalSink(tmp_path)
     assert (sink.list("none"), sink.exists("none/a")) == ([], False)
@@ -109,6 +123,8 @@ def test_breaker_opens_so_that_the_storage_is_left_alone(tmp_path: Path) -> None
     assert (caught.value.code, caught.value.is_transient) == ("SINK_AWAY", True)
     assert FAULTS_TO_OPEN <= inner.calls <= FAULTS_TO_OPEN + 2  # then a few questions, no more
     assert not sink.is_well
+    sink._breaker.half_open()
+    assert not sink.is_well  # it is being asked, and has not answered
 
 
 def test_given_up_retries_nothing(tmp_path: Path) -> None:
@@ -121,10 +137,10 @@ def test_given_up_retries_nothing(tmp_path: Path) -> None:
 
 
 def test_addresses_of_local_folders(tmp_path: Path) -> None:
-    folder = tmp_path / "with space"
-    for url in (str(folder), folder.as_uri()):
+    folder = tmp_path / "with space#1?2"
+    for url in (str(folder), folder.as_uri(), f"file://{tmp_path}/with%20space#1?2"):
         open_sink(url).create(f"{len(url)}", b"x")
-    assert len([each for each in folder.iterdir() if each.is_file()]) == 2
+    assert len([each for each in folder.iterdir() if each.is_file()]) == 3
 
 
 def test_addresses_of_containers() -> None:
@@ -151,6 +167,25 @@ def test_address_that_names_no_folder_is_refused(url: str) -> None:
         open_sink(url)
     assert caught.value.code == "SINK_URL_INVALID"
     assert "key" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "answers"),
+    [
+        ("lake.dfs.core.windows.net", "checks.blob.core.windows.net"),
+        ("checks.dfs.core.windows.net", "checks.blob.core.windows.net"),
+        ("my.own.name", "checks.blob.core.windows.net"),
+    ],
+)
+def test_connection_string_serves_its_own_account_only(host: str, answers: str) -> None:
+    key = "AccountName=checks;AccountKey=Zm9v"  # pragma: allowlist secret
+    access = BlobAccess(
+        f"DefaultEndpointsProtocol=https;{key};EndpointSuffix=core.windows.net", "s"
+    )
+    place = parse_place(f"abfss://raw@{host}/x#1")
+    found = BlobSink(place, access)._container.primary_hostname
+    assert (found == answers) == (host != "lake.dfs.core.windows.net")
+    assert place.folder == "x#1"
 
 
 def test_secrets_are_not_shown() -> None:

@@ -82,8 +82,9 @@ def land_events(
     Raises:
         ContractError: no contract, or one with faults.
         SettingError: TOPIC_MISSING, SOURCE_MISSING.
+        UsageError: TOPIC_HIDDEN.
+        LandingError: LANDING_UNFINISHED, and what ends the consumer.
     """
-
     if contract is None:
         raise ContractError(
             "CONTRACT_MISSING",
@@ -94,6 +95,7 @@ def land_events(
     settings = read_landing_settings()
     columns = read_contract(contract)
     source = _open_source(place, settings)
+    topic = place.topic or settings.event_hub
     inner = open_sink(sink, connection_string=settings.storage, sas=settings.storage_sas)
     reporter = Reporter()
     patience = _PATIENCE_ONCE_SECONDS if once else None
@@ -104,6 +106,8 @@ def land_events(
     signals = stopping_on_signals(_STOP_SECONDS, lambda: reporter.notify("stop_overdue"))
     with signals as stopping, serving as port:
         reporter.notify("started", metrics_port=port, once=once)
+        if topic != columns.topic:
+            reporter.notify("contract_of_another_topic", topic=topic, contract=columns.topic)
         consumer = Consumer(
             source,
             steady,
@@ -125,6 +129,12 @@ def _open_source(place: Place, settings: LandingSettings) -> EventSource:
     if not topic:
         raise SettingError(
             "TOPIC_MISSING", "No topic is given", hint="Add --topic NAME, or set EVENT_HUB_NAME."
+        )
+    if topic.startswith(("_", ".")):
+        raise UsageError(
+            "TOPIC_HIDDEN",
+            f"The topic '{topic}' would be landed in a folder that Spark and Auto Loader ignore",
+            hint="They read nothing whose name begins with _ or a dot: use another topic.",
         )
     if place.protocol == "eventhubs":
         return _open_event_hub(place, topic, settings)

@@ -32,7 +32,8 @@ class BlobAccess:
     """How to reach the storage account; `DefaultAzureCredential` is used when nothing is set.
 
     Attributes:
-        connection_string: of the account; names the endpoint too, so it also serves Azurite.
+        connection_string: of the account; names the endpoint too, so it also serves Azurite. One
+            of another account than the place's is not used: it may be that of the checkpoints.
         sas: a shared access signature, without the account's address.
     """
 
@@ -62,14 +63,15 @@ def parse_place(url: str) -> BlobPlace:
         >>> parse_place("abfss://raw@lake.dfs.core.windows.net/events").container
         'raw'
     """
-    parts = urlsplit(url)
+    parts = urlsplit(url, allow_fragments=False)
     if parts.scheme not in _SCHEMES or not parts.username or not parts.hostname or parts.password:
         raise UsageError(
             "SINK_URL_INVALID",
             "The sink is not the address of a folder in a container",
             hint="Write abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/FOLDER.",
         )
-    folder = parts.path.strip("/")
+    folder = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    folder = folder.strip("/")
     if any(part in (".", "..", "") for part in folder.split("/")) and folder:
         raise UsageError(
             "SINK_URL_INVALID", "The folder of the sink has empty parts", hint="Leave out '..'."
@@ -137,9 +139,10 @@ def _connect(place: BlobPlace, access: BlobAccess) -> ContainerClient:
         "read_timeout": _ANSWER_SECONDS,
     }
     try:
+        service: BlobServiceClient | None = None
         if access.connection_string:
             service = BlobServiceClient.from_connection_string(access.connection_string, **options)
-        else:
+        if service is None or not _serves(service, place.account_host):
             host = place.account_host.replace(".dfs.", ".blob.")
             credential = access.sas or _default_credential()
             service = BlobServiceClient(f"https://{host}", credential=credential, **options)
@@ -150,6 +153,18 @@ def _connect(place: BlobPlace, access: BlobAccess) -> ContainerClient:
             hint="Copy it again into AZURE_STORAGE_CONNECTION_STRING.",
         ) from None
     return service.get_container_client(place.container)
+
+
+def _serves(service: BlobServiceClient, host: str) -> bool:
+    """Return whether a connection string is of the account in an address.
+
+    Only names in Azure's own form tell: `account.dfs.core.windows.net`. An emulator, or a name of
+    one's own for the account, has whatever host the connection string says.
+    """
+    account, is_azure, _ = host.partition(".dfs.")
+    if not is_azure:
+        account, is_azure, _ = host.partition(".blob.")
+    return not is_azure or account.lower() == str(service.account_name).lower()
 
 
 def _default_credential() -> TokenCredential:

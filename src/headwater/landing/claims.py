@@ -5,7 +5,8 @@ before the data is. It says: offsets `start` to `last` go into these files. The 
 at `last + 1`, and the first at 0, so two writers that know the same chain ask for the same name
 and one of them gets it. However a replay, or a consumer that lost its partition, cuts its batches,
 the claim has decided: claims never overlap, and only the last of a chain may lack its files.
-Whoever finds it so writes them, by the contract in the claim. Spark skips names that begin with _.
+Whoever finds it so writes them, by the contract in the claim, and then `<start>.done`: readers may
+remove files. Spark skips names that begin with _.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Claim:
         rejected: events in the file of rejected ones; there is none when 0.
         day: when the broker took the first event, as YYYY-MM-DD in UTC.
         contract: by which the events are decoded.
+        topic_id: tells the topic from others of its name; None where the broker gives none.
     """
 
     partition: Partition
@@ -45,11 +47,17 @@ class Claim:
     rejected: int
     day: str
     contract: Contract
+    topic_id: str | None = None
 
     @property
     def name(self) -> str:
         """Name the claim's own file."""
         return f"{_folder(self.partition)}/{self.start:020d}.json"
+
+    @property
+    def done_file(self) -> str:
+        """Name the empty file that tells that all files were written, and may be gone by now."""
+        return f"{_folder(self.partition)}/{self.start:020d}.done"
 
     @property
     def landed_file(self) -> str:
@@ -89,8 +97,8 @@ def last_claim(sink: Sink, partition: Partition) -> Claim | None:
 
 
 def is_whole(sink: Sink, claim: Claim) -> bool:
-    """Return whether all files of a claim exist."""
-    return all(sink.exists(each) for each in claim.files)
+    """Return whether all files of a claim were written; a reader may have removed them since."""
+    return sink.exists(claim.done_file) or all(sink.exists(each) for each in claim.files)
 
 
 def read_claim(sink: Sink, partition: Partition, name: str) -> Claim:
@@ -123,6 +131,7 @@ def _to_json(claim: Claim) -> bytes:
         "rejected": claim.rejected,
         "day": claim.day,
         "contract": claim.contract.to_mapping(),
+        "topic_id": claim.topic_id,
     }
     return json.dumps(content).encode()
 
@@ -137,6 +146,7 @@ def _from_mapping(partition: Partition, content: Mapping[str, Any], name: Path) 
         rejected=int(content["rejected"]),
         day=_day(content["day"]),
         contract=contract_of(content["contract"], name),
+        topic_id=content.get("topic_id"),
     )
 
 

@@ -13,11 +13,12 @@ from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from headwater.errors import HeadwaterError, SinkError, SourceError
+from headwater.errors import HeadwaterError, LandingError, SinkError, SourceError
 from headwater.landing.claims import Claim, is_whole, last_claim
 from headwater.landing.contract import Contract
 from headwater.landing.counts import Counts, Notify
 from headwater.landing.files import Cut, land
+from headwater.landing.recreation import TopicWatch, made_anew
 from headwater.landing.source import Bounds, EventBatch, EventSource, Partition
 from headwater.landing.standing import Movement, Standing
 from headwater.landing.steady import SteadySink
@@ -28,7 +29,6 @@ _ASK_SECONDS = 5.0
 _DRAIN_SECONDS = 7.0
 _IDLE_SECONDS, _BUSY_SECONDS = 0.5, 0.05
 _REOPEN_SECONDS = 1.0
-_ANEW_SECONDS = 30.0  # what a broker tells of its end may be late
 PATIENCE_ONCE_SECONDS = 120.0
 
 
@@ -62,6 +62,7 @@ class Consumer:
     ) -> None:
         self.counts = Counts()
         self._source = source
+        self._topic = TopicWatch(source)
         self._sink = sink
         self._asking = sink.with_patience(_ASK_SECONDS)
         self._contract = contract
@@ -74,7 +75,9 @@ class Consumer:
         self._paused: set[Partition] = set()
         self.standing = Standing(is_settled=False, partitions=0, since=time.monotonic())
         self._movement = Movement(patience_seconds, time.monotonic())
-        self._reopen_at = 0.0
+        self._reopen_at = self._commit_at = 0.0
+        self._uncommitted: dict[Partition, int] = {}
+        self._unflushed = 0  # events that were read of what was revoked last, and not landed
         self._writers = threading.BoundedSemaphore(_WRITERS)
 
     def run(self) -> Counts:
@@ -82,19 +85,25 @@ class Consumer:
 
         Raises:
             SourceError, SinkError: when going on makes no sense; what is landed stays landed.
+            LandingError: LANDING_UNFINISHED, when it was stopped before all was landed.
         """
+        left = False
         try:
             self._source.open(self)
             while not self._stopping.is_set() and not self._is_done():
                 for batch in self._source.poll(self._wait_seconds()):
                     self._take(batch)
                 self._turn()
+            left = self._once and not self._is_done()
         except BaseException:
             self._tracks.clear()  # no final flush: what is not landed is read again
             raise
         finally:
+            self._unflushed = 0
             self._source.close()  # tells us that all is revoked: the final flush
             self._sink.give_up()
+        if left or self._unflushed:
+            raise _unfinished(self._unflushed)
         return self.counts
 
     def lag(self) -> int | None:
@@ -115,14 +124,8 @@ class Consumer:
         return sum(self._behind(each, bounds[each.partition]) for each in tracks)
 
     def _behind(self, track: Track, held: Bounds) -> int:
-        position, now = self._position(track), time.monotonic()
-        if not self._is_anew(track.partition, track.landed_up_to(0), held):
-            track.anew_since = None
-        elif track.anew_since is None:
-            track.anew_since = now
-        elif now - track.anew_since > _ANEW_SECONDS:
-            raise _made_anew(track.partition, track.landed_up_to(0), held.end)
-        return max(0, held.end - max(held.first, track.landed_up_to(position)))
+        self._topic.check_track(track, held)
+        return max(0, held.end - max(held.first, track.landed_up_to(self._position(track))))
 
     @property
     def memory(self) -> int:
@@ -146,8 +149,10 @@ class Consumer:
         """See `Assignee.revoked`: land what was read, if that is quick, and forget the rest."""
         given_up = [self._tracks[each] for each in partitions if each in self._tracks]
         self._drain(given_up)
+        self._unflushed = sum(each.unlanded for each in given_up)
         for track in given_up:
             del self._tracks[track.partition]
+            self._uncommitted.pop(track.partition, None)
         self._settle(bool(self._tracks))  # with none left, a rebalance is under way
         self._paused -= set(partitions)
         if given_up:
@@ -177,7 +182,9 @@ class Consumer:
         if held is None:
             return self._rest(track)
         start = (pending.start if pending else claim.last + 1) if claim else 0
-        self._check(claim, held, start)
+        track.topic_id = self._topic.check_claim(claim, held) if claim else self._source.topic_id()
+        gone = self._topic.expired(partition, start, held.first)
+        self._expire(gone if claim else 0)
         track.reset(start, pending)
         track.stop_at = held.end if self._once and track.stop_at is None else track.stop_at
         track.is_open = True
@@ -188,27 +195,26 @@ class Consumer:
         self._source.seek(track.partition, 0)
         self._reopen_at = time.monotonic() + _REOPEN_SECONDS
 
-    def _check(self, claim: Claim | None, held: Bounds, start: int) -> None:
-        if claim and self._is_anew(claim.partition, claim.last + 1, held):
-            raise _made_anew(claim.partition, claim.last + 1, held.end)
-        if claim and held.first > start:
-            self.counts.expired += held.first - start
-            self._notify("expired", offsets=held.first - start)
-
-    def _is_anew(self, partition: Partition, landed: int, held: Bounds) -> bool:
-        """Return whether a topic ends before its landed offsets."""
-        if landed <= held.end:
-            return False
-        written = self._source.written(partition)
-        return written is not None and landed > written
+    def _expire(self, offsets: int) -> None:
+        if offsets:
+            self.counts.expired += offsets
+            self._notify("expired", offsets=offsets)
 
     def _take(self, batch: EventBatch) -> None:
         track = self._tracks.get(batch.partition)
-        if track and track.is_open:
-            if batch.offsets[0] < track.landed_up_to(0):
-                raise _made_anew(batch.partition, track.landed_up_to(0), batch.offsets[0])
-            track.waiting.append(batch)
-            self._fill(track)
+        if not track or not track.is_open:
+            return
+        first, expected = batch.offsets[0], track.read_up_to
+        if first < track.start:
+            raise made_anew(batch.partition, track.start, first)
+        if first < expected:  # the broker has less than was read: that was of another topic
+            self._notify("read_again", partition=track.partition.number)
+            self._open(track)
+            return
+        if first > expected:
+            self._expire(self._topic.expired_before(track.partition, expected, first))
+        track.waiting.append(batch)
+        self._fill(track)
 
     def _fill(self, track: Track) -> None:
         track.fill(self._limits, time.monotonic(), time.time_ns() // 1000)
@@ -240,6 +246,7 @@ class Consumer:
             self._write(max(idle, key=lambda track: track.size))
 
     def _write(self, track: Track) -> None:
+        self._topic.check_id(track)
         cut = track.cut()
         if cut is None:
             self._notify("claim_without_events", partition=track.partition.number)
@@ -268,8 +275,12 @@ class Consumer:
             track.reset(cut.claim.start, None)
             if reopen:
                 self._open(track)
-        if landed and self._source.commit(landed):
-            self.counts.commits += 1
+        self._uncommitted |= landed
+        if self._uncommitted and (landed or time.monotonic() >= self._commit_at):
+            self._commit_at = time.monotonic() + _ASK_SECONDS
+            if self._source.commit(self._uncommitted):
+                self.counts.commits += 1
+                self._uncommitted = {}
 
     def _drain(self, tracks: Collection[Track]) -> None:
         """Write what is read, if that takes only a moment."""
@@ -289,13 +300,17 @@ class Consumer:
             if busy:
                 time.sleep(_BUSY_SECONDS / 10)
 
-    def _balance(self, tracks: Iterable[Track]) -> None:
+    def _balance(self, tracks: Collection[Track]) -> None:
         """Read from the partitions that have room, and only from them."""
         is_over = self.memory >= self._limits.max_bytes
+        needed = _needed(tracks) if is_over else None
         full = {
             each.partition
             for each in tracks
-            if is_over or not each.is_open or each.is_full(self._limits) or self._is_read(each)
+            if (is_over and each is not needed)
+            or not each.is_open
+            or each.is_full(self._limits)
+            or self._is_read(each)
         }
         if full - self._paused:
             self._source.pause(full - self._paused)
@@ -332,12 +347,23 @@ class Consumer:
         return _BUSY_SECONDS if is_busy else min(_IDLE_SECONDS, self._limits.max_seconds / 4)
 
 
-def _made_anew(partition: Partition, landed: int, found: int) -> SinkError:
-    return SinkError(
-        "SINK_AHEAD",
-        f"The sink holds {partition} up to offset {landed - 1}, but the topic is at {found}:"
-        " it was recreated",
-        hint="Land the new topic into another folder.",
+def _needed(tracks: Collection[Track]) -> Track | None:
+    """Return what is read on, though memory is full, where nothing else can free it.
+
+    Events of a claim that others left open can't be written before all of them are there.
+    """
+    if any(each.writing or (each.count and not each.pending) for each in tracks):
+        return None
+    pending = [each for each in tracks if each.pending and each.is_open and not each.waiting]
+    return max(pending, key=lambda each: each.size, default=None)
+
+
+def _unfinished(events: int) -> LandingError:
+    return LandingError(
+        "LANDING_UNFINISHED",
+        "Stopped before everything was landed"
+        + (f": {events} events that were read are in no file" if events else ""),
+        hint="The next start continues from the same place.",
     )
 
 

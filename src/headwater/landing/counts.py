@@ -39,7 +39,8 @@ class Counts:
 
     def add(self, cut: Cut) -> None:
         """Count a cut that is durable."""
-        self.landed += cut.claim.landed
-        self.rejected += cut.claim.rejected
+        # of a claim that others left open, some events may be gone
+        self.landed += sum(each.landed.num_rows for each in cut.rows)
+        self.rejected += sum(each.rejected.num_rows for each in cut.rows)
         self.extras += sum(each.extras for each in cut.rows)
         self.files += len(cut.claim.files)

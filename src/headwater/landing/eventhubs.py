@@ -22,11 +22,12 @@ from azure.eventhub.exceptions import AuthenticationError, ConnectError, EventHu
 from azure.eventhub.extensions.checkpointstoreblob import BlobCheckpointStore
 
 from headwater.errors import SourceError
-from headwater.landing.hub_reader import HubReader
+from headwater.landing.hub_reader import GONE, HubReader
 from headwater.landing.ownership import Claim, partitions_to_claim
 from headwater.landing.source import Assignee, Bounds, EventBatch, Partition
 
 _OPEN_SECONDS = 9
+_LOOK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class EventHubsSource:
         self._arrived = threading.Event()
         self._due = 0.0
         self._numbers: list[str] = []
+        self._created: str | None = None
+        self._look_at = 0.0
         self._is_settled = False
         self._held: set[Partition] = set()
         self._readers: dict[Partition, HubReader] = {}
@@ -74,11 +77,17 @@ class EventHubsSource:
         """See `EventSource.open`; the group is joined by the first `poll`."""
         self._assignee = assignee
         try:
-            self._numbers = _in_time(self._client.get_partition_ids)
+            self._look(_in_time(self._client.get_eventhub_properties))
             _in_time(self._claims)
         except SourceError:
             self._client.close()
             raise
+
+    def _look(self, told: Mapping[str, Any]) -> None:
+        """Take what the namespace tells of the hub, whose partitions may become more."""
+        self._numbers = list(told["partition_ids"])
+        self._created = str(told["created_at"])
+        self._look_at = time.monotonic() + _LOOK_SECONDS
 
     def poll(self, timeout_seconds: float) -> Sequence[EventBatch]:
         """See `EventSource.poll`."""
@@ -133,17 +142,27 @@ class EventHubsSource:
         held = self.bounds([partition]).get(partition)
         return held.end if held else None
 
+    def topic_id(self) -> str | None:
+        """See `EventSource.topic_id`: the namespace, and when the hub was made."""
+        return f"{self._namespace}/{self._created}" if self._created else None
+
     def commit(self, positions: Mapping[Partition, int]) -> bool:
-        """See `EventSource.commit`; a checkpoint holds the last sequence number before it."""
+        """See `EventSource.commit`; a checkpoint holds the last event before it.
+
+        One without the event's offset is not written: monitors take it for the hub's start.
+        """
         try:
             for partition, position in positions.items():
-                self._store.update_checkpoint(
-                    {
-                        **self._place(partition.number),
-                        "sequence_number": position - 1,
-                        "offset": "",  # readers go by sequence numbers
-                    }
-                )
+                number, reader = position - 1, self._readers.get(partition)
+                place = reader.place_of(number) if reader else ""
+                if place:
+                    self._store.update_checkpoint(
+                        {
+                            **self._place(partition.number),
+                            "sequence_number": number,
+                            "offset": place,
+                        }
+                    )
         except AzureError:
             return False
         return True
@@ -174,6 +193,10 @@ class EventHubsSource:
 
     def _balance(self) -> None:
         """Renew our claims, claim our share, and notify the assignee of changes."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _LOOK_SECONDS
+            with contextlib.suppress(EventHubError):
+                self._look(self._client.get_eventhub_properties())
         try:
             wanted = partitions_to_claim(
                 self._numbers,
@@ -288,7 +311,7 @@ def _explained(error: BaseException) -> SourceError:
     elif isinstance(error, NotInTime):
         code, what = "SOURCE_SILENT", "Event Hubs does not answer"
         hint = "Check the namespace and the firewall (port 5671)."
-    elif isinstance(error, EventHubError) and "Status code: 404" in str(error):
+    elif isinstance(error, EventHubError) and any(each in str(error) for each in GONE):
         code, what = "SOURCE_TOPIC_MISSING", "The namespace has no such event hub"
         hint = "Check --topic, or EVENT_HUB_NAME."
     elif isinstance(error, ConnectError):

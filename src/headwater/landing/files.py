@@ -53,6 +53,7 @@ def land(sink: Sink, cut: Cut) -> Claim:
             return held
     for name, content in files.items():
         sink.create(name, content)
+    sink.create(claim.done_file, b"")
     return claim
 
 

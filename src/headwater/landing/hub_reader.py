@@ -5,17 +5,21 @@ What does not live here: which partitions are read (`ownership`), and by whom (`
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from azure.eventhub import EventData, EventHubConsumerClient
+from azure.eventhub.amqp import AmqpMessageBodyType
 from azure.eventhub.exceptions import AuthenticationError
 
 from headwater.landing.source import EventBatch, Partition
 
-_STOLEN = "amqp:link:stolen"  # the client has no class for it
+_STOLEN = "amqp:link:stolen"  # the client has no class for it, nor for a hub that was deleted
+GONE = ("Status code: 404", "amqp:not-found")
 _BATCHES_AHEAD, _EVENTS_OF_A_BATCH = 4, 300
 
 
@@ -40,6 +44,7 @@ class HubReader:
         self._client = client
         self._next = start
         self._on_arrival = on_arrival
+        self._places: deque[tuple[int, str]] = deque()
         self._queue: queue.Queue[list[EventData]] = queue.Queue(_BATCHES_AHEAD)
         self._stopping = threading.Event()
         self._thread = threading.Thread(
@@ -53,13 +58,24 @@ class HubReader:
             events = self._queue.get_nowait()
         except queue.Empty:
             return None
+        self._places.extend((_number(each), each.offset or "") for each in events)
         return EventBatch(
             self.partition,
             [_number(each) for each in events],
             [_milliseconds(each) for each in events],
             [_key(each) for each in events],
-            [b"".join(cast("Iterable[bytes]", each.body)) for each in events],
+            [value_of(each) for each in events],
         )
+
+    def place_of(self, number: int) -> str:
+        """Return the offset of an event that was taken, "" if it is not known; forget earlier ones.
+
+        Args:
+            number: its sequence number.
+        """
+        while self._places and self._places[0][0] < number:
+            self._places.popleft()
+        return self._places[0][1] if self._places and self._places[0][0] == number else ""
 
     def stop(self) -> None:
         """Stop reading; what was not taken is dropped."""
@@ -100,9 +116,39 @@ class HubReader:
         if _STOLEN in str(error):
             self.is_lost = True
             threading.Thread(target=self._client.close, daemon=True).start()
-        elif isinstance(error, AuthenticationError):
+        elif isinstance(error, AuthenticationError) or any(each in str(error) for each in GONE):
             self.fault = error
         self._on_arrival()
+
+
+def value_of(event: EventData) -> bytes | None:
+    """Return the bytes of an event: of an AMQP value that is not text or bytes, its JSON.
+
+    Clients of other protocols send values, such as a JMS TextMessage. A value that JSON can't say
+    is written as Python does, so that it is rejected as it came.
+    """
+    try:
+        body: Any = event.body
+    except ValueError:  # it has none
+        return None
+    if event.body_type == AmqpMessageBodyType.DATA:
+        return body if isinstance(body, bytes) else b"".join(cast("Iterable[bytes]", body))
+    if body is None or isinstance(body, bytes):
+        return body
+    if event.body_type == AmqpMessageBodyType.SEQUENCE:
+        body = list(body)
+    return body.encode() if isinstance(body, str) else json.dumps(_plain(body)).encode()
+
+
+def _plain(value: Any) -> Any:
+    """Return an AMQP value as JSON has it: bytes as text, keys as text, anything else by `str`."""
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _number(event: EventData) -> int:

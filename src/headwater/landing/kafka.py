@@ -22,6 +22,7 @@ from headwater.landing.kafka_errors import explained, is_final, topic_missing
 from headwater.landing.membership import (
     finish_join,
     give_back_parked,
+    known_id,
     knows_topic,
     make_no_topics,
 )
@@ -31,6 +32,8 @@ from headwater.landing.source import Assignee, Bounds, EventBatch, Partition
 _OPEN_MS, _ASK_MS, _CLOSE_MS = 8_000, 4_000, 2_000
 _RECORDS_OF_A_POLL = 2_000
 _FETCH_BYTES, _FETCH_BYTES_OF_A_PARTITION = 8 * 1024**2, 1024**2
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+"""The years 1 to 9999: a producer may send any number as the time of an event."""
 READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"
 
 
@@ -161,6 +164,10 @@ class KafkaSource:
         except KafkaError:
             return None
 
+    def topic_id(self) -> str | None:
+        """See `EventSource.topic_id`; brokers before Kafka 2.8 give none."""
+        return known_id(self._client, self._topic)
+
     def commit(self, positions: Mapping[Partition, int]) -> bool:
         """See `EventSource.commit`."""
         offsets = {
@@ -255,7 +262,7 @@ def _batch(part: TopicPartition, records: Sequence[Any]) -> EventBatch:
     return EventBatch(
         Partition(*part),
         [each.offset for each in records],
-        [each.timestamp for each in records],
+        [min(max(each.timestamp, _FIRST_MS), _LAST_MS) for each in records],
         [each.key for each in records],
         [each.value for each in records],
     )

@@ -47,13 +47,13 @@ class LocalSink:
         draft = self.root / _INCOMING / uuid.uuid4().hex
         try:
             self._make_folder(path.parent)
-            _write(draft, content)
             try:
+                _write(draft, content)
                 os.link(draft, path)
             except FileExistsError:
                 return False
             finally:
-                draft.unlink()
+                draft.unlink(missing_ok=True)
             _sync_folder(path.parent)
         except OSError as error:
             raise _failure(error) from error

@@ -59,6 +59,12 @@ def knows_topic(consumer: Any, topic: str) -> bool:
     return False
 
 
+def known_id(consumer: Any, topic: str) -> str | None:
+    """Return the id that the broker gave a topic, by the last metadata; None without one."""
+    found = consumer._cluster.topic_id(topic)
+    return str(found) if found and found.int else None
+
+
 def give_back_parked(consumer: Any) -> None:
     """Release a fetch that is used up.
 

@@ -8,6 +8,7 @@ live here: clients that send or receive.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import struct
@@ -19,6 +20,8 @@ from headwater.landing.broker import EVENT_HUBS_USER, BrokerAddress
 
 _API_VERSIONS, _SASL_HANDSHAKE, _SASL_AUTHENTICATE = 18, 17, 36
 _LARGEST_ANSWER = 2**20
+_SECRET = re.compile("[=;@]")
+"""What no address has, but a connection string or an address with a password does."""
 
 
 def probe_broker(address: BrokerAddress, timeout_seconds: float = 8) -> None:
@@ -42,9 +45,13 @@ def probe_broker(address: BrokerAddress, timeout_seconds: float = 8) -> None:
 
 def _host_and_port(text: str) -> tuple[str, int]:
     host, _, port = text.strip().rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+    is_port = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    if _SECRET.search(text) or not host or not is_port:
+        shown = "" if _SECRET.search(text) else f": {text.strip()!r}"
         raise SourceError(
-            "SOURCE_ADDRESS_INVALID", f"Not HOST:PORT: {text.strip()!r}", hint="Write host:9093."
+            "SOURCE_ADDRESS_INVALID",
+            f"The broker's address is not HOST:PORT{shown}",
+            hint="Write host:9093; a connection string goes into CONNECTION_STRING.",
         )
     return host.removeprefix("[").removesuffix("]"), int(port)  # of an IPv6 address
 

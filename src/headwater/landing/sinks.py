@@ -25,11 +25,12 @@ def open_sink(url: str, *, connection_string: str | None = None, sas: str | None
         UsageError: SINK_URL_INVALID.
         SinkError: SINK_REFUSED.
     """
-    parts = urlsplit(url)
+    parts = urlsplit(url, allow_fragments=False)  # a folder may be called a#1, and a?1
     if not parts.scheme:
         return LocalSink(Path(url))
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
-        return LocalSink(Path(unquote(parts.path)))
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        return LocalSink(Path(unquote(path)))
     if parts.scheme == "file":
         raise UsageError(
             "SINK_URL_INVALID", "The sink is not a local folder", hint="Write file:///FOLDER."

@@ -37,7 +37,8 @@ class EventBatch:
 
     Attributes:
         offsets: the events' offsets (Event Hubs: sequence numbers); there may be gaps.
-        enqueued_ms: when the broker took each event, in milliseconds since 1970 UTC.
+        enqueued_ms: when the broker took each event, or when its producer made it if the topic
+            has Kafka's `CreateTime`; in milliseconds since 1970 UTC, within the years 1 to 9999.
         keys: partition keys as bytes, None where an event has none.
         values: bodies as they came, None for an event without a body.
     """
@@ -102,6 +103,9 @@ class EventSource(Protocol):
 
     def written(self, partition: Partition) -> int | None:
         """Ask for the end of a partition, open transactions included; None if unknown."""
+
+    def topic_id(self) -> str | None:
+        """Return what tells this topic from others of its name; None if unknown. Asks nobody."""
 
     def commit(self, positions: Mapping[Partition, int]) -> bool:
         """Store next offsets for the group; False where it could not (a rebalance, an outage).

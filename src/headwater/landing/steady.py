@@ -66,7 +66,7 @@ class SteadySink:
     @property
     def is_well(self) -> bool:
         """Return whether the storage answered lately."""
-        return bool(self._breaker.current_state != pybreaker.STATE_OPEN)
+        return bool(self._breaker.current_state == pybreaker.STATE_CLOSED)
 
     def create(self, name: str, content: bytes) -> bool:
         """See `Sink.create`."""

@@ -53,6 +53,7 @@ class Track:
         is_open: False until the storage has told where to go on.
         fault: why the storage has not told that.
         writing: the cut that is being written, one at a time.
+        topic_id: of the topic that is read, None if the broker gives none.
         anew_since: since when the broker seems to hold less than is landed; None if it does not.
     """
 
@@ -61,6 +62,7 @@ class Track:
         self.stop_at: int | None = None
         self.is_open = False
         self.fault: SinkError | None = None
+        self.topic_id: str | None = None
         self.anew_since: float | None = None
         self.writing: Writing | None = None
         self._own = Decoder(contract)
@@ -85,6 +87,25 @@ class Track:
     def memory(self) -> int:
         """Return the bytes of decoded events, those being written included."""
         return self.size + (self.writing.cut.size if self.writing else 0)
+
+    @property
+    def read_up_to(self) -> int:
+        """Return the offset after the last event that was read."""
+        if self.waiting:
+            return int(self.waiting[-1].offsets[-1]) + 1
+        return self.last + 1 if self.count else self.start
+
+    @property
+    def unlanded(self) -> int:
+        """Return how many events are read and not landed, of those before `stop_at`."""
+        rows = self.writing.cut.rows if self.writing else ()
+        written = sum(int(each.landed.num_rows + each.rejected.num_rows) for each in rows)
+        return self.count + written + sum(map(self._wanted, self.waiting))
+
+    def _wanted(self, batch: EventBatch) -> int:
+        """Return how many events of a batch are before `stop_at`."""
+        count = len(batch.offsets)
+        return count if self.stop_at is None else int(bisect_left(batch.offsets, self.stop_at))
 
     def landed_up_to(self, position: int) -> int:
         """Return the first offset that may hold an event that is not landed.
@@ -115,9 +136,7 @@ class Track:
         if self.pending:
             return bisect_right(batch.offsets, self.pending.last)
         room = 0 if self._is_large(limits) else limits.max_rows - self.count
-        if self.stop_at is not None:
-            room = min(room, bisect_left(batch.offsets, self.stop_at))
-        return min(room, len(batch.offsets))
+        return min(room, self._wanted(batch))
 
     def _add(self, batch: EventBatch, now: float, ingested_us: int) -> None:
         rows = self.decoder.decode(batch, ingested_us)
@@ -189,6 +208,7 @@ class Track:
             rejected=sum(each.rejected.num_rows for each in self.rows),
             day=day_of(self.first_ms),
             contract=self.decoder.contract,
+            topic_id=self.topic_id,
         )
 
 
