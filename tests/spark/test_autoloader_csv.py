@@ -69,6 +69,41 @@ def test_types_are_inferred_and_mistyped_values_rescued(loader: Loader) -> None:
     assert loader.rescued() == [None, None, {"x": "much", "day": "someday", "flag": "1"}, None]
 
 
+def test_column_has_one_type_over_files_of_different_headers(loader: Loader) -> None:
+    loader.options["cloudFiles.inferColumnTypes"] = "true"
+    loader.land("a.csv", "id,t,n,m\n1,2024-01-01,3000000000,true\n")
+    loader.land("b.csv", "t,id,n,m\n2024-01-01T10:00:00,2,1.5,5\n")
+    loader.run()
+    assert loader.rows("id", "string(t)", "n", "m", "_rescued_data") == [
+        (1, "2024-01-01 00:00:00", 3e9, "true", None),
+        (2, "2024-01-01 10:00:00", 1.5, "5", None),
+    ]
+    loader.land("c.csv", "id,x\n3,5\n")
+    loader.land("d.csv", "x,id\nabc,4\n")
+    loader.run()
+    assert loader.rows("id", "x", "_rescued_data")[2:] == [(3, "5", None), (4, "abc", None)]
+
+
+def test_numbers_are_those_of_the_csv_reader(loader: Loader) -> None:
+    loader.schema = "id INT, d DECIMAL(10,2), x DOUBLE"
+    loader.options |= {"header": "true", "rescuedDataColumn": "_rescued_data"}
+    loader.land("a.csv", 'id,d,x\n1,"1,234.50",Inf\n2, 7,inf\n 3,7, 1.5\n')
+    loader.run()
+    assert loader.rows("id", "string(d)", "x", order="d") == [
+        (2, None, None),
+        (None, "7.00", 1.5),
+        (1, "1234.50", float("inf")),
+    ]
+    assert loader.rescued(order="d") == [{"d": " 7", "x": "inf"}, {"id": " 3"}, None]
+
+
+def test_lines_of_blanks_before_the_header(loader: Loader) -> None:
+    loader.options["multiLine"] = "true"
+    loader.land("a.csv", "\n\nid,a\n3,q\n")
+    loader.run()
+    assert loader.rows("id", "a") == [("3", "q")]
+
+
 def test_rescue_mode_keeps_new_and_other_cased_columns(loader: Loader) -> None:
     loader.options["cloudFiles.schemaEvolutionMode"] = "rescue"
     loader.land("a.csv", "id,name\n1,Ann\n")
@@ -80,8 +115,11 @@ def test_rescue_mode_keeps_new_and_other_cased_columns(loader: Loader) -> None:
     assert loader.rescued() == [None, {"Name": "Bob", "new": "x"}, None, {"new": "y"}]
 
 
-def test_case_insensitive_reader_takes_other_cases_for_the_column(loader: Loader) -> None:
-    loader.options["readerCaseSensitive"] = "false"
+@pytest.mark.parametrize("option", ["readerCaseSensitive", "parserCaseSensitive"])
+def test_case_insensitive_reader_takes_other_cases_for_the_column(
+    loader: Loader, option: str
+) -> None:
+    loader.options[option] = "false"
     loader.land("a.csv", "id,name\n1,Ann\n")
     loader.run()
     loader.land("b.csv", "ID,Name\n2,Bob\n")

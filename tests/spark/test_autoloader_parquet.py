@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,10 +81,13 @@ def test_safe_widening_is_read_natively(loader: Loader) -> None:
 
 
 def test_inference_takes_the_widest_type(loader: Loader) -> None:
-    loader.land_parquet("a.parquet", id=pa.array([1], pa.int32()))
-    loader.land_parquet("b.parquet", id=pa.array([2], pa.int64()), n=[1])
-    frame = loader.define()
-    assert frame.schema.simpleString() == "struct<id:bigint,n:bigint,_rescued_data:string>"
+    one, two = (pa.array([Decimal("1.5")], pa.decimal128(*each)) for each in ((8, 1), (5, 3)))
+    loader.land_parquet("a.parquet", id=pa.array([1], pa.int32()), d=one)
+    loader.land_parquet("b.parquet", id=pa.array([2], pa.int64()), d=two, n=[1])
+    loader.run()
+    kinds = "struct<id:bigint,d:decimal(10,3),n:bigint,_rescued_data:string>"
+    assert loader.define().schema.simpleString() == kinds
+    assert [str(each[0]) for each in loader.rows("d")] == ["1.500", "1.500"]
 
 
 def test_rescue_mode_never_stops(loader: Loader) -> None:

@@ -26,6 +26,7 @@ TEXT_OPTIONS = {
     "timestampFormat": "dd/MM/yyyy HH",
     "timestampNTZFormat": "HH:mm dd/MM/yyyy",
     "columnNameOfCorruptRecord": "bad",
+    "timeZone": "+01:00",
     "lineSep": ";",
 }
 JSON_OPTIONS = TEXT_OPTIONS | {
@@ -47,7 +48,7 @@ JSON_RECORDS = {
     '{"k":"ta\tb"}': ("ta\tb", None, None),
     r'{"k":"\q"}': ("q", None, None),
     '{"k":"d","d":"31/12/2023"}': ("d", "2023-12-31", None),
-    '{"k":"t","t":"31/12/2023 05"}': ("t", "2023-12-31 05:00:00", None),
+    '{"k":"t","t":"31/12/2023 05"}': ("t", "2023-12-31 04:00:00", None),
     '{"k":"n","n":"05:30 31/12/2023"}': ("n", "2023-12-31 05:30:00", None),
 }
 CSV_OPTIONS = TEXT_OPTIONS | {
@@ -75,7 +76,7 @@ CSV_RECORDS = {
     "''|1|||": ("none", "1.0", None),
     "'un'escaped'|1|||": ("un'escaped", "1.0", None),
     "d||31/12/2023||": ("d", "2023-12-31", None),
-    "t|||31/12/2023 05|": ("t", "2023-12-31 05:00:00", None),
+    "t|||31/12/2023 05|": ("t", "2023-12-31 04:00:00", None),
     "n||||05:30 31/12/2023": ("n", "2023-12-31 05:30:00", None),
     "long|||||more": ("long", None, "long|||||more"),
 }
@@ -95,6 +96,7 @@ OTHER_TESTS = {
     "charset",
     "rescuedDataColumn",
     "readerCaseSensitive",
+    "parserCaseSensitive",
     # in test_autoloader_csv: another name of `sep`
     "delimiter",
     # in test_autoloader_text

@@ -347,6 +347,9 @@ def test_files_read_in_sql_as_streams_and_as_batches(project: Project) -> None:
         FROM read_files('/Volumes/main/' || 'SCHEMA/landing/in', schemaHints => 'n INT, more INT')
         GROUP BY k;
 
+        CREATE MATERIALIZED VIEW plain AS SELECT * FROM read_files(
+          'VOLUME/in', schemaEvolutionMode => 'none', modifiedAfter => TIMESTAMP'2020-01-01');
+
         CREATE MATERIALIZED VIEW named AS
         SELECT r.a, b FROM STREAM_of_no_one AS r;
         CREATE TEMPORARY VIEW STREAM_of_no_one AS
@@ -369,6 +372,7 @@ def test_files_read_in_sql_as_streams_and_as_batches(project: Project) -> None:
     ]
     assert project.values("SELECT n FROM SCHEMA.legacy") == ["1", "2", "z"]
     assert project.sql("SELECT * FROM SCHEMA.named") == [{"a": 1, "b": "x"}]
+    assert [list(row) for row in project.sql("SELECT * FROM SCHEMA.plain LIMIT 1")] == [["k", "n"]]
     assert [tuple(r.values()) for r in project.sql("SELECT * FROM SCHEMA.whole ORDER BY k")] == [
         ("a", 3, None, 0),
         ("b", None, None, 1),

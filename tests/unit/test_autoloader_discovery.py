@@ -74,8 +74,40 @@ def test_a_folder_is_listed_with_all_below_it_but_hidden_names(landing: Path) ->
         ("odd[1]", {"odd[1]/o.json"}),
     ],
 )
-def test_globs(landing: Path, pattern: str, wanted: set[str]) -> None:
-    assert listed(landing, pattern) == wanted
+def test_strict_globs(landing: Path, pattern: str, wanted: set[str]) -> None:
+    assert listed(landing, pattern, **{"cloudFiles.useStrictGlobber": "true"}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("pattern", "file", "default", "strict"),
+    [
+        ("b", "b/c/file.txt", True, True),
+        ("b", "b_dir/c/file.txt", False, False),
+        ("b/", "b.txt", False, False),
+        ("*/c/", "b/c/file.txt", True, True),
+        ("*/c/", "b/c/d/file.txt", True, True),
+        ("*/c/", "b/x/y/c/file.txt", True, False),
+        ("*/c", "b/c_file.txt", True, False),
+        ("*/c/", "b/c_file.txt", True, False),
+        ("*/c/", "b/cookie/file.txt", True, False),
+        ("b*", "b.txt", True, True),
+        ("b*", "b/file.txt", True, True),
+        ("{0.txt,1.txt}", "0.txt", True, True),
+        ("*/{0.txt,1.txt}", "0.txt", False, False),
+        ("b/[cde-h]/i/", "b/c/i/file.txt", True, True),
+    ],
+)
+def test_documented_table_of_both_globbers(
+    tmp_path: Path, pattern: str, file: str, default: bool, strict: bool
+) -> None:
+    for name in (file, "b/keep/x", "other/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    for way, is_read in (("false", default), ("true", strict)):
+        options = {"cloudFiles.format": "text", "cloudFiles.useStrictGlobber": way}
+        request = CloudFiles(f"{tmp_path}/{pattern}", options, Location("p.py", 1))
+        found = [each.path for each in list_files(request, read_options(request))]
+        assert (str(tmp_path / file) in found) == is_read, way
 
 
 def test_path_glob_filter_looks_at_the_name_only(landing: Path) -> None:

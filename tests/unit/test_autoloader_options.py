@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -87,12 +88,47 @@ def test_validate_options_false_ignores_unknown_ones() -> None:
     [
         ("skipRows", "2"),
         ("readerCaseSensitive", "false"),
+        ("rowValidationXSDPath", "/x.xsd"),
     ],
 )
 def test_what_is_not_built_is_refused_by_name(name: str, value: str) -> None:
     error = refusal(**{name.replace(".", "__"): value})
     assert error.code == "AUTOLOADER_OPTION_NOT_BUILT"
     assert error.parameters["option"] == name
+
+
+def test_keys_of_cloud_accounts_are_known() -> None:
+    names = ("awsAccessKey", "awsSecretKey", "restrictNotificationSetupToSameAWSAccountId")
+    options(**{f"cloudFiles__{each}": "x" for each in names})
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2021-01-01 10:00:00.000000 UTC+0", 10),
+        ("2021-01-01 10:00:00 UTC", 10),
+        ("2021-01-01T10:00Z", 10),
+        ("2021-01-01 10:00:00+02:00", 8),
+        ("2021-01-01 10:00:00 America/New_York", 15),
+        ("2021-01-01 10:00:00.123456789 GMT-1", 11),
+        ("2021-01-01", 0),
+    ],
+)
+def test_times_are_taken_as_documented(text: str, hour: int) -> None:
+    found = options(modifiedAfter=text).modified_after
+    assert found is not None
+    assert datetime.fromtimestamp(found, timezone.utc).replace(microsecond=0) == datetime(
+        2021, 1, 1, hour, tzinfo=timezone.utc
+    )
+
+
+@pytest.mark.parametrize("text", ["2021-13-01", "2021-01-01 10:00 Mars/Olympus", "10:00"])
+def test_times_that_are_none_are_refused(text: str) -> None:
+    assert refusal(modifiedBefore=text).code == "AUTOLOADER_OPTION_INVALID"
+
+
+def test_a_rescued_column_without_a_name_is_none() -> None:
+    assert options(rescuedDataColumn="").rescued_column is None
 
 
 def test_every_documented_format_has_a_row() -> None:

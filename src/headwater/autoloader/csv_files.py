@@ -24,7 +24,7 @@ from headwater.autoloader.types import (
     FieldPath,
     compare,
     reads_any,
-    text_widest,
+    text_type,
     widest,
 )
 
@@ -48,7 +48,7 @@ class CsvFiles:
             if isinstance(header, tuple):
                 groups.setdefault(header, []).append(file)
         schemas = [self._typed(header, group) for header, group in groups.items()]
-        return widest(schemas, text_widest)
+        return widest(schemas, text_type)
 
     def inspect(self, files: Sequence[SourceFile], schema: StructType) -> Findings:
         """Compare each header with the schema; columns from paths don't count."""
@@ -59,15 +59,40 @@ class CsvFiles:
         for file, header in self._headers(files).items():
             if isinstance(header, tuple):
                 fresh.setdefault(header, []).append(file)
+        columns = {header: self._own(header) for header in fresh}
+        if self.options.infer_types:
+            columns |= self._inferred(fresh, columns, schema)
         for header, group in fresh.items():
-            own = [name for name in header if name.lower() not in self.context.taken]
-            columns = StructType([StructField(name, StringType()) for name in own])
-            told = self._compare(columns, findings.wide)
-            if (told.new or self.options.widens_types) and self.options.infer_types:
-                told = self._compare(self._typed(header, group, own), findings.wide)
+            told = self._compare(columns[header], findings.wide)
             told.clashing = {}  # a header of another case is mapped when the file is read
             findings.add(group[0], told)
         return findings
+
+    def _own(self, header: Header) -> StructType:
+        names = [name for name in header if name.lower() not in self.context.taken]
+        return StructType([StructField(name, StringType()) for name in names])
+
+    def _inferred(
+        self,
+        groups: Mapping[Header, list[SourceFile]],
+        columns: Mapping[Header, StructType],
+        schema: StructType,
+    ) -> dict[Header, StructType]:
+        """Infer the types of files with new columns; one that is new has one type in all files."""
+        typed = {}
+        for header, group in groups.items():
+            if self.options.widens_types or self._compare(columns[header], schema).new:
+                kinds = {each.name: each for each in self._typed(header, group)}
+                typed[header] = StructType([kinds[each.name] for each in columns[header]])
+        merged = {each.name.lower(): each for each in widest(list(typed.values()), text_type)}
+        known = {each.name.lower() for each in schema}
+
+        def one(column: StructField) -> StructField:
+            name = column.name.lower()
+            kind = column.dataType if name in known else merged[name].dataType
+            return StructField(column.name, kind)
+
+        return {header: StructType(list(map(one, each))) for header, each in typed.items()}
 
     def _compare(self, columns: StructType, schema: StructType) -> Difference:
         return compare(
@@ -113,17 +138,14 @@ class CsvFiles:
         cache.update(found)
         return found
 
-    def _typed(
-        self, header: Header, files: Sequence[SourceFile], wanted: Sequence[str] | None = None
-    ) -> StructType:
-        names = list(header if wanted is None else wanted)
+    def _typed(self, header: Header, files: Sequence[SourceFile]) -> StructType:
         if not self.options.infer_types or not header:
-            return StructType([StructField(name, StringType()) for name in names])
+            return StructType([StructField(name, StringType()) for name in header])
         reader = self.context.spark.read.options(**self.reader()).option("inferSchema", "true")
         reader = reader.option("ignoreCorruptFiles", self.options.ignore_corrupt)
         schema = infer_columns(files, lambda paths: reader.csv(paths).schema)
         kinds = dict(zip(header, (each.dataType for each in schema), strict=False))
-        return StructType([StructField(n, kinds.get(n, StringType())) for n in names])
+        return StructType([StructField(n, kinds.get(n, StringType())) for n in header])
 
     def reader(self) -> dict[str, str]:
         """Options for Spark's reader."""

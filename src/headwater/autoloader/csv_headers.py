@@ -21,6 +21,7 @@ _BYTE_ORDER_MARKS = {
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
 }
+_EMPTY = "\r\n"  # with multiLine, Spark takes a line of blanks for a record
 _CLOSED = (".zst", ".snappy", ".lz4", ".deflate")
 
 
@@ -79,7 +80,8 @@ def _records(file: IO[str], options: Options) -> Iterator[list[str]]:
     lines = (
         line.replace(separator, "\x1f") if len(separator) > 1 else line
         for line in _without_mark(_lines(file, options.get("linesep")))
-        if line.strip() and not (comment and line.startswith(comment))
+        if (line.strip(_EMPTY if options.multi_line else None))
+        and not (comment and line.startswith(comment))
     )
     return csv.reader(
         lines,

@@ -1,7 +1,9 @@
 """Find the data files of a source: folders, globs, and names that are never data.
 
-Pure listing; knows nothing of what was read before. A folder is read with all
-folders below it, as Auto Loader does.
+Pure listing; knows nothing of what was read before. A folder is read with all folders below it, as
+Auto Loader does. To Auto Loader's own globber a pattern is the beginning of a path, and its `*`
+crosses folders; the strict one, of `useStrictGlobber`, is Spark's. Source: "Common data loading
+patterns" in Databricks' documentation.
 """
 
 from __future__ import annotations
@@ -63,11 +65,15 @@ def list_files(
     shut = {str(each.absolute()) for each in exclude}
     base = base_folder(request, storage)
     rest = source_path(request.path, request)[len(base) :].strip("/")
+    begins = None
+    if rest and not options.strict_globs:
+        begins, rest = re.compile(f"(?:{_alternatives(rest, across=True)}).*", re.DOTALL), ""
     walk = _walk_remote if is_remote(base) else _walk_local
     found = {
         file.path: file
         for file in walk(base, rest, shut, storage)
-        if not keep or keep.fullmatch(file.path.rpartition("/")[2])
+        if (not keep or keep.fullmatch(file.path.rpartition("/")[2]))
+        and (not begins or begins.fullmatch(file.path[len(base) :].lstrip("/")))
     }
     age = None if request.is_batch else options.max_age_seconds
     oldest = None if age is None else time.time() - age
@@ -148,12 +154,13 @@ def _expand(pattern: str) -> list[str]:
     return [each for choice in found[1].split(",") for each in _expand(head + choice + tail)]
 
 
-def _alternatives(pattern: str) -> str:
-    return "|".join(f"(?:{_glob(each)})" for each in _expand(pattern))
+def _alternatives(pattern: str, *, across: bool = False) -> str:
+    return "|".join(f"(?:{_glob(each, across=across)})" for each in _expand(pattern))
 
 
-def _glob(pattern: str) -> str:
-    """Translate `?`, `*`, `[ab]`, `[a-b]` and `[^a]` of one name."""
+def _glob(pattern: str, *, across: bool = False) -> str:
+    """Translate `?`, `*`, `[ab]`, `[a-b]` and `[^a]` of one name; `*` of several if `across`."""
+    any_text = ".*" if across else "[^/]*"
     text = ""
     position = 0
     while position < len(pattern):
@@ -164,6 +171,6 @@ def _glob(pattern: str) -> str:
             text += "[" + ("^" + inside[1:] if inside[0] in "^!" else inside) + "]"
             position = closing
         else:
-            text += {"?": "[^/]", "*": "[^/]*"}.get(char) or re.escape(char)
+            text += {"?": "[^/]", "*": any_text}.get(char) or re.escape(char)
         position += 1
     return text

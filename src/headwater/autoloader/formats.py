@@ -77,7 +77,7 @@ class Format:
 
 
 _ENCODING = ("encoding", "charset", "lineSep")
-_TYPED_TEXT = (*_ENCODING, "dateFormat", "timestampFormat", "timestampNTZFormat")
+_TYPED_TEXT = (*_ENCODING, "dateFormat", "timestampFormat", "timestampNTZFormat", "timeZone")
 
 _ROWS = (
     Format(
@@ -168,8 +168,7 @@ _ROWS = (
         "XML",
         XmlFiles,
         options=(
-            *_TYPED_TEXT[:2],
-            *_TYPED_TEXT[3:],
+            *(each for each in _TYPED_TEXT if each != "lineSep"),
             "rowTag",
             "attributePrefix",
             "valueTag",

@@ -22,6 +22,7 @@ BUILT = frozenset(
         "cloudfiles.includeexistingfiles",
         "cloudfiles.maxfilespertrigger",
         "cloudfiles.maxbytespertrigger",
+        "cloudfiles.usestrictglobber",
         "cloudfiles.validateoptions",
         "cloudfiles.allowoverwrites",
         "cloudfiles.maxfileage",
@@ -32,6 +33,7 @@ BUILT = frozenset(
         "singlevariantcolumn",
         "badrecordspath",
         "readercasesensitive",
+        "parsercasesensitive",
         "pathglobfilter",
         "ignorecorruptfiles",
         "ignoremissingfiles",
@@ -62,6 +64,9 @@ LISTED = frozenset(
         "cloudfiles.roleexternalid",
         "cloudfiles.rolesessionname",
         "cloudfiles.stsendpoint",
+        "cloudfiles.awsaccesskey",
+        "cloudfiles.awssecretkey",
+        "cloudfiles.restrictnotificationsetuptosameawsaccountid",
         "cloudfiles.clientid",
         "cloudfiles.clientsecret",
         "cloudfiles.connectionstring",
@@ -81,7 +86,6 @@ LISTED = frozenset(
 
 NO_EFFECT = frozenset(
     {
-        "cloudfiles.usestrictglobber",
         "cloudfiles.cleansource.waitforcompletion",
         "recursivefilelookup",
         "mergeschema",
@@ -110,6 +114,7 @@ REFUSED = frozenset(
         "latestfirst",
         "avroschema",
         "rowtag",
+        "rowvalidationxsdpath",
     }
 )
 """Options that are refused whatever their value, unless a format's reader takes them."""
@@ -148,6 +153,7 @@ SPELLINGS = (
     "cloudFiles.useIncrementalListing",
     "cloudFiles.useManagedFileEvents",
     "cloudFiles.useNotifications",
+    "cloudFiles.useStrictGlobber",
     "cloudFiles.allowOverwrites",
     "cloudFiles.cleanSource",
     "cloudFiles.cleanSource.retentionDuration",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from headwater.autoloader.request import CloudFiles
 from headwater.errors import DefinitionError, nearest
 from headwater.intervals import interval_seconds
 
 _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+_TIMESTAMP = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?)?"
+    r"\s*(Z|UTC|GMT|[A-Z]\w*/[\w/+-]+)?([+-]\d{1,2}(?::\d\d)?)?"
+)
 _SIZE_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
@@ -49,10 +55,10 @@ class OptionValues:
         value = self.text(name)
         if not value:
             return None
-        found = _SIZE.fullmatch(value)
-        if not found or int(found[1]) == 0:
+        found = byte_count(value)
+        if not found:
             raise self.invalid(name, value, "a size such as 10g or 512mb")
-        return int(int(found[1]) * 1024 ** _SIZE_POWER[found[2].lower()])
+        return found
 
     def seconds(self, name: str) -> float | None:
         """Read an interval in seconds; None when it is not given."""
@@ -69,10 +75,9 @@ class OptionValues:
         value = self.text(name)
         if not value:
             return None
-        try:
-            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError:
-            raise self.invalid(name, value, "a timestamp such as 2026-01-31T12:00:00") from None
+        moment = _moment(value)
+        if moment is None:
+            raise self.invalid(name, value, "a timestamp such as 2026-01-31T12:00:00")
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
     def choice(self, name: str, allowed: tuple[str, ...], value: str = "") -> str:
@@ -115,3 +120,33 @@ class OptionValues:
         """Make an error at the user's line."""
         where = self.request.where
         return DefinitionError(code, message, where=where, hint=hint, **facts)
+
+
+def byte_count(text: str) -> int | None:
+    """Read a size such as `10g` or `512mb`; None for anything else."""
+    found = _SIZE.fullmatch(text.strip())
+    return int(found[1]) * int(1024 ** _SIZE_POWER[found[2].lower()]) if found else None
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a timestamp as Spark's cast does, with an offset or a zone behind it if it has one.
+
+    Example:
+        >>> _moment("2021-01-01 00:00:00.000000 UTC+1").isoformat()
+        '2021-01-01T00:00:00+01:00'
+    """
+    found = _TIMESTAMP.fullmatch(text)
+    if not found:
+        return None
+    day, clock, fraction, zone, offset = found.groups()
+    fraction = (fraction or "").ljust(6, "0")[:6]
+    with contextlib.suppress(ValueError, ZoneInfoNotFoundError):
+        moment = datetime.fromisoformat(f"{day}T{clock or '00:00:00'}.{fraction}")
+        if offset:
+            hours, _, minutes = offset[1:].partition(":")
+            away = timedelta(hours=int(hours), minutes=int(minutes or 0))
+            return moment.replace(tzinfo=timezone(-away if offset[0] == "-" else away))
+        if zone and zone not in ("Z", "UTC", "GMT"):
+            return moment.replace(tzinfo=ZoneInfo(zone))
+        return moment.replace(tzinfo=timezone.utc) if zone else moment
+    return None

@@ -122,10 +122,12 @@ class _Reading:
         bad_records = self._bad_records(row)
         columns = self.values.text("rescuedDataColumn")
         rescues_new = evolution == "rescue" or (evolution == "none" and bool(columns))
-        if not columns and row.rescues and not variant and (inferred or evolution == "rescue"):
+        is_named = "rescueddatacolumn" in self.values.given  # an empty name: there is none
+        if not is_named and row.rescues and not variant and (inferred or evolution == "rescue"):
             columns = "_rescued_data"
         location = self.values.text("cloudFiles.schemaLocation")
-        case_sensitive = self.values.flag("readerCaseSensitive", True)
+        older_name = self.values.flag("parserCaseSensitive", True)
+        case_sensitive = self.values.flag("readerCaseSensitive", older_name)
         return Options(
             format=row.name,
             evolution=evolution,
@@ -141,6 +143,7 @@ class _Reading:
             max_bytes=self.values.size("cloudFiles.maxBytesPerTrigger"),
             cleaning=self._cleaning(),
             name_filter=self.values.text("pathGlobFilter"),
+            strict_globs=self.values.flag("cloudFiles.useStrictGlobber", False),
             rescued_column=columns or None,
             variant_column=variant,
             bad_records_path=bad_records,

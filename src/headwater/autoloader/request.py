@@ -62,6 +62,7 @@ class Options:
         allow_overwrites: a file that was modified since it was read is read again.
         max_age_seconds: files that are older are not looked at, None for no limit.
         max_bytes: soft limit of bytes per micro-batch, None for no limit.
+        strict_globs: a pattern of the path is Spark's, not Auto Loader's own.
         rescued_column: name of the rescued data column, None to have none.
         bad_records_path: folder for records and files that can't be read; rows leave them out.
         variant_column: name of the one column that holds each record, "" for columns of their own.
@@ -88,6 +89,7 @@ class Options:
     max_bytes: int | None
     cleaning: Cleaning | None
     name_filter: str
+    strict_globs: bool
     rescued_column: str | None
     bad_records_path: Path | None
     variant_column: str

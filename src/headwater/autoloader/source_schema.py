@@ -9,6 +9,7 @@ from pyspark.errors import ParseException
 from pyspark.sql.types import StringType, StructField, StructType
 
 from headwater.autoloader.findings import Findings
+from headwater.autoloader.option_values import byte_count
 from headwater.autoloader.options import invalid_hints
 from headwater.autoloader.partitions import find_partitions
 from headwater.autoloader.schema_log import SourceSchema
@@ -201,7 +202,8 @@ class SchemaLookup:
         most = int(
             self.source.spark.conf.get(f"{_SAMPLE}.numFiles", str(_SAMPLE_FILES)) or _SAMPLE_FILES
         )
-        room = _SAMPLE_BYTES
+        asked = self.source.spark.conf.get(f"{_SAMPLE}.numBytes", None)
+        room = byte_count(asked or "") or _SAMPLE_BYTES
         sample: list[SourceFile] = []
         for file in reversed(self.source.listed()):
             if len(sample) >= most or room <= 0:

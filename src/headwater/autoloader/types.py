@@ -24,6 +24,7 @@ from pyspark.sql.types import (
     IntegerType,
     LongType,
     MapType,
+    NumericType,
     ShortType,
     StringType,
     StructField,
@@ -32,12 +33,17 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from headwater.autoloader.widening import WHOLE_DIGITS, Widening
+from headwater.autoloader.widening import WHOLE_DIGITS, Widening, common_decimal
 from headwater.names import unquoted
 
 _NAME = r"(?:`(?:[^`]|``)+`|[^\s.`:]+)"
 _PIECE = r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|."
 """A quoted name, a string such as a comment, or any other character."""
+
+Common = Callable[[DataType, DataType], DataType]
+"""Returns the type of values of two types."""
+
+_MOMENTS = (DateType, TimestampType, TimestampNTZType)
 
 CanRead = Callable[[DataType, DataType], bool]
 """Whether values of the first type can be read as the second."""
@@ -213,39 +219,65 @@ def reads_any(file: DataType, schema: DataType) -> bool:
     return True
 
 
-def widest(schemas: Sequence[StructType], can_read: CanRead = widens) -> StructType:
-    """Merge the columns of sampled files: the widest type of each, else the first."""
+def widest(schemas: Sequence[StructType], common: Common | None = None) -> StructType:
+    """Merge the columns of sampled files: the widest type of each, else the first.
+
+    Args:
+        common: returns the type of values of two types; by default that of Parquet's columns.
+    """
     merged = StructType([])
     for each in schemas:
-        merged = _widest_struct(merged, each, can_read)
+        merged = _widest_struct(merged, each, common or stored_type)
     return merged
 
 
-def _widest_struct(first: StructType, second: StructType, can_read: CanRead) -> StructType:
+def _widest_struct(first: StructType, second: StructType, common: Common) -> StructType:
     fields = list(first.fields)
     for each in second:
         index = _index(fields, each.name)
         if index is None:
             fields.append(StructField(each.name, each.dataType))
         else:
-            wider = _widest(fields[index].dataType, each.dataType, can_read)
+            wider = _widest(fields[index].dataType, each.dataType, common)
             fields[index] = StructField(fields[index].name, wider)
     return StructType(fields)
 
 
-def _widest(first: DataType, second: DataType, can_read: CanRead) -> DataType:
+def _widest(first: DataType, second: DataType, common: Common) -> DataType:
     if isinstance(first, StructType) and isinstance(second, StructType):
-        return _widest_struct(first, second, can_read)
+        return _widest_struct(first, second, common)
     if isinstance(first, ArrayType) and isinstance(second, ArrayType):
-        return ArrayType(_widest(first.elementType, second.elementType, can_read))
+        return ArrayType(_widest(first.elementType, second.elementType, common))
     if isinstance(first, MapType) and isinstance(second, MapType):
-        return MapType(first.keyType, _widest(first.valueType, second.valueType, can_read))
-    return second if can_read(first, second) else first
+        return MapType(first.keyType, _widest(first.valueType, second.valueType, common))
+    return common(first, second)
 
 
-def text_widest(first: DataType, second: DataType) -> bool:
-    """Whether text that was inferred as one type is also of the second; STRING takes all."""
-    return isinstance(second, StringType) or widens(first, second)
+def stored_type(first: DataType, second: DataType) -> DataType:
+    """Return the type that values of two types can be read as, the first if there is none."""
+    if widens(first, second):
+        return second
+    if widens(second, first):
+        return first
+    return common_decimal(first, second) or first
+
+
+def text_type(first: DataType, second: DataType) -> DataType:
+    """Return the type of text that was inferred as two types; STRING takes everything.
+
+    As Spark's inference merges the rows of one file: numbers become DOUBLE where no exact type
+    holds both, a date and a time a time.
+    """
+    both = (first, second)
+    if widens(first, second):
+        return second
+    if widens(second, first):
+        return first
+    if all(isinstance(each, NumericType) for each in both):
+        return common_decimal(*both) or DoubleType()
+    if all(isinstance(each, _MOMENTS) for each in both):
+        return next(each for each in both if isinstance(each, TimestampType))
+    return StringType()
 
 
 def without_twins(schema: StructType) -> StructType:

@@ -62,16 +62,22 @@ class Widening:
             return file if self.has_times else None
         if not isinstance(known, DecimalType) and not isinstance(file, DecimalType):
             return None
-        return _common_decimal(known, file)
+        wider = common_decimal(known, file)
+        return None if wider == known else wider
 
 
-def _common_decimal(known: DataType, file: DataType) -> DataType | None:
+def common_decimal(known: DataType, file: DataType) -> DecimalType | None:
+    """Return the decimal that holds two types of exact numbers; None if there is none.
+
+    Example:
+        >>> common_decimal(DecimalType(8, 1), DecimalType(5, 3))
+        DecimalType(10,3)
+    """
     sizes = [_whole_and_scale(known), _whole_and_scale(file)]
     whole, scale = (max(parts) for parts in zip(*sizes, strict=True))
     if min(each[0] for each in sizes) < 0 or whole + scale > _DIGITS:
         return None
-    wider = DecimalType(whole + scale, scale)
-    return None if wider == known else wider
+    return DecimalType(whole + scale, scale)
 
 
 def _whole_and_scale(kind: DataType) -> tuple[int, int]:

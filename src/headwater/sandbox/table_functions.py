@@ -8,6 +8,7 @@ finds the format by the files' names; `cloud_files` is Auto Loader as in Python.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ _COMPRESSED = (".gz", ".bz2", ".zst", ".snappy", ".deflate", ".lz4")
 
 CHANGES = "table_changes"
 _EXAMPLES = {CHANGES: "table_changes('dim', 3)"}
+_MOMENT = "yyyy-MM-dd HH:mm:ss.SSSSSSXXX"
 _WHOLE_NUMBERS = ("tinyint", "smallint", "int", "bigint")
 
 Constant = Callable[[str], Any]
@@ -156,7 +158,9 @@ def _value(text: str, constant: Constant) -> Any:
         return text.lower()
     if len(tokens) == 1 and tokens[0].kind == "number":
         return text
-    return constant(text)
+    value = constant(text)
+    # a moment comes without a zone, in that of this machine
+    return constant(f"date_format({text}, '{_MOMENT}')") if isinstance(value, datetime) else value
 
 
 def _read_files(
@@ -167,7 +171,10 @@ def _read_files(
     if len(values) > 1 or not isinstance(path, str):
         raise _invalid("read_files", "takes one path; options are written option => value")
     schema = given.pop("schema", ("schema", None))[1]
-    options = {_PREFIX + "inferColumnTypes": "true"}
+    options = {_PREFIX + "inferColumnTypes": "true", _PREFIX + "useStrictGlobber": "true"}
+    mode = str(given.get("schemaevolutionmode", ("", ""))[1]).lower()
+    if schema is None and mode == "none":  # what does not fit is not rescued, unless asked for
+        options["rescuedDataColumn"] = ""
     for low, (key, value) in given.items():
         options[_option(low, key)] = _as_text(value)
     return path, None if schema is None else str(schema), options
