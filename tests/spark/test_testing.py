@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -243,10 +244,12 @@ def test_rows_of_csv_files_are_read_as_they_were_sent(pipeline: Pipeline) -> Non
     ]
     landing = pipeline.source(LANDING, format="csv")
     landing.send(rows)
+    landing.send([{"a": date(2026, 1, 2)}, {"b": "c,d"}])
     landing.send([])
     assert pipeline.source(LANDING) is landing
     with pytest.raises(UsageError) as raised:
         pipeline.source(LANDING, format="json")
     assert raised.value.code == "SOURCE_DIFFERS"
     pipeline.run()
-    pipeline.table("landed").assert_rows(rows)
+    more = [{"a": "2026-01-02", "b": None}, {"a": None, "b": "c,d"}]
+    pipeline.table("landed").assert_rows([*rows, *more])

@@ -172,6 +172,39 @@ def test_temporary_views_belong_to_their_function(project: Project) -> None:
     assert [each.viewName for each in views if not each.viewName.startswith("__")] == []
 
 
+def test_paths_into_json_and_numbers_in_texts_of_rules_and_conditions(project: Project) -> None:
+    project.create(
+        "raw",
+        """SELECT '{"id": 1, "op": "U", "n": "2"}' AS e UNION ALL
+        SELECT '{"id": 2, "op": "U", "n": "3"}' UNION ALL SELECT '{"op": "U"}' UNION ALL
+        SELECT '{"id": 2, "op": "D", "n": "4"}'""",
+    )
+    project.write(
+        """
+        import dlt
+        from pyspark.sql.functions import expr
+
+        @dlt.table
+        @dlt.expect_or_drop("known", "e:id IS NOT NULL AND e:n * e:n < 100")
+        def events():
+            return spark.readStream.table("raw").selectExpr("e", "e:id::int AS id", "e:n::int AS n")
+
+        dlt.create_streaming_table("latest")
+        dlt.create_auto_cdc_flow("latest", "events", ["id"], "n", apply_as_deletes=expr("e:op = 'D'"))
+
+        @dlt.table
+        def named():
+            latest = dlt.read("latest")
+            return spark.sql("SELECT events.id, {more} AS m FROM events JOIN {latest} l "
+                             "ON l.id = events.id", latest=latest, more="it's")
+        """
+    )
+    assert project.run().state == "COMPLETED"
+    assert sorted(project.values("SELECT id FROM events")) == [1, 2, 2]
+    assert project.values("SELECT id FROM latest") == [1]
+    assert project.sql("SELECT * FROM named") == [{"id": 1, "m": "it's"}]
+
+
 def test_option_of_a_reader_names_a_volume(project: Project) -> None:
     folder = project.landing / "raw" / "day=1"
     folder.mkdir(parents=True)
@@ -183,7 +216,20 @@ def test_option_of_a_reader_names_a_volume(project: Project) -> None:
     @dlt.table
     def t():
         return spark.read.option("basePath", "VOLUME/raw").json("VOLUME/raw/day=1")
+
+    @dlt.table
+    def files():
+        displayHTML("<b>files</b>")
+        files = spark.read.table("binaryFile.`VOLUME/raw/day=1`").selectExpr("length")
+        return files.union(spark.sql("SELECT length FROM binaryFile.`VOLUME/raw/day=1`"))
+
+    @dlt.table
+    def items():
+        return spark.read.option("rowTag", "i").xml("VOLUME/raw.xml")
 """
     )
+    (project.landing / "raw.xml").write_text("<r><i><n>1</n></i></r>")
     assert project.run().state == "COMPLETED"
+    assert project.values("SELECT length FROM SCHEMA.files") == [10, 10]
+    assert project.values("SELECT n FROM SCHEMA.items") == [1]
     assert project.sql("SELECT id, day FROM SCHEMA.t") == [{"id": 7, "day": 1}]

@@ -74,6 +74,10 @@ def rewritten(spark: SparkSession, text: str) -> str:
             "SELECT V_orders.a FROM V_orders FOR VERSION AS OF 3 JOIN z ON V_orders.k = z.k",
         ),
         (
+            "SELECT * EXCEPT (orders.k, a), orders.* EXCEPT (orders . b) FROM orders JOIN z",
+            "SELECT * EXCEPT (V_orders.k, a), V_orders.* EXCEPT (V_orders . b) FROM V_orders JOIN z",
+        ),
+        (
             "SELECT transform(orders.xs, x -> x + orders.k) FROM orders",
             "SELECT transform(V_orders.xs, x -> x + V_orders.k) FROM V_orders",
         ),

@@ -285,6 +285,10 @@ def test_expressions_without_a_name_take_that_of_the_list(project: Project) -> N
         CREATE MATERIALIZED VIEW by_place (n BIGINT COMMENT 'rows', a INT, big BIGINT, one INT) AS
           SELECT count(*), a, max(b) + 1, 1 FROM source GROUP BY a;
         CREATE MATERIALIZED VIEW by_name (b INT, a INT) AS SELECT a, b FROM source;
+        CREATE MATERIALIZED VIEW odd (`a-1` INT, `b-1` INT) AS
+          SELECT b AS `b-1`, a AS `a-1` FROM source;
+        CREATE MATERIALIZED VIEW behind (n BIGINT, a INT) AS
+          SELECT a, count(*) FROM source GROUP BY a;
         CREATE STREAMING TABLE made (a INT, twice INT GENERATED ALWAYS AS (a * 2)) AS
           SELECT a + 0 FROM STREAM source
         """,
@@ -293,6 +297,8 @@ def test_expressions_without_a_name_take_that_of_the_list(project: Project) -> N
     assert project.run().state == "COMPLETED"
     assert project.sql("SELECT * FROM by_place") == [{"n": 1, "a": 1, "big": 3, "one": 1}]
     assert project.sql("SELECT * FROM by_name") == [{"b": 2, "a": 1}]
+    assert project.sql("SELECT * FROM odd") == [{"a-1": 1, "b-1": 2}]
+    assert project.sql("SELECT * FROM behind") == [{"n": 1, "a": 1}]
     assert project.sql("SELECT * FROM made") == [{"a": 1, "twice": 2}]
 
 

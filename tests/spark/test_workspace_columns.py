@@ -65,6 +65,31 @@ def test_strings_calculate_in_every_method_that_takes_columns(texts: DataFrame) 
     assert texts.withColumns({"v": product}).select("v").first() == (8.0,)
     assert texts.where(product > 7).count() == texts.filter(product > 7).count() == 1
     assert texts.groupBy("n").agg(F.max(product).alias("v")).first() == (3, 8.0)
+    assert (
+        texts.groupBy(product).count().first()
+        == texts.groupby(product, "n").count().drop("n").first()
+    )
+    assert texts.orderBy(product).sort(product.desc(), "n").first() == ("4", "2", 3)
+    written = F.expr("a * b")
+    assert texts.selectExpr("a * b AS v", "n").first() == (8.0, 3)
+    assert texts.selectExpr(["a - b + a", "n"]).first() == (6.0, 3)
+    assert texts.select(F.round(written, 1), "n").where("n * 1 = 3").first() == (8.0, 3)
+    assert texts.where("a * b > 7").where(written > 7).count() == 1
+    assert texts.groupBy("n").agg(F.expr("max(a * b)").alias("v")).first() == (3, 8.0)
+
+
+def test_paths_into_json_texts_in_every_method_that_takes_columns(texts: DataFrame) -> None:
+    raw = '{"a": {"b": "x"}, "c": [7], "d": 2, "e": [{"f": 1}, {"f": 2}]}'
+    frame = texts.select(F.lit(raw).alias("raw"), F.parse_json(F.lit(raw)).alias("v"))
+    found = frame.selectExpr("raw:a.b", "raw:d::int + 1 AS d", "v:d::int AS w", "raw:e[*].f AS f")
+    assert (found.columns, found.first()) == (["b", "d", "w", "f"], ("x", 3, 2, "[1,2]"))
+    assert frame.select(F.expr("raw:a.b"), F.upper(F.expr("raw:a.b"))).first() == ("x", "X")
+    assert frame.withColumn("n", F.expr("raw:d::int") + F.expr("v:d::int")).select("n").first() == (
+        4,
+    )
+    assert frame.where("raw:a.b = 'x' AND v:d::int = 2").where(F.expr("raw:d") == "2").count() == 1
+    with pytest.raises(AnalysisException):
+        frame.selectExpr("rew:a")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +140,7 @@ def test_columns_of_a_self_join_belong_to_the_frame_they_are_taken_from(texts: D
     ("text", "names", "row"),
     [
         ("SELECT raw:a.b, t.raw:c[0]::int + 1 AS n FROM j t", ["b", "n"], ("x", 8)),
-        ("SELECT max(raw:d) AS d FROM j WHERE raw:a.b = 'x' GROUP BY raw:e", ["d"], ("2",)),
+        ("SELECT max(raw:d) AS d FROM j WHERE raw:a.b = 'x' GROUP BY raw:g", ["d"], ("2",)),
         ("WITH w AS (SELECT raw:a AS a FROM j) SELECT a:b FROM w", ["b"], ("x",)),
         (
             "SELECT from_json(raw:a, 'b STRING').b AS b, 'raw:a' AS t FROM j",
@@ -123,6 +148,7 @@ def test_columns_of_a_self_join_belong_to_the_frame_they_are_taken_from(texts: D
             ("x", "raw:a"),
         ),
         ("SELECT parse_json(raw):d::int AS d FROM j", ["d"], (2,)),
+        ("SELECT raw:e[*].f, t.raw:e[*].f::string AS c FROM j t", ["f", "c"], ("[1,2]", "[1,2]")),
         (
             "SELECT v:a.b::string, raw:d, v:a:b::string AS n, raw:d + v:d::string AS sum "
             "FROM (SELECT raw, parse_json(raw) AS v FROM j)",
@@ -134,7 +160,7 @@ def test_columns_of_a_self_join_belong_to_the_frame_they_are_taken_from(texts: D
 def test_paths_into_json_texts(
     spark: SparkSession, texts: DataFrame, text: str, names: list[str], row: tuple[object, ...]
 ) -> None:
-    raw = '{"a": {"b": "x"}, "c": [7], "d": 2}'
+    raw = '{"a": {"b": "x"}, "c": [7], "d": 2, "e": [{"f": 1}, {"f": 2}]}'
     texts.sparkSession.range(1).select(F.lit(raw).alias("raw")).createOrReplaceTempView("j")
     found = spark.sql(text)
     assert (found.columns, found.first()) == (names, row)

@@ -46,9 +46,19 @@ def test_table_defaults_to_the_function_name(registry: Registry) -> None:
     def events() -> None: ...
 
     (dataset,) = registry.datasets.values()
+    dp().create_streaming_table("empty", comment="")
+    assert registry.datasets[registry.resolve("empty")].comment == ""
     assert str(dataset.name) == "main.default.events"
     assert (dataset.comment, dataset.partition_cols) == ("c", ("d",))
     assert registry.flows["events"].target == dataset.name
+
+
+def test_flows_of_one_line_are_told_apart_by_their_names(registry: Registry) -> None:
+    dp().create_streaming_table("t")
+    for source in ("a", "b"):
+        dp().create_auto_cdc_flow(target="t", source=source, keys=["id"], sequence_by="seq")
+    (fault,) = registry.faults
+    assert fault.code == "DUPLICATE_FLOW"
 
 
 def test_decorators_stack_in_any_number(registry: Registry) -> None:

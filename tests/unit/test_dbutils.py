@@ -26,11 +26,12 @@ def test_files_of_volumes_are_written_copied_moved_and_deleted(utils: DBUtils) -
     fs.cp(f"dbfs:{VOLUME}/in", f"{VOLUME}/copy", recurse=True)
     fs.mv(f"{VOLUME}/copy/a.txt", f"{VOLUME}/b.txt")
     assert fs.head(file=f"{VOLUME}/b.txt") == "ä"
-    assert [(each.name, each.path) for each in fs.ls(VOLUME)] == [
-        ("b.txt", f"{VOLUME}/b.txt"),
-        ("copy/", f"{VOLUME}/copy/"),
-        ("in/", f"{VOLUME}/in/"),
+    assert [(each.name, each.path, each.size, each.isDir()) for each in fs.ls(VOLUME)] == [
+        ("b.txt", f"{VOLUME}/b.txt", 2, False),
+        ("copy/", f"{VOLUME}/copy/", 0, True),
+        ("in/", f"{VOLUME}/in/", 0, True),
     ]
+    assert [each.isFile() for each in fs.ls(VOLUME)] == [True, False, False]
     fs.rm(dir=f"{VOLUME}/in", recurse=True)
     assert [each.name for each in fs.ls(VOLUME)] == ["b.txt", "copy/"]
 
@@ -92,7 +93,7 @@ def test_file_of_a_volume_may_be_named_by_its_own_path(utils: DBUtils, tmp_path:
 
 
 def test_parts_that_do_not_exist_here_are_refused_by_name(utils: DBUtils) -> None:
-    for part in (lambda: utils.notebook, lambda: utils.fs.mount):
+    for part in (lambda: utils.notebook, lambda: utils.fs.mount, lambda: utils.secrets.list):
         with pytest.raises(DefinitionError) as caught:
             part()
         assert caught.value.code == "API_NOT_BUILT"

@@ -337,6 +337,30 @@ def test_string_literals_keep_their_value(value: str) -> None:
     assert string_value(literal) == value
 
 
+@pytest.mark.parametrize(
+    ("literal", "value"),
+    [
+        (r"'\u0001'", "\x01"),
+        (r"'\001|\101'", "\x01|A"),
+        (r"'\U0001F600'", "\U0001f600"),
+        (r"'\u12'", "u12"),
+        (r"'\0'", "\0"),
+        (r"r'\u0001'", r"\u0001"),
+    ],
+)
+def test_characters_of_literals_may_be_numbers(literal: str, value: str) -> None:
+    assert string_value(literal) == value
+
+
+def test_comments_may_hold_comments() -> None:
+    found = split_statements("/* a /* b; */ c; */ SET x = 1; /* d */ SET y = 2 /* /* open */;")
+    assert [each.text for each in found] == [
+        "SET x = 1",
+        "SET y = 2 /* /* open */",
+    ]
+    assert [each.text for each in tokens_of("/* /* a */ b */ c /**/ d")] == ["c", "d"]
+
+
 def test_names_may_be_given_by_identifier() -> None:
     found = parse("CREATE MATERIALIZED VIEW IDENTIFIER('silver' || '.t') AS SELECT 1")
     assert isinstance(found, CreateDataset)

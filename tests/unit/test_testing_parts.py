@@ -120,12 +120,6 @@ def test_batches_become_files_in_their_order(tmp_path: Path) -> None:
     assert list(tmp_path.glob(".sending*")) == []
 
 
-def test_csv_has_the_columns_of_all_rows(tmp_path: Path) -> None:
-    folder(tmp_path, "csv").write(ROWS, 1)
-    text = (tmp_path / "landing" / "batch_0001.csv").read_text()
-    assert text == 'id,at,name\n1,2026-01-02,\n2,,"a,b"\n'
-
-
 @pytest.mark.parametrize(
     ("kind", "batch", "code"),
     [("jsn", ROWS, "SOURCE_FORMAT"), ("json", "nothing.json", "SOURCE_MISSING")],

@@ -54,6 +54,7 @@ from headwater.sandbox.evaluate import evaluate
 from headwater.sandbox.evaluation import Evaluation
 from headwater.sandbox.interception import record_of
 from headwater.sandbox.sql_text import TIME_TRAVEL, without_live
+from headwater.sandbox.workspace_methods import conditions_over
 from headwater.state.store import Store
 
 MAX_DEPTH = 30
@@ -228,6 +229,8 @@ class _Resolver:
     def _resolve_flow(
         self, flow: Flow, dataset: Dataset, frame: DataFrame, evaluation: Evaluation
     ) -> StructType:
+        dataset, flow = conditions_over(frame, dataset, flow)
+        self.registry.datasets[dataset.name] = dataset
         kind = flow_kind(self.kinds[dataset.name], flow, frame.isStreaming)
         flow = replace(flow, kind=kind, sink=dataset.sink)
         write = None if flow.kind is FlowKind.VIEW else write_of(flow)

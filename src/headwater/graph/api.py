@@ -171,7 +171,7 @@ class PipelineApi:
                 self._name(name, "name"),
                 where,
                 DatasetKind.STREAMING_TABLE,
-                comment=given.optional_text(comment, "comment"),
+                comment=given.comment_text(comment),
                 schema=given.table_schema(schema),
                 table_properties=given.text_map(table_properties, "table_properties"),
                 partition_cols=given.names(partition_cols, "partition_cols"),
@@ -319,7 +319,7 @@ class PipelineApi:
                 name,
                 where,
                 kind,
-                comment=given.optional_text(options["comment"], "comment"),
+                comment=given.comment_text(options["comment"]),
                 schema=given.table_schema(options.get("schema")),
                 table_properties=given.text_map(
                     options.get("table_properties"), "table_properties"

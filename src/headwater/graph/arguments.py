@@ -57,6 +57,11 @@ def optional_text(value: object, argument: str) -> str | None:
     return None if value is None else text(value, argument)
 
 
+def comment_text(value: object) -> str | None:
+    """Take a comment, which may be empty."""
+    return "" if value == "" else optional_text(value, "comment")
+
+
 def check_format(value: object) -> None:
     """Refuse tables of another format than Delta, which open-source Spark's engine can make."""
     if value is not None and text(value, "format").lower() != "delta":

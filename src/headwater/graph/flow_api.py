@@ -99,7 +99,7 @@ class FlowApi:
                 given.dataset_name(self._registry, target, "target"),
                 function,
                 function_location(function),
-                comment=given.optional_text(comment, "comment"),
+                comment=given.comment_text(comment),
                 spark_conf=given.text_map(spark_conf, "spark_conf"),
                 **way,
             )

@@ -107,7 +107,8 @@ class Registry:
         """Add a flow; flow names are unique in a pipeline, because they name checkpoints."""
         first = self.flows.get(flow.name)
         if first is not None:
-            if first.target == flow.target and first.location == flow.location:
+            is_same = first.target == flow.target and first.location == flow.location
+            if is_same and first.own and flow.own:
                 return  # the dataset itself was declared twice, which is a fault of its own
             self._duplicate("flow", flow.name, flow.location, first.location)
             return

@@ -78,12 +78,20 @@ class SqlQuery:
     def _labelled(self, frame: DataFrame) -> DataFrame:
         """Return a frame in which expressions without a name, as `count(*)`, have their labels.
 
-        Columns with types are found by name; these take the name that stands in their place.
+        Columns with types are found by name. These take the name that stands in their place, or
+        else the first that no other column has.
         """
         if len(frame.columns) != len(self.labels):
             return frame
-        pairs = zip(frame.columns, self.labels, strict=True)
-        return frame.toDF(*(own if _NAMED.fullmatch(own) else label for own, label in pairs))
+        own = {each.lower() for each in frame.columns}
+        free = [each for each in self.labels if each.lower() not in own]
+        known = {each.lower() for each in self.labels}
+        names = []
+        for name, label in zip(frame.columns, self.labels, strict=True):
+            if name.lower() not in known and not _NAMED.fullmatch(name) and free:
+                name = free.pop(free.index(label) if label in free else 0)
+            names.append(name)
+        return frame.toDF(*names)
 
     def _renamed(self, frame: DataFrame) -> DataFrame:
         if len(frame.columns) != len(self.names):

@@ -203,7 +203,8 @@ class SqlFile:
     def _add_flow(
         self, name: str, target: TableName, query: Callable[[], DataFrame], **more: Any
     ) -> None:
-        settings = ((key, value) for key, value in self.settings.items() if key[:6] == "spark.")
+        names = ("spark.", "pipelines.")
+        settings = ((key, value) for key, value in self.settings.items() if key.startswith(names))
         spark = {key: value.strip("'\"") for key, value in settings}
         self.registry.add_flow(
             Flow(name, target, query, current_location(), spark_conf=spark, **more)

@@ -61,7 +61,7 @@ def _part(spark: SparkSession, part: Any, change: Change) -> Any:
     if not hasattr(part, "getClass"):  # text, numbers and booleans are Python's
         return part
     kind = str(part.getClass().getName())
-    if kind.startswith(_NODES):
+    if kind.startswith(_NODES) and not kind.endswith("$"):  # an object, such as a direction
         return _changed(spark, part, change)
     if kind == "scala.Tuple2":
         made = [_part(spark, part._1(), change), _part(spark, part._2(), change)]

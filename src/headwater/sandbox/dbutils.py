@@ -55,12 +55,23 @@ OF_PIPELINES = Dialect(
 
 
 class FileInfo(NamedTuple):
-    """An entry of a folder; size in bytes, modificationTime in milliseconds since 1970."""
+    """An entry of a folder; size in bytes, modificationTime in milliseconds since 1970.
+
+    A folder's name ends with a slash, and its size is 0.
+    """
 
     path: str
     name: str
     size: int
     modificationTime: int  # noqa: N815 - Databricks' name
+
+    def isDir(self) -> bool:  # noqa: N802 - Databricks' name
+        """Whether it is a folder."""
+        return self.name.endswith("/")
+
+    def isFile(self) -> bool:  # noqa: N802 - Databricks' name
+        """Whether it is a file."""
+        return not self.isDir()
 
 
 class DBUtils:
@@ -171,6 +182,11 @@ class Secrets:
         """Return a secret's value as bytes."""
         return self.get(scope, key).encode()
 
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise self._dialect.unsupported(f"secrets.{name}")
+
 
 class FileSystem:
     """Files in volumes, and below the project's folder; nothing else is accessible.
@@ -262,7 +278,8 @@ class FileSystem:
         told = entry.stat() if entry.exists() else entry.lstat()  # a link may lead nowhere
         name = entry.name + ("/" if entry.is_dir() else "")
         shown = path if entry == folder else f"{path.rstrip('/')}/{name}"
-        return FileInfo(shown, name, told.st_size, int(told.st_mtime * 1000))
+        size = 0 if entry.is_dir() else told.st_size
+        return FileInfo(shown, name, size, int(told.st_mtime * 1000))
 
     def head(self, file: str, maxBytes: int = 65536) -> str:  # noqa: N803
         """Return the first bytes of a file as text."""

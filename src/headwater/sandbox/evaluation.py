@@ -24,7 +24,7 @@ from headwater.graph.brokers import BrokerUse
 from headwater.graph.locations import current_location, located
 from headwater.machine.connectors import AVRO
 from headwater.machine.session import add_catalog, own_catalog
-from headwater.names import READ_VIEW, TableName, quote, table_name
+from headwater.names import READ_VIEW, TableName, name_parts, quote, table_name
 from headwater.sandbox import file_states, kafka, sql_plans, table_functions
 from headwater.sandbox.connectors import require
 from headwater.sandbox.failures import missing_table
@@ -38,9 +38,8 @@ from headwater.sandbox.interception import (
 from headwater.sandbox.own_catalogs import by_folder
 from headwater.sandbox.patches import LOOKS, refusal
 from headwater.sandbox.paths import resolved_path
-from headwater.sandbox.sql_places import lines_of
+from headwater.sandbox.sql_places import FILE_FORMATS, lines_of
 from headwater.sandbox.sql_text import (
-    FILE_FORMATS,
     FunctionCall,
     Relation,
     Replacement,
@@ -123,6 +122,9 @@ class Evaluation:
             return sql_plans.qualified(view, table)
         if self.source.owns(table):
             return sql_plans.qualified(self._read_own(table, streaming, options), table)
+        kind, *rest = [each.text for each in name_parts(name)]
+        if kind.lower() in FILE_FORMATS and len(rest) == 1:
+            return f"{kind}.{quote(self.local_path(rest[0]))}"
         self._read_external(table, name)
         if own_catalog(self.spark, table.catalog) is not None:
             path = str(self.store.table_path(table))

@@ -15,7 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headwater.machine.session import has_own_catalogs, own_catalog
 from headwater.names import READ_VIEW, TableName, quote, table_name
-from headwater.sandbox.sql_text import FILE_FORMATS, Relation, Replacement, SqlText
+from headwater.sandbox.sql_places import FILE_FORMATS
+from headwater.sandbox.sql_text import Relation, Replacement, SqlText
 from headwater.state.store import Store
 
 _numbers = itertools.count()

@@ -17,6 +17,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameReader, DataFrameWriter, SparkSession
 from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 from pyspark.sql.group import GroupedData
+from pyspark.sql.sql_formatter import SQLStringFormatter
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from headwater.graph.arguments import fault
@@ -31,7 +32,8 @@ from headwater.sandbox.interception import (
     record_of,
 )
 from headwater.sandbox.printing import Aside
-from headwater.sandbox.workspace_columns import joinable, run_text, with_numbers
+from headwater.sandbox.workspace_columns import run_text
+from headwater.sandbox.workspace_methods import METHODS, grouped_again, joins_itself, tried_again
 
 Original = Callable[..., Any]
 
@@ -148,6 +150,10 @@ def _runs_sql(_: str, original: Original) -> Original:
     @functools.wraps(original)
     def run(self: SparkSession, sqlQuery: str, *args: Any, **kwargs: Any) -> DataFrame:  # noqa: N803
         interceptor = current()
+        named = {key: value for key, value in kwargs.items() if key != "args"}
+        if interceptor is not None and named:  # frames become views, which are then found
+            sqlQuery = SQLStringFormatter(self).format(sqlQuery, **named)  # noqa: N806
+            kwargs = {key: value for key, value in kwargs.items() if key == "args"}
         text = sqlQuery if interceptor is None else interceptor.read_sql(self, sqlQuery)
         if not isinstance(text, str):
             return text
@@ -249,39 +255,6 @@ def _action(name: str, original: Any) -> Any:
     return _refusing(name, original)
 
 
-def _counts_strings(_: str, original: Original) -> Original:
-    """Try a method of a frame again when it calculates with strings, as a workspace does."""
-
-    @functools.wraps(original)
-    def act(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return original(self, *args, **kwargs)
-        except AnalysisException as error:
-            frame = self if isinstance(self, DataFrame) else self._df
-            given = with_numbers(frame, error, [*args, kwargs]) if current() else None
-            if given is None:
-                raise
-            return original(self, *given[:-1], **given[-1])
-
-    return act
-
-
-def _joins_itself(_: str, original: Original) -> Original:
-    """Try a join again whose sides come from one frame, as Spark Connect resolves it."""
-
-    @functools.wraps(original)
-    def join(self: Any, other: DataFrame, on: Any = None, how: Any = None) -> Any:
-        try:
-            return original(self, other, on, how)
-        except AnalysisException as error:
-            made = joinable(self, other, on, error) if current() else None
-            if made is None:
-                raise
-            return original(self, *made, how)
-
-    return join
-
-
 def _finds_volumes(owner: Any, count: int) -> Callable[[str, Any], Any]:
     """Let a function of Python take paths in volumes while user code runs."""
 
@@ -367,11 +340,10 @@ ACTIONS = (
 )
 """DataFrame methods and properties that run a job or change something."""
 
-_BATCH_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
-_STREAM_PATHS = ("load", "csv", "json", "parquet", "text", "orc")
+_BATCH_PATHS = ("load", "csv", "json", "parquet", "text", "orc", "xml")
+_STREAM_PATHS = ("load", "csv", "json", "parquet", "text", "orc", "xml")
 _VIEWS = ("createTempView", "createOrReplaceTempView")
-_WITH_COLUMNS = ("select", "withColumn", "withColumns", "filter")
-_WRITE_PATHS = ("save", "csv", "json", "parquet", "text", "orc")
+_WRITE_PATHS = ("save", "csv", "json", "parquet", "text", "orc", "xml")
 _CONFIGURE = ("format", "schema", "option", "options")
 
 PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
@@ -391,9 +363,10 @@ PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
     *((DataFrameReader, name, _records) for name in _CONFIGURE),
     *((ClassicDataFrame, name, _action) for name in ACTIONS if name in ClassicDataFrame.__dict__),
     *((ClassicDataFrame, name, _names_view) for name in _VIEWS),
-    *((ClassicDataFrame, name, _counts_strings) for name in _WITH_COLUMNS),
-    (GroupedData, "agg", _counts_strings),
-    (ClassicDataFrame, "join", _joins_itself),
+    *((ClassicDataFrame, name, tried_again) for name in METHODS),
+    *((ClassicDataFrame, name, grouped_again) for name in ("groupBy", "groupby")),
+    (GroupedData, "agg", tried_again),
+    (ClassicDataFrame, "join", joins_itself),
     (threading.Thread, "start", threads.continues),
     *((owner, name, _finds_volumes(owner, count)) for owner, name, count in volume_paths.FUNCTIONS),
 )

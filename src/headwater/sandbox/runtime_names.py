@@ -33,7 +33,7 @@ def bound_runtime(names: Mapping[str, Any]) -> Iterator[None]:
         names: what it has, and `import *` brings.
     """
     module = ModuleType(_RUNTIME, "The names of a notebook, bound while user code runs.")
-    module.__dict__.update({**names, "sql": names["spark"].sql, "__all__": [*names, "sql"]})
+    module.__dict__.update({**names, "__all__": list(names)})
     before = sys.modules.get(_RUNTIME)
     sys.modules[_RUNTIME] = module
     with _names_of_pyspark_3():

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from headwater.bundle import Bundle, PipelineSpec
 from headwater.errors import DefinitionError, UsageError
@@ -54,10 +55,16 @@ def load_source(
     Target(bundle, store).make_volumes()
     registry = Registry(spec.catalog, spec.schema)
     dependencies = [_from_root(line, bundle.root) for line in spec.dependencies]
+    dbutils = DBUtils(store, spec.configuration, bundle.root)
     namespace = {
         "spark": spark,
-        "dbutils": DBUtils(store, spec.configuration, bundle.root),
+        "dbutils": dbutils,
         "display": display,
+        "displayHTML": display,
+        "sql": lambda *given, **named: spark.sql(*given, **named),  # as it is by then
+        "table": lambda name: spark.table(name),
+        "udf": F.udf,
+        "getArgument": dbutils.widgets.getArgument,
         "sc": NoContext(),
         "sqlContext": NoContext(),
     }

@@ -16,6 +16,12 @@ _BEFORE_OPTIONS = re.compile(rf"{_SPACE}\)?{_SPACE}(?=WITH{_SPACE}\()", re.I | r
 Edit = tuple[int, int, str]
 """From where to where in a text, and what to put there."""
 
+FILE_FORMATS = (
+    *("delta", "parquet", "json", "csv", "text", "orc", "avro", "xml", "binaryfile"),
+    "global_temp",
+)
+"""First parts of names that are not those of schemas."""
+
 
 def written_name(text: str, parts: tuple[str, ...], start: int, end: int) -> tuple[int, int]:
     """Find where a name stands in a part of a text; all of the part if it can't be found."""

@@ -17,7 +17,7 @@ from py4j.java_gateway import is_instance_of
 from pyspark.errors import ParseException
 from pyspark.sql import SparkSession
 
-from headwater.names import READ_VIEW, TableName
+from headwater.names import READ_VIEW, TableName, name_parts
 from headwater.sandbox.sql_places import (
     IDENTIFIER,
     NAME,
@@ -33,10 +33,8 @@ _LOGICAL = "org.apache.spark.sql.catalyst.plans.logical."
 _OF_SPARK = "__required_write_privileges__"
 """Option by which Spark notes that rows are written to a relation."""
 
+_EXCEPT = re.compile(r"\bEXCEPT\s*\(", re.I)
 _CLAUSE = re.compile(r"IDENTIFIER\s*\(", re.I)
-FILE_FORMATS = ("delta", "parquet", "json", "csv", "text", "orc", "global_temp")
-"""First parts of names that are not those of schemas."""
-
 _NAMED = (
     "UnresolvedRelation",
     "UnresolvedTable",
@@ -322,20 +320,39 @@ class _Walk:
         if kind in ("UnresolvedAttribute", "UnresolvedNamedLambdaVariable"):
             parts = tuple(str(part).lower() for part in items_of(node.nameParts()))
             self._qualified(node, parts, scope, most=len(parts) - (0 if is_hint else 1))
-        elif kind in _STARS and node.target().isDefined():
-            parts = tuple(str(part).lower() for part in items_of(node.target().get()))
-            self._qualified(node, parts, scope, most=len(parts))
+        elif kind in _STARS:
+            if node.target().isDefined():
+                parts = tuple(str(part).lower() for part in items_of(node.target().get()))
+                self._qualified(node, parts, scope, most=len(parts))
+            if kind == _STARS[1] and node.origin().startIndex().isDefined():
+                self._excepted(*span_of(node), scope)
         for child in items_of(node.children()):
             self._columns(child, scope)
 
+    def _excepted(self, start: int, end: int, scope: Scope) -> None:
+        """Replace the qualifiers of the columns of `* EXCEPT (...)`, which have no place."""
+        leading = _EXCEPT.search(self.text, start, end)
+        if leading is None:
+            return
+        closing = closing_parenthesis(self.text, leading.start())
+        for found in NAME.finditer(self.text, leading.end(), closing):
+            name = re.sub(r"\s*\.\s*", ".", found[0])
+            parts = tuple(each.text.lower() for each in name_parts(name))
+            self._replace_qualifier(found.start(), parts, scope, most=len(parts) - 1)
+
     def _qualified(self, node: Any, parts: Parts, scope: Scope, *, most: int) -> None:
+        start = span_of(node)[0] if node.origin().startIndex().isDefined() else None
+        self._replace_qualifier(start, parts, scope, most=most)
+
+    def _replace_qualifier(
+        self, start: int | None, parts: Parts, scope: Scope, *, most: int
+    ) -> None:
         """Replace the qualifier of a column; the longest known one wins, as in Spark."""
         for length in range(min(most, 3), 0, -1):
             view = scope.get(parts[:length], "")
             if view == "":
                 continue
-            if view is not None and node.origin().startIndex().isDefined():
-                start, _ = span_of(node)
+            if view is not None and start is not None:
                 each = rf"{IDENTIFIER}(?:\s*\.\s*{IDENTIFIER}){{{length - 1}}}"
                 found = re.compile(each).match(self.text, start)
                 if found:

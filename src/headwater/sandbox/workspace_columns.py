@@ -9,12 +9,12 @@ Decision 0019.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, QueryContextType
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
@@ -34,32 +34,21 @@ from headwater.sandbox.trees import items_of, kind_of, span_of
 _OPERATORS = ("+", "-", "*", "/", "%")
 _NO_COMMON_TYPE = "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE"
 _AMBIGUOUS = "_LEGACY_ERROR_TEMP_1182"
-_MOST = 100
+MOST = 100
 """How often a SQL text is tried again: once for each operation on two strings in it."""
-
-
-def with_numbers(
-    frame: DataFrame, error: AnalysisException, arguments: Sequence[Any]
-) -> list[Any] | None:
-    """Return the arguments of a method of a frame with strings as numbers; None if it can't help.
-
-    Args:
-        error: what the method failed with.
-    """
-    if not _is_about_strings(error):
-        return None
-    return [_mapped(each, lambda column: _as_numbers(frame, column)) for each in arguments]
 
 
 def text_with_numbers(spark: SparkSession, text: str, error: AnalysisException) -> str | None:
     """Return a SQL text with the two strings that an error names as numbers; None if it can't."""
-    if not _is_about_strings(error):
+    if not is_about_strings(error):
         return None
     contexts = error.getQueryContext()
-    if not contexts or not contexts[0].fragment():
+    if not contexts or contexts[0].contextType() != QueryContextType.SQL:
         return None
     start, stop = contexts[0].startIndex(), contexts[0].stopIndex() + 1
     part = text[start:stop]
+    if not part or part != contexts[0].fragment():  # it is of another text
+        return None
     tree = spark._jsparkSession.sessionState().sqlParser().parseExpression(part)
     if tree.children().size() != 2:
         return None
@@ -79,7 +68,7 @@ def run_text(spark: SparkSession, text: str, run: Callable[[str], DataFrame]) ->
         pyspark.errors.PySparkException: as `run` does.
     """
     retries = _Retries(spark, text)
-    for _ in range(_MOST):
+    for _ in range(MOST):
         try:
             return run(text)
         except (AnalysisException, Py4JJavaError) as error:
@@ -105,9 +94,10 @@ class _Retries:
 
     def after(self, error: Exception, text: str) -> str | None:
         """Return another form of a text that failed; None if there is none."""
+        if json_paths.is_refused(error):
+            return with_json_objects(self.spark, text, self.variants)
         if not isinstance(error, AnalysisException):
-            is_path = json_paths.REFUSED in str(error)
-            return with_json_objects(self.spark, text, self.variants) if is_path else None
+            return None
         call = json_paths.call_on_variant(error) if text != self.original else None
         if call is None:
             return text_with_numbers(self.spark, text, error)
@@ -148,7 +138,7 @@ def joinable(
             return None
         return node_of(other[quote(str(attribute.name()))])
 
-    return other, _mapped(on, lambda column: changed(left.sparkSession, column, of_right))
+    return other, mapped(on, lambda column: changed(left.sparkSession, column, of_right))
 
 
 def _output(frame: DataFrame) -> list[Any]:
@@ -159,14 +149,17 @@ def _ids(frame: DataFrame) -> set[str]:
     return {str(each.exprId().toString()) for each in _output(frame)}
 
 
-def _is_about_strings(error: AnalysisException) -> bool:
+def is_about_strings(error: AnalysisException) -> bool:
+    """Whether Spark refuses to calculate with two strings."""
     if error.getCondition() != _NO_COMMON_TYPE:
         return False
     return (error.getMessageParameters() or {}).get("actualDataType") == '"STRING"'
 
 
-def _as_numbers(frame: DataFrame, column: Column) -> Column:
+def as_numbers(frame: DataFrame, column: Column) -> tuple[Column, bool]:
+    """Return a column in which strings that are calculated with are numbers, and if it has any."""
     spark = frame.sparkSession
+    found = []
 
     def number(node: Any) -> Any | None:
         if kind_of(node) != "UnresolvedFunction" or node.functionName() not in _OPERATORS:
@@ -175,9 +168,10 @@ def _as_numbers(frame: DataFrame, column: Column) -> Column:
         if len(sides) != 2 or not all(_is_string(frame, each) for each in sides):
             return None
         numbers = [node_of(each.cast("double")) for each in sides]
+        found.append(node)
         return with_arguments(spark, node, numbers)
 
-    return changed(spark, column, number)
+    return changed(spark, column, number), bool(found)
 
 
 def _is_string(frame: DataFrame, column: Column) -> bool:
@@ -187,11 +181,18 @@ def _is_string(frame: DataFrame, column: Column) -> bool:
         return False
 
 
-def _mapped(value: Any, change: Callable[[Column], Column]) -> Any:
+def mapped(
+    value: Any,
+    column: Callable[[Column], Column],
+    text: Callable[[str], str] = lambda written: written,
+) -> Any:
+    """Return an argument with other columns and texts in it, however they are nested."""
     if isinstance(value, Column):
-        return change(value)
+        return column(value)
+    if isinstance(value, str):
+        return text(value)
     if isinstance(value, (list, tuple)):
-        return type(value)(_mapped(each, change) for each in value)
+        return type(value)(mapped(each, column, text) for each in value)
     if isinstance(value, dict):
-        return {key: _mapped(each, change) for key, each in value.items()}
+        return {key: mapped(each, column, text) for key, each in value.items()}
     return value

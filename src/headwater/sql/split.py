@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-FIXED = r"""(?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
+_PLAIN = r"(?: (?! /\* | \*/ ) . )"
+_NESTED = (
+    rf"/\* {_PLAIN}* (?: /\* {_PLAIN}* (?: /\* {_PLAIN}* \*/ {_PLAIN}* )* \*/ {_PLAIN}* )* \*/"
+)
+"""A comment in brackets, with others in it, three deep at most."""
+
+FIXED = rf"""(?P<comment> --[^\n]* | {_NESTED} | /\*.*?(?:\*/|\Z) )
   | (?P<text> [rR]'[^']*' | [rR]"[^"]*" | '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" )
   | (?P<quoted> `(?:[^`]|``)*` )"""
 """A verbose pattern of what is left alone in SQL: comments, strings and quoted names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +18,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(.)|''|\"\"", re.DOTALL)
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.)|''|\"\"", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
 _OPENING = {"(": ")", "[": "]", "<": ">"}
 
@@ -76,6 +77,9 @@ def _unescaped(match: re.Match[str]) -> str:
         return match[0][0]
     if char in "%_":  # kept for LIKE
         return match[0]
+    if len(char) > 1:
+        number = int(char, 8) if char.isdigit() else int(char[1:], 16)
+        return chr(number) if number <= sys.maxunicode else match[0]
     return _ESCAPED.get(char, char)
 
 
