@@ -253,3 +253,26 @@ def test_rows_of_csv_files_are_read_as_they_were_sent(pipeline: Pipeline) -> Non
     pipeline.run()
     more = [{"a": "2026-01-02", "b": None}, {"a": None, "b": "c,d"}]
     pipeline.table("landed").assert_rows([*rows, *more])
+
+
+def test_mapped_columns_are_read_and_flows_of_one_target_share_deletes(pipeline: Pipeline) -> None:
+    @pipeline.define
+    def tables(dp: Any, spark: SparkSession) -> None:
+        dp.create_streaming_table("t", table_properties={"delta.columnMapping.mode": "name"})
+        for name, deletes in (("a", "op = 'D'"), ("b", None)):
+            dp.create_auto_cdc_flow(
+                name=f"from_{name}",
+                target="t",
+                source=name,
+                keys=["id"],
+                sequence_by="seq",
+                apply_as_deletes=deletes,
+            )
+
+    columns = "id INT, seq INT, op STRING"
+    first, second = (pipeline.source(name, schema=columns) for name in ("a", "b"))
+    first.send([{"id": 1, "seq": 2, "op": "D"}, {"id": 2, "seq": 1, "op": "U"}])
+    pipeline.run()
+    second.send([{"id": 1, "seq": 1, "op": "U"}])
+    pipeline.run()
+    pipeline.table("t").assert_rows([{"id": 2, "seq": 1, "op": "U"}])

@@ -190,7 +190,8 @@ def test_paths_into_json_and_numbers_in_texts_of_rules_and_conditions(project: P
             return spark.readStream.table("raw").selectExpr("e", "e:id::int AS id", "e:n::int AS n")
 
         dlt.create_streaming_table("latest")
-        dlt.create_auto_cdc_flow("latest", "events", ["id"], "n", apply_as_deletes=expr("e:op = 'D'"))
+        gone = expr("e:op = 'D'")
+        dlt.create_auto_cdc_flow("latest", "events", ["id"], "n", apply_as_deletes=gone)
 
         @dlt.table
         def named():

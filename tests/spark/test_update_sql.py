@@ -74,8 +74,8 @@ def rewritten(spark: SparkSession, text: str) -> str:
             "SELECT V_orders.a FROM V_orders FOR VERSION AS OF 3 JOIN z ON V_orders.k = z.k",
         ),
         (
-            "SELECT * EXCEPT (orders.k, a), orders.* EXCEPT (orders . b) FROM orders JOIN z",
-            "SELECT * EXCEPT (V_orders.k, a), V_orders.* EXCEPT (V_orders . b) FROM V_orders JOIN z",
+            "SELECT * EXCEPT (orders.k, a), orders.* EXCEPT (orders . b) FROM orders, z",
+            "SELECT * EXCEPT (V_orders.k, a), V_orders.* EXCEPT (V_orders . b) FROM V_orders, z",
         ),
         (
             "SELECT transform(orders.xs, x -> x + orders.k) FROM orders",

@@ -22,6 +22,9 @@ _COMPATIBLE = {
 It must not cease to: late upserts would bring deleted keys back.
 """
 
+_OPENS = "each_sequence_opens"
+"""Fact of a target with hidden events: whether each upsert is a version, by its sequence alone."""
+
 
 def describe_change(source: DataFrame, change: AutoCdc) -> dict[str, str]:
     """Return the facts of a checked specification that can't change without a full refresh.
@@ -39,6 +42,7 @@ def describe_change(source: DataFrame, change: AutoCdc) -> dict[str, str]:
         "sequence_type": plan.sequence_type.simpleString(),
         "tracked_columns": _tracked(change),
         "remembered": plan.memory.value,
+        **({_OPENS: str(plan.each_opens)} if plan.memory is Memory.HIDDEN else {}),
     }
 
 
@@ -62,7 +66,17 @@ def check_drift(
     Raises:
         DefinitionError: AUTOCDC_STATE_CHANGED, with the facts that changed.
     """
-    changed = [fact for fact in current if not _fits(recorded.get(fact), current[fact])]
+    if bool(recorded) != bool(current):
+        raise DefinitionError(
+            "AUTOCDC_STATE_CHANGED",
+            f"'{name}' was filled by AUTO CDC before, and now other flows write to it"
+            if recorded
+            else f"AUTO CDC into '{name}', which other flows have filled before",
+            where=where,
+            hint=f"Undo the change, or run once with --full-refresh {name}.",
+            changed=(),
+        )
+    changed = [fact for fact in current if not _fits(fact, recorded.get(fact), current[fact])]
     if changed:
         shown = ", ".join(f"{fact} ({recorded.get(fact)} -> {current[fact]})" for fact in changed)
         raise DefinitionError(
@@ -74,7 +88,9 @@ def check_drift(
         )
 
 
-def _fits(before: str | None, now: str) -> bool:
+def _fits(fact: str, before: str | None, now: str) -> bool:
+    if fact == _OPENS and before is None:  # it was not noted, or the target remembered nothing
+        return True
     return before == now or (before, now) in _COMPATIBLE
 
 

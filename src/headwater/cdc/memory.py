@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deltalake import DeltaTable as LogReader
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -26,9 +27,11 @@ from headwater.cdc.columns import (
 )
 from headwater.cdc.events import event_columns, identity_of
 from headwater.cdc.plan import ChangePlan, Memory
+from headwater.names import quote
 
 _BATCHES_BETWEEN_COMPACTIONS = 64
 _UNTIL = "__cdc_until"
+_OTHER_TYPE = "DELTA_MERGE_INCOMPATIBLE_DATATYPE"
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,23 @@ class EventMemory:
         ]
         writer = events.select(*kept).write.format("delta").mode("append")
         if self.exists():
-            writer.option("mergeSchema", "true").save(self.path)
+            writer = writer.option("mergeSchema", "true")
+            try:
+                writer.save(self.path)
+            except AnalysisException as error:
+                if error.getCondition() != _OTHER_TYPE:
+                    raise
+                self._let_types_grow()  # as those of the target did
+                writer.save(self.path)
         else:
             # Names with spaces and the like need the mapping, and may come later.
             writer.option("delta.columnMapping.mode", "name").save(self.path)
+
+    def _let_types_grow(self) -> None:
+        self.spark.sql(
+            f"ALTER TABLE delta.{quote(self.path)} "
+            "SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
+        )
 
     def without_known(self, events: DataFrame) -> DataFrame:
         """Return each different event that isn't remembered yet, once."""
@@ -97,8 +113,8 @@ class EventMemory:
         identity = identity_of(self.plan)
         if self.plan.memory in (Memory.HIDDEN, Memory.EVENTS):
             return stored.dropDuplicates(identity)
-        # Truncates have no key, so the latest of them stays as well.
-        latest = Window.partitionBy(*cols(self.plan.keys)).orderBy(
+        # Of truncates, which may have a key or none, the latest stay as well.
+        latest = Window.partitionBy(col(OP) == TRUNCATE, *cols(self.plan.keys)).orderBy(
             *[col(name).desc() for name in (SEQ, OP, RANK)]
         )
         place = "__cdc_place"

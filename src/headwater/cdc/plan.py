@@ -6,7 +6,7 @@ the target. What does not live here: whether a specification is valid (`checks`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StructField, StructType
 
 from headwater.cdc.columns import END, START, SYSTEM_END, SYSTEM_START, col, find
+from headwater.cdc.types import keeps_values
 from headwater.graph.model import AutoCdc, ColumnOrText
 
 
@@ -42,7 +43,8 @@ class ChangePlan:
         null_keeps: columns in which a NULL leaves the value as it was.
         columns_to_update: the source's column with the names that an event writes.
         sequence_type: type of the sequence.
-        sequence_columns: the target's columns that make up the sequence; () if it left some out.
+        sequence_columns: the target's columns that make up the sequence; () if it left some out, or
+            declares one of a type that holds less.
         system_type: type of the system sequence; None unless bitemporal.
         memory: what is remembered beside the target.
     """
@@ -118,12 +120,22 @@ def plan_change(
         null_keeps=_null_keeps(change, values),
         columns_to_update=change.columns_to_update,
         sequence_type=sequence_type(source, change),
-        sequence_columns=kept if len(kept) == len(columns) else (),
+        sequence_columns=kept if _holds(types, kept, source.schema, columns) else (),
         has_truncates=change.target_has_truncates or change.apply_as_truncates is not None,
         memory=Memory.EVENTS,
         system_type=system_type(source, change),
     )
     return replace(plan, memory=_memory(plan, change))
+
+
+def _holds(
+    types: Mapping[str, DataType], kept: Sequence[str], source: StructType, columns: Sequence[str]
+) -> bool:
+    """Whether a target has all columns of a sequence, and keeps their values as they are."""
+    pairs = zip(kept, columns, strict=False)
+    return len(kept) == len(columns) and all(
+        keeps_values(source[column].dataType, types[name]) for name, column in pairs
+    )
 
 
 def target_schema(source: DataFrame, change: AutoCdc) -> StructType:

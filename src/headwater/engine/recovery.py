@@ -14,7 +14,7 @@ from headwater.graph.model import Flow, ReplaceWhere
 from headwater.state.pipeline import PipelineState
 from headwater.state.places import FlowPlaces
 
-_FINE = ("COMPLETED", "EXCLUDED")
+_FINE = ("COMPLETED", "IDLE", "EXCLUDED")
 
 
 def failed_tables(state: PipelineState) -> tuple[str, ...]:

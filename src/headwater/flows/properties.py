@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from deltalake import DeltaTable
+from pyspark.sql.types import StructType
 
+from headwater.analysis.identities import identity_columns
 from headwater.graph.model import Dataset
 
 NO_EFFECT = frozenset(
@@ -76,3 +78,12 @@ def _features(table: DeltaTable) -> set[str]:
 def _spelled(key: str) -> str:
     """Return a key as keys compare: Delta has a spelling of its own for its properties."""
     return key.lower() if key.lower().startswith("delta.") else key
+
+
+def needs_spark(dataset: Dataset, schema: StructType) -> bool:
+    """Whether a table needs a feature with which only Spark can make it."""
+    special = any(key.lower().startswith("delta.") for key in table_properties(dataset))
+    names = any(char in column.name for column in schema for char in " ,;{}()\n\t=")
+    exotic = any(each in schema.json() for each in ('"variant"', '"void"', "interval", "char("))
+    is_special = special or names or exotic or bool(identity_columns(dataset))
+    return is_special or bool(dataset.cluster_by)

@@ -31,7 +31,7 @@ from headwater.analysis.schemas import placeholder, stored_schema
 from headwater.delta import write_checksum
 from headwater.errors import DefinitionError, all_faults
 from headwater.flows.overwrite import cluster, is_delta, overwrite, table_schema
-from headwater.flows.properties import lacking_properties, table_properties
+from headwater.flows.properties import lacking_properties, needs_spark, table_properties
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.names import TableName, quote
@@ -63,14 +63,17 @@ class Tables:
         return self.store.table_path(dataset.name)
 
     def dropped(self, datasets: Iterable[Dataset]) -> frozenset[TableName]:
-        """Name the tables that were dropped by hand, and are rebuilt from their sources."""
+        """Name the tables that were dropped by hand, or made private or public.
+
+        They are rebuilt from their sources.
+        """
         return frozenset(
             each.name
             for each in datasets
             if each.is_table
             and (state := self._known(each)) is not None
             and state.is_made
-            and not is_delta(self.path(each))
+            and (_is_moved(each, state) or not is_delta(self.path(each)))
         )
 
     def set_up(self, graph: Graph, resets: Collection[TableName]) -> dict[TableName, TableState]:
@@ -135,7 +138,7 @@ class Tables:
         """
         path = self.path(dataset)
         state = self._known(dataset)
-        if state is None:
+        if state is None or (_is_moved(dataset, state) and not dataset.private):
             self._check_owner(dataset, is_delta(path))
         elif not is_reset:
             self._check_same(dataset, state, _change(graph, dataset))
@@ -169,7 +172,14 @@ class Tables:
             self._create(dataset, schema, path)
         else:
             self._evolve(dataset, schema, path, state)
-        state = replace(state, cluster_by=tuple(dataset.cluster_by), is_made=True, is_active=True)
+        state = replace(
+            state,
+            change=change,  # it may have come to remember more, and must not forget that
+            cluster_by=tuple(dataset.cluster_by),
+            is_made=True,
+            is_active=True,
+            is_private=dataset.private,
+        )
         if state != self._known(dataset):
             self.state.save(dataset.name, state)
         self._register(dataset, path)
@@ -208,7 +218,10 @@ class Tables:
     def _next_generation(self, dataset: Dataset, change: Mapping[str, str]) -> TableState:
         kind = dataset.kind.value if dataset.kind else ""
         generation = self.state.generation(dataset.name) + 1
-        state = TableState(kind, generation, change=change, cluster_by=tuple(dataset.cluster_by))
+        layout = tuple(dataset.cluster_by)
+        state = TableState(
+            kind, generation, change=change, cluster_by=layout, is_private=dataset.private
+        )
         self.state.save(dataset.name, state)
         return state
 
@@ -228,7 +241,8 @@ class Tables:
         if exists and not dataset.path:
             raise DefinitionError(
                 "TABLE_NOT_OWNED",
-                f"The table '{dataset.name}' exists and was not created by this pipeline",
+                f"The table '{dataset.name}' exists and was not created by this pipeline, "
+                "or before the dataset was private",
                 where=dataset.location,
                 hint="Rename the dataset, or drop the table with `headwater sql`.",
                 dataset=str(dataset.name),
@@ -248,7 +262,7 @@ class Tables:
 
     def _create(self, dataset: Dataset, schema: StructType, path: Path) -> None:
         with _refused(dataset, "TABLE_NOT_CREATED", "create"):
-            if _needs_spark(dataset, schema):
+            if needs_spark(dataset, schema):
                 self._create_with_spark(dataset, schema, path)
                 return
             path.mkdir(parents=True, exist_ok=True)
@@ -348,6 +362,10 @@ def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
         ) from error
 
 
+def _is_moved(dataset: Dataset, state: TableState) -> bool:
+    return state.is_private is not None and state.is_private != dataset.private
+
+
 def _change(graph: Graph, dataset: Dataset) -> dict[str, str]:
     flows = graph.flows_into(dataset.name)
     return dict(flows[0].change) if flows else {}
@@ -363,14 +381,6 @@ def _check_partitions(dataset: Dataset, present: list[str]) -> None:
             hint=f"Run once with --full-refresh {dataset.name}.",
             dataset=str(dataset.name),
         )
-
-
-def _needs_spark(dataset: Dataset, schema: StructType) -> bool:
-    special = any(key.lower().startswith("delta.") for key in table_properties(dataset))
-    names = any(char in column.name for column in schema for char in " ,;{}()\n\t=")
-    exotic = any(each in schema.json() for each in ('"variant"', '"void"', "interval", "char("))
-    is_special = special or names or exotic or bool(identity_columns(dataset))
-    return is_special or bool(dataset.cluster_by)
 
 
 def _covers(present: StructType, wanted: StructType) -> bool:

@@ -29,6 +29,7 @@ class TableState:
         is_made: the table was there once; if it is missing now, it was dropped by hand.
         cluster_by: columns that the table was clustered by last.
         once_done: flows with once=True that have run in this generation.
+        is_private: where the table is, beside the catalog or in it; None if that was not noted.
         is_active: the source declares the table. One that it no longer declares keeps its rows and
             checkpoints, and goes on where it stopped once it is declared again.
     """
@@ -40,6 +41,7 @@ class TableState:
     cluster_by: tuple[str, ...] = ()
     is_made: bool = True
     is_active: bool = True
+    is_private: bool | None = None
 
 
 def made_by(store: Store, table: str) -> tuple[PipelineState, TableName] | None:

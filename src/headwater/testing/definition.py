@@ -71,6 +71,7 @@ class Definition:
             except HeadwaterError as error:
                 registry.faults.append(error)
         registry.close()
+        registry.share_deletes()
 
 
 def _of_runtime(name: str) -> Callable[[], Any]:
