@@ -264,15 +264,15 @@ def test_mapped_columns_are_read_and_flows_of_one_target_share_deletes(pipeline:
                 name=f"from_{name}",
                 target="t",
                 source=name,
-                keys=["id"],
+                keys=["the id"],
                 sequence_by="seq",
                 apply_as_deletes=deletes,
             )
 
-    columns = "id INT, seq INT, op STRING"
+    columns = "`the id` INT, seq INT, op STRING"
     first, second = (pipeline.source(name, schema=columns) for name in ("a", "b"))
-    first.send([{"id": 1, "seq": 2, "op": "D"}, {"id": 2, "seq": 1, "op": "U"}])
+    first.send([{"the id": 1, "seq": 2, "op": "D"}, {"the id": 2, "seq": 1, "op": "U"}])
     pipeline.run()
-    second.send([{"id": 1, "seq": 1, "op": "U"}])
+    second.send([{"the id": 1, "seq": 1, "op": "U"}])
     pipeline.run()
-    pipeline.table("t").assert_rows([{"id": 2, "seq": 1, "op": "U"}])
+    pipeline.table("t").assert_rows([{"the id": 2, "seq": 1, "op": "U"}])

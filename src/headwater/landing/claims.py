@@ -5,8 +5,8 @@ before the data is. It says: offsets `start` to `last` go into these files. The 
 at `last + 1`, and the first at 0, so two writers that know the same chain ask for the same name
 and one of them gets it. However a replay, or a consumer that lost its partition, cuts its batches,
 the claim has decided: claims never overlap, and only the last of a chain may lack its files.
-Whoever finds it so writes them, by the contract in the claim, and then `<start>.done`: readers may
-remove files. Spark skips names that begin with _.
+Whoever finds it so writes them, by the contract in the claim, and then `_done/<topic>/<partition>/
+<start>`: readers may remove files. Spark skips names that begin with _.
 """
 
 from __future__ import annotations
@@ -56,8 +56,12 @@ class Claim:
 
     @property
     def done_file(self) -> str:
-        """Name the empty file that tells that all files were written, and may be gone by now."""
-        return f"{_folder(self.partition)}/{self.start:020d}.done"
+        """Name the empty file that tells that all files were written, and may be gone by now.
+
+        It is apart from the claims, which are listed.
+        """
+        topic, number = self.partition
+        return f"_done/{topic}/{number:05d}/{self.start:020d}"
 
     @property
     def landed_file(self) -> str:

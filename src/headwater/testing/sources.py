@@ -35,6 +35,8 @@ FORMATS = ("json", "csv", "parquet", "text")
 
 
 VOLUMES = "/Volumes/"
+_ODD = " ,;{}()\n\t="
+"""Characters that Delta takes in the names of columns only with column mapping."""
 
 
 class Place(Protocol):
@@ -179,6 +181,8 @@ class Table:
     def _append(self, frame: DataFrame) -> None:
         path = self.store.table_path(self.name)
         writer = frame.write.format("delta").mode("append").option("mergeSchema", "true")
+        if not path.exists() and any(char in name for name in frame.columns for char in _ODD):
+            writer = writer.option("delta.columnMapping.mode", "name")
         writer.save(str(path))
         register_table(self.spark, self.name, path, self.store)
 
