@@ -86,6 +86,8 @@ def test_sequence_that_the_target_declares_with_less_is_remembered_whole(project
     project.sql("INSERT INTO SCHEMA.events VALUES (1, TIMESTAMP'2026-01-01 09:00:00', 'late', 'U')")
     project.run()
     assert project.values("SELECT v FROM SCHEMA.t") == ["new"]
+    changes(project)  # and a target that remembered nothing can't come to it
+    refused(project, "AUTOCDC_STATE_CHANGED")
 
 
 def test_truncate_with_a_key_is_remembered_for_all_keys(

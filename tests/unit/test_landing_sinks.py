@@ -188,5 +188,15 @@ def test_connection_string_serves_its_own_account_only(host: str, answers: str) 
     assert place.folder == "x#1"
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    ["https://lake.z13.blob.storage.azure.net", "http://127.0.0.1:10000/devstoreaccount1"],
+)
+def test_connection_string_with_an_endpoint_of_its_own_is_used(endpoint: str) -> None:
+    access = BlobAccess(f"BlobEndpoint={endpoint};SharedAccessSignature=sv=1&sig=a")
+    place = parse_place("abfss://raw@lake.dfs.core.windows.net/x")
+    assert BlobSink(place, access)._container.url.startswith(endpoint)
+
+
 def test_secrets_are_not_shown() -> None:
     assert "hidden" not in repr(BlobAccess("hidden", "hidden"))

@@ -344,6 +344,8 @@ def test_string_literals_keep_their_value(value: str) -> None:
         (r"'\001|\101'", "\x01|A"),
         (r"'\U0001F600'", "\U0001f600"),
         (r"'\u12'", "u12"),
+        (r"'\uD83D\uDE00'", "\U0001f600"),
+        (r"'\234'", "234"),
         (r"'\0'", "\0"),
         (r"r'\u0001'", r"\u0001"),
     ],

@@ -15,7 +15,7 @@ from headwater.intervals import interval_seconds
 _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
 _TIMESTAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?)?"
-    r"\s*(Z|UTC|GMT|[A-Z]\w*/[\w/+-]+)?([+-]\d{1,2}(?::\d\d)?)?"
+    r"\s*(Z|UTC|GMT|[A-Z]\w*/[\w/+-]+)?([+-]\d{1,2}(?::?\d\d)?)?"
 )
 _SIZE_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
@@ -137,13 +137,15 @@ def _moment(text: str) -> datetime | None:
     """
     found = _TIMESTAMP.fullmatch(text)
     if not found:
+        with contextlib.suppress(ValueError):
+            return datetime.fromisoformat(text)
         return None
     day, clock, fraction, zone, offset = found.groups()
     fraction = (fraction or "").ljust(6, "0")[:6]
     with contextlib.suppress(ValueError, ZoneInfoNotFoundError):
         moment = datetime.fromisoformat(f"{day}T{clock or '00:00:00'}.{fraction}")
         if offset:
-            hours, _, minutes = offset[1:].partition(":")
+            hours, minutes = re.fullmatch(r"(\d{1,2}?):?(\d\d)?", offset[1:]).groups()  # type: ignore[union-attr]
             away = timedelta(hours=int(hours), minutes=int(minutes or 0))
             return moment.replace(tzinfo=timezone(-away if offset[0] == "-" else away))
         if zone and zone not in ("Z", "UTC", "GMT"):

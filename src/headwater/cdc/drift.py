@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
 
 from headwater.cdc.plan import Memory, plan_change
 from headwater.errors import DefinitionError, Location
@@ -26,12 +27,19 @@ _OPENS = "each_sequence_opens"
 """Fact of a target with hidden events: whether each upsert is a version, by its sequence alone."""
 
 
-def describe_change(source: DataFrame, change: AutoCdc) -> dict[str, str]:
+def describe_change(
+    source: DataFrame, change: AutoCdc, declared: StructType | None = None
+) -> dict[str, str]:
     """Return the facts of a checked specification that can't change without a full refresh.
 
     Names are in lower case and sorted. Runs no job.
+
+    Args:
+        declared: the target's columns, if the source declares them: they may hold less than the
+            query's, so that more has to be remembered.
     """
     plan = plan_change(source, change)
+    stored = plan_change(source, change, declared)
     keys = sorted(plan.keys, key=str.lower)
     system = plan.system_type
     bitemporal = {} if system is None else {"system_sequence_type": system.simpleString()}
@@ -41,8 +49,8 @@ def describe_change(source: DataFrame, change: AutoCdc) -> dict[str, str]:
         "scd_type": "bitemporal" if bitemporal else str(plan.scd_type),
         "sequence_type": plan.sequence_type.simpleString(),
         "tracked_columns": _tracked(change),
-        "remembered": plan.memory.value,
-        **({_OPENS: str(plan.each_opens)} if plan.memory is Memory.HIDDEN else {}),
+        "remembered": stored.memory.value,
+        **({_OPENS: str(stored.each_opens)} if stored.memory is Memory.HIDDEN else {}),
     }
 
 

@@ -229,7 +229,8 @@ class _Resolver:
     def _resolve_flow(
         self, flow: Flow, dataset: Dataset, frame: DataFrame, evaluation: Evaluation
     ) -> StructType:
-        dataset, flow = conditions_over(frame, dataset, flow)
+        # as the flows before have left its rules
+        dataset, flow = conditions_over(frame, self.registry.datasets[dataset.name], flow)
         self.registry.datasets[dataset.name] = dataset
         kind = flow_kind(self.kinds[dataset.name], flow, frame.isStreaming)
         flow = replace(flow, kind=kind, sink=dataset.sink)
@@ -239,6 +240,7 @@ class _Resolver:
             write = write and write_of(flow)
         self.warnings.extend([*evaluation.warnings, *state_warnings(frame, flow)])
         columns = write.columns(frame, flow) if write else frame.schema
+        declared = None if dataset.schema is None or not write else declared_schema(dataset)
         if dataset.sink:
             check_rows(columns, dataset, flow.name)
         faults = check_rules(
@@ -253,7 +255,7 @@ class _Resolver:
             frozenset(self._tables(evaluation.inputs)),
             frozenset(evaluation.external),
             columns,
-            write.described(frame) if write else {},
+            write.described(frame, declared) if write else {},
             query_plan(
                 frame,
                 read_options=evaluation.read_options,

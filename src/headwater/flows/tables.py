@@ -139,7 +139,8 @@ class Tables:
         path = self.path(dataset)
         state = self._known(dataset)
         if state is None or (_is_moved(dataset, state) and not dataset.private):
-            self._check_owner(dataset, is_delta(path))
+            if dataset.name not in self.state.pending_resets():  # that made it, and was killed
+                self._check_owner(dataset, is_delta(path))
         elif not is_reset:
             self._check_same(dataset, state, _change(graph, dataset))
             if dataset.kind is DatasetKind.STREAMING_TABLE and is_delta(path):
@@ -257,7 +258,8 @@ class Tables:
                 hint=f"Run once with --full-refresh {dataset.name}.",
                 dataset=str(dataset.name),
             )
-        if state.change != change:
+        is_old = state.is_private is None  # earlier versions let other flows take over
+        if state.change != change and not (is_old and not change):
             cdc.check_drift(state.change, change, name=str(dataset.name), where=dataset.location)
 
     def _create(self, dataset: Dataset, schema: StructType, path: Path) -> None:

@@ -13,9 +13,8 @@
     Send         rows of a stream go into a sink
     SendBatches  micro-batches of a stream go into a function
 
-A further way is a further class here and a line in `write_of`. Each tells what an update has to
-know of it, and runs an attempt. What does not live here: the attempt's query, session and reports
-(`flows`), merging (`cdc`).
+Each tells what an update has to know of it, and runs an attempt. What does not live here: the
+attempt's query, session and reports (`flows`), merging (`cdc`).
 """
 
 from __future__ import annotations
@@ -74,9 +73,9 @@ class _Way:
         del flow
         return frame.schema
 
-    def described(self, frame: DataFrame) -> Mapping[str, str]:
-        """Write out what must stay as it is until the next full refresh."""
-        del frame
+    def described(self, frame: DataFrame, declared: StructType | None) -> Mapping[str, str]:
+        """Write out what must stay as it is until the next full refresh, of a declared target."""
+        del frame, declared
         return {}
 
 
@@ -236,8 +235,8 @@ class _Merging(_Way):
         cdc.check_change(frame, self.change, name=str(flow.target), where=flow.location)
         return cdc.target_schema(frame, self.change)
 
-    def described(self, frame: DataFrame) -> Mapping[str, str]:
-        return cdc.describe_change(frame, self.change)
+    def described(self, frame: DataFrame, declared: StructType | None) -> Mapping[str, str]:
+        return cdc.describe_change(frame, self.change, declared)
 
     def _events(self, run: FlowRun) -> DataFrame:
         events = cdc.inside_where(run.query(), self.change)
@@ -303,7 +302,8 @@ class Snapshots(_Way):
         cdc.check_snapshots(frame, self.snapshots, name=str(flow.target), where=flow.location)
         return cdc.snapshot_schema(frame, self.snapshots)
 
-    def described(self, frame: DataFrame) -> Mapping[str, str]:
+    def described(self, frame: DataFrame, declared: StructType | None) -> Mapping[str, str]:
+        del declared
         return cdc.describe_snapshots(frame, self.snapshots)
 
     def run(self, run: FlowRun) -> None:

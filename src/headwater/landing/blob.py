@@ -164,7 +164,8 @@ def _serves(service: BlobServiceClient, host: str) -> bool:
     account, is_azure, _ = host.partition(".dfs.")
     if not is_azure:
         account, is_azure, _ = host.partition(".blob.")
-    return not is_azure or account.lower() == str(service.account_name).lower()
+    given, is_named, _ = (service.primary_hostname or "").partition(".blob.core.")
+    return not (is_azure and is_named) or account.lower() == given.lower()
 
 
 def _default_credential() -> TokenCredential:

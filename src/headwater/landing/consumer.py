@@ -94,7 +94,7 @@ class Consumer:
                 for batch in self._source.poll(self._wait_seconds()):
                     self._take(batch)
                 self._turn()
-            left = self._once and not self._is_done()
+            left = self._once and not self._has_read_all()
         except BaseException:
             self._tracks.clear()  # no final flush: what is not landed is read again
             raise
@@ -333,14 +333,12 @@ class Consumer:
             raise _stalled(self.standing, tracks)
 
     def _is_done(self) -> bool:
-        return (
-            self._once
-            and self.standing.is_settled
-            and all(
-                self._is_read(each) and not each.count and not each.writing and not each.pending
-                for each in self._tracks.values()
-            )
-        )
+        tracks = self._tracks.values()
+        has_work = any(each.count or each.writing or each.pending for each in tracks)
+        return self._once and self._has_read_all() and not has_work
+
+    def _has_read_all(self) -> bool:
+        return self.standing.is_settled and all(map(self._is_read, self._tracks.values()))
 
     def _wait_seconds(self) -> float:
         is_busy = any(each.writing or each.waiting for each in self._tracks.values())

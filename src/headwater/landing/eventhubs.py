@@ -144,22 +144,24 @@ class EventHubsSource:
 
     def topic_id(self) -> str | None:
         """See `EventSource.topic_id`: the namespace, and when the hub was made."""
-        return f"{self._namespace}/{self._created}" if self._created else None
+        namespace = self._namespace.lower().partition(":")[0]
+        return f"{namespace}/{self._created}" if self._created else None
 
     def commit(self, positions: Mapping[Partition, int]) -> bool:
         """See `EventSource.commit`; a checkpoint holds the last event before it.
 
         One without the event's offset is not written: monitors take it for the hub's start.
         """
+        readers = {each: self._readers[each] for each in positions if each in self._readers}
+        # all of them first: what is earlier is forgotten, however the storage answers
+        places = {each: reader.place_of(positions[each] - 1) for each, reader in readers.items()}
         try:
-            for partition, position in positions.items():
-                number, reader = position - 1, self._readers.get(partition)
-                place = reader.place_of(number) if reader else ""
+            for partition, place in places.items():
                 if place:
                     self._store.update_checkpoint(
                         {
                             **self._place(partition.number),
-                            "sequence_number": number,
+                            "sequence_number": positions[partition] - 1,
                             "offset": place,
                         }
                     )
@@ -228,12 +230,15 @@ class EventHubsSource:
         if not partitions:
             return
         gone = sorted(partitions)
-        readers = [self._readers.pop(each) for each in gone if each in self._readers]
+        readers = [self._readers[each] for each in gone if each in self._readers]
         with ThreadPoolExecutor() as pool:  # each takes its connection's time to close
             list(pool.map(HubReader.stop, readers))
         if self._assignee is not None:
-            self._assignee.revoked(gone)
+            self._assignee.revoked(
+                gone
+            )  # it commits what it has landed, and the readers know where
         for partition in gone:
+            self._readers.pop(partition, None)
             self._held.discard(partition)
             self._positions.pop(partition, None)
             self._paused.discard(partition)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -20,6 +21,7 @@ from headwater.landing.source import EventBatch, Partition
 
 _STOLEN = "amqp:link:stolen"  # the client has no class for it, nor for a hub that was deleted
 GONE = ("Status code: 404", "amqp:not-found")
+_GONE_SECONDS = 30.0  # a hub that moves may be missing for a moment
 _BATCHES_AHEAD, _EVENTS_OF_A_BATCH = 4, 300
 
 
@@ -44,6 +46,7 @@ class HubReader:
         self._client = client
         self._next = start
         self._on_arrival = on_arrival
+        self._gone_since: float | None = None
         self._places: deque[tuple[int, str]] = deque()
         self._queue: queue.Queue[list[EventData]] = queue.Queue(_BATCHES_AHEAD)
         self._stopping = threading.Event()
@@ -98,6 +101,7 @@ class HubReader:
 
     def _arrived(self, context: Any, events: list[EventData]) -> None:
         del context
+        self._gone_since = None
         fresh = [each for each in events if _number(each) >= self._next]  # after a new connection
         if not fresh:
             return
@@ -116,8 +120,12 @@ class HubReader:
         if _STOLEN in str(error):
             self.is_lost = True
             threading.Thread(target=self._client.close, daemon=True).start()
-        elif isinstance(error, AuthenticationError) or any(each in str(error) for each in GONE):
+        elif isinstance(error, AuthenticationError):
             self.fault = error
+        elif any(each in str(error) for each in GONE):
+            self._gone_since = self._gone_since or time.monotonic()
+            if time.monotonic() - self._gone_since > _GONE_SECONDS:
+                self.fault = error
         self._on_arrival()
 
 

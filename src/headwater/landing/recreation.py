@@ -28,6 +28,7 @@ class TopicWatch:
         self._source = source
         self._expired_to: dict[Partition, int] = {}
         self._asked_at = 0.0
+        self._gaps: dict[Partition, tuple[int, int]] = {}
 
     def check_claim(self, claim: Claim, held: Bounds) -> str | None:
         """Check that a topic is the one of a claim; return the topic's id, if it has one.
@@ -89,14 +90,19 @@ class TopicWatch:
     def expired_before(self, partition: Partition, start: int, found: int) -> int:
         """The same where `found` came next: what lies between may never have been an event.
 
-        Asks the broker, at most once a second.
+        Asks the broker, at most once a second; gaps that it was not asked of are counted then.
         """
+        first, _ = self._gaps.get(partition, (start, found))
+        self._gaps[partition] = (first, found)
         now = time.monotonic()
         if now - self._asked_at < _ASK_SECONDS:
             return 0
         self._asked_at = now
-        held = self._source.bounds([partition]).get(partition)
-        return self.expired(partition, start, min(found, held.first)) if held else 0
+        count = 0
+        for each, held in self._source.bounds(list(self._gaps)).items():
+            begin, end = self._gaps.pop(each)
+            count += self.expired(each, begin, min(end, held.first))
+        return count
 
 
 def made_anew(partition: Partition, landed: int, found: int) -> SinkError:

@@ -123,7 +123,7 @@ class Evaluation:
         if self.source.owns(table):
             return sql_plans.qualified(self._read_own(table, streaming, options), table)
         kind, *rest = [each.text for each in name_parts(name)]
-        if kind.lower() in FILE_FORMATS and len(rest) == 1:
+        if kind.lower() in FILE_FORMATS and len(rest) == 1 and "/" in rest[0]:
             return f"{kind}.{quote(self.local_path(rest[0]))}"
         self._read_external(table, name)
         if own_catalog(self.spark, table.catalog) is not None:

@@ -152,8 +152,14 @@ def _runs_sql(_: str, original: Original) -> Original:
         interceptor = current()
         named = {key: value for key, value in kwargs.items() if key != "args"}
         if interceptor is not None and named:  # frames become views, which are then found
-            sqlQuery = SQLStringFormatter(self).format(sqlQuery, **named)  # noqa: N806
+            formatter = SQLStringFormatter(self)
+            query = formatter.format(sqlQuery, **named)
             kwargs = {key: value for key, value in kwargs.items() if key == "args"}
+            try:
+                return run(self, query, *args, **kwargs)
+            finally:
+                if not interceptor.in_dataset_function:  # there they are the function's own
+                    formatter.clear()
         text = sqlQuery if interceptor is None else interceptor.read_sql(self, sqlQuery)
         if not isinstance(text, str):
             return text

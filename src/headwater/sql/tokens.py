@@ -18,7 +18,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.)|''|\"\"", re.DOTALL)
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[01][0-7]{2}|.)|''|\"\"", re.DOTALL)
+_HALF = re.compile("[\ud800-\udfff]")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
 _OPENING = {"(": ")", "[": "]", "<": ">"}
 
@@ -68,7 +69,10 @@ def string_value(literal: str) -> str:
     """
     if literal[0] in "rR":
         return literal[2:-1]
-    return _ESCAPE.sub(_unescaped, literal[1:-1])
+    value = _ESCAPE.sub(_unescaped, literal[1:-1])
+    if _HALF.search(value):  # two escapes of one character beyond 16 bits
+        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
 
 
 def _unescaped(match: re.Match[str]) -> str:
