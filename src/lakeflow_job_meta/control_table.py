@@ -46,7 +46,10 @@ _TYPES: Mapping[str, tuple[str, ...]] = {
 
 _WRITTEN = (*SOURCE_COLUMNS, MODULE_COLUMN, "updated_by", "content_hash")
 _CHANGES = ", ".join(f"{name} {_TYPES[name][0]}" for name in _WRITTEN) + ", kind string"
-_SAME_KEY = "old.module_name = new.module_name AND old.source_id = new.source_id"
+_SAME_KEY = (  # a row without a name is one of the empty name
+    "coalesce(old.module_name, '') = new.module_name AND "
+    "coalesce(old.source_id, '') = new.source_id"
+)
 
 
 class ControlTable:

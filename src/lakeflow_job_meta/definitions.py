@@ -272,11 +272,27 @@ def _listed(config: Mapping[str, Any], plural: str, key: str) -> dict[str, dict[
     return {each[key]: each for each in listed if isinstance(each.get(key), str)}
 
 
+def _listed_faults(source: Source, listed: Any, plural: str, key: str) -> list[Fault]:
+    """Find entries of a module's list that have no key, or one that another has."""
+    seen: dict[str, Any] = {}
+    faults = []
+    for number, each in enumerate(listed if isinstance(listed, list) else ()):
+        name = each.get(key) if isinstance(each, dict) else None
+        if not isinstance(name, str) or not name:
+            said = f"{plural}[{number}] has no {key}"
+            faults.append(source.fault("FIELD_MISSING", said, f"Add {key}: NAME."))
+        elif seen.setdefault(name, each) != each:
+            said = f"{key} '{name}' is defined in two ways"
+            faults.append(source.fault("COMPUTE_CONFLICT", said, "Define it once."))
+    return faults
+
+
 def _compute_faults(sources: Sequence[Source]) -> list[Fault]:
     """Find keys of environments and clusters that are nowhere defined, or in two ways."""
     faults = []
     settings = _module_config(sources)
     for plural, key, spec in _COMPUTE:
+        faults += _listed_faults(sources[0], settings.get(plural), plural, key)
         first: dict[str, Any] = {
             name: each.get(_SPEC_FIELD[spec])
             for name, each in _listed(settings, plural, key).items()

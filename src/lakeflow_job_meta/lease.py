@@ -75,12 +75,15 @@ class Lease:
 
         A holder that was a process beside this one, and has ended, holds nothing.
         """
-        began = self._clock()
-        until = F.current_timestamp() + F.make_dt_interval(secs=F.lit(float(self._seconds)))
         free = (F.col("holder") == self.holder) | (F.col("expires_at") < F.current_timestamp())
         before = self._spark.table(self._table).first()
         if before is not None and is_gone((before["holder"] or "").rpartition(":")[2]):
             free = free | (F.col("holder") == before["holder"])
+        return self._take_where(free)
+
+    def _take_where(self, free: Column) -> bool:
+        began = self._clock()
+        until = F.current_timestamp() + F.make_dt_interval(secs=F.lit(float(self._seconds)))
         again_on_conflict(lambda: self._update(free, F.lit(self.holder), until))
         row = self._spark.table(self._table).first()
         is_ours = row is not None and row["holder"] == self.holder
@@ -98,7 +101,8 @@ class Lease:
         since = self._renewed
         if since is not None and self._clock() - since < self._seconds / 3:
             return
-        if since is None or not self.take():
+        # who was overtaken gets it back from nobody: what it plans is out of date
+        if since is None or not self._take_where(F.col("holder") == self.holder):
             raise LeaseLost(
                 "LEASE_LOST",
                 "Another program has taken over this control table",

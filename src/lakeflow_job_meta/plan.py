@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from headwater.errors import HeadwaterError
+from headwater.tagged_jobs.api import DeployedJob
 from headwater.tagged_jobs.found import Deployed, find_job
 from lakeflow_job_meta.definitions import JobDefinition
 from lakeflow_job_meta.errors import Fault
@@ -108,19 +109,40 @@ def plan_steps(
     ]
     known = {each.key for each in definitions} | set(keys_of_invalid)
     records = {each.job_id: each for each in tracked.values()}
-    steps += [
+    orphans: dict[str, list[DeployedJob]] = {}
+    for job in deployed.by_id.values():
+        if job.table == table and job.key not in known:
+            orphans.setdefault(job.key, []).append(job)
+    for jobs in orphans.values():
+        steps += _orphaned(jobs, records)
+    return tuple(sorted(steps, key=lambda step: (step.module_name, step.job_id or 0)))
+
+
+def _orphaned(jobs: Sequence[DeployedJob], records: Mapping[int | None, TrackedJob]) -> list[Step]:
+    """Tell which of the jobs of one key, whose module is gone, is ours: a copy has its tags."""
+    ours = [job for job in jobs if job.job_id in records] or jobs
+    if len(ours) > 1:
+        ids = ", ".join(str(job.job_id) for job in ours)
+        fault = Fault(
+            "JOB_AMBIGUOUS",
+            f"Jobs {ids} could all belong to the module that is gone",
+            "",
+            "Delete those that are copies, or take their tags away.",
+            ours[0].name,
+        )
+        return [Step(Action.INVALID, ours[0].name, faults=(fault,), reason=fault.message)]
+    (job,) = ours
+    record = records.get(job.job_id)
+    return [
         Step(
             Action.ORPHANED,
-            records[job.job_id].module_name if job.job_id in records else job.name,
+            record.module_name if record else job.name,
             job.job_id,
             reason="its module has no active source",
             key=job.key,
-            record=records.get(job.job_id),
+            record=record,
         )
-        for job in deployed.by_id.values()
-        if job.table == table and job.key not in known
     ]
-    return tuple(sorted(steps, key=lambda step: (step.module_name, step.job_id or 0)))
 
 
 def _step(definition: JobDefinition, tracked: TrackedJob | None, deployed: Deployed) -> Step:
@@ -159,6 +181,7 @@ def _step(definition: JobDefinition, tracked: TrackedJob | None, deployed: Deplo
             tracked is not None
             and tracked.job_id == job.job_id
             and tracked.definition_hash == definition.hash
+            and not tracked.last_result.startswith("failed")
         ),
         record=tracked,
     )

@@ -206,6 +206,14 @@ def test_stale_lease_is_taken_over_and_the_old_holder_notices(site: Site) -> Non
     old.release()  # not ours to give
     new.keep()
     assert not old.take()
+    new.release()
+    late = Lease(site.table, site.spark, lease_seconds=1, holder="late")
+    assert late.take()
+    while not new.take():
+        pass
+    new.release()  # it has done what it wanted, and what `late` had planned is out of date
+    with pytest.raises(LeaseLost):
+        late.keep()
 
 
 class Time:

@@ -140,6 +140,8 @@ def seen():
     send(project, "1, 1, 'a', 'U'")
     for number, private in ((1, ""), (2, ", private=True"), (3, ", private=True")):
         project.write(table.replace("PRIVATE", private))
+        if number == 2:
+            assert next(each.action for each in project.plan().tables) == "FULL_REFRESH"
         project.run()
         assert sorted(project.values("SELECT id FROM SCHEMA.seen")) == list(range(1, number + 1))
         send(project, f"{number + 1}, 1, 'a', 'U'")

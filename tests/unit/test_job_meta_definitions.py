@@ -145,6 +145,32 @@ def test_compute_of_tasks_is_listed_once_in_the_job() -> None:
             "TAGS_TOO_MANY",
         ),
         ([query("a{{job.id}}")], "SOURCE_ID_REFERENCE"),
+        (
+            [
+                replace(
+                    query("a"),
+                    module_config={
+                        "environments": [
+                            {"environment_key": "e", "spec": {"client": "1"}},
+                            {"environment_key": "e", "spec": {"client": "2"}},
+                        ]
+                    },
+                )
+            ],
+            "COMPUTE_CONFLICT",
+        ),
+        (
+            [replace(query("a"), module_config={"environments": [{"environment_ky": "e"}]})],
+            "FIELD_MISSING",
+        ),
+        (
+            [
+                replace(
+                    query("a"), module_config={"email_notifications": {"on_failure": "ops@x.io"}}
+                )
+            ],
+            "SETTING_UNKNOWN",
+        ),
     ],
 )
 def test_faults_of_a_module(sources: list[Source], code: str) -> None:
@@ -194,6 +220,7 @@ OURS = DeployedJob(1, "orders", DEFINITION.key, DEFINITION.hash, table_key(TABLE
         ),
         ((OURS,), replace(RECORD, queries={"a": ("q", "other")}), (Action.UPDATE, 1, True)),
         ((OURS,), replace(RECORD, queries={}), (Action.UPDATE, 1, True)),  # deleted by hand
+        ((OURS,), replace(RECORD, last_result="failed: X"), (Action.UNCHANGED, 1, False)),
     ],
 )
 def test_plan_compares_what_should_be_with_what_is(
@@ -288,6 +315,22 @@ def test_job_without_a_module_is_orphaned_unless_it_is_another_tables() -> None:
         (Action.INVALID, None),
         (Action.ORPHANED, 5),
     ]
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_copy_of_a_job_without_a_module_is_never_deleted(is_recorded: bool) -> None:
+    jobs = [OURS, replace(OURS, job_id=2, name="Clone of orders")]
+    (found,) = plan_steps(
+        [],
+        {},
+        {"orders": RECORD} if is_recorded else {},
+        Deployed(jobs),
+        table=table_key(TABLE),
+        keys_of_invalid=(),
+    )
+    wanted = (Action.ORPHANED, 1) if is_recorded else (Action.INVALID, None)
+    assert (found.action, found.job_id) == wanted
+    assert is_recorded or found.faults[0].code == "JOB_AMBIGUOUS"
 
 
 def test_row_and_source_are_the_same_thing() -> None:

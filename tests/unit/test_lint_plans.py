@@ -76,3 +76,8 @@ def test_constant_rule_is_found(condition: str, folded: str, codes: list[str]) -
 )
 def test_spark_is_asked_about_suspects_only(condition: str, is_suspect: bool) -> None:
     assert may_be_constant(condition, ["Id", "name"]) is is_suspect
+
+
+def test_columns_may_have_names_of_functions() -> None:
+    assert may_be_constant("version = NULL", ["version"])
+    assert not may_be_constant("version() = NULL", ["version"])

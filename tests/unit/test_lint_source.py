@@ -20,6 +20,11 @@ def found(text: str) -> list[tuple[str, int]]:
         ("spark.sparkContext.parallelize([1])", "SERVERLESS_SPARK_CONTEXT"),
         ("session.sparkContext", "SERVERLESS_SPARK_CONTEXT"),
         ("sc.parallelize([1])", "SERVERLESS_SPARK_CONTEXT"),
+        ("from databricks.sdk.runtime import sc; sc.range(1)", "SERVERLESS_SPARK_CONTEXT"),
+        (
+            "from databricks.sdk.runtime import spark; spark.sparkContext.x()",
+            "SERVERLESS_SPARK_CONTEXT",
+        ),
         ("sqlContext.sql('SELECT 1')", "SERVERLESS_SPARK_CONTEXT"),
         ("import pyspark; pyspark.SparkContext.getOrCreate()", "SERVERLESS_SPARK_CONTEXT"),
         ("from pyspark import SparkContext as C; C()", "SERVERLESS_SPARK_CONTEXT"),

@@ -73,7 +73,7 @@ class Tables:
             if each.is_table
             and (state := self._known(each)) is not None
             and state.is_made
-            and (_is_moved(each, state) or not is_delta(self.path(each)))
+            and (is_moved(each, state) or not is_delta(self.path(each)))
         )
 
     def set_up(self, graph: Graph, resets: Collection[TableName]) -> dict[TableName, TableState]:
@@ -138,7 +138,7 @@ class Tables:
         """
         path = self.path(dataset)
         state = self._known(dataset)
-        if state is None or (_is_moved(dataset, state) and not dataset.private):
+        if state is None or (is_moved(dataset, state) and not dataset.private):
             if dataset.name not in self.state.pending_resets():  # that made it, and was killed
                 self._check_owner(dataset, is_delta(path))
         elif not is_reset:
@@ -364,7 +364,8 @@ def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
         ) from error
 
 
-def _is_moved(dataset: Dataset, state: TableState) -> bool:
+def is_moved(dataset: Dataset, state: TableState) -> bool:
+    """Whether a table was made private, or public again, since it was made: it then starts over."""
     return state.is_private is not None and state.is_private != dataset.private
 
 

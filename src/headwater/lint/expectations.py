@@ -32,8 +32,11 @@ def may_be_constant(condition: str, columns: Sequence[str]) -> bool:
     Args:
         columns: names that the condition may use.
     """
-    if _CHANGING.search(condition):
-        return False
+    own = {name.lower() for name in columns}
+    for found in _CHANGING.finditer(condition):
+        is_call = condition[found.end() :].lstrip().startswith("(")
+        if is_call or found[0].lower() not in own:
+            return False
     text = " ".join(condition.lower().split())
     names_column = any(name.lower() in text for name in columns)
     is_both = "is null" in text and "is not null" in text

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _FUNCTIONS = "pyspark.sql.functions"
+_RUNTIME = "databricks.sdk.runtime"
 _OTHER_LIBRARIES = ("dask", "ibis", "narwhals", "polars", "modin", "vaex")
 """Libraries whose frames are cached or persisted by methods of the same names."""
 _SESSION_CALLS = ("getActiveSession", "getOrCreate", "active")
@@ -50,7 +51,12 @@ class FileNames:
 
     def is_free(self, name: str) -> bool:
         """Whether only the workspace can have given `name` its meaning."""
-        return name not in self.bound and not self.has_unknown_star
+        is_bound = name in self.bound and not self.is_of_runtime(name)
+        return not is_bound and not self.has_unknown_star
+
+    def is_of_runtime(self, name: str) -> bool:
+        """Whether a name is imported from where a workspace has it: what it has anyway."""
+        return self.origins.get(name, "").startswith(f"{_RUNTIME}.")
 
     @property
     def has_other_frames(self) -> bool:
@@ -64,7 +70,7 @@ def names_of(nodes: Sequence[ast.AST]) -> FileNames:
     stars = {
         node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and _is_star(node)
     }
-    unknown = any(not star.startswith(("pyspark.", "databricks.sdk.runtime")) for star in stars)
+    unknown = any(not star.startswith(("pyspark.", _RUNTIME)) for star in stars)
     if _FUNCTIONS in stars:
         origins |= {name: f"{_FUNCTIONS}.{name}" for name in _MARKED if name not in origins}
     return FileNames(

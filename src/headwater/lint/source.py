@@ -84,7 +84,11 @@ def _refused_attributes(source: Source) -> Iterator[Finding]:
         if not (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)):
             continue
         own = isinstance(node.value, ast.Name) and (
-            node.value.id in ("self", "cls") or node.value.id in source.names.origins
+            node.value.id in ("self", "cls")
+            or (
+                node.value.id in source.names.origins
+                and not source.names.is_of_runtime(node.value.id)
+            )
         )
         if node.attr in _ATTRIBUTES and not own:
             yield _refused(source, node, _ATTRIBUTES[node.attr], f".{node.attr}")

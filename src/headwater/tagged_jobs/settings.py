@@ -58,3 +58,5 @@ def _dropped(given: Any, kept: Any, path: str) -> Iterator[str]:
     elif isinstance(given, list) and isinstance(kept, list):
         for position, (value, held) in enumerate(zip(given, kept, strict=False)):
             yield from _dropped(value, held, f"{path}[{position}]")
+    elif isinstance(given, (dict, list)) or isinstance(kept, (dict, list)):
+        yield path  # the SDK makes a list of the letters of a text
