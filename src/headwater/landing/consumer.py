@@ -18,10 +18,10 @@ from headwater.landing.claims import Claim, is_whole, last_claim
 from headwater.landing.contract import Contract
 from headwater.landing.counts import Counts, Notify
 from headwater.landing.files import Cut, land
-from headwater.landing.recreation import TopicWatch, made_anew
 from headwater.landing.source import Bounds, EventBatch, EventSource, Partition
 from headwater.landing.standing import Movement, Standing
 from headwater.landing.steady import SteadySink
+from headwater.landing.topics import TopicWatch, made_anew
 from headwater.landing.tracks import Limits, Track, Writing
 
 _WRITERS = 2
