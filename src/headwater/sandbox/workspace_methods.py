@@ -96,30 +96,41 @@ def joins_itself(_: str, original: Original) -> Original:
 def conditions_over(frame: DataFrame, dataset: Dataset, flow: Flow) -> tuple[Dataset, Flow]:
     """Return a dataset and a flow whose conditions on a frame's rows have a form that Spark takes.
 
-    A condition that Spark refuses in any form is left as it is: who checks it says so.
+    A condition that Spark refuses in any form is left as it is: who checks it says so. All are
+    looked at together, and one by one only if Spark refuses any.
     """
+    change = flow.change
+    given: list[Any] = [each.condition for each in dataset.expectations]
+    given += [change.apply_as_deletes, change.apply_as_truncates, change.where] if change else []
+
+    def take(conditions: list[Any]) -> list[Any]:
+        with intercepted(None):
+            frame.select(*map(_column, conditions))
+        return conditions
 
     def fitting(condition: Any) -> Any:
-        if condition is None or _OPERATORS.isdisjoint(str(condition)):
-            return condition
-
-        def take(given: list[Any]) -> Any:
-            with intercepted(None):
-                frame.select(_column(given[0]))
-            return given[0]
-
+        if condition is None:
+            return None
         try:
-            return _Trial(frame, has_texts=True).run(take, [condition])
+            return _Trial(frame, has_texts=True).run(take, [condition])[0]
         except (AnalysisException, Py4JJavaError):
             return condition
 
+    doubtful = [c for c in given if c is not None and not _OPERATORS.isdisjoint(str(c))]
+    try:
+        if doubtful:
+            take(doubtful)
+    except (AnalysisException, Py4JJavaError):
+        pass
+    else:
+        return dataset, flow
     rules = [replace(each, condition=fitting(each.condition)) for each in dataset.expectations]
-    if flow.change is not None:
+    if change is not None:
         change = replace(
-            flow.change,
-            apply_as_deletes=fitting(flow.change.apply_as_deletes),
-            apply_as_truncates=fitting(flow.change.apply_as_truncates),
-            where=fitting(flow.change.where),
+            change,
+            apply_as_deletes=fitting(change.apply_as_deletes),
+            apply_as_truncates=fitting(change.apply_as_truncates),
+            where=fitting(change.where),
         )
         flow = replace(flow, change=change)
     return replace(dataset, expectations=tuple(rules)), flow
