@@ -276,7 +276,21 @@ CASES = [
         "production without run_as",
         "RUN_AS_MISSING",
         "warning",
-        JOB + "targets:\n  prod:  # here\n    mode: production\n",
+        JOB + "targets:\n  prod:  # here\n    mode: production\n    workspace: {root_path: /x}\n",
+    ),
+    Case(
+        "production without a folder of its own",
+        "ROOT_PATH_MISSING",
+        "error",
+        JOB + "permissions: [{level: CAN_MANAGE, group_name: ops}]\n"
+        "targets:\n  prod:  # here\n    mode: production\n",
+    ),
+    Case(
+        "production without a folder of its own, run by one principal",
+        "ROOT_PATH_MISSING",
+        "warning",
+        JOB + "run_as: {service_principal_name: sp}\n"
+        "targets:\n  prod:  # here\n    mode: production\n",
     ),
     Case(
         "triggers that a preset unpauses in development",
@@ -557,13 +571,20 @@ def test_include_ahead_of_its_files_is_no_fault(tmp_path: Path) -> None:
 def test_production_with_permissions_or_run_as_is_no_fault(tmp_path: Path) -> None:
     more = """
     permissions: [{level: CAN_MANAGE, group_name: ops}]
-    targets: {prod: {mode: production}}
+    targets: {prod: {mode: production, workspace: {root_path: /x}}}
     """
     written(tmp_path, Case("", "", "error", JOB + dedent(more)))
     assert findings(tmp_path) == []
-    job = JOB + "      run_as: {user_name: a@example.org}\ntargets: {prod: {mode: production}}\n"
-    written(tmp_path, Case("", "", "error", job))
+    job = "      run_as: {user_name: a@example.org}\nworkspace: {root_path: /x}\n"
+    production = "targets: {prod: {mode: production}}\n"
+    written(tmp_path, Case("", "", "error", JOB + job + production))
     assert findings(tmp_path) == []
+
+
+def test_bundle_without_a_name_is_found(tmp_path: Path) -> None:
+    (tmp_path / "databricks.yml").write_text("bundle: {uuid: x}\n")
+    (one,) = findings(tmp_path)
+    assert (one.code, one.severity, one.location.line) == ("BUNDLE_NAME_MISSING", "error", 1)
 
 
 def test_several_faults_of_type_are_found_at_once(tmp_path: Path) -> None:

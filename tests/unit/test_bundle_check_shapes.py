@@ -177,6 +177,7 @@ CLUSTERS = {
               tags: {by: "${workspace.current_user.userName}"}
           prod:
             mode: production
+            workspace: {root_path: "/Workspace/ops/${bundle.name}"}
             git: {branch: main}
             run_as: {service_principal_name: 00000000-0000-0000-0000-000000000000}
             variables: {settings: {spark_version: 17.3.x-scala2.13, num_workers: 8}}
@@ -364,6 +365,7 @@ WORKSPACE = {
                   alert_task: {alert_id: "${resources.alerts.none_today.id}"}
         variables: {warehouse: {lookup: {warehouse: Shared}}}
         targets: {dev: {mode: development}, prod: {mode: production, permissions: []}}
+        workspace: {root_path: "/Workspace/ops/${bundle.name}"}
         permissions: [{service_principal_name: sp, level: CAN_MANAGE}]
         """,
     "app/app.py": "",

@@ -105,6 +105,26 @@ def test_show_resolves_what_is_known_and_masks_secrets(tmp_path: Path) -> None:
     assert "hunter2" not in result.output
 
 
+def test_show_has_what_development_mode_and_presets_make_of_jobs(tmp_path: Path) -> None:
+    main = """
+        resources: {jobs: {j: {schedule: {quartz_cron_expression: 0 0 6 * * ?, timezone_id: UTC}}}}
+        targets:
+          dev: {mode: development, presets: {tags: {team: flow}}}
+          prod: {presets: {trigger_pause_status: UNPAUSED, jobs_max_concurrent_runs: 2}}
+    """
+    write_bundle(tmp_path, main)
+    dev, prod = (
+        YAML(typ="safe").load(run(tmp_path, "show", "-t", each).stdout)["resources"]["jobs"]["j"]
+        for each in ("dev", "prod")
+    )
+    assert dev["schedule"]["pause_status"] == "PAUSED"
+    assert dev["max_concurrent_runs"] == 4
+    assert dev["tags"]["team"] == "flow"
+    assert "${" not in dev["tags"]["dev"]
+    assert prod["schedule"]["pause_status"] == "UNPAUSED"
+    assert (prod["max_concurrent_runs"], prod.get("tags")) == (2, None)
+
+
 def test_show_masks_a_secret_that_is_given(tmp_path: Path) -> None:
     write_bundle(tmp_path, CONFIGURED + TARGETS)
     assert "swordfish" not in run(tmp_path, "show", "--var", "token=swordfish").output

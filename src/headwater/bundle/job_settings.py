@@ -19,7 +19,6 @@ from pathlib import Path, PurePosixPath
 from headwater.bundle.jobs import TASK_PATHS, is_from_git
 from headwater.bundle.libraries import is_local, local_path
 from headwater.bundle.load import TargetTree
-from headwater.bundle.merge import merge
 from headwater.bundle.references import Resolver
 from headwater.bundle.resolved import resolve_known
 from headwater.bundle.targets import add_computed
@@ -32,7 +31,6 @@ ENVIRONMENT_VOLUME = "admin_configs"
 
 _OF_BUNDLES = ("id", "lifecycle", "permissions")
 """Fields of a bundle's job that the settings of the Jobs API do not have."""
-_TRIGGERS = ("schedule", "trigger", "continuous")
 _OPEN, _CLOSE = "\0", "\1"
 _MARK = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 
@@ -89,39 +87,12 @@ def _resolved(node: Node, resolver: Resolver) -> Node:
 
 
 def _with_target(job: Node, tree: Node, resolver: Resolver) -> Node:
-    """Add what the target says of all jobs; a job's own word counts."""
+    """Add who runs the target's jobs; a job's own word counts."""
     entries = {name: each for name, each in job.entries.items() if name not in _OF_BUNDLES}
     job = replace(job, value=entries)
     run_as = tree.get("run_as")
     if run_as and not job.get("run_as"):
         job = job.put(("run_as",), _resolved(run_as, resolver))
-    presets = _resolved(tree.get("presets") or Node({}, tree.location), resolver)
-    mode = tree.get("bundle", "mode")
-    if mode is not None and resolver.resolve(mode).text == "development":
-        presets = merge(Node(_of_development(job), job.location), presets)
-    return _with_presets(job, presets)
-
-
-def _of_development(job: Node) -> dict[str, Node]:
-    """Return the presets of development mode: paused, tagged, four runs at once."""
-    user = f"{_OPEN}workspace.current_user.short_name{_CLOSE}"
-    return {
-        "trigger_pause_status": Node("PAUSED", job.location),
-        "tags": Node({"dev": Node(user, job.location)}, job.location),
-        "jobs_max_concurrent_runs": Node(4, job.location),
-    }
-
-
-def _with_presets(job: Node, presets: Node) -> Node:
-    tags, pause = presets.get("tags"), presets.get("trigger_pause_status")
-    if tags:
-        job = job.put(("tags",), Node({**tags.entries, **job.below("tags")}, job.location))
-    for trigger in _TRIGGERS:
-        if pause and job.get(trigger) and not job.get(trigger, "pause_status"):
-            job = job.put((trigger, "pause_status"), pause)
-    runs, given = presets.get("jobs_max_concurrent_runs"), job.get("max_concurrent_runs")
-    if runs and (given is None or given.text == "0"):
-        job = job.put(("max_concurrent_runs",), runs)
     return job
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from headwater.bundle.git import find_checkout
+from headwater.bundle.job_presets import with_presets
 from headwater.bundle.references import WORKSPACE_ONLY, Resolver
 from headwater.bundle.shapes import is_set, type_wrong, value_wrong
 from headwater.errors import BundleError, nearest
@@ -161,7 +162,7 @@ def _add_git(tree: Node, root: Path) -> Node:
 
 
 def apply_mode(tree: Node) -> Node:
-    """Rename and set what the target's mode and presets ask for.
+    """Rename and set what the target's mode and presets ask for; in jobs see `with_presets`.
 
     Development puts `[dev <user>] ` before pipelines and jobs and `dev_<user>_` before schemas, and
     one of both before the names of `_RENAMED`; it sets `development` on pipelines and takes
@@ -205,7 +206,9 @@ def apply_mode(tree: Node) -> Node:
             tree = tree.put((*path, "continuous"), Node(False, pipeline.location))
     for key, job in tree.below("resources", "jobs").items():
         name = job.get("name") or Node(key, job.location)
-        tree = tree.put(("resources", "jobs", key, "name"), Node(prefix + name.text, name.location))
+        named = job.put(("name",), Node(prefix + name.text, name.location))
+        preset = with_presets(named, tree.get("presets"), is_development=is_development)
+        tree = tree.put(("resources", "jobs", key), preset)
     return tree
 
 

@@ -42,6 +42,7 @@ RULES: tuple[Rule, ...] = (
     value_rules.secrets,
     value_rules.volume_paths,
     value_rules.identity,
+    value_rules.names,
     value_rules.development,
 )
 _OF_THE_CALL = frozenset({"TARGET_MISSING", "TARGET_UNKNOWN"})

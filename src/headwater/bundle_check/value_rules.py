@@ -114,6 +114,38 @@ def identity(seen: Seen) -> Iterator[Finding]:
     )
 
 
+def names(seen: Seen) -> Iterator[Finding]:
+    """Find a bundle without a name, and a production target that each user deploys for themselves.
+
+    Without a root_path of the target the CLI deploys into the folder of whoever deploys. It refuses
+    that in production mode, or warns where jobs have a `run_as`.
+    """
+    name = seen.declared.get("bundle", "name")
+    if name is None or not name.text:
+        said = "the bundle has no name"
+        where = seen.files.get("bundle") or seen.files
+        yield finding("BUNDLE_NAME_MISSING", said, where, "Add 'bundle:' with a 'name:'.")
+    target = seen.files.get("targets", seen.steps.target)
+    if seen.mode != "production" or target is None or _has_root(seen, target):
+        return
+    jobs = seen.resources("jobs").values()
+    has_run_as = seen.declared.get("run_as") or all(each.get("run_as") for each in jobs)
+    yield finding(
+        "ROOT_PATH_MISSING",
+        f"the production target '{seen.steps.target}' has no 'root_path': each user who deploys it "
+        "makes a copy",
+        target,
+        "Add 'workspace:' with 'root_path: /Workspace/Users/<who deploys>/.bundle/${bundle.name}/"
+        "${bundle.target}'.",
+        "warning" if has_run_as else "error",
+    )
+
+
+def _has_root(seen: Seen, target: Node) -> bool:
+    told = target.get("workspace", "root_path") or seen.files.get("workspace", "root_path")
+    return told is not None and bool(told.text)
+
+
 def development(seen: Seen) -> Iterator[Finding]:
     """Find presets with which the Databricks CLI refuses a target in development mode."""
     if seen.mode != "development":
