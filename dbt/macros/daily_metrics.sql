@@ -30,7 +30,8 @@
       left join {{ ref('stg_devices') }} as device using (device_id)
       where coalesce(
         stale.event_date not between cast(device.installed_at as date)
-          and cast(least(device.decommissioned_at, {{ as_of_ts() }}) as date),
+          and cast(least(device.decommissioned_at, {{ as_of_ts() }}) as date)
+        or device.installed_at > least(device.decommissioned_at, {{ as_of_ts() }}),
         true
       )
     ) as stale

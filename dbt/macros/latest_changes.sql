@@ -10,6 +10,7 @@
         partition by trim({{ key }}) order by seq desc, op = 'D' desc, record_hash desc
       ) as recency
     from {{ source('bronze', 'bronze_cdc_' ~ table) }}
+    where trim({{ key }}) <> ''
   )
   where recency = 1 and op <> 'D'
 {%- endmacro %}

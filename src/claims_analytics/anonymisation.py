@@ -11,6 +11,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from headwater.errors import UpdateError
+
 SCOPE = "claims"
 """Secret scope of the keys `anon_key_v<n>`."""
 
@@ -38,14 +40,15 @@ def with_member_keys(ids: DataFrame, secret: str, version: int) -> DataFrame:
         version: of the secret; another one means other keys, so gold is to be loaded in full.
 
     Raises:
-        ValueError: the secret is too short to be safe.
+        UpdateError: SECRET_TOO_SHORT.
     """
     key = secret.encode()
     if len(key) < _LEAST_BYTES:
-        raise ValueError(
-            f"The secret {key_name(version)} of scope {SCOPE} has fewer than {_LEAST_BYTES} bytes."
-            " Make one of 32 random bytes: python -c 'import secrets;"
-            " print(secrets.token_hex(32))'"
+        raise UpdateError(
+            "SECRET_TOO_SHORT",
+            f"The secret '{key_name(version)}' of scope '{SCOPE}' is shorter than"
+            f" {_LEAST_BYTES} bytes",
+            hint="Make one: python -c 'import secrets; print(secrets.token_hex(32))'",
         )
 
     def keys_of(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

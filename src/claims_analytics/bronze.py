@@ -26,6 +26,9 @@ RUN_COLUMNS = {
 RESCUED = "_rescued_data"
 """Column for what does not fit the header of its file."""
 
+QUOTE = '"'
+"""What doubles a quote inside a quoted text; Spark expects a backslash."""
+
 _NOT_UTF8 = "\ufffd"
 """What readers of files put in the place of bytes that are no UTF-8."""
 
@@ -45,16 +48,18 @@ def run_id_of(started_at: datetime, name: str) -> str:
 
 
 def run_id_of_newest(landing: str, name: str) -> str:
-    """Name a run by the time of the newest file that has landed.
+    """Name a run by the time at which the newest file has landed.
 
-    While no file comes the name stays, so that what reads the files can tell that nothing is new.
+    While no file comes the name stays, so that what reads the files can tell that nothing is new. A
+    file that was unpacked or copied keeps an older time of its last change: when it came counts.
 
     Args:
         landing: folder with a folder for each kind of file.
         name: of the pipeline.
     """
-    times = [file.stat().st_mtime for file in Path(landing).glob("*/*.csv")]
-    return run_id_of(datetime.fromtimestamp(max(times, default=0), timezone.utc), name)
+    files = [file.stat() for file in Path(landing).glob("*/*.csv")]
+    newest = max((max(file.st_mtime, file.st_ctime) for file in files), default=0)
+    return run_id_of(datetime.fromtimestamp(newest, timezone.utc), name)
 
 
 def started_at(run_id: Column) -> Column:

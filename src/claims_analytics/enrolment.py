@@ -22,14 +22,16 @@ def spans(bronze: Mapping[str, DataFrame]) -> DataFrame:
         bronze: `payer_transitions`.
 
     Returns:
-        `patient_id`, `payer_id` STRING, `starts_at`, `ends_at` TIMESTAMP, half-open. A span of no
-        length is not one.
+        `patient_id`, `payer_id` STRING, `starts_at`, `ends_at` TIMESTAMP, half-open, and which
+        delivery says so: `ingest_run_id`, `source_modified_at`. A span of no length is not one.
     """
     rows = current(bronze["payer_transitions"], SOURCES["payer_transitions"]).select(
         F.col("PATIENT").alias("patient_id"),
         F.col("PAYER").alias("payer_id"),
         time("START_YEAR").alias("starts_at"),
         time("END_YEAR").alias("ends_at"),
+        "ingest_run_id",
+        "source_modified_at",
     )
     return rows.where("patient_id IS NOT NULL AND starts_at < ends_at")
 

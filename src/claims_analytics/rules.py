@@ -58,6 +58,8 @@ CLAIMS = _of_fact(
         "encounter_exists": "has_encounter",
         "amount_not_negative": "claim_amount >= 0 AND least_amount >= 0",
         "charge_is_units_times_price": "NOT starts_line OR charged_as_priced",
+        "line_has_charge": "line_charges = 1",
+        "incurred_date_known": "incurred_date IS NOT NULL",
         "transfers_balance": _of_line("line_transfer_in_amount = line_transfer_out_amount"),
     },
     drop={
@@ -69,7 +71,8 @@ CLAIMS = _of_fact(
         "money_parses": "money_parses",
     },
     fail={
-        "one_charge_per_line": "line_charges = 1",
+        # without a charge that a rule has dropped, a claim that begins with another row is broken
+        "one_charge_per_line": "line_charges = 1 OR (line_charges = 0 AND claim_has_unsound)",
     },
 )
 
@@ -93,6 +96,7 @@ ENCOUNTERS = _of_fact(
         "covered_by_enrolment": "size(payers) > 0",
         "payer_matches_enrolment": "size(payers) = 0 OR array_contains(payers, payer_id)",
         "coverage_within_cost": "payer_coverage <= encounter_cost",
+        "stop_parses": "stop_parses",
         "stop_not_before_start": "stop_ts IS NULL OR stop_ts >= start_ts",
     },
     drop={
@@ -112,6 +116,7 @@ MEDICATIONS = _of_fact(
         "dispenses_fit_span": "NOT is_first OR is_open OR dispenses IS NULL"
         " OR dispenses <= greatest(span_days, 1)",
         "total_is_base_times_dispenses": "NOT is_first OR total_cost = base_cost * dispenses",
+        "stop_parses": "NOT is_first OR stop_parses",
         "stop_not_before_start": "NOT is_first OR stopped_on IS NULL OR stopped_on >= started_on",
         "payer_matches_enrolment": "NOT is_first OR size(payers) = 0"
         " OR array_contains(payers, payer_id)",
@@ -128,6 +133,7 @@ MEDICATIONS = _of_fact(
 PROCEDURES = _of_fact(
     warn={
         "cost_not_negative": "procedure_cost >= 0",
+        "stop_parses": "stop_parses",
         "encounter_exists": "has_encounter",
         "within_encounter": "has_encounter IS NULL OR encounter_stop IS NULL"
         " OR start_ts BETWEEN encounter_start AND encounter_stop",
@@ -145,6 +151,14 @@ PROCEDURES = _of_fact(
 BRONZE = Rules(
     warn={
         "row_fits_header": "_rescued_data IS NULL",
+    },
+    drop={},
+    fail={},
+)
+
+DIAGNOSES = Rules(
+    warn={
+        "diagnosis_mapped": "icd10cm_code IS NOT NULL",
     },
     drop={},
     fail={},

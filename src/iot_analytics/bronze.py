@@ -45,13 +45,18 @@ def _within(column: str, low: float, high: float) -> str:
     return f"{column} IS NULL OR {column} BETWEEN {low} AND {high}"
 
 
+def _told(column: str) -> str:
+    """Whether a text says anything: blanks alone are NULL to the layers above."""
+    return f"TRIM({column}) <> ''"
+
+
 _NOTHING_RESCUED = {"nothing_rescued": f"{RESCUED} IS NULL"}
 
 _OF_EVENTS = Rules(
     drop=MappingProxyType(
         {
-            "event_id_present": "event_id IS NOT NULL",
-            "device_id_present": "device_id IS NOT NULL",
+            "event_id_present": _told("event_id"),
+            "device_id_present": _told("device_id"),
             "event_ts_parses": "event_ts IS NOT NULL",
             "gateway_ts_parses": "gateway_ts IS NOT NULL",
             "gateway_not_future": "gateway_ts <= source_modified_at + INTERVAL 5 MINUTES",
@@ -79,7 +84,7 @@ def _of_changes(feed: Feed) -> Rules:
     return Rules(
         drop=MappingProxyType(
             {
-                "key_present": f"{feed.key} IS NOT NULL",
+                "key_present": _told(feed.key),
                 "op_known": "op IN ('I', 'U', 'D')",
                 "seq_present": "seq IS NOT NULL",
             }

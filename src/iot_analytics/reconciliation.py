@@ -27,7 +27,8 @@ def latest_changes(landing: Path, feed: Feed) -> dict[str, int]:
     latest: dict[str, tuple[int, bool]] = {}
     for line in lines(landing, feed):
         change = _parsed(line)
-        key = str(change.get(feed.key) or "").strip()
+        said = change.get(feed.key)
+        key = "" if said is None else str(said).strip(" ")
         if not key or change.get("op") not in _OPERATIONS or change.get("seq") is None:
             continue
         found = int(change["seq"]), change["op"] == "D"

@@ -58,6 +58,7 @@ def _load_master_data(bronze: Bronze) -> None:
         {"customer_id": "bare", "seq": 2, "name": " Bare ", "email": "nobody", "city": " "},
         {"customer_id": "churned", "seq": 3, "status": "churned"},
         {"customer_id": "returner", "seq": 4},
+        {"customer_id": " ", "seq": 5},
         *_any_order(),
     ]
     products = [

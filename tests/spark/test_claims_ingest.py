@@ -36,7 +36,7 @@ FIRST: Mapping[str, str | bytes] = {
 }
 MENDED: Mapping[str, str | bytes] = {
     "encounters/b.csv": "Id,PATIENT,START\ne1,p1,2024-02-02T10:00:00Z\n",
-    "organizations/bad.csv": "Id,NAME\no2,Two\n",
+    "organizations/bad.csv": 'Id,NAME,CITY\no2,"say ""hi"", you","back\\"\n',
     "providers/own.csv": "Id\nr1\n",
 }
 SECOND: Mapping[str, str | bytes] = {
@@ -44,6 +44,7 @@ SECOND: Mapping[str, str | bytes] = {
     "allergies/b.csv": "PATIENT,CODE\n",
     "encounters/b.csv": "Id,PATIENT,START\ne1,p1,2023-01-01T10:00:00Z\ne2,p1,nonsense\n",
     "payers/b.csv": "\ufeffid,ZIP\r\ny2,02155\r\n",
+    "devices/more.csv": f"{DEVICES}u5,p5\n",
 }
 
 
@@ -102,13 +103,15 @@ def test_wrong_header_is_told_after_all_others_are_taken(taken: Deliveries) -> N
     ]
 
 
-def test_refused_run_goes_on_when_its_files_are_mended(taken: Deliveries) -> None:
-    (first, *finished), _ = taken.runs()
-    assert first == taken.first["ingest_run_id"]
-    assert finished == ["FINISHED", "2024-02-02"]
+def test_refused_files_hold_nothing_up_and_come_later_when_they_are_mended(
+    taken: Deliveries,
+) -> None:
+    (refused, *finished), (first, *mended), _ = taken.runs()
+    assert finished == ["FINISHED", "None"], "the others can be loaded"
+    assert (first, *mended) == (taken.first["ingest_run_id"], "FINISHED", "2024-02-02")
     assert (taken.first["files"], taken.first["rows"], taken.first["known"]) == (3, 3, 7)
     assert taken.landing.rows("organizations", "Id", "ingest_run_id") == [
-        ("o1", first),
+        ("o1", refused),
         ("o2", first),
     ]
 
@@ -139,6 +142,7 @@ def test_lines_that_do_not_fit_are_rescued_whole(taken: Deliveries) -> None:
         ("u2", "u2,p2,2,surplus"),
         ("u3", '{"encoding":"not UTF-8"}'),
         ("u4", None),
+        ("u5", "u5,p5"),
     ]
 
 
@@ -156,10 +160,10 @@ def test_same_bytes_under_the_same_path_are_not_read_again(taken: Deliveries) ->
 
 
 def test_other_bytes_under_the_same_path_are_a_new_delivery(taken: Deliveries) -> None:
-    assert (taken.second["files"], taken.second["rows"]) == (3, 3)
-    first, second = taken.first["ingest_run_id"], taken.second["ingest_run_id"]
+    assert (taken.second["files"], taken.second["rows"]) == (4, 4)
+    refused, first, second = (run for run, *_ in taken.runs())
     assert taken.landing.rows("encounters", "Id", "ingest_run_id") == [
-        ("e0", first),
+        ("e0", refused),
         ("e1", first),
         ("e1", second),
         ("e2", second),
@@ -167,11 +171,11 @@ def test_other_bytes_under_the_same_path_are_a_new_delivery(taken: Deliveries) -
 
 
 def test_archive_keeps_each_delivery_and_leaves_hidden_files(taken: Deliveries) -> None:
-    assert taken.archived == [{"moved": 10, "left": 0}, {"moved": 4, "left": 0}]
+    assert taken.archived == [{"moved": 10, "left": 0}, {"moved": 5, "left": 0}]
     assert all(moved for *_, moved in taken.landing.ledger())
     allergies = taken.landing.folder / "allergies"
     kept = sorted(path.relative_to(allergies).as_posix() for path in allergies.rglob("*.csv"))
-    first, second = taken.first["ingest_run_id"], taken.second["ingest_run_id"]
+    first, _, second = (run for run, *_ in taken.runs())
     assert kept == [
         ".hidden.csv",
         "_half_written.csv",
@@ -189,7 +193,16 @@ def test_finished_run_that_runs_again_gets_a_later_id(taken: Deliveries) -> None
 
 
 def test_date_that_is_known_never_falls(taken: Deliveries) -> None:
-    assert [as_of for *_, as_of in taken.runs()] == ["2024-02-02", "2024-02-02"]
+    assert [as_of for *_, as_of in taken.runs()] == ["None", "2024-02-02", "2024-02-02"]
+
+
+def test_rows_that_do_not_fit_their_header_are_counted(taken: Deliveries) -> None:
+    assert taken.second["rules"] == {"row_fits_header": 1}
+
+
+def test_quotes_are_doubled_inside_a_quoted_text(taken: Deliveries) -> None:
+    name = 'say "hi", you'
+    assert (name, "back\\") in taken.landing.rows("organizations", "NAME", "CITY")
 
 
 KINDS = {"careplans": "Id,PATIENT\n", "devices": f"{DEVICES}u1,p1,1\nu2,p1,1\n"}

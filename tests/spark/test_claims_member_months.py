@@ -47,6 +47,8 @@ SPANS = [
     span("nobody", "2023-05-01", "2024-01-01", None),
     span("two", "2023-05-01", "2023-05-20"),
     span("two", "2023-05-20", "2023-06-20", "b"),
+    span("corrected", "2023-05-01", "2023-06-01") | {"ingest_run_id": SECOND_RUN},
+    span("corrected", "2023-05-01", "2023-06-01", "b"),
     span("then none", "2023-06-01", "2023-06-10"),
     span("then none", "2023-06-10", "2023-07-01", "none"),
     span("dead", "2023-02-01", "2024-01-01"),
@@ -120,6 +122,7 @@ def test_nobody_is_no_member(grid: Months) -> None:
     ("patient", "month", "payer"),
     [
         ("two", "2023-05", "b"),
+        ("corrected", "2023-05", "a"),
         ("then none", "2023-06", "a"),
         ("uninsured", "2023-05", "none"),
         ("plain", "2023-05", None),
@@ -138,6 +141,7 @@ def test_payer_is_the_insurer_that_came_last(
 PEOPLE = {
     "sick": {"BIRTHDATE": "1948-12-15", "ZIP": "2155", "GENDER": "F", "STATE": "MA"},
     "restricted": {"ZIP": "03601", "BIRTHDATE": "2000-01-01"},
+    "short zip": {"ZIP": "3601-1234", "BIRTHDATE": "2000-01-01"},
     "no zip": {"ZIP": None, "BIRTHDATE": "2000-01-01"},
     "long zip": {"ZIP": "02155-1234", "BIRTHDATE": None},
     "dead": {"BIRTHDATE": "1933-06-20", "DEATHDATE": "2023-06-10", "ZIP": "02155"},
@@ -164,6 +168,7 @@ VISITS = [
     ("sick", "2024-02-01", "virtual"),
     ("restricted", "2024-02-01", None),
     ("no zip", "2024-02-01", "urgentcare"),
+    ("short zip", "2024-02-01", "wellness"),
     ("long zip", "2024-02-01", "wellness"),
 ]
 FILLS = [
@@ -325,6 +330,7 @@ def test_risk_adds_up_12_months(members: Months) -> None:
         ("sick", "2024-02", "902"),
         ("long zip", "2024-02", "021"),
         ("restricted", "2024-02", "000"),
+        ("short zip", "2024-02", "000"),
         ("no zip", "2024-02", "000"),
         ("stranger", "2023-12", "000"),
     ],

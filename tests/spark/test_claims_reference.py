@@ -37,7 +37,9 @@ def diagnoses(spark: SparkSession) -> Mapping[str, Row]:
         medications=[{**reason, "REASONCODE": "r-medication"}],
         procedures=[{**reason, "REASONCODE": "r-procedure"}],
         careplans=[{"Id": "c", **reason, "REASONCODE": "r-careplan"}],
-        claims=[{"Id": "1", "DIAGNOSIS1": "kind", "DIAGNOSIS8": "r-claim"}],
+        claims=[
+            {"Id": "1", "DIAGNOSIS1": "kind", "DIAGNOSIS2": "r-careplan ", "DIAGNOSIS8": " r-claim"}
+        ],
     )
     found = rows_of(dim_diagnosis(tables))
     assert len({each["code"] for each in found}) == len(found)

@@ -117,6 +117,9 @@ TRANSACTIONS = [
     paid("spoilt", 6, "1.0.0", "CASH"),
     charge("spoilt", 7, "1.00", ID=None),
     charge(None, 8, "1.00"),  # type: ignore[arg-type]
+    charge("unpriced", 1, "1,000.00"),
+    paid("unpriced", 2, "5.00", "CASH"),
+    charge("undated", 1, FROMDATE="2024-13-45"),
     # corrections
     charge("corrected", 1, "10.00"),
     charge("corrected", 1, "8.00", ingest_run_id=SECOND_RUN),
@@ -132,6 +135,7 @@ HEADERS: dict[str, Row] = {
     "beyond": {"DIAGNOSIS1": "D2", "DIAGNOSIS2": "D2", "DIAGNOSIS8": "D3"},
     "not numbers": {"DIAGNOSIS1": "D2"},
     "open": {"STATUS1": "BILLED"},
+    "undated": {"SERVICEDATE": "?"},
 }
 
 
@@ -382,6 +386,18 @@ def test_unsound_rows_do_not_move_lines(ledger: Ledger) -> None:
 
 def test_only_rows_that_are_dropped_break_a_hard_rule(ledger: Ledger) -> None:
     assert all("one_charge_per_line" not in each["broken"] for each in ledger.values())
+
+
+def test_payment_of_a_charge_that_is_dropped_stays_and_is_told(ledger: Ledger) -> None:
+    assert ledger["unpriced/1"]["broken"] == ["money_parses"]
+    assert ledger["unpriced/2"]["broken"] == ["line_has_charge"]
+    assert ledger["unpriced/2"]["payment_amount"] == Decimal("5.00")
+
+
+def test_claim_without_a_date_is_told(ledger: Ledger) -> None:
+    assert ledger["undated/1"]["incurred_month"] is None
+    found = [key for key, each in ledger.items() if "incurred_date_known" in each["broken"]]
+    assert found == ["undated/1"]
 
 
 def test_corrected_row_replaces_the_first(ledger: Ledger) -> None:

@@ -25,6 +25,7 @@ SEEN = [
     {"Id": "too dear", "ENCOUNTERCLASS": "spa", "PAYER_COVERAGE": "9.00"},
     {"Id": "no cost", "ENCOUNTERCLASS": None, "TOTAL_CLAIM_COST": None},
     {"Id": "no start", "START": "2023-13-01T08:00:00Z"},
+    {"Id": "odd stop", "ENCOUNTERCLASS": "wellness", "STOP": "01/02/2023"},
     {"Id": "no patient", "PATIENT": None},
     {"Id": None},
 ]
@@ -66,6 +67,7 @@ def visits(spark: SparkSession) -> Mapping[str, Row]:
         ("too dear", ["class_known", "coverage_within_cost"]),
         ("no cost", ["class_known", "coverage_within_cost"]),
         ("no start", ["start_parses"]),
+        ("odd stop", ["stop_parses"]),
         ("no patient", ["patient_id_present"]),
         ("None", ["encounter_id_present"]),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -153,6 +154,89 @@ def test_incremental_model_merges_what_is_new_and_leaves_no_view(
     views = [row.viewName for row in shop.spark.sql("SHOW VIEWS").collect() if row.isTemporary]
     assert not [each for each in views if each.endswith("__dbt_tmp")]
     assert shop.spark.conf.get("spark.sql.ansi.enabled") == "true"
+
+
+def test_hook_of_a_model_does_not_count_as_what_the_model_wrote(shop: DbtProject) -> None:
+    shop.write(
+        "models/hooked.sql",
+        """
+        {{ config(materialized='table', post_hook='delete from {{ this }} where id < 9') }}
+        select id from {{ source('sales', 'orders') }}""",
+    )
+    run = shop.run("run", "--select", "hooked")
+    assert (run.succeeded, by_name(run)["hooked"].rows) == (True, 10)
+
+
+def test_exposures_and_versions_are_recorded_by_what_they_are(shop: DbtProject) -> None:
+    shop.write("models/ver_v1.sql", "select 1 as id")
+    shop.write("models/ver_v2.sql", "select cast(null as int) as id")
+    shop.write(
+        "models/more.yml",
+        """
+        models:
+          - name: ver
+            latest_version: 2
+            config: {materialized: table}
+            columns: [{name: id, data_tests: [not_null]}]
+            versions: [{v: 1}, {v: 2}]
+        exposures:
+          - name: page
+            type: dashboard
+            owner: {name: Ann}
+            depends_on: ["ref('ver', v=1)"]
+        """,
+    )
+    run = shop.run("build", "--select", "ver", "+exposure:page")
+    told = {each.name: (each.resource_type, each.relation, each.status) for each in run.nodes}
+    schema = shop.project.schema
+    assert told == {
+        "ver": ("model", f"{schema}.ver_v2", "success"),
+        "not_null_ver_v1_id": ("test", "ver_v1", "pass"),
+        "not_null_ver_v2_id": ("test", "ver_v2", "fail"),
+        "page": ("exposure", "", "no-op"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("--target test run --select build", "run"),
+        ("--quiet docs generate --static", "docs generate"),
+        ("source freshness", "source freshness"),
+        ("--nothing build", ""),
+        ("", ""),
+    ],
+)
+def test_name_of_a_command_is_no_value_of_an_option(words: str, name: str) -> None:
+    library = import_module("headwater.dbt.library")
+    assert library._command_name(words.split()) == name
+
+
+def test_commands_that_only_compile_record_nothing(shop: DbtProject, built: DbtRun) -> None:
+    del built
+    for words in (("compile",), ("--quiet", "docs", "generate")):
+        run = shop.run(*words, "--select", "by_customer")
+        assert (run.succeeded, run.nodes) == (True, ())
+
+
+def test_seeds_have_the_values_of_their_files(shop: DbtProject) -> None:
+    shop.write(
+        "seeds/people.csv",
+        "id,name,born,score,is_new,at\n"
+        "9007199254740993,O'Neil,1990-01-01,1.10,true,2026-01-01 10:00:00.123456\n"
+        "2,,,,,\n"
+        '3,a\\b "%s",1991-02-03,2.5,false,2026-01-02 00:00:00\n',
+    )
+    run = shop.run("seed", "--select", "people")
+    assert run.succeeded, run.message
+    assert by_name(run)["people"].rows == 3
+    rows = shop.spark.table(f"{shop.project.schema}.people").orderBy("id").collect()
+    assert [tuple(map(str, each)) for each in rows] == [
+        ("2", "None", "None", "None", "None", "None"),
+        ("3", 'a\\b "%s"', "1991-02-03", "2.5", "False", "2026-01-02 00:00:00"),
+        ("9007199254740993", "O'Neil", "1990-01-01", "1.1", "True", "2026-01-01 10:00:00.123456"),
+    ]
+    assert rows[0]["name"] is None
 
 
 def test_views_are_there_in_the_next_session_and_for_pipelines(

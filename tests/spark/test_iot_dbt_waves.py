@@ -23,6 +23,11 @@ TABLES = sorted(
     for path in (PROJECT / "models" / layer).rglob("*.sql")
 )
 MOVED = ("d1", "d2")
+PLANNED = "2026-03-20"
+CROSSED = {"device_id": "crossed", "decommissioned_at": "2026-03-02 20:00"}
+"""A device that is first in service for a day, and then not at all."""
+EARLIER = '{as_of_ts: "2026-03-05 06:00:00"}'
+DAILY = "gold.agg_daily_device_metrics"
 Tables = Mapping[str, Sequence[tuple[Any, ...]]]
 
 
@@ -58,6 +63,7 @@ def _events() -> list[list[dict[str, Any]]]:
     for days in (3, 29, 31):
         happened = later(received, days=-days, minutes=20)
         waves[1] += [{**event, "gateway_ts": received} for event in hourly("d1", happened, 1)]
+    waves[0] += hourly("crossed", "2026-03-02 06:00", 14)
     return waves
 
 
@@ -70,7 +76,11 @@ def _waves() -> list[Wave]:
             {
                 "customers": [{"customer_id": f"c{n}", "seq": n} for n in (1, 2)],
                 "products": [{"product_id": "p1", "seq": 1}],
-                "devices": [{**usual, "device_id": f"d{n}", "seq": 100 + n} for n in range(1, 5)],
+                "devices": [
+                    *({**usual, "device_id": f"d{n}", "seq": 100 + n} for n in range(1, 5)),
+                    {**usual, "device_id": "planned", "seq": 105, "decommissioned_at": PLANNED},
+                    {**usual, **CROSSED, "installed_at": "2026-03-02 06:00", "seq": 106},
+                ],
                 "orders": [
                     {
                         **usual,
@@ -81,7 +91,16 @@ def _waves() -> list[Wave]:
                     }
                     for n in (1, 2, 3)
                 ],
-                "alert_thresholds": [{"threshold_id": "t", "seq": 1, "threshold_value": 30}],
+                "alert_thresholds": [
+                    {"threshold_id": "t", "seq": 1, "threshold_value": 30},
+                    {
+                        "threshold_id": "never",
+                        "seq": 2,
+                        "device_id": "d1",
+                        "threshold_value": 0,
+                        "valid_from": None,
+                    },
+                ],
                 "alerts": [
                     {
                         "alert_id": "a",
@@ -108,6 +127,7 @@ def _waves() -> list[Wave]:
                         "status": "retired",
                     },
                     {"device_id": "d4", "seq": 111, "op": "D"},
+                    {**usual, **CROSSED, "installed_at": "2026-03-02 22:00", "seq": 112},
                 ],
                 "orders": [
                     {**usual, "order_id": "o2", "seq": 5, "op": "U", "order_ts": "2026-02-02"},
@@ -149,10 +169,10 @@ def _load(bronze: Bronze, wave: Wave, loaded: str) -> None:
         bronze.changes(table, changes, loaded=loaded)
 
 
-def _tables(dbt: Dbt) -> Tables:
-    """Return the rows of all tables, in an order of their own."""
+def _tables(dbt: Dbt, *names: str) -> Tables:
+    """Return the rows of all tables, or of some, in an order of their own."""
     found = {}
-    for name in TABLES:
+    for name in names or TABLES:
         frame = dbt.spark.table(dbt.table(name))
         rows = sorted((tuple(row) for row in frame.collect()), key=repr)
         found[name] = [tuple(frame.dtypes), *rows]
@@ -171,7 +191,10 @@ def states(
     dbt = Dbt(spark, PREFIX, tmp_path_factory.mktemp("waves"))
     first, second, third = _waves()
     found = {}
-    _load(bronze, first, "2026-03-10 00:10")
+    _load(bronze, Wave([], first.changes), "2026-03-10 00:05")  # no event has come yet
+    dbt.run("run", "--select", "+agg_daily_device_metrics")
+    found["empty"] = _tables(dbt, DAILY)
+    _load(bronze, Wave(first.events, {}), "2026-03-10 00:10")
     dbt.run("run")
     found["first"] = _tables(dbt)
     _load(bronze, second, "2026-03-10 00:20")
@@ -182,6 +205,13 @@ def states(
     _load(bronze, second, "2026-03-10 02:10")
     dbt.run("run")
     found["replayed"] = _tables(dbt)
+    earlier = ("run", "--select", "agg_daily_device_metrics", "--vars", EARLIER)
+    dbt.run(*earlier)
+    found["earlier"] = _tables(dbt, DAILY)
+    dbt.run(*earlier, "--full-refresh")
+    found["earlier refreshed"] = _tables(dbt, DAILY)
+    dbt.run("run", "--select", "agg_daily_device_metrics")
+    found["now again"] = _tables(dbt, DAILY)
     dbt.run("run", "--full-refresh")
     found["refreshed"] = _tables(dbt)
     yield found
@@ -198,6 +228,27 @@ def test_replayed_files_change_nothing(states: dict[str, Tables], table: str) ->
     assert states["third"][table] == states["replayed"][table]
 
 
+def test_days_begin_with_the_first_event(states: dict[str, Tables]) -> None:
+    _, *rows = states["empty"][DAILY]
+    assert rows == []
+
+
+def test_days_as_of_an_earlier_moment_are_those_of_a_full_refresh(
+    states: dict[str, Tables],
+) -> None:
+    assert states["earlier"][DAILY] == states["earlier refreshed"][DAILY]
+    assert len(states["earlier"][DAILY]) < len(states["third"][DAILY])
+    assert states["now again"][DAILY] == states["third"][DAILY]
+
+
+def test_threshold_without_a_start_applies_nowhere(states: dict[str, Tables]) -> None:
+    columns, *rows = states["third"]["gold.fct_alerts"]
+    device, threshold = (
+        [name for name, _ in columns].index(each) for each in ("device_id", "threshold_id")
+    )
+    assert {row[threshold] for row in rows if row[device] == "d1"} == {"t"}
+
+
 def test_facts_stay_when_devices_change_hands(states: dict[str, Tables]) -> None:
     before, after = (states[state]["gold.fct_iot_events"] for state in ("first", "third"))
     assert set(before) <= set(after)
@@ -205,7 +256,7 @@ def test_facts_stay_when_devices_change_hands(states: dict[str, Tables]) -> None
         {row[0]: row[2] for row in states[state]["gold.agg_customer_summary"][1:]}
         for state in ("first", "third")
     ]
-    assert counts == [{"c1": 4, "c2": 0}, {"c1": 3, "c2": 2}]
+    assert counts == [{"c1": 6, "c2": 0}, {"c1": 5, "c2": 2}]
 
 
 def test_waves_in_reverse_give_the_same(

@@ -34,6 +34,8 @@ EVENT = {
 CASES = [
     ("event_id_present", "event_id", "NULL", False),
     ("device_id_present", "device_id", "NULL", False),
+    ("event_id_present", "event_id", "' '", False),
+    ("device_id_present", "device_id", "''", False),
     ("event_ts_parses", "event_ts", "CAST(NULL AS TIMESTAMP)", False),
     ("gateway_ts_parses", "gateway_ts", "CAST(NULL AS TIMESTAMP)", False),
     ("gateway_not_future", "gateway_ts", f"{NOON} + INTERVAL 300 SECONDS", True),
@@ -95,6 +97,8 @@ def test_rules_of_changes_hold_for_deletes_without_an_image(spark: SparkSession)
     nothing = ", ".join(f"CAST(NULL AS STRING) AS {name}" for name in CHANGES["products"].required)
     row = f"'D' AS op, 1L AS seq, NOW() AS ts, 'p' AS product_id, NULL AS {RESCUED}, {nothing}"
     assert spark.sql(f"SELECT {sql} AS holds FROM (SELECT {row})").first() == (True,)
+    blank = row.replace("'p'", "'  '")
+    assert spark.sql(f"SELECT ({sql}) AS holds FROM (SELECT {blank})").first() == (False,)
     change = row.replace("'D'", "'U'")
     assert spark.sql(f"SELECT ({sql}) AS holds FROM (SELECT {change})").first() == (False,)
 

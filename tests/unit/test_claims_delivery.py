@@ -23,6 +23,7 @@ def land(folder: Path, kind: str, name: str, content: str = "Id\n") -> Landed:
     [
         ("", "has no header"),
         ("\n", "has no header"),
+        ('"Id,NAME\n' + "x,y\n" * 40_000, "has a column whose name no table can have"),
         ("Id,NAME,name\n", "has a column twice"),
         ("NAME\n", "has no column Id"),
         ("Id,FIRST NAME\n", "has a column whose name no table can have"),
@@ -39,6 +40,11 @@ def test_header_says_whether_bronze_can_take_a_file(
 ) -> None:
     found = land(tmp_path, "payers", "a.csv", header).fault()
     assert found == fault or (fault and found and found.endswith(fault))
+
+
+def test_name_that_spark_cannot_read_is_told(tmp_path: Path) -> None:
+    found = land(tmp_path, "payers", "p_10:00:00.csv").fault()
+    assert found == "has a name with ':', which Spark can't read"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from headwater.cli.options import key_values, variable_values
+from headwater.cli.main import cli
+from headwater.cli.options import key_values, target_words, variable_values
 from headwater.errors import UsageError
 
 
@@ -33,3 +34,15 @@ def test_values_of_other_options_are_taken_whole() -> None:
 def test_value_without_a_name_is_refused(given: str) -> None:
     with pytest.raises(UsageError, match="VARIABLE_INVALID"):
         variable_values((given,))
+
+
+def test_target_of_a_command_can_be_named_again() -> None:
+    def words(*given: str) -> str:
+        with cli.make_context("headwater", ["dbt"]) as main:
+            command = cli.commands["dbt"]
+            return target_words(command.make_context("dbt", [*given, "test"], parent=main))
+
+    assert words() == ""
+    assert words("-t", "test") == "-t test"
+    given = ("--bundle", "my work", "--state", "s", "--var", "a=1", "--var", "b=x y")
+    assert words(*given) == "--bundle 'my work' --state s --var a=1 --var 'b=x y'"

@@ -106,6 +106,11 @@ def test_connection_is_made_where_the_user_has_none_that_is_local(
     assert connection("build")["DBT_TARGET"] == "here"
     (project.folder / "profiles.yml").write_text(profile.replace("here", "nearer"))
     assert connection("build")["DBT_TARGET"] == "nearer"
+    several = f"shop: {{target: ci, outputs: {{here: {SESSION}, ci: {SESSION}}}}}"
+    (project.folder / "profiles.yml").write_text(several)
+    assert connection("build")["DBT_TARGET"] == "ci"
+    (project.folder / "profiles.yml").write_text(several.replace("ci,", "other,"))
+    assert connection("build")["DBT_TARGET"] == "here"
 
 
 def test_connection_that_the_user_chooses_is_left_to_dbt(tmp_path: Path) -> None:

@@ -161,7 +161,9 @@ ALLOWED = {
         "names",
         "sandbox",
         "settings",
+        "sql",
         "state",
+        "yaml_nodes",
     },
     "jobs": {
         "dbt",

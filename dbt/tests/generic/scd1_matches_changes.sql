@@ -5,6 +5,7 @@ select coalesce(expected.change_key, actual.{{ key }}) as {{ key }}
 from (
   select trim({{ key }}) as change_key, max(struct(seq, op = 'D' as is_delete, record_hash)) as latest
   from {{ source }}
+  where trim({{ key }}) <> ''
   group by trim({{ key }})
   having not max(struct(seq, op = 'D' as is_delete, record_hash)).is_delete
 ) as expected

@@ -10,6 +10,7 @@ cross join (
   join {{ ref('stg_devices') }} as device on event.device_id = device.device_id
   where event.event_date between cast(device.installed_at as date)
     and cast(least(device.decommissioned_at, {{ as_of_ts() }}) as date)
+    and device.installed_at <= least(device.decommissioned_at, {{ as_of_ts() }})
 ) as facts
 where daily.events <> facts.events
 -- depends_on: {{ ref('measured_days') }}

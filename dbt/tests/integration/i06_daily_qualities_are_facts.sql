@@ -16,6 +16,7 @@ cross join (
   join {{ ref('stg_devices') }} as device on event.device_id = device.device_id
   where event.event_date between cast(device.installed_at as date)
     and cast(least(device.decommissioned_at, {{ as_of_ts() }}) as date)
+    and device.installed_at <= least(device.decommissioned_at, {{ as_of_ts() }})
     and event.effective_ts >= device.installed_at
     and coalesce(event.effective_ts < device.decommissioned_at, true)
 ) as facts

@@ -26,7 +26,9 @@ def ingest(source):
             spark.readStream.format("cloudFiles")  # noqa: F821
             .option("cloudFiles.format", "csv")
             .option("cloudFiles.schemaEvolutionMode", "addNewColumns")
+            .option("cloudFiles.allowOverwrites", "true")  # a correction has the same name
             .option("header", "true")
+            .option("escape", bronze.QUOTE)
             .load(f"{LANDING}/{source.name}/*.csv")
         )
         return bronze.with_run_columns(landed, RUN)

@@ -5,6 +5,7 @@ from pyspark import pipelines as dp
 from claims_analytics.bronze import tables
 from claims_analytics.diagnoses import DIAGNOSED_IN
 from claims_analytics.gold import history, reference
+from claims_analytics.rules import DIAGNOSES
 
 
 def declare(dimension):
@@ -46,7 +47,7 @@ for each in (history.PATIENT, history.PROVIDER):
 
 
 @dp.materialized_view(comment="Codes of diagnoses", table_properties={"quality": "gold"})
-@dp.expect("diagnosis_mapped", "icd10cm_code IS NOT NULL")
+@dp.expect_all(DIAGNOSES.warn)
 def dim_diagnosis():
     """Return each code once."""
     return reference.dim_diagnosis(tables(spark.read, ("claims", *DIAGNOSED_IN)))  # noqa: F821

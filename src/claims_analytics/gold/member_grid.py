@@ -40,7 +40,9 @@ def insured_months(bronze: Mapping[str, DataFrame]) -> DataFrame:
     insured = F.col("payer_id").isNotNull() & ~F.col("payer_id").eqNullSafe(
         F.col("no_insurance_id")
     )
-    latest = F.max_by(F.when(insured, F.col("payer_id")), F.when(insured, F.col("starts_at")))
+    # a corrected insurer is a span of its own: of two with one start the later delivery counts
+    order = F.struct("starts_at", "ingest_run_id", "source_modified_at", "payer_id")
+    latest = F.max_by(F.when(insured, F.col("payer_id")), F.when(insured, order))
     return known.groupBy("patient_id", "snapshot_month").agg(
         F.coalesce(latest, F.first("no_insurance_id")).alias("payer_id"),
         F.bool_or(insured).alias("is_insured"),

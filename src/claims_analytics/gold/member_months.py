@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from claims_analytics.bronze import current
+from claims_analytics.bronze import current, delivered
 from claims_analytics.enrolment import without_insurance
 from claims_analytics.gold import monthly_facts as monthly
 from claims_analytics.gold.history import UNKNOWN, in_force
@@ -81,7 +81,9 @@ def member_ids(bronze: Mapping[str, DataFrame]) -> DataFrame:
         `patient_id`, `ingest_run_id`.
     """
     parts = [
-        bronze[name].select(F.col(column).alias("patient_id"), "ingest_run_id")
+        delivered(bronze[name], SOURCES[name]).select(
+            F.col(column).alias("patient_id"), "ingest_run_id"
+        )
         for name, column in MEMBERS_IN.items()
     ]
     return reduce(DataFrame.union, parts).where("patient_id IS NOT NULL")
@@ -218,7 +220,7 @@ def _with_person(rows: DataFrame, patients: DataFrame) -> DataFrame:
         "patient_id",
         "gender",
         "state",
-        F.lpad("zip", 5, "0").alias("zip"),
+        F.lpad(F.substring_index("zip", "-", 1), 5, "0").alias("zip"),  # 2155-1234 is of 02155
         F.to_date("birthdate").alias("born_on"),
         "effective_from",
         "effective_to",

@@ -121,7 +121,8 @@ def _claimed(bronze: Mapping[str, DataFrame]) -> DataFrame:
     """Return codes that claims give as diagnoses and that are not codes of encounters."""
     columns = [f"DIAGNOSIS{place}" for place in range(1, 9)]
     claims = current(bronze["claims"], SOURCES["claims"])
-    codes = claims.select(F.explode(F.array(*columns)).alias("code"), "ingest_run_id")
+    given = F.array(*(F.trim(name) for name in columns))
+    codes = claims.select(F.explode(given).alias("code"), "ingest_run_id")
     kinds = delivered(bronze["encounters"], SOURCES["encounters"]).select(
         F.col("CODE").alias("code")
     )

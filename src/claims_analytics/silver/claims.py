@@ -192,6 +192,7 @@ def _placed(rows: DataFrame) -> DataFrame:
         {
             "line_code": F.max(F.when(F.col("is_charge"), F.col("service_code"))).over(by_line),
             "line_charges": F.sum(F.col("is_charge").cast("int")).over(by_line),
+            "claim_has_unsound": F.bool_or(~F.col("is_sound")).over(Window.partitionBy("claim_id")),
             **{f"line_{name}": F.sum(name).over(by_line) for name in names(sums)},
         }
     )

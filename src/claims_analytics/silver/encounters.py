@@ -11,7 +11,7 @@ from claims_analytics.bronze import current, narrowed
 from claims_analytics.enrolment import payers_at, spans_by_patient
 from claims_analytics.rules import ENCOUNTERS
 from claims_analytics.sources import SOURCES
-from claims_analytics.values import day, money, month, names, time
+from claims_analytics.values import day, money, month, names, reads, time
 
 READS = ("encounters", "patients", "payer_transitions")
 """Bronze tables that this fact reads."""
@@ -67,6 +67,7 @@ def encounters(
         F.col("REASONDESCRIPTION").alias("reason_description"),
         time("START").alias("start_ts"),
         time("STOP").alias("stop_ts"),
+        reads("STOP", time("STOP")).alias("stop_parses"),
         day("START").alias("service_date"),
         money("BASE_ENCOUNTER_COST").alias("base_encounter_cost"),
         money("TOTAL_CLAIM_COST").alias("encounter_cost"),

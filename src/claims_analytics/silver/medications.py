@@ -106,6 +106,7 @@ def _prescriptions(bronze: Mapping[str, DataFrame]) -> DataFrame:
         time("START").alias("start_ts"),
         day("START").alias("started_on"),
         day("STOP").alias("stopped_on"),
+        reads("STOP", time("STOP")).alias("stop_parses"),
         money("BASE_COST").alias("base_cost"),
         money("PAYER_COVERAGE").alias("coverage"),
         money("TOTALCOST").alias("total_cost"),

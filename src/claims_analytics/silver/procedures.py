@@ -11,7 +11,7 @@ from claims_analytics.bronze import current, narrowed
 from claims_analytics.rules import PROCEDURES
 from claims_analytics.silver.encounters import minutes_between
 from claims_analytics.sources import SOURCES
-from claims_analytics.values import day, hashed, money, month, names, time
+from claims_analytics.values import day, hashed, money, month, names, reads, time
 
 READS = ("procedures", "encounters")
 """Bronze tables that this fact reads."""
@@ -64,6 +64,7 @@ def procedures(
         F.coalesce("SYSTEM", F.lit("SNOMED-CT")).alias("code_system"),
         time("START").alias("start_ts"),
         time("STOP").alias("stop_ts"),
+        reads("STOP", time("STOP")).alias("stop_parses"),
         day("START").alias("service_date"),
         money("BASE_COST").alias("procedure_cost"),
         "occurrence",

@@ -36,8 +36,9 @@ def _before(rows: DataFrame, last: str) -> DataFrame:
 
 def encounters(bronze: Bronze, last: str, newest: str) -> DataFrame:
     """Return the encounters that have new rows: `encounter_id`, `patient_id`."""
-    ids = _since(bronze["encounters"], last, newest).select("Id")
-    mine = among(bronze["encounters"], ["Id"], F.broadcast(ids))
+    rows = delivered(bronze["encounters"], SOURCES["encounters"])
+    ids = _since(rows, last, newest).select("Id")
+    mine = among(rows, ["Id"], F.broadcast(ids))
     return mine.select(F.col("Id").alias("encounter_id"), F.col("PATIENT").alias("patient_id"))
 
 
@@ -99,7 +100,9 @@ def _with_new_services(bronze: Bronze, lines: DataFrame, last: str, newest: str)
         "immunizations": "ENCOUNTER",
     }
     parts = [
-        _since(bronze[name], last, newest).select(F.col(column).alias("APPOINTMENTID"))
+        _since(delivered(bronze[name], SOURCES[name]), last, newest).select(
+            F.col(column).alias("APPOINTMENTID")
+        )
         for name, column in columns.items()
     ]
     encounters = reduce(DataFrame.union, parts)

@@ -44,7 +44,7 @@ class Landed:
     def header(self) -> list[str]:
         """Return the names in its first line."""
         with Path(self.path).open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            return next(csv.reader(file), [])
+            return next(csv.reader([file.readline()]), [])
 
     def archived_path(self, run_id: str) -> str:
         """Name where the file goes when its rows are in bronze."""
@@ -52,7 +52,9 @@ class Landed:
         return f"{folder}/{ARCHIVE}/{run_id}/{name}"
 
     def fault(self) -> str | None:
-        """Say what is wrong with its header; None if bronze can take it."""
+        """Say what is wrong with its name or header; None if bronze can take it."""
+        if ":" in Path(self.path).name:
+            return "has a name with ':', which Spark can't read"
         header = self.header()
         if not header:
             return "has no header"

@@ -30,7 +30,11 @@ PAYER_MONTHS = "payer_member_months"
 def load_dimensions(
     spark: Any, parameters: Mapping[str, str], step: Step = go_on
 ) -> dict[str, Any]:
-    """Overwrite the dimensions from all of bronze; each in one commit."""
+    """Overwrite the dimensions from all of bronze; each in one commit.
+
+    Returns:
+        The number of tables, and how many codes of diagnoses broke each rule.
+    """
     places = Places.of(parameters)
     bronze = places.bronze(spark, SOURCES)
     made = {
@@ -41,10 +45,11 @@ def load_dimensions(
         versions = history.versions(bronze[dimension.source.name], dimension)
         made[f"dim_{dimension.prefix}"] = history.dimension_table(versions, dimension)
     made["dim_provider"] = history.with_organization(made["dim_provider"], bronze["organizations"])
-    for name, rows in made.items():
+    for name, each in made.items():
         step(name)
-        overwrite(rows, places.table(name))
-    return {"tables": len(made)}
+        overwrite(each, places.table(name))
+    diagnoses = spark.table(places.table("dim_diagnosis"))
+    return {"tables": len(made), "rules": broken(diagnoses, rules.DIAGNOSES)}
 
 
 def load_member_months(

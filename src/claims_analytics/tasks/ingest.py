@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import reduce
 from itertools import groupby
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from claims_analytics.bronze import RESCUED, delivered, with_run_columns
+from claims_analytics.bronze import QUOTE, RESCUED, delivered, with_run_columns
+from claims_analytics.rules import BRONZE
 from claims_analytics.sources import SOURCES
 from claims_analytics.tasks import delivery
 from claims_analytics.tasks.control import Control, Delivered
 from claims_analytics.tasks.parameters import LANDING, RUN, TABLES
 from claims_analytics.tasks.places import Places
+from claims_analytics.tasks.staging import broken
 from claims_analytics.values import day
 from headwater.errors import UpdateError
 from headwater.tasks.steps import Step, go_on
@@ -39,10 +42,12 @@ def ingest(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> dic
     transaction, so that a run that was killed between the two appends nothing twice.
 
     Returns:
-        Files and rows that were taken in, files that were there before, and kinds without a file.
+        Files and rows that were taken in, files that were there before, kinds without a file, and
+        how many new rows broke each rule of bronze.
 
     Raises:
-        UpdateError: HEADER_WRONG, after all other files were taken in.
+        UpdateError: HEADER_WRONG, after all other files were taken in; what they brought can be
+            loaded, and a mended file comes with a later run.
     """
     places = Places.of(parameters)
     control = Control(spark, places)
@@ -54,20 +59,32 @@ def ingest(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> dic
         taken = list(pool.map(intake.take, kinds.values()))
     faults = [fault for kind in taken for fault in kind.faults]
     step("finish")
+    control.finish(run_id, _as_of(spark, places, run_id))
     if faults:
         raise UpdateError(
             "HEADER_WRONG",
             "Files were left in the landing folder: " + "; ".join(faults),
             hint="Mend or remove them, and run the job again: it takes in what is new.",
         )
-    control.finish(run_id, _as_of(spark, places, run_id))
     return {
         "files": sum(kind.files for kind in taken),
         "rows": sum(kind.rows for kind in taken),
         "known": sum(kind.known for kind in taken),
         "ingest_run_id": run_id,
         "file_missing": sorted(set(SOURCES) - set(kinds)),
+        "rules": _broken(spark, places, [SOURCES[name].table for name in kinds], run_id),
     }
+
+
+def _broken(spark: Any, places: Places, tables: Sequence[str], run_id: str) -> dict[str, int]:
+    """Count the rows of a run that do not fit the header of their file."""
+    if not tables:
+        return {}
+    rows = [
+        spark.table(places.table(table)).where(F.col("ingest_run_id") == run_id).select(RESCUED)
+        for table in tables
+    ]
+    return broken(reduce(DataFrame.union, rows), BRONZE)
 
 
 @dataclass
@@ -154,6 +171,7 @@ def read_landed(spark: Any, file: delivery.Landed) -> DataFrame:
         .option("mode", "PERMISSIVE")
         .option("columnNameOfCorruptRecord", RESCUED)
         .option("enforceSchema", "true")
+        .option("escape", QUOTE)
         .csv(_PATTERNS.sub(r"\\\g<0>", file.path))
     )
     return frame

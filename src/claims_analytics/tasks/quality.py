@@ -24,6 +24,15 @@ from headwater.errors import UpdateError
 
 PARAMETERS = TABLES
 
+_EVERYTHING: Mapping[str, str | None] = {}
+_LEDGERS = {
+    "claims": "claims_transactions",
+    "encounters": "encounters",
+    "medications": "medications",
+    "procedures": "procedures",
+}
+"""Fact -> the file whose rows it has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Equation:
@@ -50,7 +59,9 @@ def check_claims(spark: Any, parameters: Mapping[str, str]) -> dict[str, Any]:
         UpdateError: RECONCILIATION_FAILED, with each equation that does not hold.
     """
     places = Places.of(parameters)
-    checked = equations(spark, places, Control(spark, places).as_of(MEMBER_MONTHS))
+    control = Control(spark, places)
+    loaded = {fact.name: control.loaded(fact.table) for fact in FACTS}
+    checked = equations(spark, places, control.as_of(MEMBER_MONTHS), loaded)
     wrong = [each for each in checked if not each.holds]
     if wrong:
         raise UpdateError(
@@ -61,17 +72,24 @@ def check_claims(spark: Any, parameters: Mapping[str, str]) -> dict[str, Any]:
     return {"equations": len(checked)}
 
 
-def equations(spark: Any, places: Places, as_of: date | None = None) -> list[Equation]:
+def equations(
+    spark: Any,
+    places: Places,
+    as_of: date | None = None,
+    loaded: Mapping[str, str | None] = _EVERYTHING,
+) -> list[Equation]:
     """Return what must be equal: between bronze and silver, silver and gold, and inside gold.
 
     Args:
         spark: the session.
         places: where the tables are.
         as_of: the day that gold was loaded as of; None for the last on which an encounter starts.
+        loaded: the newest run that each fact has taken in, by its name; facts that are not there
+            have taken in all.
     """
     silver = _silver(spark, places, as_of)
     gold = _gold(spark.table(places.table(MEMBER_MONTHS)))
-    bronze = _bronze(spark, places)
+    bronze = _bronze(spark, places, loaded)
     covered = gold["payer_paid"] + silver["adjusted"]
     pairs = [
         ("C1 charges of bronze and silver", bronze["charges"], silver["charges"]),
@@ -101,11 +119,14 @@ def _figures(rows: DataFrame, /, **figures: Column) -> dict[str, Decimal]:
     return {name: Decimal(row[name] or 0) for name in figures}
 
 
-def _bronze(spark: Any, places: Places) -> dict[str, Decimal]:
+def _bronze(spark: Any, places: Places, loaded: Mapping[str, str | None]) -> dict[str, Decimal]:
     """Return figures of the current rows that no rule keeps out, straight from the text."""
-    names = ("claims_transactions", "encounters", "medications", "procedures")
-    tables = places.bronze(spark, names)
-    rows = {name: current(tables[name], SOURCES[name]) for name in names}
+    tables = places.bronze(spark, _LEDGERS.values())
+    rows = {}
+    for fact, name in _LEDGERS.items():
+        last = loaded.get(fact)
+        until = F.lit(True) if last is None else F.col("ingest_run_id") <= last
+        rows[name] = current(tables[name].where(until), SOURCES[name])
     starts, known = time("START").isNotNull(), "PATIENT IS NOT NULL AND CODE IS NOT NULL"
     lines = rows["claims_transactions"].where(
         all_of(*(reads(name, money(name)) for name in AMOUNTS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 from pyspark.sql import SparkSession
 
+from headwater.cli.options import target_words
 from headwater.cli.sessions import job_session
 from headwater.dbt.projects import find_project, read_project
 from headwater.dbt.results import NodeResult
@@ -38,10 +40,11 @@ def run(target: Target, project_dir: Path | None, arguments: Sequence[str]) -> i
         done = run_dbt(target, DbtCommand(project, arguments), opened)
     for node in done.nodes:
         if node.failures and node.status in ("fail", "warn"):
-            click.echo(_where_to_look(node))
+            click.echo(_where_to_look(node, context))
     return 0 if done.succeeded else 1
 
 
-def _where_to_look(node: NodeResult) -> str:
+def _where_to_look(node: NodeResult, context: click.Context) -> str:
     count = f"{node.failures:,} row{'' if node.failures == 1 else 's'}"
-    return f"{node.name}: {count}; to see them: headwater sql -f {node.compiled}"
+    options = " ".join(filter(None, (target_words(context), "-f", shlex.quote(node.compiled))))
+    return f"{node.name}: {count}; to see them: headwater sql {options}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,19 @@ def target_options(command: Command) -> Command:
         return command(*arguments, target=_chosen_target(bundle, target, variables, state), **given)
 
     return _BUNDLE(target_option(_VARIABLES(_STATE(opened))))
+
+
+def target_words(context: click.Context) -> str:
+    """Write the options by which a command named its target, for another command on the same."""
+    given = context.params
+    options = {
+        "--bundle": None if str(given["bundle"]) == "." else given["bundle"],
+        "-t": given["target"],
+        "--state": given["state"],
+    }
+    words = [word for pair in options.items() if pair[1] for word in pair]
+    variables = [word for each in given["variables"] for word in ("--var", each)]
+    return shlex.join(map(str, [*words, *variables]))
 
 
 def bundle_options(command: Command) -> Command:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+import click
 from dbt.cli.exceptions import DbtUsageException
 from dbt.cli.main import cli, dbtRunner
 from dbt_common.events.event_manager_client import cleanup_event_logger, get_event_manager
@@ -17,6 +18,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
 
 from headwater.dbt.bridge import Bridge
+from headwater.dbt.seeds import literal
 from headwater.settings import environment_with
 
 _ADAPTER = import_module("dbt.adapters.spark.session")
@@ -69,25 +71,34 @@ def invoke(arguments: Sequence[str], bridge: Bridge, environment: Mapping[str, s
 
 
 def _command_name(arguments: Sequence[str]) -> str:
-    """Return `build`, `docs generate` and the like, wherever options stand."""
-    names = cli.commands
-    found = []
-    for each in arguments:
-        if each in names:
-            found.append(each)
-            names = getattr(names[each], "commands", {})
+    """Return `build`, `docs generate` and the like, whatever options stand before."""
+    found: list[str] = []
+    words = list(arguments)
+    group: click.Command = cli
+    while isinstance(group, click.Group):
+        try:
+            _, words, _ = group.make_parser(click.Context(group)).parse_args(words)
+        except click.UsageError:  # dbt has said so
+            break
+        if not words or words[0] not in group.commands:
+            break
+        found.append(words[0])
+        group, words = group.commands[words[0]], words[1:]
     return " ".join(found)
 
 
 @contextmanager
 def _connected(bridge: Bridge) -> Iterator[None]:
-    """Put a bridge in the place of PySpark's session in dbt-spark."""
-    before = getattr(_ADAPTER, _SESSION)
+    """Put a bridge in the place of PySpark's session in dbt-spark, and write values as they are."""
+    wrapper = _ADAPTER.SessionConnectionWrapper
+    before, binding = getattr(_ADAPTER, _SESSION), wrapper._fix_binding
     setattr(_ADAPTER, _SESSION, bridge)
+    wrapper._fix_binding = staticmethod(literal)
     try:
         yield
     finally:
         setattr(_ADAPTER, _SESSION, before)
+        wrapper._fix_binding = binding
         bridge.tidy()
 
 

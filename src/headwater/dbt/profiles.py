@@ -16,6 +16,7 @@ from headwater.dbt.projects import Project
 from headwater.errors import HeadwaterError
 from headwater.files import write_atomic
 from headwater.settings import chosen_profiles
+from headwater.yaml_nodes import Node
 
 _FILE = "profiles.yml"
 _MADE = "headwater"
@@ -82,15 +83,23 @@ def local_connection(
 
 
 def _local_output(file: Path, profile: str) -> str:
-    """Name the first output of a profile that runs in a session; "" where there is none."""
+    """Name an output of a profile that runs in a session; "" where there is none.
+
+    It is the one that the profile's `target:` names, or else the first.
+    """
     if not file.is_file():
         return ""
     try:
-        outputs = read_yaml(file, may_be_empty=True).below(profile, "outputs")
+        tree = read_yaml(file, may_be_empty=True)
     except HeadwaterError:  # dbt reads what we do not, such as tags
         return ""
-    for name, output in outputs.items():
-        kind, method = output.get("type"), output.get("method")
-        if kind and method and (kind.text, method.text) == ("spark", "session"):
-            return name
-    return ""
+    local = [name for name, each in tree.below(profile, "outputs").items() if _is_local(each)]
+    default = tree.get(profile, "target")
+    if default is not None and default.text in local:
+        return default.text
+    return next(iter(local), "")
+
+
+def _is_local(output: Node) -> bool:
+    kind, method = output.get("type"), output.get("method")
+    return bool(kind and method and (kind.text, method.text) == ("spark", "session"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,11 @@ _FAILED = ("error", "fail", "runtime error", "partial success")
 _MERGED = ("numTargetRowsInserted", "numTargetRowsUpdated")
 """What a MERGE wrote; its `numOutputRows` counts rows that it only copied too."""
 
-_CLOCK_MILLISECONDS = 1000
+_CLOCK_MILLISECONDS = 100
 """How much earlier a commit may seem than what caused it."""
+
+_MOST_COMMITS = 100
+"""How many commits of a table are looked at for those of one node."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class NodeResult:
     Attributes:
         node_id: dbt's unique id, such as `model.shop.orders`.
         resource_type: model, test, seed, snapshot, source, ...
-        relation: `schema.table` of a model, seed or snapshot; of a test, what it looks at.
+        relation: `schema.table` of a model, seed or snapshot; of a test, what it looks at; "" of
+            what has no table, such as an exposure.
         status: in dbt's words: success, error, skipped; pass, warn, fail for tests and sources.
         severity: of a test: warn or error.
         rows: that a model wrote; None where nothing tells.
@@ -118,7 +122,7 @@ def node_result(result: Any, table: Callable[[str, str], Path], since: datetime)
         status=status,
         seconds=round(result.execution_time, 3),
         severity=str(node.config.severity).lower() if kind == "test" else None,
-        rows=_rows_written(folder, since) if folder else None,
+        rows=_rows_written(folder, _started_at(result, since), kind) if folder else None,
         failures=result.failures,
         compiled=getattr(node, "compiled_path", None) or "",
     )
@@ -127,19 +131,41 @@ def node_result(result: Any, table: Callable[[str, str], Path], since: datetime)
 def _relation(node: Any, is_test: bool) -> str:
     """Name the table of a node, or of the one that a test is attached to."""
     if is_test:
-        return str(getattr(node, "attached_node", None) or "").rpartition(".")[2]
+        kind, _, *name = str(getattr(node, "attached_node", None) or "..").split(".")
+        return name[-1] if kind == "source" else "_".join(name)  # orders, or orders_v2
+    schema = getattr(node, "schema", None)
     table = getattr(node, "alias", None) or getattr(node, "identifier", None) or node.name
-    return f"{node.schema}.{table}"
+    return f"{schema}.{table}" if schema else ""
 
 
-def _rows_written(folder: Path, since: datetime) -> int | None:
-    """Return how many rows the last commit of a table wrote; None if it is from before."""
+def _started_at(result: Any, otherwise: datetime) -> datetime:
+    """Return when a node began to run; its table may have had an earlier commit just before."""
+    for each in result.timing:
+        if each.name == "execute" and each.started_at is not None:
+            began: datetime = each.started_at
+            return began if began.tzinfo else began.replace(tzinfo=timezone.utc)
+    return otherwise
+
+
+def _rows_written(folder: Path, since: datetime, kind: str) -> int | None:
+    """Return how many rows a node wrote into its table; None if nothing tells.
+
+    The first commit that has rows is that of the node, and later ones are of its hooks. A seed
+    writes batches.
+    """
     if not (folder / "_delta_log").is_dir():
         return None
-    last = DeltaTable(folder).history(1)[0]
-    if last["timestamp"] < since.timestamp() * 1000 - _CLOCK_MILLISECONDS:
+    first = since.timestamp() * 1000 - _CLOCK_MILLISECONDS
+    commits = DeltaTable(folder).history(_MOST_COMMITS)
+    counts = [_rows_of(each) for each in reversed(commits) if each["timestamp"] >= first]
+    known = [each for each in counts if each is not None]
+    if not known:
         return None
-    metrics: Mapping[str, Any] = last.get("operationMetrics") or {}
+    return sum(known) if kind == "seed" else known[0]
+
+
+def _rows_of(commit: Mapping[str, Any]) -> int | None:
+    metrics: Mapping[str, Any] = commit.get("operationMetrics") or {}
     merged = [int(metrics[each]) for each in _MERGED if each in metrics]
     if merged:
         return sum(merged)

@@ -28,6 +28,11 @@ _VARIABLE = "dbt_"
 """Begins the names of bundle variables that dbt sees in its environment: `dbt_catalog` as
 `DBT_CATALOG`."""
 
+_RUNS_NODES = frozenset(
+    ("build", "clone", "retry", "run", "seed", "snapshot", "source freshness", "test")
+)
+"""Commands whose nodes are recorded: others compile nodes, and dbt calls that a success too."""
+
 _QUIET = {"DBT_LOG_LEVEL": "none", "DBT_LOG_LEVEL_FILE": "debug"}
 _RESULTS = "dbt_results"
 
@@ -84,13 +89,14 @@ def run_dbt(
             "DBT_USAGE", f"dbt: {done.error}", hint="Options: headwater dbt COMMAND --help"
         )
     folder = partial(_table_path, target)
+    ran = done.results if done.command in _RUNS_NODES else ()
     run = DbtRun(
         project.name,
         done.invocation_id,
         done.command,
         done.succeeded,
         started,
-        tuple(node_result(each, folder, started) for each in done.results),
+        tuple(node_result(each, folder, started) for each in ran),
         str(done.error or ""),
     )
     if run.nodes:

@@ -21,12 +21,24 @@ class Parameter:
         pattern: of the whole value.
         means: what it is, for the message when it is missing or wrong.
         default: None if it must be given.
+        reads: called with a value that has the pattern; a ValueError says that it is wrong.
     """
 
     name: str
     pattern: str
     means: str
     default: str | None = None
+    reads: Callable[[str], object] = str
+
+    def takes(self, value: str) -> bool:
+        """Whether a value is one of this parameter."""
+        if not re.fullmatch(self.pattern, value):
+            return False
+        try:
+            self.reads(value)
+        except ValueError:
+            return False
+        return True
 
 
 IDENTIFIER = r"[A-Za-z_]\w*"
@@ -54,7 +66,7 @@ def checked(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dict[s
         value = given.get(each.name) or each.default
         if value is None:
             faults.append(f"'{each.name}' is missing: {each.means}")
-        elif not re.fullmatch(each.pattern, value):
+        elif not each.takes(value):
             faults.append(f"'{each.name}' is not {each.means}")
         else:
             values[each.name] = value

@@ -13,7 +13,10 @@
     where ingested_at > {{ loaded_since(this) }}
   {%- endset %}
   {%- set first_recent_date = value_of(recent_loads) or '9999-12-31' %}
-  {%- set last_as_of_date = value_of('select cast(max(event_date) as string) from ' ~ this) or '1970-01-01' %}
+  {%- set last_as_of %}
+    select cast(least(max(event_date), cast({{ as_of_ts() }} as date)) as string) from {{ this }}
+  {%- endset %}
+  {%- set last_as_of_date = value_of(last_as_of) or '1970-01-01' %}
 {%- endif %}
 
 with services as (
@@ -26,7 +29,8 @@ with services as (
   from {{ ref('stg_devices') }} as device
   left join {{ ref('stg_products') }} as product on device.product_id = product.product_id
   cross join (select {{ as_of_ts() }} as as_of_ts) as as_of
-  where device.installed_at <= least(device.decommissioned_at, as_of.as_of_ts)
+  where as_of.as_of_ts is not null  -- no event yet: no day has begun
+    and device.installed_at <= least(device.decommissioned_at, as_of.as_of_ts)
 ),
 
 all_days as (

@@ -32,6 +32,7 @@ with device_thresholds as (  -- what may apply to a device, the most specific fi
   left join {{ ref('stg_products') }} as product on device.product_id = product.product_id
   join {{ ref('stg_alert_thresholds') }} as threshold
     on threshold.is_enabled
+    and threshold.valid_from is not null
     and case
       when threshold.device_id is not null then threshold.device_id = device.device_id
       when threshold.product_id is not null then threshold.product_id = device.product_id
