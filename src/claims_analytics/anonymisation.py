@@ -11,8 +11,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from headwater.errors import UpdateError
-
 SCOPE = "claims"
 """Secret scope of the keys `anon_key_v<n>`."""
 
@@ -40,15 +38,13 @@ def with_member_keys(ids: DataFrame, secret: str, version: int) -> DataFrame:
         version: of the secret; another one means other keys, so gold is to be loaded in full.
 
     Raises:
-        UpdateError: SECRET_TOO_SHORT.
+        ValueError: the secret is too short to be safe.
     """
     key = secret.encode()
     if len(key) < _LEAST_BYTES:
-        raise UpdateError(
-            "SECRET_TOO_SHORT",
-            f"The secret '{key_name(version)}' of scope '{SCOPE}' is shorter than"
-            f" {_LEAST_BYTES} bytes",
-            hint="Make one: python -c 'import secrets; print(secrets.token_hex(32))'",
+        raise ValueError(
+            f"The secret '{key_name(version)}' of scope '{SCOPE}' is shorter than {_LEAST_BYTES}"
+            " bytes. Make one: python -c 'import secrets; print(secrets.token_hex(32))'"
         )
 
     def keys_of(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs as fs
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from headwater.files import write_atomic
 
@@ -78,3 +82,16 @@ def write_checksum(path: Path) -> None:
         "allFiles": [],
     }
     write_atomic(log / f"{0:020}.crc", json.dumps(checksum))
+
+
+@contextmanager
+def whole_log(table: Path) -> Iterator[None]:
+    """Remove the log of a new table that could not be made: nothing could read what is left."""
+    log = table / "_delta_log"
+    is_new = not log.exists()
+    try:
+        yield
+    except DeltaError:
+        if is_new:
+            shutil.rmtree(log, ignore_errors=True)
+        raise

@@ -39,6 +39,8 @@ return g
 return spark.createDataFrame([(1, 'a')], 'id INT')
 --- dbutils API_NOT_BUILT
 dbutils.notebook.run('x')
+--- void COLUMN_WITHOUT_TYPE
+return spark.readStream.table('main.SCHEMA.source').selectExpr('id', 'array(NULL) AS b')
 --- delta QUERY_INVALID
 return spark.read.format('delta').load('VOLUME')
 --- division QUERY_INVALID
@@ -127,6 +129,23 @@ dlt.apply_changes('cdc6', 'source', ['id'], 'id', where='a b')
 def f(): ...
 --- empty_table DATASET_WITHOUT_FLOW
 dlt.create_streaming_table('empty')
+--- conf SPARK_CONF_INVALID
+@dlt.table(name='conf', spark_conf={'spark.executor.memory': '4g'})
+def f():
+    return spark.range(1)
+--- flow_case DUPLICATE_FLOW
+dlt.create_streaming_table('cased')
+@dlt.append_flow(target='cased', name='Eu')
+def f():
+    return spark.readStream.table('main.SCHEMA.source')
+@dlt.append_flow(target='cased', name='eu')
+def g():
+    return spark.readStream.table('main.SCHEMA.source')
+--- flow_loop GRAPH_CYCLE
+dlt.create_streaming_table('looped')
+@dlt.append_flow(target='looped', depends_on='looped')
+def loop():
+    return spark.readStream.table('main.SCHEMA.source')
 --- import_error SOURCE_FAILED
 import nothing_like_it
 --- load_cloud AUTOLOADER_OUTSIDE_DATASET

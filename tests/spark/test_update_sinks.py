@@ -117,6 +117,7 @@ def test_failing_function_is_named_with_its_line(project: Project) -> None:
     ("old", "new", "expected"),
     [
         ("main.SCHEMA.sent", "sent", ("SINK_OPTIONS_INVALID", 4)),
+        ("main.SCHEMA.sent", "main.SCHEMA.own", ("SINK_INTO_DATASET", 4)),
         ('"delta"', '"parquet"', ("SINK_FORMAT_NOT_BUILT", 4)),
         ('"delta"', '"nowhere"', ("SINK_FORMAT_UNKNOWN", 4)),
         ("spark.readStream", "spark.read", ("FLOW_KIND_WRONG", 6)),
@@ -127,7 +128,11 @@ def test_failing_function_is_named_with_its_line(project: Project) -> None:
 def test_sink_that_can_not_work_is_refused_before_anything_runs(
     project: Project, old: str, new: str, expected: tuple[str, int]
 ) -> None:
-    assert refusal(project, SOURCE.replace(old, new)) == expected
+    own = '\ndp.create_streaming_table("own")\n' if new.endswith("own") else ""
+    flow = (
+        '\n@dp.append_flow(target="own")\ndef fills():\n    return spark.readStream.table("rows")\n'
+    )
+    assert refusal(project, SOURCE.replace(old, new) + own + (flow if own else "")) == expected
 
 
 def test_sink_can_not_be_read(project: Project) -> None:

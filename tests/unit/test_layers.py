@@ -106,6 +106,7 @@ ALLOWED = {
         "machine",
         "state",
         "sandbox",
+        "sql",
         "analysis",
     },
     "engine": {

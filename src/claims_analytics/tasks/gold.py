@@ -64,7 +64,7 @@ def load_member_months(
         step: told of each step.
 
     Raises:
-        UpdateError: SILVER_MISSING.
+        UpdateError: SILVER_MISSING, SECRET_TOO_SHORT.
         Exception: what `secrets` raises without the secret. Nothing is written then.
     """
     places = Places.of(parameters)
@@ -76,11 +76,15 @@ def load_member_months(
     as_of = member_months.known_as_of(silver)
     if parameters["as_of_date"]:
         as_of = as_of.select(F.to_date(F.lit(parameters["as_of_date"])).alias("as_of_date"))
+    try:
+        keys = with_member_keys(ids, secret, version)
+    except ValueError as error:
+        raise UpdateError("SECRET_TOO_SHORT", str(error)) from None
     rows = member_months.member_months(
         silver,
         bronze,
         spark.table(places.table("dim_patient")),
-        keys=with_member_keys(ids, secret, version),
+        keys=keys,
         as_of=as_of,
         updated_at=F.current_timestamp(),
     )

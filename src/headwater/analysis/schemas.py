@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from pyspark.errors import AnalysisException, ParseException, PySparkException
@@ -186,7 +187,7 @@ def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Data
         first = known.get(column.name.lower())
         if first is None:
             fields.append(StructField(column.name, column.dataType, True, column.metadata))
-        elif first.dataType != column.dataType:
+        elif _nullable(first.dataType) != _nullable(column.dataType):
             raise DefinitionError(
                 "FLOWS_TYPES_DIFFER",
                 f"Flow '{flow.name}' returns '{column.name}' as {column.dataType.simpleString()}, "
@@ -198,6 +199,11 @@ def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Data
     return StructType(fields)
 
 
+def _nullable(kind: DataType) -> DataType:
+    """Return a type in which everything may be NULL, as tables have it."""
+    return StructType([StructField("value", kind)]).toNullable()["value"].dataType
+
+
 def check_layout(dataset: Dataset, schema: StructType) -> None:
     """Refuse to partition or cluster a table by columns that it doesn't have.
 
@@ -207,7 +213,7 @@ def check_layout(dataset: Dataset, schema: StructType) -> None:
     known = {column.name.lower() for column in schema}
     for argument in ("partition_cols", "cluster_by"):
         for name in getattr(dataset, argument):
-            if name.split(".")[0].lower() not in known:
+            if not {name.lower(), name.split(".")[0].lower()} & known:
                 raise DefinitionError(
                     "LAYOUT_COLUMN_UNKNOWN",
                     f"'{argument}' of '{dataset.name}' names '{name}', "
@@ -217,6 +223,40 @@ def check_layout(dataset: Dataset, schema: StructType) -> None:
                     column=name,
                     argument=argument,
                 )
+
+
+def with_layout_of(dataset: Dataset, schema: StructType) -> Dataset:
+    """Return a dataset whose partitions and clustering spell columns as its schema does."""
+    spelled = {column.name.lower(): column.name for column in schema}
+
+    def as_stored(name: str) -> str:
+        first, dot, rest = name.partition(".")
+        return spelled.get(name.lower()) or spelled.get(first.lower(), first) + dot + rest
+
+    return replace(
+        dataset,
+        partition_cols=tuple(map(as_stored, dataset.partition_cols)),
+        cluster_by=tuple(map(as_stored, dataset.cluster_by)),
+    )
+
+
+def check_types(schema: StructType, flow: Flow) -> None:
+    """Refuse columns of NULL alone, which no stream can write.
+
+    Raises:
+        DefinitionError: COLUMN_WITHOUT_TYPE.
+    """
+    for column in schema:
+        if '"void"' in column.json():
+            raise DefinitionError(
+                "COLUMN_WITHOUT_TYPE",
+                f"Column '{column.name}' of flow '{flow.name}' is NULL, or holds NULL, without a "
+                "type",
+                where=flow.location,
+                hint="Give it one: CAST(NULL AS STRING).",
+                flow=flow.name,
+                column=column.name,
+            )
 
 
 def check_columns(frame: DataFrame, flow: Flow) -> None:

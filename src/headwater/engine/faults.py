@@ -83,3 +83,25 @@ def place(error: HeadwaterError) -> tuple[str, int, int]:
     where = error.where
     file, cell, line = (getattr(where, name, 0) for name in ("file", "cell", "line"))
     return str(file or ""), int(cell), int(line)
+
+
+def without_flow(dataset: Dataset) -> DefinitionError:
+    """Return the fault of a dataset that nothing writes to."""
+    return DefinitionError(
+        "DATASET_WITHOUT_FLOW",
+        f"Nothing writes to '{dataset.name}'",
+        where=dataset.location,
+        hint="Add @dp.append_flow(target=...) or dp.create_auto_cdc_flow(target=...).",
+        dataset=str(dataset.name),
+    )
+
+
+def in_cycle(cycle: Sequence[TableName], where: Location) -> DefinitionError:
+    """Return the fault of datasets of which each needs the next, and the last the first."""
+    return DefinitionError(
+        "GRAPH_CYCLE",
+        "Datasets wait for each other in a cycle: " + " -> ".join(map(str, cycle)),
+        where=where,
+        hint="Break the cycle: one of them must not read the next, or depend on it.",
+        cycle=[str(each) for each in cycle],
+    )

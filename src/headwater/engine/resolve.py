@@ -22,37 +22,42 @@ from headwater.analysis.schemas import (
     check_columns,
     check_declared,
     check_layout,
+    check_types,
     declared_schema,
     merge_schemas,
     placeholder,
+    with_layout_of,
 )
 from headwater.analysis.streams import stream_kind
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.faults import (
     distinct,
     empty,
+    in_cycle,
     is_half_read,
     not_streamable,
     past_read,
     place,
     sink_read,
     without_feed,
+    without_flow,
 )
-from headwater.errors import DefinitionError, GraphError, HeadwaterError
+from headwater.engine.settings import flow_session, with_settings_of
+from headwater.errors import GraphError, HeadwaterError
 from headwater.expectations.rules import check_rules
-from headwater.flows.sinks import check_rows, check_sink
+from headwater.flows.sinks import check_rows, check_sink, check_sink_apart
 from headwater.flows.snapshot_plans import planned_snapshot
 from headwater.flows.tables import Tables
 from headwater.flows.writes import write_of
 from headwater.graph.checks import check_declarations
-from headwater.graph.dag import Graph, ResolvedFlow, ordered
+from headwater.graph.dag import Graph, ResolvedFlow, cycle_of, ordered
 from headwater.graph.kinds import dataset_kind, flow_kind
 from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
 from headwater.graph.registry import Registry
 from headwater.names import TableName
 from headwater.sandbox.evaluate import evaluate
 from headwater.sandbox.evaluation import Evaluation
-from headwater.sandbox.interception import record_of
+from headwater.sandbox.interception import options_of, options_on
 from headwater.sandbox.sql_text import TIME_TRAVEL, without_live
 from headwater.sandbox.workspace_methods import conditions_over
 from headwater.state.store import Store
@@ -183,13 +188,7 @@ class _Resolver:
         if not flows:
             if is_half_read(dataset, self.registry.faults):
                 raise _Broken
-            raise DefinitionError(
-                "DATASET_WITHOUT_FLOW",
-                f"Nothing writes to '{dataset.name}'",
-                where=dataset.location,
-                hint="Add @dp.append_flow(target=...) or dp.create_auto_cdc_flow(target=...).",
-                dataset=str(dataset.name),
-            )
+            raise without_flow(dataset)
         seen: list[tuple[Flow, DataFrame, Evaluation]] = []
         for flow in flows:
             with suppress(_Broken):
@@ -197,6 +196,7 @@ class _Resolver:
         if len(seen) < len(flows):
             raise _Broken
         if dataset.sink:
+            check_sink_apart(dataset, self.registry.datasets, self.store)
             self.inference.note_brokers(check_sink(self.spark, dataset, self.store))
         streams = [(flow, frame.isStreaming) for flow, frame, _ in seen]
         self.kinds[dataset.name] = dataset_kind(dataset.kind, streams)
@@ -209,6 +209,22 @@ class _Resolver:
         return self._declared(dataset, schema, [frame for _, frame, _ in seen])
 
     def _evaluate(self, flow: Flow, dataset: Dataset) -> tuple[Flow, DataFrame, Evaluation]:
+        """Evaluate a query under its settings, and those of the views that it reads.
+
+        Returns:
+            The flow with all these settings.
+        """
+        with flow_session(self.spark, flow):
+            seen = self._evaluate_once(flow, dataset)
+        known = [each.flow for each in self.resolved.values()]
+        settings = with_settings_of(flow, [each for each in known if each.target in seen[2].inputs])
+        if settings == dict(flow.spark_conf):
+            return seen
+        flow = replace(flow, spark_conf=settings)
+        with flow_session(self.spark, flow):
+            return self._evaluate_once(flow, dataset)
+
+    def _evaluate_once(self, flow: Flow, dataset: Dataset) -> tuple[Flow, DataFrame, Evaluation]:
         source = _Placeholders(self, flow)
         evaluation = Evaluation(
             source,
@@ -240,6 +256,8 @@ class _Resolver:
             write = write and write_of(flow)
         self.warnings.extend([*evaluation.warnings, *state_warnings(frame, flow)])
         columns = write.columns(frame, flow) if write else frame.schema
+        if frame.isStreaming and write and dataset.schema is None:
+            check_types(columns, flow)
         declared = None if dataset.schema is None or not write else declared_schema(dataset)
         if dataset.sink:
             check_rows(columns, dataset, flow.name)
@@ -303,27 +321,26 @@ class _Resolver:
         return declared
 
     def _report_cycle(self, cycle: Sequence[TableName]) -> None:
-        self.faults.append(
-            DefinitionError(
-                "GRAPH_CYCLE",
-                "Datasets read each other in a cycle: " + " -> ".join(map(str, cycle)),
-                where=self.registry.datasets[cycle[0]].location,
-                hint="Break the cycle: one of them must not read the next.",
-                cycle=[str(each) for each in cycle],
-            )
-        )
+        self.faults.append(in_cycle(cycle, self.registry.datasets[cycle[0]].location))
 
     def _graph(self) -> Graph:
         needs: dict[TableName, set[TableName]] = {}
         for flow in self.resolved.values():
             needs.setdefault(flow.flow.target, set()).update(flow.inputs, flow.flow.depends_on)
+        cycle = cycle_of(needs)
+        if cycle:
+            self._report_cycle(cycle)
+            raise GraphError(self.faults)
         names = ordered(self.registry.datasets, needs)
+        schemas = {name: self.schema_of(name) for name in names}
         datasets = {
-            name: replace(self.registry.datasets[name], kind=self.kinds[name]) for name in names
+            name: with_layout_of(
+                replace(self.registry.datasets[name], kind=self.kinds[name]), schemas[name]
+            )
+            for name in names
         }
         rank = {name: number for number, name in enumerate(names)}
         flows = sorted(self.resolved.values(), key=lambda each: rank[each.flow.target])
-        schemas = {name: self.schema_of(name) for name in names}
         return Graph(
             datasets,
             schemas,
@@ -349,7 +366,7 @@ class _Placeholders:
     def read(self, name: TableName, *, streaming: bool, reader: Any) -> DataFrame:
         if self.resolver.registry.datasets[name].sink:
             raise sink_read(name)
-        if not TIME_TRAVEL.isdisjoint(_options_of(reader)):
+        if not TIME_TRAVEL.isdisjoint(options_of(reader)):
             raise past_read(name)
         schema = self.resolver.schema_of(name)
         kind = self.resolver.kinds[name]
@@ -359,7 +376,7 @@ class _Placeholders:
                 raise not_streamable(name, "a view over a batch query")
         elif streaming:
             self._check_streamable(name, kind, reader)
-        if _FEED & _options_on(reader):
+        if _FEED & options_on(reader):
             if kind is DatasetKind.VIEW:
                 raise without_feed(name)
             schema = StructType([*schema, *CHANGE_FEED])
@@ -369,7 +386,7 @@ class _Placeholders:
         return self.resolver.inference.define(request, self.flow, number)
 
     def _check_streamable(self, name: TableName, kind: DatasetKind, reader: Any) -> None:
-        if (_FEED | _WITHOUT_CHANGES) & _options_on(reader):
+        if (_FEED | _WITHOUT_CHANGES) & options_on(reader):
             return
         if kind is DatasetKind.MATERIALIZED_VIEW:
             raise not_streamable(name, "a materialized view, which is overwritten")
@@ -380,14 +397,3 @@ class _Placeholders:
             raise not_streamable(name, f"a target of {way}, whose rows change")
         if any(write.rewrites for write in writes):
             raise not_streamable(name, "an aggregate without a watermark, which is rewritten")
-
-
-def _options_on(reader: Any) -> set[str]:
-    """Name the options of a reader that are true, in small letters."""
-    return {key for key, value in _options_of(reader).items() if str(value).lower() == "true"}
-
-
-def _options_of(reader: Any) -> dict[str, str]:
-    """Return the options of a reader, their names in small letters."""
-    given = (record_of(reader).options or {}) if reader is not None else {}
-    return {key.lower(): value for key, value in given.items()}

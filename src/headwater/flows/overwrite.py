@@ -36,7 +36,11 @@ def overwrite(frame: DataFrame, dataset: Dataset, path: Path, *, anew: bool = Fa
 
 def cluster(spark: SparkSession, dataset: Dataset, path: Path) -> None:
     """Cluster a table as the dataset declares it, by nothing if it doesn't."""
-    columns = ", ".join(map(quote, dataset.cluster_by))
+    names = table_schema(path).names
+    columns = ", ".join(
+        quote(each) if each in names else ".".join(map(quote, each.split(".")))
+        for each in dataset.cluster_by
+    )
     layout = f"({columns})" if columns else "NONE"
     spark.sql(f"ALTER TABLE delta.{quote(str(path))} CLUSTER BY {layout}")
 

@@ -6,7 +6,7 @@ has; Kafka may get one twice after a kill, and so may a function.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -53,6 +53,32 @@ def check_sink(spark: SparkSession, dataset: Dataset, store: Store) -> list[Brok
     """
     sink = _sink_of(dataset)
     return run_at(dataset.location, _checked, spark, sink, dataset, store)
+
+
+def check_sink_apart(dataset: Dataset, others: Mapping[TableName, Dataset], store: Store) -> None:
+    """Refuse a Delta sink that writes to a table of its own pipeline: flows alone write those.
+
+    Raises:
+        DefinitionError: SINK_INTO_DATASET.
+    """
+    sink = _sink_of(dataset)
+    if sink.format != "delta":
+        return
+    named = {key.lower(): value for key, value in sink.options.items()}
+    folders = [store.local_path(named["path"])] if "path" in named else []
+    if "tablename" in named:
+        folders.append(str(store.table_path(_table(named["tablename"]))))
+    for each in others.values():
+        own = store.local_path(each.path) if each.path else str(store.table_path(each.name))
+        if each.sink is None and own in folders:
+            raise DefinitionError(
+                "SINK_INTO_DATASET",
+                f"The sink '{dataset.name.table}' writes to '{each.name}', a dataset of this "
+                "pipeline",
+                where=dataset.location,
+                hint=f"Write to it by a flow: @dp.append_flow(target='{each.name}').",
+                dataset=str(dataset.name),
+            )
 
 
 def _checked(spark: SparkSession, sink: Sink, dataset: Dataset, store: Store) -> list[BrokerUse]:

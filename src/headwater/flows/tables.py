@@ -28,7 +28,7 @@ from headwater.analysis.identities import (
     noted_metadata,
 )
 from headwater.analysis.schemas import placeholder, stored_schema
-from headwater.delta import write_checksum
+from headwater.delta import whole_log, write_checksum
 from headwater.errors import DefinitionError, all_faults
 from headwater.flows.overwrite import cluster, is_delta, overwrite, table_schema
 from headwater.flows.properties import lacking_properties, needs_spark, table_properties
@@ -36,6 +36,7 @@ from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.names import TableName, quote
 from headwater.sandbox.failures import explained
+from headwater.sql.tokens import string_literal
 from headwater.state.catalog import register_table
 from headwater.state.pipeline import PipelineState, TableState
 from headwater.state.store import Store
@@ -268,15 +269,16 @@ class Tables:
                 self._create_with_spark(dataset, schema, path)
                 return
             path.mkdir(parents=True, exist_ok=True)
-            DeltaTable.create(
-                path,
-                Schema.from_json(stored_schema(schema).json()),
-                partition_by=list(dataset.partition_cols) or None,
-                name=dataset.name.table,
-                description=dataset.comment,
-                configuration=table_properties(dataset),
-                raise_if_key_not_exists=False,
-            )
+            with whole_log(path):
+                DeltaTable.create(
+                    path,
+                    Schema.from_json(stored_schema(schema).json()),
+                    partition_by=list(dataset.partition_cols) or None,
+                    name=dataset.name.table,
+                    description=dataset.comment,
+                    configuration=table_properties(dataset),
+                    raise_if_key_not_exists=False,
+                )
             write_checksum(path)
 
     def _create_with_spark(self, dataset: Dataset, schema: StructType, path: Path) -> None:
@@ -303,11 +305,15 @@ class Tables:
         table = f"TABLE delta.{quote(str(path))}"
         with _refused(dataset, "TABLE_NOT_CHANGED", "change"):
             if wanted:
-                pairs = (f"{_literal(key)} = {_literal(each)}" for key, each in wanted.items())
+                pairs = (
+                    f"{string_literal(key)} = {string_literal(each)}"
+                    for key, each in wanted.items()
+                )
                 self.spark.sql(f"ALTER {table} SET TBLPROPERTIES ({', '.join(pairs)})")
             if dataset.comment and present.metadata().description != dataset.comment:
-                self.spark.sql(f"COMMENT ON {table} IS {_literal(dataset.comment)}")
-            if tuple(dataset.cluster_by) != state.cluster_by:
+                self.spark.sql(f"COMMENT ON {table} IS {string_literal(dataset.comment)}")
+            is_view = dataset.kind is DatasetKind.MATERIALIZED_VIEW  # clustered when it is written
+            if tuple(dataset.cluster_by) != state.cluster_by and not is_view:
                 cluster(self.spark, dataset, path)
             self._enable_features(schema, path)
         if dataset.kind is DatasetKind.STREAMING_TABLE:
@@ -375,7 +381,7 @@ def _change(graph: Graph, dataset: Dataset) -> dict[str, str]:
 
 
 def _check_partitions(dataset: Dataset, present: list[str]) -> None:
-    if list(dataset.partition_cols) != present:
+    if [each.lower() for each in dataset.partition_cols] != [each.lower() for each in present]:
         raise DefinitionError(
             "PARTITIONS_CHANGED",
             f"'{dataset.name}' is partitioned by {present or 'nothing'}, but the source says "
@@ -393,7 +399,3 @@ def _covers(present: StructType, wanted: StructType) -> bool:
         and have[column.name.lower()].simpleString() == column.dataType.simpleString()
         for column in wanted
     )
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -156,6 +156,14 @@ def _identity(flow: Flow) -> tuple[object, ...]:
 
 def _unknown_dependencies(registry: Registry) -> Iterator[DefinitionError]:
     for flow in registry.flows.values():
+        if flow.target in flow.depends_on:
+            yield DefinitionError(
+                "GRAPH_CYCLE",
+                f"Flow '{flow.name}' depends on '{flow.target}', which it writes to",
+                where=flow.location,
+                hint="Remove it from depends_on.",
+                flow=flow.name,
+            )
         for name in flow.depends_on:
             if name not in registry.datasets:
                 yield DefinitionError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 
 from pyspark.sql.types import StructType
 
@@ -78,8 +79,13 @@ class Graph:
         return tuple(each for each in self.flows if each.flow.target == table)
 
     def upstream(self, flow: ResolvedFlow) -> frozenset[TableName]:
-        """Name the tables that must be finished before a flow starts."""
-        return flow.tables | frozenset(flow.flow.depends_on)
+        """Name the tables that must be finished before a flow starts.
+
+        Of a view that it depends on, these are the tables behind the view.
+        """
+        views = {each.flow.target: each.tables for each in self.views}
+        depends = (views.get(name, frozenset({name})) for name in flow.flow.depends_on)
+        return flow.tables.union(*depends)
 
     def tables(self) -> list[Dataset]:
         """List the datasets that are tables."""
@@ -101,6 +107,20 @@ class Graph:
                 found[name] = views[name]
                 waiting.extend(sorted(views[name].inputs))
         return list(found.values())
+
+
+def cycle_of(needs: Mapping[TableName, Iterable[TableName]]) -> list[TableName]:
+    """Return names that need each other in a cycle, first and last the same; none if there is none.
+
+    A name that needs itself alone is no cycle: a flow may read the table that it writes.
+    """
+    others = {name: sorted(set(of) - {name}) for name, of in needs.items()}
+    try:
+        TopologicalSorter(others).prepare()
+    except CycleError as error:
+        found: list[TableName] = error.args[1]
+        return found[::-1]  # there each comes before what needs it
+    return []
 
 
 def ordered(

@@ -56,6 +56,7 @@ class Registry:
         self.brokers: list[BrokerUse] = []
         self.hooks: list[EventHook] = []
         self._rules: dict[Function, _Rules] = {}
+        self._flows_by_case: dict[str, Flow] = {}
         self._claimed: set[Function] = set()
         self._made: dict[Function, TableName] = {}
 
@@ -104,9 +105,12 @@ class Registry:
         self.datasets[dataset.name] = dataset
 
     def add_flow(self, flow: Flow) -> None:
-        """Add a flow; flow names are unique in a pipeline, because they name checkpoints."""
-        first = self.flows.get(flow.name)
-        if first is not None:
+        """Add a flow; flow names are unique in a pipeline, because they name checkpoints.
+
+        Checkpoints are folders, and names of folders may not be case-sensitive.
+        """
+        first = self._flows_by_case.setdefault(flow.name.casefold(), flow)
+        if first is not flow:
             is_same = first.target == flow.target and first.location == flow.location
             if is_same and first.own and flow.own:
                 return  # the dataset itself was declared twice, which is a fault of its own

@@ -61,6 +61,10 @@ _TRANSIENT = re.compile(
 )
 
 _HINTS = {
+    ("DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE",): (
+        "A table this flow streams from was dropped and made again: run with --full-refresh for "
+        "this table."
+    ),
     ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE"): (
         "A table this flow streams from was changed or refreshed in full: run with "
         "--full-refresh for this table too, or read with the option skipChangeCommits."

@@ -112,6 +112,17 @@ def record_of(reader: Any) -> ReaderRecord:
     return found  # type: ignore[no-any-return]
 
 
+def options_of(reader: Any) -> dict[str, str]:
+    """Return the options of a reader, if there is one, their names in small letters."""
+    given = (record_of(reader).options or {}) if reader is not None else {}
+    return {key.lower(): value for key, value in given.items()}
+
+
+def options_on(reader: Any) -> set[str]:
+    """Name the options of a reader that are true, in small letters."""
+    return {key for key, value in options_of(reader).items() if str(value).lower() == "true"}
+
+
 def reader_with_options(spark: SparkSession, reader: Any, streaming: bool) -> Any:
     """Return a fresh Delta reader that carries the options the user set on theirs."""
     fresh = spark.readStream if streaming else spark.read
