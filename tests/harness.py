@@ -22,7 +22,8 @@ from headwater.events.query import read_events
 from headwater.graph.dag import Graph
 from headwater.names import TableName
 from headwater.planning import UpdatePlan, plan_update
-from headwater.sandbox.statements import rows_of, run_statements
+from headwater.sandbox.result_rows import rows_of
+from headwater.sandbox.statements import run_statements
 from headwater.state.catalog import create_schema, register_all
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store

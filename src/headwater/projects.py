@@ -44,7 +44,8 @@ def create_project(folder: Path, name: str, template: str, settings: Settings) -
         template: one of `TEMPLATES`.
 
     Raises:
-        UsageError: PROJECT_NAME_INVALID; PROJECT_EXISTS, before anything is written.
+        UsageError: PROJECT_NAME_INVALID; PROJECT_EXISTS, before anything is written;
+            PROJECT_NOT_WRITABLE.
 
     Example:
         >>> create_project(Path("shop"), "shop", "python", read_settings())[0]
@@ -52,21 +53,35 @@ def create_project(folder: Path, name: str, template: str, settings: Settings) -
     """
     check_name(name)
     texts = dict(_rendered(name, template))
-    taken = next((each for each in sorted(texts) if (folder / each).exists()), None)
+    taken = next((each for each in sorted(texts) if _is_there(folder / each)), None)
     if taken is not None:
         raise UsageError(
             "PROJECT_EXISTS",
             f"The file exists already: {folder / taken}",
             hint="Choose another name or folder; nothing was written.",
         )
-    for path, text in texts.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+    try:
+        for path, text in texts.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            "PROJECT_NOT_WRITABLE",
+            f"The project can't be written to {folder}: {error.strerror}",
+            hint="Choose another name or folder.",
+        ) from None
     target = open_target(folder, settings=settings)
     volume = target.bundle.volumes["landing"]
     landing = target.store.volume_path(volume.catalog, volume.schema, volume.name)
     shutil.copytree(folder / "fixtures", landing, dirs_exist_ok=True)
     return sorted(texts)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # the name is too long
+        return False
 
 
 def check_name(name: str) -> None:

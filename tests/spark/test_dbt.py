@@ -295,9 +295,13 @@ def test_whole_graph_joins_pipelines_and_dbt(
         """
         from pyspark import pipelines as dp
 
+        @dp.temporary_view
+        def cleaned():
+            return spark.read.table("main.SCHEMA.orders")
+
         @dp.materialized_view
         def copied():
-            return spark.read.table("main.SCHEMA.orders")
+            return spark.read.table("cleaned")
         """
     )
     shop.write("models/last.sql", "select * from {{ source('sales', 'copied') }}")
@@ -306,7 +310,9 @@ def test_whole_graph_joins_pipelines_and_dbt(
     cli.main(arguments, obj={"spark": shop.spark}, standalone_mode=False)
     edges = {each["dataset"]: each for each in json.loads(capsys.readouterr().out)}
     schema = f"main.{shop.project.schema}"
-    assert edges[f"{schema}.copied"]["inputs"] == [f"{schema}.orders"]
+    cleaned = f"flow: {schema}.cleaned"  # another pipeline may have a view of this name
+    assert edges[f"{schema}.copied"]["inputs"] == [cleaned]
+    assert edges[cleaned]["inputs"] == [f"{schema}.orders"]
     assert edges[f"{schema}.last"]["inputs"] == [f"{schema}.copied"]
     assert edges[f"{schema}.often"]["kind"] == "dbt view"
 

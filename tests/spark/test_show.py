@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from headwater.cli.delta_rows import first_rows
 from headwater.errors import UsageError
-from headwater.sandbox.statements import rows_of
+from headwater.sandbox.result_rows import rows_of
 
 Make = Callable[..., Path]
 

@@ -57,3 +57,9 @@ def test_missing_jar_says_what_to_do(tmp_path: Path, pinned: Jar) -> None:
 
 def test_default_repository_is_what_pyspark_brings() -> None:
     assert default_repository().startswith("https://")
+
+
+def test_cache_that_can_not_be_made_is_told(tmp_path: Path, pinned: Jar) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(SettingError, match="CACHE_NOT_WRITABLE"):
+        ensure_jars(settings(tmp_path))

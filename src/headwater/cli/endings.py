@@ -48,6 +48,9 @@ def run_program(
         sys.exit(ended.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _fail("INTERRUPTED", "Stopped by an interrupt", again, 1)
+    except BrokenPipeError:  # who read the output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(2)

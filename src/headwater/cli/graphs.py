@@ -17,6 +17,7 @@ from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater
 from headwater.errors import HeadwaterError, UsageError
 from headwater.graph.dag import Graph
+from headwater.names import TableName
 from headwater.sandbox.connectors import connectors_of_all
 from headwater.state.target import Target
 
@@ -65,7 +66,7 @@ def _of_pipelines(target: Target) -> Iterator[Edge]:
                 warn(_not_shown(spec.key, error))
                 continue
             print_warnings(graph)
-            yield from _edges(graph)
+            yield from _edges(graph, spec.key)
 
 
 def _not_shown(pipeline: str, error: HeadwaterError) -> UsageError:
@@ -91,24 +92,29 @@ def _show(edges: Sequence[Edge], shape: str, as_json: bool) -> None:
         click.echo(_mermaid(edges) if shape == "mermaid" else _text(edges))
 
 
-def _edges(graph: Graph) -> list[Edge]:
+def _edges(graph: Graph, pipeline: str = "") -> list[Edge]:
+    """List the datasets of a pipeline.
+
+    Args:
+        pipeline: stands before the names that only this pipeline knows, beside those of others.
+    """
+
+    def named(name: TableName) -> str:
+        own = graph.datasets.get(name)
+        is_known = own is None or (own.is_table and not own.private)
+        return str(name) if is_known or not pipeline else f"{pipeline}: {name}"
+
+    inputs: dict[TableName, set[str]] = {}
+    for flow in (*graph.flows, *graph.views):
+        inputs.setdefault(flow.flow.target, set()).update(map(named, flow.inputs | flow.external))
     return [
         {
-            "dataset": str(name),
+            "dataset": named(name),
             "kind": dataset.kind.value if dataset.kind else None,
-            "inputs": _inputs(graph, str(name)),
+            "inputs": sorted(inputs.get(name, ())),
         }
         for name, dataset in graph.datasets.items()
     ]
-
-
-def _inputs(graph: Graph, name: str) -> list[str]:
-    found = [
-        flow.inputs | flow.external
-        for flow in (*graph.flows, *graph.views)
-        if str(flow.flow.target) == name
-    ]
-    return sorted({str(each) for inputs in found for each in inputs})
 
 
 def _text(edges: Sequence[Edge]) -> str:
@@ -125,7 +131,7 @@ def _mermaid(edges: Sequence[Edge]) -> str:
         for name in edge["inputs"]:
             ids.setdefault(name, f"d{len(ids)}")
     lines = ["flowchart LR"]
-    lines += [f'  {ids[name]}["{name}"]' for name in ids]
+    lines += [f'  {ids[name]}["{name.replace(chr(34), "#quot;")}"]' for name in ids]
     lines += [
         f"  {ids[name]} --> {ids[edge['dataset']]}" for edge in edges for name in edge["inputs"]
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 from rich.live import Live
@@ -34,6 +34,11 @@ def progress(quiet: bool) -> Iterator[Listener | None]:
 
 
 def _print_line(event: Event) -> None:
+    with suppress(OSError, ValueError):  # nobody looks any more: the update goes on
+        _print(event)
+
+
+def _print(event: Event) -> None:
     if event.event_type == "update_progress":
         click.echo(event.message, err=True)
     elif event.level != "METRICS" and event.details.get("status") in _SHOWN:

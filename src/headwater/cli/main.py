@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -19,6 +20,7 @@ from headwater.cli.ops import ops
 from headwater.cli.options import full_refresh_option, key_values, names, target_options
 from headwater.cli.shipping import compare, gate, plan
 from headwater.engine.request import UpdateRequest
+from headwater.errors import UsageError
 from headwater.projects import TEMPLATES, create_project
 from headwater.settings import read_settings
 from headwater.state.target import Target
@@ -264,10 +266,12 @@ def init(name: str | None, template: str) -> None:
       headwater init shop --template sql
       headwater init shop --template dbt
     """
+    if name is not None and not name.strip():
+        raise UsageError("PROJECT_NAME_INVALID", "NAME is empty", hint="Name a folder to make.")
     folder = Path(name) if name else Path.cwd()
     files = create_project(folder, folder.resolve().name, template, read_settings())
     click.echo(f"Made {len(files)} files in {folder}. Next:")
-    for line in ([f"cd {folder}"] if name else []) + ["headwater run", "pytest"]:
+    for line in ([f"cd {shlex.quote(str(folder))}"] if name else []) + ["headwater run", "pytest"]:
         click.echo(f"  {line}")
 
 

@@ -139,15 +139,31 @@ def variable_values(given: tuple[str, ...]) -> dict[str, str]:
     """
     pairs: list[str] = []
     for text in given:
-        parts = next(csv.reader([text], skipinitialspace=True), [])
+        parts = _parts(text)
         are_pairs = parts and all(re.match(r"\s*[\w-]+\s*=", part) for part in parts)
         pairs += parts if are_pairs else [text]
     return key_values(tuple(pairs), "--var")
 
 
+def _parts(text: str) -> list[str]:
+    try:
+        return next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:  # lines, such as those of a certificate
+        return [text]
+
+
 def names(text: str | None) -> tuple[str, ...]:
-    """Split a comma list of names."""
-    return tuple(each.strip() for each in (text or "").split(",") if each.strip())
+    """Split a comma list of names; without a list there are none.
+
+    Raises:
+        UsageError: NAMES_EMPTY, for a list that is empty: a variable of a script may be unset.
+    """
+    found = tuple(each.strip() for each in (text or "").split(",") if each.strip())
+    if text is not None and not found:
+        raise UsageError(
+            "NAMES_EMPTY", "An option names nothing", hint="Name something, or leave it out."
+        )
+    return found
 
 
 def reads_workspace(command: Command) -> Command:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -20,23 +20,45 @@ from headwater.engine.update import UpdateResult
 from headwater.errors import HeadwaterError, Location
 from headwater.events.report import FlowTotals, RuleTotals
 
+_ANY_WIDTH = 100_000
+"""Of a file or a pipe: tables are as wide as what they hold."""
+
+_LEAST_WIDTH = 6
+"""Of a column on a terminal; where there is less for each, rows are printed one below the other."""
+
 
 def console(*, to_stderr: bool = False) -> Console:
     """Make a console that never breaks lines in a file or pipe."""
     stream = sys.stderr if to_stderr else sys.stdout
-    width = None if stream.isatty() else 240
+    width = None if stream.isatty() else _ANY_WIDTH
     return Console(stderr=to_stderr, width=width, highlight=False, soft_wrap=False)
 
 
 def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> None:
-    """Print rows as a table; nested values as JSON."""
+    """Print rows as a table; nested values as JSON.
+
+    Args:
+        columns: the heads, where they are not the keys of the rows: two columns may share one.
+    """
     names = list(columns or (rows[0] if rows else ()))
+    screen = console()
+    if rows and screen.width < len(names) * (_LEAST_WIDTH + 2):
+        for number, row in enumerate(rows, 1):
+            print_rows([{"column": n, f"row {number}": v} for n, v in _pairs(row, names)])
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in names:
         table.add_column(Text(name), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(row.get(name))) for name in names))
-    console().print(table)
+        table.add_row(*(Text(_cell(value)) for _, value in _pairs(row, names)))
+    screen.print(table)
+
+
+def _pairs(row: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return the values of a row with the heads of their columns."""
+    if len(set(names)) < len(names):
+        return list(zip(names, row.values(), strict=True))
+    return [(name, row.get(name)) for name in names]
 
 
 def _cell(value: Any) -> str:

@@ -23,6 +23,7 @@ from filelock import FileLock
 from headwater.dev.azurite import AzuriteSetup, prepare_azurite
 from headwater.dev.kafka import KafkaSetup, prepare_broker
 from headwater.dev.processes import Identity, Server
+from headwater.errors import UsageError
 from headwater.settings import Settings
 
 Setup = AzuriteSetup | KafkaSetup
@@ -31,6 +32,9 @@ _KINDS: dict[str, tuple[type[Setup], Callable[..., Setup]]] = {
     "azurite": (AzuriteSetup, prepare_azurite),
     "kafka": (KafkaSetup, prepare_broker),
 }
+_MARK = ".headwater-dev"
+"""File that marks a folder as one of development servers."""
+
 SERVERS = tuple(_KINDS)
 """Names of the servers, in the order in which they are started."""
 
@@ -67,8 +71,11 @@ def start_servers(
 
     Raises:
         SettingError, DevServerError: what a server lacks, or why it did not start.
+        UsageError: DEV_STATE_NOT_OURS.
     """
+    _check_ours(folder)
     with _held(folder):
+        (folder / _MARK).touch()
         servers = {server.name: server for server in running_servers(folder)}
         for name in names:
             if name not in servers:
@@ -84,8 +91,11 @@ def running_servers(folder: Path) -> list[DevServer]:
 
 
 def stop_servers(folder: Path) -> list[DevServer]:
-    """Stop what was started from `folder`, delete its data; return what was still running."""
-    if not folder.exists():
+    """Stop what was started from `folder`, delete its data; return what was still running.
+
+    A folder that servers were never started from stays as it is.
+    """
+    if not _is_ours(folder):
         return []
     with _held(folder):
         stopped = running_servers(folder)
@@ -94,6 +104,7 @@ def stop_servers(folder: Path) -> list[DevServer]:
         for name in SERVERS:
             shutil.rmtree(folder / name, ignore_errors=True)
         _file(folder).unlink(missing_ok=True)
+        (folder / _MARK).unlink(missing_ok=True)
     (folder / ".lock").unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # it holds what is not ours
         folder.rmdir()
@@ -106,6 +117,22 @@ def _start(
     shutil.rmtree(folder / name, ignore_errors=True)
     setup = _KINDS[name][1](folder / name, settings, on_fetch)
     return DevServer(name, setup, setup.launch(settings).identity, was_started=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    return (folder / _MARK).exists() or _file(folder).exists()
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse a folder that holds what is not ours: a server's data would replace it."""
+    if _is_ours(folder) or not folder.exists():
+        return
+    if not folder.is_dir() or any(each.name != ".lock" for each in folder.iterdir()):
+        raise UsageError(
+            "DEV_STATE_NOT_OURS",
+            f"'{folder}' is not an empty folder, nor one of development servers",
+            hint="Name another folder with --state: what servers hold is deleted when they stop.",
+        )
 
 
 @contextmanager

@@ -82,9 +82,10 @@ def read_events(path: Path, *, update_id: str | None = None) -> list[dict[str, A
     if update_id == "latest":
         created = [row for row in rows if row["event_type"] == "create_update"]
         update_id = created[-1]["origin"]["update_id"] if created else None
-    if update_id:
+    if update_id is not None:
         known = [row["origin"]["update_id"] for row in rows]
-        rows = [row for row in rows if row["origin"]["update_id"] == update_id]
+        wanted = _whole_id(update_id, known)
+        rows = [row for row in rows if row["origin"]["update_id"] == wanted]
         if not rows:
             raise UsageError(
                 "UPDATE_UNKNOWN",
@@ -92,11 +93,27 @@ def read_events(path: Path, *, update_id: str | None = None) -> list[dict[str, A
                 hint=f"The last one is {known[-1]}." if known else "Run the pipeline once.",
                 update_id=update_id,
             )
-    rows.sort(key=_order)
+    rows.sort(key=_order(rows))
     for row in rows:
         row["details"] = json.loads(row["details"])
     return rows
 
 
-def _order(row: dict[str, Any]) -> tuple[Any, int]:
-    return row["timestamp"], row["sequence"]["data_plane_id"]["seq_no"]
+def _whole_id(given: str, known: list[str]) -> str:
+    """Complete the beginning of an id, as `headwater run` prints it, if only one has it."""
+    found = {each for each in known if given and each.startswith(given)}
+    return next(iter(found)) if len(found) == 1 else given
+
+
+def _order(rows: list[dict[str, Any]]) -> Callable[[dict[str, Any]], tuple[Any, str, int]]:
+    """Order updates by their first events, and events of one as it told them: clocks go back."""
+    starts: dict[str, Any] = {}
+    for row in rows:
+        update = row["origin"]["update_id"]
+        starts[update] = min(starts.get(update, row["timestamp"]), row["timestamp"])
+
+    def place(row: dict[str, Any]) -> tuple[Any, str, int]:
+        update = row["origin"]["update_id"]
+        return starts[update], update or "", row["sequence"]["data_plane_id"]["seq_no"]
+
+    return place

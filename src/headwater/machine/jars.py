@@ -148,7 +148,7 @@ def fetch_jars(
     """Return the paths of `jars` in `folder`, fetching those that it lacks, as `ensure_jars` does.
 
     Raises:
-        SettingError: JAR_DOWNLOAD_FAILED, JAR_CHECKSUM_WRONG.
+        SettingError: CACHE_NOT_WRITABLE, JAR_DOWNLOAD_FAILED, JAR_CHECKSUM_WRONG.
     """
     paths = tuple(folder / jar.file_name for jar in jars)
     for jar, path in zip(jars, paths, strict=True):
@@ -160,7 +160,14 @@ def fetch_jars(
 
 
 def _fetch(jar: Jar, path: Path, repository: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(
+            "CACHE_NOT_WRITABLE",
+            f"The cache folder can't be made: {path.parent}: {error.strerror}",
+            hint="Set HEADWATER_CACHE to a folder that you may write to.",
+        ) from None
     url = f"{repository.rstrip('/')}/{jar.path}"
     with _scratch_file(path.parent) as scratch:
         try:

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from headwater.errors import HeadwaterError, UsageError, nearest
 from headwater.machine.session import add_catalog, own_catalog
@@ -237,28 +234,3 @@ def _file_states(spark: SparkSession, store: Store, call: str) -> DataFrame:
     if found is None:
         raise file_states.unknown_state(wanted)
     return found
-
-
-def rows_of(frame: DataFrame, limit: int | None = None) -> list[dict[str, Any]]:
-    """Collect a result as JSON-ready rows; times are written in the session's time zone.
-
-    Raises:
-        UsageError: SQL_FAILED, with the cause; values of rows are withheld.
-    """
-    if not frame.columns:
-        return []
-    limited = frame if limit is None else frame.limit(limit)
-    names = [f"c{n}" for n in range(len(frame.columns))]  # columns may share a name
-    packed = limited.toDF(*names).select(
-        F.to_json(F.struct(*names), {"ignoreNullFields": "false"}).alias("row")
-    )
-    try:
-        rows = [json.loads(row["row"]) for row in packed.collect()]
-    except (PySparkException, Py4JError) as error:
-        raise UsageError(
-            "SQL_FAILED",
-            f"The query failed: {reason(error)}",
-            hint="Correct the query, or use try_cast and the like for values that don't fit.",
-            condition=innermost(error).condition,
-        ) from error
-    return [dict(zip(frame.columns, row.values(), strict=True)) for row in rows]

@@ -58,16 +58,27 @@ class Target:
                 when not given.
 
         Raises:
-            UsageError: TABLE_NOT_FOUND, TABLE_IS_VIEW.
+            UsageError: TABLE_NOT_FOUND, TABLE_AMBIGUOUS, TABLE_IS_VIEW.
         """
         known = list(self.store.tables())
         wanted = table_name(table, *(home or self.default_schema()))
         if wanted in known:
             return wanted
         parts = split_name(table)
-        for name in known:
-            if (name.catalog, name.schema, name.table)[3 - len(parts) :] == parts:
-                return name
+        found = [
+            each
+            for each in known
+            if (each.catalog, each.schema, each.table)[3 - len(parts) :] == parts
+        ]
+        if len(found) > 1:
+            raise UsageError(
+                "TABLE_AMBIGUOUS",
+                f"Several tables of this target are named '{table}'",
+                hint=f"Write one of: {', '.join(map(str, found))}.",
+                table=table,
+            )
+        if found:
+            return found[0]
         texts = [str(name) for name in known]
         if any(
             (v.catalog, v.schema, v.table)[3 - len(parts) :] == parts for v in self.store.views()
