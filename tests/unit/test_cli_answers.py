@@ -23,7 +23,7 @@ from headwater.events.rows import Event
 from headwater.names import TableName
 from headwater.settings import read_settings
 from headwater.state.store import Store
-from headwater.state.target import Target
+from headwater.state.target import Target, open_target
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
@@ -147,3 +147,10 @@ def test_file_with_a_byte_order_mark_is_sql(tmp_path: Path) -> None:
 
     (tmp_path / "a.sql").write_text("\ufeffSELECT 1")
     assert sql_text(None, tmp_path / "a.sql") == "SELECT 1"
+
+
+@pytest.mark.parametrize("folder", ["a%20b", "[x]"])
+def test_folder_that_can_not_hold_tables_is_told(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "databricks.yml").write_text("bundle: {name: b}\n")
+    with pytest.raises(UsageError, match="STATE_PATH_UNSUPPORTED"):
+        open_target(tmp_path, state=tmp_path / folder, settings=read_settings())

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from pyspark.errors import ParseException
 from pyspark.sql import DataFrame, SparkSession
@@ -137,8 +136,8 @@ def _create_schema(session: SparkSession, parts: tuple[str, ...]) -> DataFrame:
 
 def _store(session: SparkSession) -> Store:
     """Return the store of the state folder, in which headwater has Spark's warehouse."""
-    warehouse = urlsplit(session.conf.get("spark.sql.warehouse.dir") or "").path
-    return Store(Path(unquote(warehouse)).parent)
+    warehouse = (session.conf.get("spark.sql.warehouse.dir") or "").removeprefix("file:")
+    return Store(Path("/" + warehouse.lstrip("/")).parent)
 
 
 @contextmanager

@@ -131,7 +131,8 @@ def default_settings(
         "spark.sql.catalog.spark_catalog": _DELTA_CATALOG,
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.sources.default": "delta",
-        "spark.sql.warehouse.dir": (state / "warehouse").absolute().as_uri(),
+        # no URI: Spark would take what is escaped in one for the names of folders
+        "spark.sql.warehouse.dir": str((state / "warehouse").absolute()),
         "spark.sql.session.timeZone": "UTC",
         # Spark's old form, INT96, holds years 1677 to 2262 only for other readers
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",

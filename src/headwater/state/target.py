@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from headwater.settings import Settings, bundle_environment
 from headwater.state.format import check_format
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
+
+_ODD_PATH = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]]")
+"""What the Delta library takes for an escape or a pattern in the path of a table."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,8 @@ def open_target(
 
     Raises:
         BundleError: the bundle is missing or has a fault.
-        UsageError: STATE_NOT_A_FOLDER, STATE_NEWER, STATE_FORMAT_INVALID, TARGET_NAME_INVALID.
+        UsageError: STATE_NOT_A_FOLDER, STATE_PATH_UNSUPPORTED, STATE_NEWER, STATE_FORMAT_INVALID,
+            TARGET_NAME_INVALID.
     """
     bundle = load_bundle(
         directory,
@@ -130,6 +135,12 @@ def open_target(
     if root.exists() and not root.is_dir():
         raise UsageError(
             "STATE_NOT_A_FOLDER", f"The state path is a file: {root}", hint="Pass a folder."
+        )
+    if _ODD_PATH.search(str(root)):
+        raise UsageError(
+            "STATE_PATH_UNSUPPORTED",
+            f"The state can't be kept in a folder with brackets or %.. in its path: {root}",
+            hint="Move the project, or pass another folder with --state.",
         )
     check_format(root)
     return Target(bundle, Store(root))
