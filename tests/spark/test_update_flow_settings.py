@@ -29,6 +29,24 @@ def test_columns_have_the_types_that_the_settings_of_their_flow_give(project: Pr
     assert (rule.passed_records, rule.failed_records) == (1, 0)
 
 
+def test_settings_do_not_reach_what_a_flow_reads(project: Project) -> None:
+    project.create("source", "SELECT 1L AS id, '1' AS s")
+    project.write(f"""
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view(spark_conf={LENIENT})
+        def out():
+            return spark.read.table("strict").selectExpr("x", "s + id AS y")
+
+        @dp.materialized_view
+        def strict():
+            return spark.read.table("source").selectExpr("s", "id", "s + id AS x")
+    """)
+    assert project.run().state == "COMPLETED"
+    types = {row["col_name"]: row["data_type"] for row in project.sql("DESCRIBE SCHEMA.out")}
+    assert types == {"x": "bigint", "y": "double"}
+
+
 def test_view_takes_its_settings_along(project: Project) -> None:
     project.create("source", "SELECT 'x' AS s")
     project.write(f"""

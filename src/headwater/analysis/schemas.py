@@ -15,9 +15,12 @@ from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
+    ArrayType,
     CharType,
     DataType,
     LongType,
+    MapType,
+    NullType,
     StringType,
     StructField,
     StructType,
@@ -240,6 +243,16 @@ def with_layout_of(dataset: Dataset, schema: StructType) -> Dataset:
     )
 
 
+def _holds_null(kind: DataType) -> bool:
+    if isinstance(kind, StructType):
+        return any(_holds_null(each.dataType) for each in kind)
+    if isinstance(kind, ArrayType):
+        return _holds_null(kind.elementType)
+    if isinstance(kind, MapType):
+        return _holds_null(kind.keyType) or _holds_null(kind.valueType)
+    return isinstance(kind, NullType)
+
+
 def check_types(schema: StructType, flow: Flow) -> None:
     """Refuse columns of NULL alone, which no stream can write.
 
@@ -247,7 +260,7 @@ def check_types(schema: StructType, flow: Flow) -> None:
         DefinitionError: COLUMN_WITHOUT_TYPE.
     """
     for column in schema:
-        if '"void"' in column.json():
+        if _holds_null(column.dataType):
             raise DefinitionError(
                 "COLUMN_WITHOUT_TYPE",
                 f"Column '{column.name}' of flow '{flow.name}' is NULL, or holds NULL, without a "

@@ -256,7 +256,7 @@ class _Resolver:
             write = write and write_of(flow)
         self.warnings.extend([*evaluation.warnings, *state_warnings(frame, flow)])
         columns = write.columns(frame, flow) if write else frame.schema
-        if frame.isStreaming and write and dataset.schema is None:
+        if flow.kind is FlowKind.APPEND and not dataset.sink and dataset.schema is None:
             check_types(columns, flow)
         declared = None if dataset.schema is None or not write else declared_schema(dataset)
         if dataset.sink:

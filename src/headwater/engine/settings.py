@@ -11,20 +11,23 @@ from pyspark.sql import SparkSession
 
 from headwater.errors import DefinitionError
 from headwater.graph.model import Flow, FlowKind
-from headwater.machine.session import session_with
+from headwater.machine.session import activate, session_with
 from headwater.sandbox.failures import explained
 from headwater.sandbox.interception import redirected
 
 
 @contextmanager
 def flow_session(spark: SparkSession, flow: Flow) -> Iterator[None]:
-    """Evaluate in a session with the settings of a flow, if it has any.
+    """Evaluate in a session with the settings of a flow, or in `spark` itself if it has none.
+
+    What a query reads is evaluated inside of it, and is not to get its settings.
 
     Raises:
         DefinitionError: SPARK_CONF_INVALID.
     """
     if not flow.spark_conf:
-        yield
+        with redirected(spark, spark):
+            yield
         return
     try:
         session = session_with(spark, flow.spark_conf)
@@ -36,8 +39,11 @@ def flow_session(spark: SparkSession, flow: Flow) -> Iterator[None]:
             hint="Correct the value, or remove it: settings of a cluster can't be set for a query.",
             flow=flow.name,
         ) from error
-    with redirected(spark, session):
-        yield
+    try:
+        with redirected(spark, session):
+            yield
+    finally:
+        activate(spark)
 
 
 def with_settings_of(flow: Flow, inputs: Iterable[Flow]) -> dict[str, str]:
