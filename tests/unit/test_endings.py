@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import click
 import pytest
@@ -123,3 +125,24 @@ def test_debug_ends_for_an_error_that_is_its_own_cause(
     error.__cause__ = error
     assert ended(monkeypatch, raising(error), "--debug") == 1
     assert "ValueError: turns in a circle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [("click.echo('x' * 1_000_000)", ""), ("raise BrokenPipeError", "[UNEXPECTED]")],
+)
+def test_reader_that_goes_away_ends_the_program_without_a_word(body: str, said: str) -> None:
+    code = (
+        "import click\n"
+        "from headwater.cli.endings import run_program\n"
+        f"run_program(click.Command('c', callback=lambda: exec({body!r})), 'c')"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdout is not None
+        program.stdout.close()
+        assert program.stderr is not None
+        told = program.stderr.read()
+        assert program.wait(60) == 1
+    assert said in told if said else told == ""

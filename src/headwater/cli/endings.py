@@ -48,9 +48,6 @@ def run_program(
         sys.exit(ended.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _fail("INTERRUPTED", "Stopped by an interrupt", again, 1)
-    except BrokenPipeError:  # who read the output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
@@ -63,6 +60,8 @@ def run_program(
             2,
         )
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _output_is_gone():
+            sys.exit(1)
         if debug:
             print_traceback(error)
         said = error if isinstance(error, HeadwaterError) else explained(error)
@@ -117,6 +116,16 @@ def stopping_on_signals(
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     del number, frame
     raise KeyboardInterrupt
+
+
+def _output_is_gone() -> bool:
+    """Whether nobody reads what is printed any more; nothing that is left is then printed."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _unexpected(error: Exception, name: str) -> HeadwaterError:
