@@ -51,7 +51,7 @@ class Row:
 _ARGUMENTS = """
 name | yes | works | spark/test_update |
 comment | yes | works | spark/test_update_tables |
-spark_conf | yes | works | spark/test_update | of a table without a query: no effect
+spark_conf | yes | works | spark/test_update_flow_settings | of a table without a query: no effect
 table_properties | yes | works | spark/test_update_tables |
 path | no | limited | spark/test_update_tables | local folders and volumes
 partition_cols | yes | works | spark/test_update_tables |
@@ -70,7 +70,7 @@ expect_all_or_drop | no | works | spark/test_update_cdc |
 expect_all_or_fail | no | works | spark/test_update |
 target | yes | works | spark/test_update_cdc |
 once | no | works | spark/test_update_cdc |
-depends_on | no | works | unit/test_api |
+depends_on | no | works | spark/test_update_flow_settings |
 import_checkpoint | no | refused | unit/test_api | checkpoints of a workspace are not here
 condition | no | works | spark/test_update_habits | SQL text or a Column; NULL is a violation
 expectations | no | works | spark/test_expectations |

@@ -126,6 +126,8 @@ def sql(
 ) -> None:
     """Run SQL STATEMENTS against the target's tables; the last result is printed.
 
+    Of a result with more than 1,000 rows a table shows the first, and --json prints all.
+
     \b
     Examples:
       headwater sql "SELECT count(*) FROM fact_admissions"
