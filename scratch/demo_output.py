@@ -7,7 +7,8 @@ from typing import Any
 import click
 from pyspark.sql import SparkSession
 
-from headwater.sandbox.statements import rows_of, run_statements
+from headwater.sandbox.result_rows import rows_of
+from headwater.sandbox.statements import run_statements
 from headwater.state.target import Target
 
 
