@@ -25,7 +25,16 @@ _BASES = {"dbt": ("sql",)}
 """Templates whose files a template takes where it has none of its own."""
 
 _FOLDER = Path(__file__).parent / "templates"
-_TAKEN = {*sys.stdlib_module_names, "dlt", "delta", "headwater", "pyspark", "pytest", "tests"}
+_TAKEN = {
+    *sys.stdlib_module_names,
+    "dlt",
+    "delta",
+    "headwater",
+    "pyspark",
+    "pytest",
+    "test",
+    "tests",
+}
 """Modules that a package of the same name would hide."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -108,6 +108,21 @@ def test_to_silver_types_without_dropping(spark: SparkSession) -> None:
     assert [(row.age, row.department) for row in rows] == [(30, "ICU"), (None, None)]
 
 
+@pytest.mark.parametrize(
+    ("age", "read"),
+    [("45.0D", 45), ("45", 45), ("45L", 45), ("'45'", 45), ("45.5D", None), ("'x'", None)],
+)
+def test_age_is_read_from_any_type(spark: SparkSession, age: str, read: int | None) -> None:
+    events = silver(spark, IN).sparkSession.sql(
+        "SELECT 'e' AS event_id, 'p' AS patient_id, 'ICU' AS department, '' AS admission_time,"
+        f" '' AS discharge_time, '' AS event_time, {age} AS age"
+    )
+    assert [
+        (row.age, to_silver(events).schema["age"].dataType.simpleString())
+        for row in to_silver(events).collect()
+    ] == [(read, "int")]
+
+
 def test_patient_versions_leaves_repeated_events_to_auto_cdc(spark: SparkSession) -> None:
     rows = patient_versions(silver(spark, IN, IN, OUT)).collect()
     assert sorted(row.event_id for row in rows) == ["e1", "e1", "e2"]

@@ -30,6 +30,8 @@ def test_columns_of_one_name_are_told_apart(spark: SparkSession) -> None:
         ("CAST(0 AS DECIMAL(38,18))", 0, "0.000000000000000000"),
         ("0.1D", 0.1, 0.1),
         ("1e300D", 1e300, 1e300),
+        ("2e23D", 2e23, 2e23),
+        ("array(5e-324D)", [5e-324], [5e-324]),
         ("array(1.10BD)", [1.1], ["1.10"]),
         ("timestamp_ntz'2026-01-02 03:04:05.123456'", "2026-01-02T03:04:05.123456", None),
         ("timestamp_ntz'2026-01-02 03:04:05'", "2026-01-02T03:04:05.000", None),

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.listener import StreamingQueryListener
@@ -197,6 +197,23 @@ def again():
     assert project.values("SELECT id FROM SCHEMA.again") == [5]
     project.run(full_refresh=("*",))
     assert techniques(project) == ["MAINTENANCE_TYPE_COMPLETE_RECOMPUTE"] * 2
+
+
+def test_view_looks_at_its_table_and_not_at_one_of_another_catalog(project: Project) -> None:
+    project.create("given", "SELECT 1 AS id")
+    other = TableName("aaa", project.schema, "given")
+    write_deltalake(project.store.table_path(other), pa.table({"id": [7]}))
+    project.write("""
+from pyspark import pipelines as dp
+
+@dp.materialized_view
+def answer():
+    return spark.read.table("main.SCHEMA.given")
+""")
+    project.run()
+    project.sql("INSERT INTO main.SCHEMA.given VALUES (2)")
+    project.run()
+    assert project.values("SELECT id FROM main.SCHEMA.answer") == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,33 @@ def test_failing_function_is_named_with_its_line(project: Project) -> None:
     assert (error.code, str(error.where)) == ("SINK_FUNCTION_FAILED", f"{path}:8")
 
 
+def test_rule_that_fails_before_a_function_is_named_and_not_the_function(project: Project) -> None:
+    project.create("rows", "SELECT 500L AS id")
+    project.write(
+        """
+        from pyspark import pipelines as dp
+
+        @dp.temporary_view
+        @dp.expect_or_fail("small", "id < 100")
+        def small():
+            return spark.readStream.table("SCHEMA.rows")
+
+        @dp.foreach_batch_sink
+        def kept(rows, number):
+            rows.write.mode("append").format("delta").save("VOLUME/kept")
+
+        @dp.append_flow(target="kept")
+        def send():
+            return spark.readStream.table("small")
+        """
+    )
+    error = project.run().error
+    assert error is not None
+    assert error.code == "EXPECTATION_VIOLATION"
+    assert "'small'" in error.message
+    assert "may have been sent" in error.hint
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

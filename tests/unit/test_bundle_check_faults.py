@@ -281,7 +281,7 @@ CASES = [
     Case(
         "production without a folder of its own",
         "ROOT_PATH_MISSING",
-        "error",
+        "warning",
         JOB + "permissions: [{level: CAN_MANAGE, group_name: ops}]\n"
         "targets:\n  prod:  # here\n    mode: production\n",
     ),

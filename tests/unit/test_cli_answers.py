@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -45,6 +47,14 @@ def test_rows_that_do_not_fit_a_terminal_are_printed_below_each_other(
     printed = capsys.readouterr().out
     words = [line.split() for line in printed.splitlines()]
     assert [each for each in words if each[:1] == ["c39"]] == [["c39", "39"], ["c39", "-39"]]
+
+
+def test_narrow_columns_that_fit_a_terminal_stay_a_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headwater.cli.render._ANY_WIDTH", 60)
+    print_rows([{f"c{n}": n for n in range(10)}])
+    assert len(capsys.readouterr().out.strip().splitlines()) == 3
 
 
 def test_columns_of_one_name_are_both_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,3 +164,10 @@ def test_folder_that_can_not_hold_tables_is_told(tmp_path: Path, folder: str) ->
     (tmp_path / "databricks.yml").write_text("bundle: {name: b}\n")
     with pytest.raises(UsageError, match="STATE_PATH_UNSUPPORTED"):
         open_target(tmp_path, state=tmp_path / folder, settings=read_settings())
+
+
+@pytest.mark.parametrize("name", ["demo", "claims_demo", "iot_demo", "demo_output"])
+def test_demos_find_what_they_import(name: str) -> None:
+    scratch = Path(__file__).parents[2] / "scratch"
+    code = f"import sys; sys.path.insert(0, {str(scratch)!r}); import {name}"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

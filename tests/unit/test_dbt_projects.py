@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from headwater.dbt.profiles import connection_of
 from headwater.dbt.projects import find_project, projects_of, read_project
 from headwater.dbt.results import DbtRun
 from headwater.dbt.runner import DbtCommand, run_dbt
+from headwater.dbt.seeds import literal
 from headwater.errors import SettingError, UsageError
 from headwater.names import TableName
 from headwater.settings import environment_with
@@ -180,3 +182,18 @@ def test_dbt_that_is_missing_is_told_by_its_extra(
     monkeypatch.setitem(sys.modules, "dbt.cli.main", None)
     with pytest.raises(SettingError, match=r"DBT_NOT_INSTALLED.*headwater\[dbt\]"):
         run(target_with_project(tmp_path / "b"), "parse")
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (Decimal("1.10"), "1.10"),
+        (Decimal("6.62607015E-34"), "'6.62607015E-34'"),
+        (10**40, f"'{10**40}'"),
+        (None, "null"),
+        (True, "true"),
+        ("O'Neil\\", "'O\\'Neil\\\\'"),
+    ],
+)
+def test_values_of_seeds_are_literals_that_spark_reads(value: Any, written: str) -> None:
+    assert literal(value) == written

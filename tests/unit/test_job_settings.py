@@ -198,6 +198,27 @@ def test_export_writes_removes_and_then_changes_nothing(tmp_path: Path) -> None:
     assert CliRunner().invoke(cli, [*command, "--dry-run"]).exit_code == 0
 
 
+def test_presets_add_to_what_complex_variables_hold(tmp_path: Path) -> None:
+    bundle = """
+        variables:
+          sched: {type: complex, default: {quartz_cron_expression: 0 0 6 * * ?, timezone_id: UTC}}
+          jtags: {type: complex, default: {team: core}}
+          ptags: {type: complex, default: {cost: "1"}}
+        targets: {dev: {mode: development, presets: {tags: "${var.ptags}"}}}
+        resources:
+          jobs:
+            j: {schedule: "${var.sched}", tags: "${var.jtags}"}
+    """
+    told = settings(tmp_path, bundle)
+    assert told["schedule"] == {
+        "quartz_cron_expression": "0 0 6 * * ?",
+        "timezone_id": "UTC",
+        "pause_status": "PAUSED",
+    }
+    assert {"cost": "1", "team": "core"}.items() <= told["tags"].items()
+    assert "dev" in told["tags"]
+
+
 def test_development_keeps_what_a_job_and_the_presets_say(tmp_path: Path) -> None:
     bundle = """
         targets: {dev: {mode: development, presets: {tags: {team: flow}}}}

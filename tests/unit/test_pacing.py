@@ -24,7 +24,7 @@ from headwater.engine.pacing import (
 )
 from headwater.errors import Location, UsageError
 from headwater.graph.dag import Graph, ResolvedFlow
-from headwater.graph.model import Dataset, DatasetKind, FlowKind
+from headwater.graph.model import Dataset, DatasetKind, FlowKind, ReplaceWhere
 
 WHERE = Location("databricks.yml", 3)
 
@@ -117,6 +117,9 @@ def test_intervals_without_settings() -> None:
     files = of(flow("files"), FlowKind.MATERIALIZED_VIEW)
     found = read_intervals(graph(stream, view, files), spec())
     assert found == {"stream": 5.0, "view": 60.0, "files": 600.0}
+    window = of(flow("window"), FlowKind.REPLACE_WHERE)
+    window = replace(window, flow=replace(window.flow, replaces=ReplaceWhere("id > 0")))
+    assert read_intervals(graph(window), spec()) == {"window": 600.0}
 
 
 def test_interval_of_a_flow_comes_before_that_of_its_table_and_of_the_pipeline() -> None:

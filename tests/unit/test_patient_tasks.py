@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from ruamel.yaml import YAML
 
 from headwater.errors import UsageError
 from headwater.tasks.parameters import checked, from_arguments
 from patient_analytics.tasks.parameters import EVENTS, RUN, TABLE
-from patient_analytics.tasks.simulate import read_truth, simulate_events
+from patient_analytics.tasks.simulate import COLUMNS, read_truth, simulate_events
 
 
 class Widgets:
@@ -56,6 +57,31 @@ def parameters(folder: Path, **changes: str) -> dict[str, str]:
         "target": "test",
         **changes,
     }
+
+
+@pytest.mark.parametrize("events", ["1", "3", "5", "9"])
+def test_few_events_land_in_files_with_all_columns(tmp_path: Path, events: str) -> None:
+    assert simulate_events(None, parameters(tmp_path, events=events))["events"] == int(events)
+    assert len(events_below(tmp_path)) == int(events)
+    for file in tmp_path.glob("*.parquet"):
+        assert pq.read_schema(file).equals(COLUMNS), "a file without a discharge has the column"
+
+
+def test_files_have_the_columns_of_the_contract() -> None:
+    contract = Path(__file__).parents[2] / "resources" / "contracts" / "patient_events.yml"
+    columns = YAML(typ="safe").load(contract.read_text())["columns"]
+    types = {"string": "STRING", "int64": "BIGINT"}
+    assert {each["name"]: each["type"] for each in columns} == {
+        field.name: types[str(field.type)] for field in COLUMNS
+    }
+
+
+def test_runs_have_events_of_their_own(tmp_path: Path) -> None:
+    ids = []
+    for run in ("123456789012345", "543210987654321"):  # the same digits
+        simulate_events(None, parameters(tmp_path / run, run_id=run))
+        ids.append({each["event_id"] for each in events_below(tmp_path / run)})
+    assert ids[0].isdisjoint(ids[1])
 
 
 def test_events_of_a_run_land_once_with_their_truth(tmp_path: Path) -> None:

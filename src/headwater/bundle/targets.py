@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from headwater.bundle.git import find_checkout
-from headwater.bundle.job_presets import with_presets
+from headwater.bundle.job_presets import PRESET_FIELDS, with_presets
 from headwater.bundle.references import WORKSPACE_ONLY, Resolver
 from headwater.bundle.shapes import is_set, type_wrong, value_wrong
 from headwater.errors import BundleError, nearest
@@ -204,12 +204,27 @@ def apply_mode(tree: Node) -> Node:
             _refuse_development(pipeline, resolver, key)
         if paused == "PAUSED" or (is_development and not paused):
             tree = tree.put((*path, "continuous"), Node(False, pipeline.location))
+    presets = tree.get("presets")
+    presets = presets and _with_map(presets, "tags", resolver)
     for key, job in tree.below("resources", "jobs").items():
         name = job.get("name") or Node(key, job.location)
         named = job.put(("name",), Node(prefix + name.text, name.location))
-        preset = with_presets(named, tree.get("presets"), is_development=is_development)
+        for field in PRESET_FIELDS:
+            named = _with_map(named, field, resolver)
+        preset = with_presets(named, presets, is_development=is_development)
         tree = tree.put(("resources", "jobs", key), preset)
     return tree
+
+
+def _with_map(node: Node, field: str, resolver: Resolver) -> Node:
+    """Resolve a field that stands for a map, such as `${var.schedule}`, as far as it is known."""
+    given = node.get(field)
+    if given is None or not isinstance(given.value, str):
+        return node
+    try:
+        return node.put((field,), resolver.resolve(given))
+    except BundleError:  # told elsewhere, or known to a workspace alone
+        return node
 
 
 def add_computed(tree: Node) -> Node:

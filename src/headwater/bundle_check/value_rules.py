@@ -118,7 +118,7 @@ def names(seen: Seen) -> Iterator[Finding]:
     """Find a bundle without a name, and a production target that each user deploys for themselves.
 
     Without a root_path of the target the CLI deploys into the folder of whoever deploys. It refuses
-    that in production mode, or warns where jobs have a `run_as`.
+    that in production mode, unless jobs have a `run_as` or a service principal deploys.
     """
     name = seen.declared.get("bundle", "name")
     if name is None or not name.text:
@@ -128,8 +128,6 @@ def names(seen: Seen) -> Iterator[Finding]:
     target = seen.files.get("targets", seen.steps.target)
     if seen.mode != "production" or target is None or _has_root(seen, target):
         return
-    jobs = seen.resources("jobs").values()
-    has_run_as = seen.declared.get("run_as") or all(each.get("run_as") for each in jobs)
     yield finding(
         "ROOT_PATH_MISSING",
         f"the production target '{seen.steps.target}' has no 'root_path': each user who deploys it "
@@ -137,7 +135,7 @@ def names(seen: Seen) -> Iterator[Finding]:
         target,
         "Add 'workspace:' with 'root_path: /Workspace/Users/<who deploys>/.bundle/${bundle.name}/"
         "${bundle.target}'.",
-        "warning" if has_run_as else "error",
+        "warning",
     )
 
 

@@ -23,6 +23,9 @@ from headwater.events.report import FlowTotals, RuleTotals
 _ANY_WIDTH = 100_000
 """Of a file or a pipe: tables are as wide as what they hold."""
 
+_MOST_WIDTH = 2_000
+"""Of a column in a file or a pipe; longer values are folded."""
+
 _LEAST_WIDTH = 6
 """Of a column on a terminal; where there is less for each, rows are printed one below the other."""
 
@@ -42,16 +45,23 @@ def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> N
     """
     names = list(columns or (rows[0] if rows else ()))
     screen = console()
-    if rows and screen.width < len(names) * (_LEAST_WIDTH + 2):
+    table = _table(rows, names)
+    is_narrow = screen.width < len(names) * (_LEAST_WIDTH + 2)
+    unbounded = screen.options.update(max_width=_MOST_WIDTH * len(names))
+    if rows and is_narrow and screen.measure(table, options=unbounded).maximum > screen.width:
         for number, row in enumerate(rows, 1):
             print_rows([{"column": n, f"row {number}": v} for n, v in _pairs(row, names)])
         return
+    screen.print(table)
+
+
+def _table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in names:
-        table.add_column(Text(name), overflow="fold")
+    for name in names:  # all rows are padded to the longest
+        table.add_column(Text(name), overflow="fold", max_width=_MOST_WIDTH)
     for row in rows:
         table.add_row(*(Text(_cell(value)) for _, value in _pairs(row, names)))
-    screen.print(table)
+    return table
 
 
 def _pairs(row: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, Any]]:

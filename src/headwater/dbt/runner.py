@@ -29,7 +29,17 @@ _VARIABLE = "dbt_"
 `DBT_CATALOG`."""
 
 _RUNS_NODES = frozenset(
-    ("build", "clone", "retry", "run", "seed", "snapshot", "source freshness", "test")
+    [
+        "build",
+        "clone",
+        "retry",
+        "run",
+        "seed",
+        "snapshot",
+        "source freshness",
+        "source snapshot-freshness",
+        "test",
+    ]
 )
 """Commands whose nodes are recorded: others compile nodes, and dbt calls that a success too."""
 

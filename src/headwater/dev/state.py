@@ -127,10 +127,10 @@ def _check_ours(folder: Path) -> None:
     """Refuse a folder that holds what is not ours: a server's data would replace it."""
     if _is_ours(folder) or not folder.exists():
         return
-    if not folder.is_dir() or any(each.name != ".lock" for each in folder.iterdir()):
+    if not folder.is_dir() or any((folder / name).exists() for name in SERVERS):
         raise UsageError(
             "DEV_STATE_NOT_OURS",
-            f"'{folder}' is not an empty folder, nor one of development servers",
+            f"'{folder}' is not a folder, or has a folder of a server that was not started from it",
             hint="Name another folder with --state: what servers hold is deleted when they stop.",
         )
 

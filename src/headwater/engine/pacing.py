@@ -18,7 +18,7 @@ from datetime import timedelta
 from headwater.bundle import PipelineSpec
 from headwater.errors import Location, UsageError
 from headwater.graph.dag import Graph, ResolvedFlow
-from headwater.graph.model import FlowKind
+from headwater.graph.model import FlowKind, ReplaceWhere
 from headwater.intervals import interval_seconds
 
 INTERVAL = "pipelines.trigger.interval"
@@ -117,6 +117,8 @@ def _interval(resolved: ResolvedFlow, graph: Graph, spec: PipelineSpec) -> float
         if INTERVAL in settings:
             seconds = duration_seconds(INTERVAL, settings[INTERVAL], where)
             return max(seconds, SHORTEST_SECONDS)
+    if isinstance(flow.replaces, ReplaceWhere):  # each turn writes its rows anew
+        return OTHER_VIEW_SECONDS
     if flow.kind is not FlowKind.MATERIALIZED_VIEW:
         return STREAM_SECONDS
     of_tables = all(each.plan.is_repeatable for each in graph.views_behind(resolved.inputs))

@@ -133,12 +133,16 @@ class Standings:
         if dataset is not None:
             return self.context.tables.path(dataset)
         store = self.context.tables.store
-        known = (
+        exact = store.table_path(name)
+        if (exact / "_delta_log").is_dir():
+            return exact
+        known = (  # catalogs share their schemas: the name of another may stand for it
             each
             for each in store.tables()
             if (each.schema, each.table) == (name.schema, name.table)
         )
-        return store.table_path(next(known, name))
+        found = next(known, None)
+        return exact if found is None else store.table_path(found)
 
     def _target(self, resolved: ResolvedFlow) -> str:
         """Identify what the flow left: its newest commit, or the newest batch of its checkpoint."""

@@ -214,7 +214,8 @@ class Updater:
                 return replace(result, update_ids=tuple(ids))
             if self.stopping.is_set():
                 # new columns are no failure of a continuous update: the next one reads them
-                error = None if request.continuous else result.error
+                failed = (each.error for each in result.flows if each.error is not None)
+                error = next(failed, None) if request.continuous else result.error
                 return replace(result, update_ids=tuple(ids), error=error)
             request = request.after_restart()
 

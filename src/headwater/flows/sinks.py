@@ -30,7 +30,7 @@ from headwater.machine.session import (
 )
 from headwater.names import TableName, table_name
 from headwater.sandbox import kafka
-from headwater.sandbox.failures import is_retryable, reason
+from headwater.sandbox.failures import is_retryable, is_violation, reason
 from headwater.sandbox.interception import intercepted
 from headwater.sandbox.outside import Outside
 from headwater.sandbox.paths import resolved_path
@@ -70,7 +70,7 @@ def check_sink_apart(dataset: Dataset, others: Mapping[TableName, Dataset], stor
         folders.append(str(store.table_path(_table(named["tablename"]))))
     for each in others.values():
         own = store.local_path(each.path) if each.path else str(store.table_path(each.name))
-        if each.sink is None and own in folders:
+        if each.is_table and not each.private and own in folders:
             raise DefinitionError(
                 "SINK_INTO_DATASET",
                 f"The sink '{dataset.name.table}' writes to '{each.name}', a dataset of this "
@@ -202,7 +202,9 @@ def batch_function(
             with kept(frame), intercepted(Outside(frame.sparkSession, lambda: store, _IN_SINK)):
                 run_at(dataset.location, function or print, frame, number)
         except Exception as error:
-            is_told = isinstance(error, HeadwaterError) or is_retryable(error)
+            is_told = (
+                isinstance(error, HeadwaterError) or is_retryable(error) or is_violation(error)
+            )
             note(error if is_told else _failed(dataset, error))
             raise
 

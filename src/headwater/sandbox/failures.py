@@ -65,6 +65,10 @@ _HINTS = {
         "A table this flow streams from was dropped and made again: run with --full-refresh for "
         "this table."
     ),
+    ("STREAMING_STATEFUL_OPERATOR_", "STATE_STORE_", "CANNOT_LOAD_STATE_STORE", "StateStore"): (
+        "The query no longer fits the state in its checkpoint: run with --full-refresh for this "
+        "table, or --reset-checkpoints for this flow to go on without what it had seen."
+    ),
     ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE"): (
         "A table this flow streams from was changed or refreshed in full: run with "
         "--full-refresh for this table too, or read with the option skipChangeCommits."
@@ -89,7 +93,7 @@ def describe(error: BaseException, failed: Flow) -> HeadwaterError:
     cause = innermost(error)
     raised = _raised_by_query(cause)
     if raised.startswith(VIOLATION):
-        return _violation(raised, flow)
+        return _violation(raised, failed)
     if own := _OWN.match(raised):
         return UpdateError(own[1], f"Flow '{flow}' failed: {own[2]}", flow=flow)
     said = texts(error)
@@ -175,14 +179,21 @@ def _raised_by_query(cause: Cause) -> str:
     return cause.parameters.get("errorMessage") or cause.text.partition("] ")[2]
 
 
-def _violation(text: str, flow: str) -> ExpectationViolation:
+def is_violation(error: BaseException) -> bool:
+    """Whether a row broke a rule that fails the flow."""
+    return _raised_by_query(innermost(error)).startswith(VIOLATION)
+
+
+def _violation(text: str, failed: Flow) -> ExpectationViolation:
     line = text[text.index(VIOLATION) :].splitlines()[0].split(" SQLSTATE:")[0]
     found = re.search(r"Violated expectations: '([^']*)'", line)
+    is_whole = failed.sink is None or failed.sink.format == "delta"
+    written = "Nothing was written." if is_whole else "Other rows of the batch may have been sent."
     return ExpectationViolation(
         "EXPECTATION_VIOLATION",
         line,
-        hint="Nothing was written. Correct the source rows, or make the rule a drop or warn rule.",
-        flow=flow,
+        hint=f"{written} Correct the source rows, or make the rule a drop or warn rule.",
+        flow=failed.name,
         expectations=(found[1] if found else "").split(", "),
     )
 
@@ -230,6 +241,6 @@ def _line_of_query(cause: Cause, flow: Flow) -> Location | None:
 
 def _hint(cause: Cause) -> str:
     for conditions, hint in _HINTS.items():
-        if cause.condition.startswith(conditions):
+        if cause.condition.startswith(conditions) or cause.kind.startswith(conditions):
             return hint
     return "Correct the cause and run again; the flow continues where it stopped."

@@ -17,6 +17,8 @@ from pyspark.sql.types import (
     DataType,
     DateType,
     DecimalType,
+    DoubleType,
+    FloatType,
     MapType,
     StructType,
     TimestampNTZType,
@@ -122,6 +124,8 @@ def _value(value: Any, kind: DataType, keeps_zeros: bool) -> Any:
         return f"{Decimal(str(value)):.{kind.scale}f}"
     if isinstance(kind, TimestampType | TimestampNTZType):
         return _shortened(value)
+    if isinstance(kind, DoubleType | FloatType) and isinstance(value, Decimal):
+        return float(value)  # Java may write more digits than a double has
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
@@ -25,6 +26,25 @@ FAULTS = Anomalies(dirty_age=0.02, future_admission=0.01, missing_key=0.01, depa
 
 TRUTH = "_truth"
 """Folder beside the events; Auto Loader passes over names that begin with an underscore."""
+
+COLUMNS = pa.schema(
+    [
+        (name, pa.int64() if name == "age" else pa.string())
+        for name in (
+            "event_id",
+            "patient_id",
+            "gender",
+            "age",
+            "department",
+            "admission_time",
+            "discharge_time",
+            "bed_id",
+            "hospital_id",
+            "event_time",
+        )
+    ]
+)
+"""Of the files: those of the contract of the topic."""
 
 _FILES = 4
 
@@ -83,14 +103,16 @@ def read_truth(folder: str, run: str) -> dict[str, int]:
 
 
 def _simulation(run: str) -> Simulation:
-    """Give each run events of its own: other people, and other ids of events."""
-    return Simulation(seed=sum(run.encode()) + len(run) * 1009, anomalies=FAULTS)
+    """Give each run a history and ids of events of its own."""
+    seed = int.from_bytes(hashlib.sha256(run.encode()).digest()[:6], "big")
+    return Simulation(seed=seed, anomalies=FAULTS)
 
 
 def _write(sent: Iterable[Message], path: str) -> None:
     rows = [json.loads(each.value) for each in sent]
-    names = dict.fromkeys(name for row in rows for name in row)
-    table = pa.table({name: [row.get(name) for row in rows] for name in names})
+    if not rows:
+        return
+    table = pa.Table.from_pylist(rows, schema=COLUMNS)  # a file may have no discharge at all
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer)
     save(buffer.getvalue(), path)

@@ -17,9 +17,10 @@ def to_silver(bronze: DataFrame) -> DataFrame:
     Returns:
         The same rows. `age` is INT (NULL when it is none), `department` is trimmed.
     """
+    age = F.col("age").cast("string").try_cast("decimal(20,4)")  # 45.0 where a file has doubles
     typed = bronze.withColumns(
         {
-            "age": F.col("age").cast("string").try_cast("int"),
+            "age": F.when(age == F.floor(age), age.try_cast("int")),
             "department": F.trim("department"),
         }
     )
