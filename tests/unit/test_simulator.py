@@ -21,19 +21,9 @@ from patient_analytics.simulator import (
     messages,
     simulate,
 )
+from patient_analytics.tasks.simulate import COLUMNS as FILE_COLUMNS
 
-COLUMNS = {
-    "event_id",
-    "patient_id",
-    "gender",
-    "age",
-    "department",
-    "admission_time",
-    "discharge_time",
-    "bed_id",
-    "hospital_id",
-    "event_time",
-}
+COLUMNS = {*FILE_COLUMNS.names}
 
 
 def events(count: int, **anomalies: object) -> list[Event]:
