@@ -6,7 +6,7 @@ import copy
 import itertools
 import shutil
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from headwater.bundle import load_bundle
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater, UpdateResult
 from headwater.events.query import read_events
+from headwater.events.rows import Event
 from headwater.graph.dag import Graph
 from headwater.names import TableName
 from headwater.planning import UpdatePlan, plan_update
@@ -125,16 +126,16 @@ class Project:
         return Target(load_bundle(self.folder), self.store)
 
     def run(self, **request: Any) -> UpdateResult:
-        return self._updater.run(UpdateRequest(**request))
+        return self.updater().run(UpdateRequest(**request))
 
     def plan(self, **request: Any) -> UpdatePlan:
         """Plan an update; nothing is written."""
-        return plan_update(self._updater, UpdateRequest(**request))
+        return plan_update(self.updater(), UpdateRequest(**request))
 
-    @property
-    def _updater(self) -> Updater:
+    def updater(self, listener: Callable[[Event], None] | None = None) -> Updater:
+        """Return what runs one update of the source as it is now."""
         bundle = load_bundle(self.folder)
-        return Updater(self.spark, bundle, bundle.pipeline(), self.store)
+        return Updater(self.spark, bundle, bundle.pipeline(), self.store, listener)
 
     def resolved(self) -> Graph:
         """Resolve the pipeline's graph; nothing is written."""

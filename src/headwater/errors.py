@@ -19,7 +19,7 @@ The tree (each leaf also inherits a builtin, so plain `except ValueError` works)
         |-- UpdateInProgress              another update holds the pipeline
         |-- ExpectationViolation          an `expect_or_fail` rule did not hold
         |-- SourceFileError               a file of a source can't be read
-        `-- SchemaChange                  Auto Loader met new columns; the update restarts
+        `-- SchemaChange                  a source has other columns; the update restarts
 
 What does not live here: how an error is shown (`cli`).
 """
@@ -210,7 +210,7 @@ class SourceFileError(UpdateError):
 
 
 class SchemaChange(UpdateError):
-    """Auto Loader met new columns and saved the wider schema; the update has to start again."""
+    """A source has other columns than when the update began, which has to start again."""
 
 
 def shown(text: str) -> str:

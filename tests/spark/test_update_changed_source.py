@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness import Project
 from headwater.cdc import memory
+from headwater.engine.request import UpdateRequest
+from headwater.engine.update import UpdateResult
 from headwater.errors import GraphError
+from headwater.events.rows import Event
 from headwater.names import TableName
 
 CHANGES = """
@@ -174,3 +179,61 @@ def m():
     assert {
         each.flow for each in project.run(refresh_failed=True).flows if each.status != "EXCLUDED"
     } == {"m"}
+
+
+FOLLOWED = """
+from pyspark import pipelines as dp
+
+@dp.table
+def t():
+    return spark.readStream.option("maxFilesPerTrigger", 1).table("SCHEMA.rows")
+"""
+
+
+ADDED = "ALTER TABLE SCHEMA.rows ADD COLUMNS (x INT)"
+
+
+def streamed(project: Project, **request: Any) -> UpdateResult:
+    """Stream two files of a table that gets a column once the first has been read."""
+    project.create("rows", "SELECT 1 AS id, 'a' AS v")
+    project.sql("INSERT INTO SCHEMA.rows VALUES (2, 'b')")
+    project.write(FOLLOWED)
+    changes = [ADDED, "INSERT INTO SCHEMA.rows VALUES (3, 'c', 7)"]
+
+    def listen(event: Event) -> None:
+        while event.event_type == "stream_progress" and changes:
+            project.sql(changes.pop(0))
+
+    return project.updater(listen).run(UpdateRequest(**request))
+
+
+def test_column_that_comes_while_a_stream_runs_begins_the_update_anew(project: Project) -> None:
+    result = streamed(project)
+    assert (result.state, len(result.update_ids)) == ("COMPLETED", 2)
+    project.run()
+    assert project.values("SELECT x FROM SCHEMA.t WHERE x IS NOT NULL") == [7]
+    assert project.values("SELECT id FROM SCHEMA.t") == [1, 2, 3]
+
+
+def test_change_of_columns_that_comes_back_fails_the_flow(project: Project) -> None:
+    told = "The columns of a table that flow 't' streams from have changed in version 2 of it"
+    result = streamed(project, schema_changes=frozenset({told}))
+    assert (result.state, len(result.update_ids)) == ("FAILED", 1)
+    assert result.error is not None
+    assert result.error.code == "FLOW_FAILED"
+    assert "--full-refresh" in result.error.hint
+
+
+def test_renamed_column_of_a_source_asks_for_a_full_refresh(project: Project) -> None:
+    project.create("rows", "SELECT 1 AS id, 'a' AS v")
+    mapped = "TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
+    project.sql(f"ALTER TABLE SCHEMA.rows SET {mapped}")
+    project.write(FOLLOWED)
+    project.run()
+    project.sql("ALTER TABLE SCHEMA.rows RENAME COLUMN v TO w")
+    project.sql("INSERT INTO SCHEMA.rows VALUES (2, 'b')")
+    error = project.run().error
+    assert error is not None
+    assert "were renamed, dropped or got other types" in error.hint
+    assert project.run(full_refresh=("t",)).state == "COMPLETED"
+    assert project.values("SELECT w FROM SCHEMA.t") == ["a", "b"]

@@ -23,7 +23,7 @@ from headwater.graph.dag import ResolvedFlow
 from headwater.graph.model import Flow, FlowKind
 from headwater.names import TableName
 from headwater.sandbox.causes import causes, texts
-from headwater.sandbox.failures import describe
+from headwater.sandbox.failures import columns_changed, describe
 from headwater.state.sources import FlowSources
 from headwater.state.standing import Standing
 
@@ -124,6 +124,9 @@ class FlowAttempts:
             lost = explain_failure(causes(error), flow.name, context.brokers)
             if lost is not None:
                 raise lost from error
+            changed = columns_changed(causes(error), flow)
+            if changed is not None and changed.message not in context.schema_changes:
+                raise changed from error
             raise
 
     def _clean_idle(self, resolved: ResolvedFlow) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from headwater.errors import HeadwaterError, SchemaChange
+
 
 @dataclass(frozen=True)
 class UpdateRequest:
@@ -19,6 +21,7 @@ class UpdateRequest:
         reset_checkpoints: flows that read all of their sources again; their tables keep their rows.
         replace_where: flows with a predicate that takes the place of theirs in this update.
         continuous: go on with whatever is new until the update is stopped.
+        schema_changes: messages of those that began the update anew.
     """
 
     validate_only: bool = False
@@ -30,13 +33,25 @@ class UpdateRequest:
     reset_checkpoints: tuple[str, ...] = ()
     replace_where: tuple[tuple[str, str], ...] = ()
     continuous: bool = False
+    schema_changes: frozenset[str] = frozenset()
 
     @property
     def full_refresh_all(self) -> bool:
         """Whether all tables are to be recomputed."""
         return self.full_refresh == ("*",)
 
-    def after_restart(self) -> UpdateRequest:
-        """Return what asks for the same tables again; the full refreshes have already begun."""
+    def after_restart(self, error: HeadwaterError | None) -> UpdateRequest:
+        """Return what asks for the same tables again; the full refreshes have already begun.
+
+        Args:
+            error: what the update ended with.
+        """
+        changes = {error.message} if isinstance(error, SchemaChange) else set()
         named = () if self.full_refresh_all else self.full_refresh
-        return replace(self, full_refresh=(), refresh=(*self.refresh, *named), reset_checkpoints=())
+        return replace(
+            self,
+            full_refresh=(),
+            refresh=(*self.refresh, *named),
+            reset_checkpoints=(),
+            schema_changes=self.schema_changes | changes,
+        )

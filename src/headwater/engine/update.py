@@ -217,7 +217,7 @@ class Updater:
                 failed = (each.error for each in result.flows if each.error is not None)
                 error = next(failed, None) if request.continuous else result.error
                 return replace(result, update_ids=tuple(ids), error=error)
-            request = request.after_restart()
+            request = request.after_restart(result.error)
 
     def _check_changes(self, changes: int, request: UpdateRequest) -> None:
         """Refuse to start again for ever; a continuous update has for ever."""
@@ -296,6 +296,7 @@ class Updater:
             stopping=Stopping(self.stopping),
             cache=self._cache,
             brokers=resolved.brokers,
+            schema_changes=request.schema_changes,
         )
         for flow in anew:
             reset_checkpoint(context.places[flow])
@@ -365,11 +366,9 @@ class Updater:
         if context.stopping.is_set() and (intervals is not None or not failed):
             journal.state("CANCELED", cause="USER_ACTION")
             return UpdateResult("CANCELED", (), totals, graph, error)
-        if failed:
-            journal.state("FAILED", error)
-            return UpdateResult("FAILED", (), totals, graph, error)
-        journal.state("COMPLETED")
-        return UpdateResult("COMPLETED", (), totals, graph)
+        state = "FAILED" if failed else "COMPLETED"
+        journal.state(state, error)
+        return UpdateResult(state, (), totals, graph, error)
 
     def _resolve(
         self,

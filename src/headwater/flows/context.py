@@ -60,12 +60,14 @@ class UpdateContext(PipelineContext):
         stopping: when set, running flows stop after what they are doing.
         brokers: those of Kafka that the pipeline uses.
         cache: what Auto Loader has learned in this process, over all updates.
+        schema_changes: messages of those that began this update anew.
     """
 
     journal: Journal
     stopping: Stopping
     cache: dict[str, object]
     brokers: tuple[BrokerUse, ...] = ()
+    schema_changes: frozenset[str] = frozenset()
 
 
 def places_of(

@@ -17,6 +17,7 @@ from headwater.errors import (
     ExpectationViolation,
     HeadwaterError,
     Location,
+    SchemaChange,
     UpdateError,
     nearest,
 )
@@ -60,6 +61,8 @@ _TRANSIENT = re.compile(
     r"CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND",  # rows that were kept on an executor that is gone
 )
 
+_COLUMNS_CHANGED = "DELTA_SCHEMA_CHANGED"
+
 _HINTS = {
     ("DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE",): (
         "A table this flow streams from was dropped and made again: run with --full-refresh for "
@@ -72,6 +75,10 @@ _HINTS = {
     ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE"): (
         "A table this flow streams from was changed or refreshed in full: run with "
         "--full-refresh for this table too, or read with the option skipChangeCommits."
+    ),
+    (_COLUMNS_CHANGED, "DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE"): (
+        "The columns of a table this flow streams from were renamed, dropped or got other types: "
+        "run with --full-refresh for this table."
     ),
     ("DELTA_MISSING_CHANGE_DATA",): (
         "Set the property delta.enableChangeDataFeed = true on the table that is read. Its change "
@@ -177,6 +184,30 @@ def _raised_by_query(cause: Cause) -> str:
     if cause.condition != "USER_RAISED_EXCEPTION":
         return ""
     return cause.parameters.get("errorMessage") or cause.text.partition("] ")[2]
+
+
+def columns_changed(chain: Sequence[Cause], flow: Flow) -> SchemaChange | None:
+    """Return what begins an update anew where Delta asks for that; None where it does not.
+
+    Source: Delta's error class DELTA_SCHEMA_CHANGED_WITH_VERSION: "Please try restarting the
+    query. If this issue repeats across query restarts without making progress, you have made an
+    incompatible schema change".
+
+    Args:
+        chain: the causes of a flow's failure.
+    """
+    for each in chain:
+        if each.condition.startswith(_COLUMNS_CHANGED):
+            version = each.parameters.get("version")
+            when = f" in version {version} of it" if version else ""
+            return SchemaChange(
+                "SOURCE_COLUMNS_CHANGED",
+                f"The columns of a table that flow '{flow.name}' streams from have changed{when}",
+                where=flow.location,
+                hint="Run the update again.",
+                flow=flow.name,
+            )
+    return None
 
 
 def is_violation(error: BaseException) -> bool:
