@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+import traceback
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 
-from headwater.errors import GraphError, UpdateError, UsageError
+from headwater.errors import GraphError, Location, UpdateError, UsageError
 from headwater.testing.pipeline import Pipeline
 
 LANDING = "/Volumes/main/test/landing"
@@ -141,6 +144,9 @@ def test_mistakes_name_what_was_meant(pipeline: Pipeline) -> None:
     assert missing.value.code == "TABLE_NOT_FOUND"
     people = pipeline.source("people")
     with pytest.raises(UsageError) as raised:
+        people.send([])
+    assert (raised.value.code, "schema" in raised.value.hint) == ("ROWS_INVALID", True)
+    with pytest.raises(UsageError) as raised:
         pipeline.run()
     assert raised.value.code == "SOURCE_EMPTY"
     people.send([{"name": "ann", "age": 30}])
@@ -151,7 +157,6 @@ def test_mistakes_name_what_was_meant(pipeline: Pipeline) -> None:
         (lambda: pipeline.flow("name"), "FLOW_UNKNOWN", "names"),
         (lambda: pipeline.expectation("names", "nmed"), "EXPECTATION_UNKNOWN", "named"),
         (lambda: pipeline.table("names").rows("nam"), "COLUMN_UNKNOWN", "name"),
-        (lambda: people.send([]), "ROWS_INVALID", "schema"),
         (lambda: pipeline.run(kill_after="nmes"), "DATASET_UNKNOWN", "names"),
         (lambda: pipeline.run(up_to="nmes"), "DATASET_UNKNOWN", "names"),
         (lambda: pipeline.only("nmes").run(), "DATASET_UNKNOWN", "names"),
@@ -217,7 +222,14 @@ def test_values_of_expected_rows_are_taken_as_written(
     pipeline.run()
     kept = pipeline.table("kept")
     kept.assert_rows([{**row, "d": 1.2, "m": {"x": 2, "y": 1}}])
-    pipeline.assert_same(pipeline.reversed())
+    with pytest.raises(UsageError) as raised:
+        pipeline.reversed()  # one batch has no other order
+    assert raised.value.code == "BATCHES_TOO_FEW"
+    pipeline.assert_same(pipeline, ignore=["f"])
+    with pytest.raises(UsageError) as raised:
+        pipeline.assert_same(pipeline, ignore=["g"])
+    assert raised.value.code == "COLUMN_UNKNOWN"
+    kept.assert_frame(kept.frame, allow_nan_equality=True)
     with pytest.raises(AssertionError):
         kept.assert_rows([{"d": "1.204"}])
     for wrong, code in (({"s": {"a": 1, "b": 2}}, "COLUMN_UNKNOWN"), ({"d": "x"}, "ROWS_INVALID")):
@@ -276,3 +288,97 @@ def test_mapped_columns_are_read_and_flows_of_one_target_share_deletes(pipeline:
     second.send([{"the id": 1, "seq": 1, "op": "U"}])
     pipeline.run()
     pipeline.table("t").assert_rows([{"the id": 2, "seq": 1, "op": "U"}])
+
+
+def test_rows_of_any_form_are_the_rows_of_a_table(pipeline: Pipeline, spark: SparkSession) -> None:
+    pipeline.sql("CREATE MATERIALIZED VIEW kept AS SELECT * FROM kinds")
+    kinds = pipeline.source("kinds")
+    kinds.send([Row(id=1, n=-0.0, s=Row(a=1)), {"id": 2, "n": 0.1 + 0.2, "s": {"a": 2}}])
+    kinds.send(pd.DataFrame({"id": [3, 4], "n": [1.5, None]}))
+    kinds.send([{"id": 5, "n": None}])
+    kinds.send([])
+    kinds.send([{"id": 6, "note": "new"}])
+    assert pipeline.source("main.test.kinds") is kinds
+    for rows, said in (
+        ([{"id": 1.5}], "'id' does not fit the type bigint"),
+        ([{"id": "7"}], "'id' does not fit the type bigint"),
+        ([(1, 2)], "a tuple, and not a dict"),
+        ({"id": 1}, "a dict, and not a list"),
+        (spark.sql("SELECT 'x' AS id"), "Failed to merge"),
+    ):
+        with pytest.raises(UsageError, match=said) as raised:
+            kinds.send(rows)
+        assert raised.value.code == "ROWS_INVALID"
+    pipeline.run()
+    kept = pipeline.table("kept")
+    numbers = [0.0, 0.3, 1.5, None, None, None]
+    expected = [{"id": id, "n": n} for id, n in enumerate(numbers, 1)]
+    kept.assert_rows(iter(expected), precision=1e-9)
+    kept.assert_rows([Row(**each) for each in expected], precision=1e-9)
+    kept.assert_rows(pd.DataFrame(expected), precision=1e-9)
+    for wrong in (iter(expected), iter(expected[:5]), iter([{"id": 1, "n": 1.0}])):
+        with pytest.raises(AssertionError):
+            kept.assert_rows(wrong)
+    with pytest.raises(UsageError, match="assert_frame"):
+        kept.assert_rows(kept.frame)
+    with pytest.raises(AssertionError, match="s:struct<a:bigint>"):
+        kept.assert_schema("id BIGINT, n DOUBLE, s STRUCT<a: INT>, note STRING")
+    with pytest.raises(UsageError) as raised:
+        pipeline.run(["kept"])  # type: ignore[arg-type]
+    assert raised.value.code == "NAME_INVALID"
+    assert pipeline.run(full_refresh="kept").state == "COMPLETED"
+
+
+def test_dates_and_times_are_compared_by_what_they_are(pipeline: Pipeline) -> None:
+    pipeline.sql("CREATE MATERIALIZED VIEW days AS SELECT CAST(day AS DATE) AS day, at FROM times")
+    times = pipeline.source("times", schema="day DATE, at TIMESTAMP")
+    stamps = [pd.Timestamp("2026-01-02"), pd.Timestamp("2026-01-10", tz="UTC")]
+    times.send([{"day": each, "at": each} for each in stamps])
+    pipeline.run()
+    days = pipeline.table("days")
+    days.assert_rows([{"day": each, "at": each} for each in reversed(stamps)])
+    with pytest.raises(UsageError) as raised:
+        days.assert_rows([{"day": datetime(2026, 1, 2, 23, 59)}, {"day": "2026-01-10"}])
+    assert raised.value.code == "ROWS_INVALID"
+
+
+def test_load_keeps_what_it_is_not_given(pipeline: Pipeline, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        text = f"CREATE MATERIALIZED VIEW {name} AS SELECT id * :k AS id FROM numbers"
+        (tmp_path / f"{name}.sql").write_text(text)
+    numbers = pipeline.source("numbers")
+    with pytest.raises(UsageError) as raised:
+        pipeline.load(tmp_path / "a.sql", schema="sales", parameters={"k": "2"})
+    assert raised.value.code == "SOURCE_NAMED_BEFORE"
+    pipeline.load(tmp_path / "a.sql", schema="test", parameters={"k": "2"})
+    pipeline.load(tmp_path / "b.sql")
+    numbers.send([{"id": 1}])
+    pipeline.run()
+    for name in ("a", "main.test.b"):
+        pipeline.table(name).assert_rows([{"id": 2}])
+
+
+def test_errors_of_a_test_show_its_rows_and_no_way_through_the_engine(pipeline: Pipeline) -> None:
+    @pipeline.define
+    def tables(dp: Any, spark: SparkSession) -> None:
+        @dp.materialized_view
+        def divided() -> Any:
+            from pyspark.sql.functions import udf
+
+            return spark.read.table("numbers").select(udf(lambda n: 1 // n, "int")("n").alias("q"))
+
+        @dp.materialized_view
+        @dp.expect_or_fail("small", "n < 0")
+        def small() -> Any:
+            return spark.read.table("numbers")
+
+    pipeline.source("numbers", schema="n INT").send([{"n": 0}])
+    for table, said in (("divided", "ZeroDivisionError: integer division"), ("small", '"n":0')):
+        with pytest.raises(UpdateError) as raised:
+            pipeline.run(table)
+        assert said in raised.value.message
+        assert "withheld" not in raised.value.message
+        assert isinstance(raised.value.where, Location)
+        assert raised.value.where.file == __file__
+        assert raised.value.__cause__ is None
+        assert len(traceback.extract_tb(raised.value.__traceback__)) < 6

@@ -53,6 +53,9 @@ _TRACE = re.compile(r"Traceback \(most recent call last\):\n((?: .*\n)*)([A-Za-z
 _PROPERTIES = re.compile(r"requirement failed: (The table property delta\.[^\n]*)")
 """What Delta says of properties that contradict each other."""
 
+_TEXT_WITHHELD = " (its text is withheld; --debug shows it)"
+_VALUES_WITHHELD = " (values withheld; --debug shows Spark's own text)"
+
 _OWN = re.compile(r"^\[(AUTOCDC_[A-Z_]+)\] (.*)", re.S)
 _TRANSIENT = re.compile(
     r"Concurrent(?:Append|Write|Modification|Transaction|DeleteRead)|MetadataChangedException|"
@@ -60,6 +63,9 @@ _TRANSIENT = re.compile(
     r"TimeoutException|ServerBusy|Connection reset|BlockMissing|FetchFailed|ExecutorLost|"
     r"CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND",  # rows that were kept on an executor that is gone
 )
+
+_MOST_SHOWN = 2000
+"""Characters of a text of Spark's own that a test shows."""
 
 _COLUMNS_CHANGED = "DELTA_SCHEMA_CHANGED"
 
@@ -122,6 +128,20 @@ def describe(error: BaseException, failed: Flow) -> HeadwaterError:
     )
     described.__cause__ = error
     return described
+
+
+def opened(error: HeadwaterError) -> HeadwaterError:
+    """Return a failed flow's error with the text that is withheld: a test's rows are its own."""
+    if error.code != "FLOW_FAILED" or error.__cause__ is None:
+        return error
+    cause = innermost(error.__cause__)
+    text = readable(cause.parameters.get("traceback") or cause.text).strip()
+    text = text.splitlines()[-1] if _python_error(cause) and text else text[:_MOST_SHOWN]
+    message = error.message.removesuffix(_TEXT_WITHHELD).removesuffix(_VALUES_WITHHELD)
+    shown = f"{message}: {text}" if message != error.message else message
+    made = type(error)(error.code, shown, where=error.where, hint=error.hint, **error.parameters)
+    made.__cause__ = error.__cause__
+    return made
 
 
 def explained(error: BaseException) -> str:
@@ -223,6 +243,7 @@ def _violation(text: str, failed: Flow) -> ExpectationViolation:
     return ExpectationViolation(
         "EXPECTATION_VIOLATION",
         line,
+        where=failed.location,
         hint=f"{written} Correct the source rows, or make the rule a drop or warn rule.",
         flow=failed.name,
         expectations=(found[1] if found else "").split(", "),
@@ -237,10 +258,10 @@ def _told(cause: Cause) -> str:
         return found[1]
     kind = _python_error(cause)
     if kind:
-        return f"{kind} in a Python function (its text is withheld; --debug shows it)"
+        return f"{kind} in a Python function{_TEXT_WITHHELD}"
     names = [f"{key} {name}" for key, name in names_in(cause).items()]
     name = ": ".join([cause.condition or cause.kind, *([", ".join(names)] if names else [])])
-    return f"{name} (values withheld; --debug shows Spark's own text)"
+    return f"{name}{_VALUES_WITHHELD}"
 
 
 def names_in(cause: Cause) -> dict[str, str]:

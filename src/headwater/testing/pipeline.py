@@ -26,11 +26,11 @@ from headwater.settings import bundle_environment, read_settings
 from headwater.state.pipeline import PipelineState
 from headwater.testing import results, sources, twins
 from headwater.testing.definition import Definition, Function, empty_definition, source_files
-from headwater.testing.rows import schema_of
-from headwater.testing.sources import Batch, Source
+from headwater.testing.rows import check_columns, schema_of
+from headwater.testing.sources import Source
 from headwater.testing.stage import Stage
 from headwater.testing.tables import Table, assert_same_tables
-from headwater.testing.updates import Request, Updates, check_killed, known
+from headwater.testing.updates import Request, Updates, check_killed, check_texts, known
 
 
 class Pipeline:
@@ -50,9 +50,7 @@ class Pipeline:
         self._root = root
         self._store = stage.new_store()
         self._definition = empty_definition(root)
-        self._sources: dict[str, Source] = {}
-        self._stubs: dict[TableName, sources.Table] = {}
-        self._sent: list[tuple[str, Batch]] = []
+        self._sources = sources.Sources(stage.spark, self._store, root)
         self._steps: list[twins.Step] = []
         self._updates: Updates | None = None
 
@@ -61,30 +59,40 @@ class Pipeline:
     def load(
         self,
         *paths: str | Path,
-        catalog: str = "main",
-        schema: str = "test",
+        catalog: str | None = None,
+        schema: str | None = None,
         configuration: Mapping[str, str] | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> Pipeline:
         """Load source files, and those of folders; return the pipeline.
 
+        What is left out stays as a call before this one has set it.
+
         Args:
             paths: relative ones start at pytest's root directory.
-            catalog: of names that have none.
-            schema: of names that have none.
+            catalog: of names that have none; `main` at first.
+            schema: of names that have none; `test` at first.
             configuration: what `spark.conf.get` returns.
             parameters: values of `:name` in SQL.
 
         Raises:
-            UsageError: SOURCE_MISSING.
+            UsageError: SOURCE_MISSING; SOURCE_NAMED_BEFORE, for a source that got its full name
+                by another catalog or schema.
         """
+        given = {
+            "catalog": catalog,
+            "schema": schema,
+            "configuration": None if configuration is None else dict(configuration),
+            "parameters": None if parameters is None else dict(parameters),
+        }
+        changes = {key: value for key, value in given.items() if value is not None}
         files = source_files(paths, self._root)
-        self._definition = self._definition.with_files(files).with_spec(
-            catalog=catalog,
-            schema=schema,
-            configuration=dict(configuration or {}),
-            parameters=dict(parameters or {}),
-        )
+        return self._redefined(self._definition.with_files(files).with_spec(**changes))
+
+    def _redefined(self, definition: Definition) -> Pipeline:
+        spec = definition.spec
+        self._sources.check_names(lambda text: table_name(text, spec.catalog, spec.schema))
+        self._definition = definition
         return self
 
     def from_bundle(
@@ -104,6 +112,7 @@ class Pipeline:
 
         Raises:
             BundleError: whatever is wrong with the bundle.
+            UsageError: SOURCE_NAMED_BEFORE.
         """
         bundle = load_bundle(
             self._root / folder,
@@ -113,8 +122,7 @@ class Pipeline:
             user_name=read_settings().user_name,
         )
         spec = bundle.pipeline(key)
-        self._definition = Definition(bundle, spec, self._definition.functions)
-        return self
+        return self._redefined(Definition(bundle, spec, self._definition.functions))
 
     def define(self, function: Function) -> Function:
         """Take what a function of the test declares; it stands for a source file.
@@ -175,27 +183,10 @@ class Pipeline:
             >>> pipeline.source("bronze.events", schema="id INT").send([{"id": 1}])
         """
         columns = None if schema is None else schema_of(schema)
-        if name in self._sources:
-            self._sources[name].check(format, columns)
-        else:
-            make = self._folder if name.startswith(sources.VOLUMES) else self._table
-            place = make(name, format or "json", columns)
-            self._sources[name] = Source(name, place, self._note, format or "json", columns)
-        return self._sources[name]
-
-    def _folder(self, name: str, kind: str, schema: StructType | None) -> sources.Folder:
-        path = sources.folder_of(self._store, name)
-        return sources.Folder(self._stage.spark, path, kind, schema, self._root)
-
-    def _table(self, name: str, _: str, schema: StructType | None) -> sources.Table:
+        if name.startswith(sources.VOLUMES):
+            return self._sources.folder(name, format, columns)
         self._enter()
-        full = self._name(name)
-        made = self._stubs[full] = sources.Table(self._stage.spark, self._store, full, schema)
-        made.make()
-        return made
-
-    def _note(self, name: str, batch: Batch) -> None:
-        self._sent.append((name, batch))
+        return self._sources.table(name, self._name(name), format, columns)
 
     def freeze(self, time: str | datetime | None) -> None:
         """Let queries see one time as the current one; None lets it go on.
@@ -217,7 +208,7 @@ class Pipeline:
         self,
         *tables: str,
         up_to: str | None = None,
-        full_refresh: bool | Sequence[str] = False,
+        full_refresh: bool | str | Sequence[str] = False,
         kill_after: str | None = None,
         kill_within: str | None = None,
     ) -> UpdateResult:
@@ -226,7 +217,7 @@ class Pipeline:
         Args:
             tables: the only ones to refresh; all when none are named.
             up_to: refresh this one and all that it is computed from.
-            full_refresh: recompute everything, or the named tables.
+            full_refresh: recompute everything, or the named table or tables.
             kill_after: let the update die once this table is written, before any other reads it.
             kill_within: the same, before its flows have noted that the last batch is done.
 
@@ -234,15 +225,18 @@ class Pipeline:
             GraphError: the source has faults; nothing was written.
             HeadwaterError: what the update fails with.
             UsageError: DATASET_UNKNOWN; SOURCE_EMPTY for a table that was not sent anything;
-                SOURCE_UNREAD for one that nothing reads; KILL_MISSED.
+                SOURCE_UNREAD for one that nothing reads; KILL_MISSED; NAME_INVALID.
         """
-        request = Request(tables, full_refresh, kill_after or kill_within, bool(kill_within))
+        __tracebackhide__ = True
+        check_texts(tables)
+        full = (full_refresh,) if isinstance(full_refresh, str) else full_refresh
+        request = Request(tables, full, kill_after or kill_within, bool(kill_within))
         if up_to is not None:
             request = replace(request, tables=self._behind(up_to))
         result = self._run(request)
         check_killed([result], request.dies_after)
-        self._steps.append(twins.Step(tuple(self._sent), request, self._clock.time))
-        self._sent = []
+        self._steps.append(twins.Step(tuple(self._sources.sent), request, self._clock.time))
+        self._sources.sent.clear()
         return result
 
     def validate(self) -> Graph:
@@ -254,21 +248,16 @@ class Pipeline:
         return self._started().validate()
 
     def _run(self, request: Request) -> UpdateResult:
+        __tracebackhide__ = True
         updates = self._started()
-        empty = [name for name in self._stubs if not self._store.table_path(name).exists()]
-        if empty:
-            raise UsageError(
-                "SOURCE_EMPTY",
-                f"Nothing was sent to '{empty[0]}', so that its columns are not known",
-                hint="Send a batch first, or give the source a schema.",
-            )
+        self._sources.check_sent()
         with self._clock.applied():
             return updates.run(request)
 
     def _started(self) -> Updates:
         self._enter()
         clock = self._clock if self._clock.time else None
-        fed = frozenset(self._stubs)
+        fed = frozenset(self._sources.stubs)
         self._updates = Updates(self._stage.spark, self._store, self._definition, fed, clock)
         return self._updates
 
@@ -288,7 +277,7 @@ class Pipeline:
             UsageError: DATASET_UNKNOWN, with the nearest name; TABLE_IS_VIEW; TABLE_NOT_MADE.
         """
         datasets = self._ran().datasets
-        full = self._known(name, [*datasets, *self._stubs])
+        full = self._known(name, [*datasets, *self._sources.stubs])
         dataset = datasets.get(full)
         path = self._ran().path(dataset) if dataset else self._store.table_path(full)
         if not (path / "_delta_log").is_dir():
@@ -354,7 +343,11 @@ class Pipeline:
         return self._twin(twins.started_over)
 
     def reversed(self) -> Pipeline:
-        """Return the pipeline in a fresh target, to which the batches came in reverse order."""
+        """Return the pipeline in a fresh target, to which the batches came in reverse order.
+
+        Raises:
+            UsageError: BATCHES_TOO_FEW, for one batch has no other order.
+        """
         return self._twin(twins.backwards)
 
     def killed(self, after: str) -> Pipeline:
@@ -374,9 +367,15 @@ class Pipeline:
         Args:
             tables: all when none are named.
             ignore: columns that may differ, such as the name of a file.
+
+        Raises:
+            AssertionError: with rows of both side by side.
+            UsageError: COLUMN_UNKNOWN, for an ignored column that none of the tables has.
         """
+        __tracebackhide__ = True
         datasets = self._ran().datasets.values()
         names = tables or [each.name.quoted for each in datasets if not each.is_view]
+        check_columns(set(ignore), [c for each in names for c in self.table(each).columns])
         for name in names:
             assert_same_tables(self.table(name), other.table(name), ignore)
 

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timezone
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timezone
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pyarrow as pa
 from pyspark.errors import ParseException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Row as SparkRow
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import (
     ArrayType,
+    BooleanType,
+    ByteType,
     DataType,
     DateType,
     DecimalType,
     DoubleType,
     FloatType,
+    IntegerType,
+    LongType,
     MapType,
+    ShortType,
+    StringType,
     StructType,
     TimestampNTZType,
     TimestampType,
@@ -29,6 +37,43 @@ from pyspark.sql.types import (
 from headwater.errors import UsageError, nearest
 
 Row = Mapping[str, Any]
+_BITS: dict[type[DataType], int] = {ByteType: 8, ShortType: 16, IntegerType: 32, LongType: 64}
+_FORM = "A batch is a list of dicts or of Rows, or a pandas DataFrame."
+
+
+def listed(rows: Any) -> list[dict[str, Any]]:
+    """Return rows as dicts, whatever they were written as; what was given is not changed.
+
+    Args:
+        rows: dicts or Rows, also of an iterator, or a pandas DataFrame, whose NaN are NULL.
+
+    Raises:
+        UsageError: ROWS_INVALID.
+    """
+    if type(rows).__module__.partition(".")[0] == "pandas":
+        rows = pa.Table.from_pandas(rows, preserve_index=False).to_pylist()
+    if isinstance(rows, Mapping | SparkRow | str) or not isinstance(rows, Iterable):
+        raise rows_invalid(f"they are a {type(rows).__name__}, and not a list", _FORM)
+    found = list(rows)
+    for each in found:
+        if not isinstance(each, Mapping) and not hasattr(each, "__fields__"):
+            raise rows_invalid(f"one of them is a {type(each).__name__}, and not a dict", _FORM)
+    return [_plain(each) for each in found]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without classes of libraries: of Rows dicts, of numbers of numpy numbers."""
+    if isinstance(value, SparkRow) and hasattr(value, "__fields__"):
+        value = value.asDict()
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return datetime.combine(value.date(), value.timetz())
+    return value.item() if type(value).__module__ == "numpy" and value.ndim == 0 else value
 
 
 def value_as(value: Any, kind: DataType) -> Any:
@@ -60,13 +105,34 @@ def _simple(value: Any, kind: DataType) -> Any:
     if isinstance(kind, TimestampType | TimestampNTZType):
         return _time(value)
     if isinstance(kind, DateType):
-        if isinstance(value, datetime):
-            return value.date()
-        return date.fromisoformat(value) if isinstance(value, str) else value
+        return _date(value)
     if isinstance(kind, DecimalType):
         return _decimal(value, kind.scale)
     if isinstance(kind, FloatType | DoubleType):
         return _float(float(value), isinstance(kind, FloatType))
+    if type(kind) in _BITS:
+        return _whole(value, _BITS[type(kind)])
+    wanted = {StringType: str, BooleanType: bool}.get(type(kind), object)
+    if not isinstance(value, wanted):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+def _whole(value: Any, bits: int) -> int:
+    number = int(value)
+    is_number = not isinstance(value, str | bool) and number == value
+    if not is_number or not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+        raise ValueError(type(value).__name__)
+    return number
+
+
+def _date(value: object) -> date:
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date()
+    if isinstance(value, str):
+        return date.fromisoformat(value)
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise TypeError(type(value).__name__)
     return value
 
 
@@ -138,7 +204,7 @@ def frame_of(spark: SparkSession, rows: Sequence[Row], schema: StructType | None
         arrow = to_arrow_schema(schema, timezone="UTC")
         return spark.createDataFrame(pa.Table.from_pylist(typed, schema=arrow), schema)
     except (pa.ArrowException, TypeError, ValueError) as error:
-        raise rows_invalid("the rows don't fit the schema") from error
+        raise rows_invalid("they don't fit the schema", "Compare each value with it.") from error
 
 
 def typed_rows(rows: Sequence[Row], schema: StructType) -> list[dict[str, Any]]:
@@ -159,7 +225,7 @@ def typed_rows(rows: Sequence[Row], schema: StructType) -> list[dict[str, Any]]:
             kind = column.dataType.simpleString()
             raise UsageError(
                 "ROWS_INVALID",
-                f"A value of the column '{column.name}' is not of type {kind}",
+                f"A value of the column '{column.name}' does not fit the type {kind}",
                 hint="Write the values as the type has them; structs are dicts.",
                 column=column.name,
             ) from error
@@ -198,10 +264,8 @@ def check_columns(wanted: set[str], known: Sequence[str]) -> None:
         )
 
 
-def rows_invalid(problem: str) -> UsageError:
-    """Return the error for rows that can't be written without a schema."""
-    return UsageError(
-        "ROWS_INVALID",
-        f"The rows can't be sent: {problem}",
-        hint="Give the source a schema: source(name, schema='id INT, seen TIMESTAMP').",
-    )
+def rows_invalid(
+    problem: str, hint: str = "Give the source a schema: source(name, schema='id INT, at DATE')."
+) -> UsageError:
+    """Return the error for rows that can't be taken."""
+    return UsageError("ROWS_INVALID", f"The rows can't be taken: {problem}", hint=hint)

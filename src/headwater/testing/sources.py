@@ -6,27 +6,29 @@ with it (`pipeline`).
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, ItemsView, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol, Union
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from headwater.errors import UsageError, nearest
 from headwater.names import TableName
+from headwater.sandbox.failures import explained
 from headwater.state.catalog import register_table
 from headwater.state.store import Store
-from headwater.testing.rows import Row, arrow_of, frame_of, rows_invalid
+from headwater.testing.rows import Row, arrow_of, frame_of, listed, rows_invalid
 
 Batch = Union[Sequence[Row], DataFrame, str, Path]  # noqa: UP007 - evaluated at run time on 3.10
 
@@ -59,7 +61,7 @@ class Source:
 
     name: str
     place: Place
-    noted: Callable[[str, Batch], None]
+    noted: Callable[[Batch], None]
     format: str
     schema: StructType | None
     count: int = 0
@@ -68,16 +70,16 @@ class Source:
         """Add one batch, which the next update reads.
 
         Args:
-            batch: rows as dicts, a DataFrame, or the path of a file.
+            batch: rows as dicts or Rows, a DataFrame of Spark or pandas, or the path of a file.
 
         Raises:
             UsageError: ROWS_INVALID, COLUMN_UNKNOWN, SOURCE_FORMAT, SOURCE_MISSING.
         """
         if not isinstance(batch, str | Path | DataFrame):
-            batch = copy.deepcopy(list(batch))  # sent again as it is now, whatever becomes of it
+            batch = listed(batch)  # sent again as it is now, whatever becomes of it
         self.count += 1
         self.place.write(batch, self.count)
-        self.noted(self.name, batch)
+        self.noted(batch)
 
     def check(self, format: str | None, schema: StructType | None) -> None:
         """Check that a source that is asked for again is not meant otherwise.
@@ -164,8 +166,24 @@ class Table:
                 hint="Send rows or a DataFrame; files go to a folder such as /Volumes/a/b/c.",
             )
         if not isinstance(batch, DataFrame):
-            batch = frame_of(self.spark, batch, self.schema)
-        self._append(batch)
+            batch = frame_of(self.spark, batch, self.schema or self._widened(batch))
+        try:
+            self._append(batch)
+        except AnalysisException as error:
+            raise rows_invalid(
+                f"they don't fit those of '{self.name}': {explained(error)}",
+                "Compare the types of their columns with those that were sent before.",
+            ) from error
+
+    def _widened(self, rows: Sequence[Row]) -> StructType | None:
+        """Return the columns that the table has and those that rows add; None for the first."""
+        known = self.columns()
+        if known is None:
+            return None
+        added = [{k: v for k, v in row.items() if k not in known.names} for row in rows]
+        if not any(added):
+            return known
+        return StructType([*known, *from_arrow_schema(arrow_of(added).schema)])
 
     def columns(self) -> StructType | None:
         path = self.store.table_path(self.name)
@@ -185,6 +203,110 @@ class Table:
             writer = writer.option("delta.columnMapping.mode", "name")
         writer.save(str(path))
         register_table(self.spark, self.name, path, self.store)
+
+
+@dataclass
+class Sources:
+    """The sources of one pipeline in one target.
+
+    Attributes:
+        root: what relative paths of files start from.
+        stubs: those that are tables.
+        sent: what was sent since it was last taken: key of the source, and the batch.
+    """
+
+    spark: SparkSession
+    store: Store
+    root: Path
+    stubs: dict[TableName, Table] = field(default_factory=dict)
+    sent: list[tuple[str, Batch]] = field(default_factory=list)
+    _made: dict[str, Source] = field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> Source:
+        return self._made[key]
+
+    def items(self) -> ItemsView[str, Source]:
+        """Return the sources by their keys, which are names that `folder` and `table` take."""
+        return self._made.items()
+
+    def folder(self, name: str, kind: str | None, schema: StructType | None) -> Source:
+        """Return the source of a folder in a volume.
+
+        Raises:
+            UsageError: SOURCE_DIFFERS, VOLUME_UNKNOWN, PATH_OUTSIDE_VOLUME.
+        """
+
+        def make() -> Place:
+            path = folder_of(self.store, name)
+            return Folder(self.spark, path, kind or "json", schema, self.root)
+
+        return self._source(name.rstrip("/"), name, kind, schema, make)
+
+    def table(
+        self, name: str, full: TableName, kind: str | None, schema: StructType | None
+    ) -> Source:
+        """Return the source of a table, which is the same however its name is written.
+
+        Raises:
+            UsageError: SOURCE_DIFFERS.
+        """
+
+        def make() -> Place:
+            made = self.stubs[full] = Table(self.spark, self.store, full, schema)
+            made.make()
+            return made
+
+        return self._source(full.quoted, name, kind, schema, make)
+
+    def _source(
+        self,
+        key: str,
+        name: str,
+        kind: str | None,
+        schema: StructType | None,
+        make: Callable[[], Place],
+    ) -> Source:
+        if key in self._made:
+            self._made[key].check(kind, schema)
+        else:
+
+            def noted(batch: Batch) -> None:
+                self.sent.append((key, batch))
+
+            self._made[key] = Source(name, make(), noted, kind or "json", schema)
+        return self._made[key]
+
+    def check_sent(self) -> None:
+        """Check that all tables have columns.
+
+        Raises:
+            UsageError: SOURCE_EMPTY.
+        """
+        for name in self.stubs:
+            if not self.store.table_path(name).exists():
+                raise UsageError(
+                    "SOURCE_EMPTY",
+                    f"Nothing was sent to '{name}', so that its columns are not known",
+                    hint="Send a batch first, or give the source a schema.",
+                )
+
+    def check_names(self, full: Callable[[str], TableName]) -> None:
+        """Check that the tables' names still mean what they meant.
+
+        Args:
+            full: completes a name.
+
+        Raises:
+            UsageError: SOURCE_NAMED_BEFORE.
+        """
+        for key, source in self._made.items():
+            if isinstance(source.place, Table) and full(source.name).quoted != key:
+                raise UsageError(
+                    "SOURCE_NAMED_BEFORE",
+                    f"The source '{source.name}' was made as '{source.place.name}', before the "
+                    f"pipeline's own schema was said: '{full(source.name)}'",
+                    hint="Load the pipeline first, and then name its sources.",
+                )
 
 
 def folder_of(store: Store, name: str) -> Path:

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from chispa import DataFramesNotEqualError, assert_df_equality
-from chispa.rows_comparer import assert_basic_rows_equality
-from chispa.schema_comparer import assert_schema_equality_ignore_nullable
+from chispa.row_comparer import are_rows_approx_equal
+from chispa.rows_comparer import assert_basic_rows_equality, assert_generic_rows_equality
+from chispa.schema_comparer import SchemasNotEqualError, assert_schema_equality_ignore_nullable
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import Row as SparkRow
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DoubleType, FloatType, StructType
 
-from headwater.testing.rows import Row, check_columns, rows_of, schema_of, typed_rows
+from headwater.testing.rows import (
+    Row,
+    check_columns,
+    listed,
+    rows_invalid,
+    rows_of,
+    schema_of,
+    typed_rows,
+)
+
+_INEXACT = (FloatType, DoubleType)
 
 _MAPPED = "delta.columnMapping.mode"
 """Property of tables whose columns have other names in their files: delta-rs reads NULL of them."""
@@ -78,20 +90,32 @@ class Table:
         check_columns(set(columns), schema.fieldNames())
         return sorted(rows_of(table, schema, columns), key=_sorting)
 
-    def assert_rows(self, expected: Sequence[Row], *, ignore_order: bool = True) -> None:
+    def assert_rows(
+        self,
+        expected: Iterable[Row],
+        *,
+        ignore_order: bool = True,
+        precision: float | None = None,
+    ) -> None:
         """Check that the table holds these rows and no others.
 
         Columns that no expected row names are not compared. One that a row leaves out is NULL
         there. Times and decimals may be written as text.
 
         Args:
+            expected: dicts, or Rows as `collect` returns them, or a pandas DataFrame.
             ignore_order: without it rows are compared in the order in which they are read.
+            precision: by how much numbers of the types FLOAT and DOUBLE may differ.
 
         Raises:
-            AssertionError: with both tables side by side.
+            AssertionError: with both tables side by side, the one that was found on the left.
             UsageError: COLUMN_UNKNOWN, also for a field of a struct; ROWS_INVALID for a value that
-                is not of the column's type.
+                does not fit the column's type.
         """
+        __tracebackhide__ = True
+        if isinstance(expected, DataFrame):
+            raise rows_invalid("they are a DataFrame", "Use assert_frame(frame).")
+        expected = listed(expected)
         schema, table = self._read()
         names = list(dict.fromkeys(name for row in expected for name in row))
         check_columns(set(names), schema.fieldNames())
@@ -100,8 +124,12 @@ class Table:
         )
         found = rows_of(table, schema, names)
         if ignore_order:
-            found, wanted = sorted(found, key=_sorting), sorted(wanted, key=_sorting)
-        assert_same_rows(found, wanted)
+            inexact = [each.name for each in schema if isinstance(each.dataType, _INEXACT)]
+            last = inexact if precision is not None else ()
+            found, wanted = (
+                sorted(each, key=lambda row: _sorting(row, last)) for each in (found, wanted)
+            )
+        assert_same_rows(found, wanted, precision)
 
     def assert_frame(self, expected: DataFrame, **options: Any) -> None:
         """Check that the table equals a DataFrame, whatever the order of rows.
@@ -109,24 +137,45 @@ class Table:
         Args:
             options: of `chispa.assert_df_equality`, such as `ignore_column_order=True`.
         """
+        __tracebackhide__ = True
         options = {"ignore_row_order": True, "ignore_nullable": True, **options}
-        assert_df_equality(self.frame, expected, **options)
+        found = self.frame
+        mapped = any("map<" in each.schema.simpleString() for each in (found, expected))
+        if mapped and options["ignore_row_order"]:  # Spark sorts no maps, nor does it hash them
+            options["ignore_row_order"] = False
+            found, expected = _sorted(found), _sorted(expected)
+        assert_df_equality(found, expected, **options)
 
     def assert_schema(self, expected: str | StructType) -> None:
         """Check columns and types, such as `"id BIGINT, name STRING"`, but not nullability."""
-        schema = schema_of(expected)
-        assert_schema_equality_ignore_nullable(_bare(self.schema), _bare(schema))
+        __tracebackhide__ = True
+        found, wanted = _bare(self.schema), _bare(schema_of(expected))
+        try:
+            assert_schema_equality_ignore_nullable(found, wanted)
+        except SchemasNotEqualError:
+            texts = (each.simpleString() for each in (found, wanted))
+            raise AssertionError("found:    {}\nexpected: {}".format(*texts)) from None
 
 
-def assert_same_rows(found: Sequence[Row], expected: Sequence[Row]) -> None:
+def assert_same_rows(
+    found: Sequence[Row], expected: Sequence[Row], precision: float | None = None
+) -> None:
     """Check that rows are equal one by one; all have the same columns.
+
+    Args:
+        precision: by how much floats may differ.
 
     Raises:
         AssertionError: with the rows found on the left and those expected on the right.
     """
+    __tracebackhide__ = True
     ours, theirs = ([SparkRow(**row) for row in rows] for rows in (found, expected))
+    near = {"precision": precision, "allow_nan_equality": True}
     try:
-        assert_basic_rows_equality(ours, theirs)
+        if precision is None:
+            assert_basic_rows_equality(ours, theirs)
+        else:
+            assert_generic_rows_equality(ours, theirs, are_rows_approx_equal, near)
     except DataFramesNotEqualError as error:
         raise AssertionError(str(error)) from None
 
@@ -140,21 +189,44 @@ def assert_same_tables(ours: Table, theirs: Table, ignore: Sequence[str] = ()) -
     Raises:
         AssertionError: with the rows of `theirs` on the left and those of `ours` on the right.
     """
+    __tracebackhide__ = True
     left, right = ([c for c in each.columns if c not in ignore] for each in (theirs, ours))
     if sorted(left) != sorted(right):
         raise AssertionError(f"'{ours.name}' has other columns: {left}, expected {right}")
     assert_same_rows(theirs.rows(*right), ours.rows(*right))
 
 
-def _sorting(row: Row) -> list[tuple[bool, str]]:
-    return [(value is None, _text(value)) for value in row.values()]
+def _sorting(row: Row, last: Collection[str] = ()) -> list[tuple[bool, Any]]:
+    """Return what rows are sorted by.
+
+    Args:
+        last: columns that count only where all others are equal, since they are not exact.
+    """
+    names = [*(each for each in row if each not in last), *last]
+    return [(row[each] is None, _ordered(row[each])) for each in names if each in row]
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, float):
+        return (math.isnan(value), 0.0 if math.isnan(value) else value)
+    return _text(value)
 
 
 def _text(value: Any) -> str:
-    """Write a value so that equal ones read the same: maps have no order."""
+    """Write a value so that equal ones read the same: maps have no order, and zero no sign."""
     if isinstance(value, dict):
         return str(sorted((_text(k), _text(v)) for k, v in value.items()))
-    return str([_text(each) for each in value]) if isinstance(value, list) else repr(value)
+    if isinstance(value, list | tuple):
+        return str([_text(each) for each in value])
+    return repr(value + 0.0 if isinstance(value, float) else value)
+
+
+def _sorted(frame: DataFrame) -> DataFrame:
+    """Return the rows of a frame in an order that equal frames share."""
+    rows = sorted(
+        frame.collect(), key=lambda row: [_text(row[each]) for each in sorted(row.asDict())]
+    )
+    return frame.sparkSession.createDataFrame(rows, frame.schema)
 
 
 def _bare(schema: StructType) -> StructType:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from headwater.errors import UsageError
 from headwater.testing.sources import Batch
 from headwater.testing.updates import Request
 
@@ -49,7 +50,17 @@ def started_over(steps: Sequence[Step]) -> list[Step]:
 
 
 def backwards(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps that sent anything in reverse order, and within each what was sent."""
+    """Return the steps that sent anything in reverse order, and within each what was sent.
+
+    Raises:
+        UsageError: BATCHES_TOO_FEW.
+    """
+    if sum(len(step.sent) for step in steps) < 2:
+        raise UsageError(
+            "BATCHES_TOO_FEW",
+            "Fewer than two batches were sent, which have no other order",
+            hint="Send the rows in two batches or more.",
+        )
     return [replace(step, sent=step.sent[::-1]) for step in reversed(steps) if step.sent]
 
 

@@ -11,9 +11,10 @@ from pyspark.sql import SparkSession
 
 from headwater.engine.request import UpdateRequest
 from headwater.engine.update import Updater, UpdateResult
-from headwater.errors import UsageError, nearest
+from headwater.errors import HeadwaterError, UsageError, nearest
 from headwater.events.report import UpdateReport, with_event
 from headwater.events.rows import Event
+from headwater.flows.context import SHOW_RECORDS
 from headwater.flows.tables import Tables
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset
@@ -21,6 +22,7 @@ from headwater.graph.registry import Registry
 from headwater.graph.selection import ALL, unknown_dataset
 from headwater.names import TableName, table_name
 from headwater.sandbox.clock import Clock
+from headwater.sandbox.failures import opened
 from headwater.state.pipeline import PipelineState
 from headwater.state.store import Store
 from headwater.testing.definition import Definition
@@ -107,6 +109,7 @@ class Updates:
             HeadwaterError: what it fails with.
             UsageError: DATASET_UNKNOWN, SOURCE_UNREAD.
         """
+        __tracebackhide__ = True
         self.report = UpdateReport()
         kill = Kill(self._name(request.dies_after)) if request.dies_after else None
         try:
@@ -118,14 +121,20 @@ class Updates:
             return UpdateResult(
                 KILLED, (), tuple(self.report.flows.values()), Graph({}, {}, (), ())
             )
+        except HeadwaterError as error:
+            raise error.with_traceback(None) from None  # the way to it says nothing of the test
         if result.error is not None:
-            raise result.error
+            raise opened(result.error) from None
         self._check_read(result.graph)
         return result
 
     def _updater(self, kill: Kill | None) -> Updater:
-        """Return what runs one update, as a new process would: it knows nothing of the last."""
-        definition = self.definition
+        """Return what runs one update, as a new process would: it knows nothing of the last.
+
+        Errors hold the records that broke a rule: a test's rows are its own.
+        """
+        shown = {SHOW_RECORDS: "true", **self.definition.spec.configuration}
+        definition = self.definition.with_spec(configuration=shown)
 
         def listen(event: Event) -> None:
             with self._lock:
@@ -184,6 +193,21 @@ def check_killed(results: Sequence[UpdateResult], table: str | None) -> None:
             hint="Name a table that the update refreshes.",
             table=table,
         )
+
+
+def check_texts(names: Sequence[object]) -> None:
+    """Check that names are texts, and not lists of them.
+
+    Raises:
+        UsageError: NAME_INVALID.
+    """
+    for each in names:
+        if not isinstance(each, str):
+            raise UsageError(
+                "NAME_INVALID",
+                f"The name of a table is a text, not a {type(each).__name__}",
+                hint="Write each name by itself: run('bronze', 'silver').",
+            )
 
 
 def known(name: TableName, text: str, names: Collection[TableName]) -> TableName:
