@@ -123,6 +123,20 @@ def test_option_that_auto_loader_does_not_have_is_ignored_with_a_warning(project
     assert [each.code for each in caught.value.faults] == ["AUTOLOADER_OPTION_IGNORED"]
 
 
+def test_stream_that_begins_with_the_latest_version_is_warned_of(project: Project) -> None:
+    project.create("rows", "SELECT 1 AS id")
+    project.write("""
+        from pyspark import pipelines as dp
+
+        @dp.table
+        def t():
+            reader = spark.readStream.option("startingVersion", "latest")
+            return reader.table("SCHEMA.rows")
+    """)
+    found = project.run(validate_only=True).graph.warnings
+    assert places(found) == {"main.py": [("STARTING_VERSION_LATEST", 7)]}
+
+
 def test_sound_pipeline_is_run_by_strict(project: Project) -> None:
     project.write("""
         import dlt

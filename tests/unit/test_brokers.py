@@ -9,6 +9,8 @@ import pytest
 from headwater.engine.brokers import check_brokers, explain_failure
 from headwater.errors import GraphError, HeadwaterError, Location
 from headwater.graph.brokers import BrokerUse
+from headwater.graph.model import Flow
+from headwater.names import TableName
 from headwater.sandbox.causes import Cause
 
 CLOSED = "127.0.0.1:1"
@@ -19,7 +21,8 @@ def use(servers: str, line: int = 3) -> BrokerUse:
 
 
 def explained(*chain: Cause) -> HeadwaterError | None:
-    return explain_failure(chain, "bronze", [use("b:9092"), use("b:9092")])
+    flow = Flow("bronze", TableName("c", "s", "bronze"), lambda: None, Location("src/p.py", 7))
+    return explain_failure(chain, flow, [use("b:9092"), use("b:9092")])
 
 
 def test_dead_broker_is_named_with_the_first_line_that_uses_it() -> None:
@@ -49,6 +52,20 @@ def test_failure_of_the_client_has_a_code_of_its_own(kind: str, code: str) -> No
     assert error is not None
     assert error.code == code
     assert "b:9092" in error.message
+    assert str(error.where) == "src/p.py:7"
+
+
+def test_partition_that_is_not_there_is_no_broker_that_is_silent() -> None:
+    text = "Topic t not present in metadata after 15000 ms."
+    error = explained(Cause("TimeoutException", "", {}, text))
+    assert error is not None
+    assert error.code == "KAFKA_TOPIC_UNKNOWN"
+
+
+def test_lost_events_name_what_keeps_the_rows() -> None:
+    error = explained(Cause("KafkaIllegalStateException", ""))
+    assert error is not None
+    assert "--reset-checkpoints bronze" in error.hint
 
 
 def test_option_that_the_client_refuses_is_named_without_its_value() -> None:

@@ -80,6 +80,10 @@ def test_only_passing_troubles_are_retried(error: Exception, expected: bool) -> 
         ("CAST_INVALID_INPUT", "try_cast"),
         ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "skipChangeCommits"),
         ("DELTA_MISSING_CHANGE_DATA", "delta.enableChangeDataFeed"),
+        ("FAILED_READ_FILE.FILE_NOT_EXIST", "VACUUM"),
+        ("DELTA_ILLEGAL_OPTION", "startingVersion"),
+        ("DELTA_METADATA_MISMATCH", "mergeSchema"),
+        ("DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE_USE_SCHEMA_LOG", "--full-refresh"),
         ("OTHER", "run again"),
     ],
 )

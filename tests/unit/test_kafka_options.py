@@ -22,6 +22,16 @@ def checked(**changes: str) -> dict[str, str]:
         ("kafka__bootstrap__servers", "", "KAFKA_OPTION_MISSING"),
         ("kafka__bootstrap__servers", "b", "KAFKA_SERVERS_INVALID"),
         ("startingOffsets", "soon", "KAFKA_OPTION_INVALID"),
+        ("startingOffsets", "{bad", "KAFKA_OPTION_INVALID"),
+        ("startingOffsetsByTimestamp", "1700", "KAFKA_OPTION_INVALID"),
+        ("startingTimestamp", "2024-01-01", "KAFKA_OPTION_INVALID"),
+        ("maxOffsetsPerTrigger", "x", "KAFKA_OPTION_INVALID"),
+        ("failOnDataLoss", "maybe", "KAFKA_OPTION_INVALID"),
+        ("endingOffsets", "latest", "KAFKA_OPTION_INVALID"),
+        ("subscribePattern", "t.*", "KAFKA_OPTION_INVALID"),
+        ("kafka__auto__offset__reset", "earliest", "KAFKA_OPTION_INVALID"),
+        ("kafka__key__deserializer", "a.B", "KAFKA_OPTION_INVALID"),
+        ("kafka__sasl__jaas__config", "a.B required", "KAFKA_OPTION_INVALID"),
         ("databricks__serviceCredential", "c", "API_NOT_BUILT"),
     ],
 )
@@ -29,6 +39,18 @@ def test_option_that_can_not_work_is_refused(option: str, value: str, code: str)
     with pytest.raises(DefinitionError) as caught:
         checked(**{option: value})
     assert caught.value.code == code
+
+
+def test_options_that_work_are_left_as_they_are() -> None:
+    given = {
+        **GIVEN,
+        "startingOffsets": '{"t": {"0": 4, "1": -1}}',
+        "endingTimestamp": "1700",
+        "failOnDataLoss": "False",
+        "kafka.group.id": "g",
+    }
+    kafka.checked(given, str, is_source=True, is_stream=False)
+    kafka.checked({"kafka.bootstrap.servers": "b:9092"}, str, is_source=False)
 
 
 def test_classes_of_a_workspace_get_their_own_names() -> None:

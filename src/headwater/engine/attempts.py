@@ -121,7 +121,7 @@ class FlowAttempts:
                 found = autoloader.explain_failure(texts(error), request, place)
                 if found is not None:
                     raise found from error
-            lost = explain_failure(causes(error), flow.name, context.brokers)
+            lost = explain_failure(causes(error), flow, context.brokers)
             if lost is not None:
                 raise lost from error
             changed = columns_changed(causes(error), flow)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from headwater.errors import DefinitionError, HeadwaterError, UpdateError, all_faults
 from headwater.graph.brokers import BrokerUse
+from headwater.graph.model import Flow
 from headwater.sandbox.causes import Cause
 
 CONNECT_SECONDS = 4.0
@@ -19,8 +20,8 @@ _NETWORK = "Start the broker (`headwater dev up` runs one), or correct kafka.boo
 _FAILURES = {
     "UnknownTopicOrPartitionException": (
         "KAFKA_TOPIC_UNKNOWN",
-        "a topic that it reads or writes does not exist",
-        "Create the topic, or correct its name.",
+        "a topic that it reads or writes, or a partition of it, does not exist",
+        "Create the topic, or correct its name or the column `partition`.",
     ),
     "SaslAuthenticationException": (
         "KAFKA_LOGIN_REFUSED",
@@ -45,7 +46,7 @@ _FAILURES = {
     "TimeoutException": (
         "KAFKA_UNREACHABLE",
         "the broker did not answer in time",
-        _NETWORK,
+        f"{_NETWORK} Event Hubs, and brokers with TLS, need kafka.security.protocol, too.",
     ),
     "ConfigException": (
         "KAFKA_OPTION_INVALID",
@@ -57,6 +58,9 @@ _FAILURES = {
 
 _OPTION = re.compile(r"configuration ([a-z][a-z.]+[a-z])\b")
 """The name of an option in what Kafka's client says of its value."""
+
+_NOT_THERE = "not present in metadata"
+"""What the client says when it waited for a topic or a partition that the broker does not have."""
 
 _LOST = ("KAFKA_DATA_LOSS", "KafkaIllegalStateException", "OffsetOutOfRangeException")
 
@@ -95,7 +99,7 @@ def _connects(host: str, port: int, seconds: float) -> bool:
 
 
 def explain_failure(
-    chain: Sequence[Cause], flow: str, uses: Sequence[BrokerUse]
+    chain: Sequence[Cause], flow: Flow, uses: Sequence[BrokerUse]
 ) -> HeadwaterError | None:
     """Return the error for a flow that Kafka's client ended; None when it did not.
 
@@ -110,16 +114,26 @@ def explain_failure(
         if each.condition.startswith(_LOST) or each.kind in _LOST:
             return UpdateError(
                 "KAFKA_EVENTS_LOST",
-                f"Flow '{flow}' failed: events that it has not read are gone from the topic "
-                f"at {servers}",
-                hint="The topic was deleted, made anew, or keeps events too shortly: set "
-                "failOnDataLoss to false to go on without them, or run with --full-refresh.",
-                flow=flow,
+                f"Flow '{flow.name}' failed: events that it has not read are not in the topic at "
+                f"{servers}",
+                where=flow.location,
+                hint="The topic was made anew, keeps events too shortly, or ends before "
+                f"startingOffsets. Run with --reset-checkpoints {flow.name} to keep the table's "
+                "rows and read what the topic has; --full-refresh keeps only what it still has. "
+                "Or set failOnDataLoss to false until it has gone on.",
+                flow=flow.name,
             )
         if each.kind in _FAILURES:
-            code, what, hint = _FAILURES[each.kind]
+            kind = "UnknownTopicOrPartitionException" if _NOT_THERE in each.text else each.kind
+            code, what, hint = _FAILURES[kind]
             named = _OPTION.search(each.text) if each.kind == "ConfigException" else None
             what += f" (kafka.{named[1]})" if named else ""
-            message = f"Flow '{flow}' failed: {what}; Kafka at {servers}"
-            return UpdateError(code, message, hint=hint, flow=flow, servers=servers)
+            return UpdateError(
+                code,
+                f"Flow '{flow.name}' failed: {what}; Kafka at {servers}",
+                where=flow.location,
+                hint=hint,
+                flow=flow.name,
+                servers=servers,
+            )
     return None

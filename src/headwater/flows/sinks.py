@@ -13,7 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
-from pyspark.sql.types import BinaryType, StringType, StructType
+from pyspark.sql.types import StructType
 
 from headwater.cdc.computed import kept
 from headwater.errors import DefinitionError, HeadwaterError, UpdateError
@@ -133,17 +133,38 @@ def check_rows(schema: StructType, dataset: Dataset, flow: str) -> None:
         return
     types = {each.name.lower(): each.dataType for each in schema}
     topic = "topic" in types or "topic" in {key.lower() for key in sink.options}
-    if isinstance(types.get("value"), (StringType, BinaryType)) and topic:
+    wrong = [
+        f"'{name}' of the type {types[name].simpleString()}"
+        for name, kinds in _KAFKA_COLUMNS.items()
+        if name in types and types[name].simpleString() not in kinds
+    ]
+    if "value" in types and topic and not wrong:
         return
+    called = f"Flow '{flow}' into the sink '{dataset.name.table}'"
+    if not topic:
+        said = f"Neither the sink '{dataset.name.table}' nor the rows of flow '{flow}' name a topic"
+    elif wrong:
+        said = f"{called} has a column {wrong[0]}, which Kafka does not take"
+    else:
+        said = f"{called} has no column 'value'"
     raise DefinitionError(
         "KAFKA_COLUMNS_INVALID",
-        f"Flow '{flow}' into the sink '{dataset.name.table}' has no text or binary column 'value'"
-        if topic
-        else f"Neither the sink '{dataset.name.table}' nor the rows of flow '{flow}' name a topic",
+        said,
         where=dataset.location,
-        hint="Select to_json(struct('*')) AS value, and set the option topic of the sink.",
+        hint="Select to_json(struct('*')) AS value, and set the option topic of the sink. Keys are "
+        "text or binary, partitions integers.",
         flow=flow,
     )
+
+
+_KAFKA_COLUMNS = {
+    "value": ("string", "binary"),
+    "key": ("string", "binary"),
+    "topic": ("string",),
+    "headers": ("array<struct<key:string,value:binary>>",),
+    "partition": ("int",),
+}
+"""Columns that Spark's sink of Kafka takes, and their types. Source: its integration guide."""
 
 
 def shown_options(sink: Sink) -> dict[str, str]:

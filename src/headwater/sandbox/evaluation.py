@@ -27,11 +27,12 @@ from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import READ_VIEW, TableName, name_parts, quote, table_name
 from headwater.sandbox import file_states, kafka, sql_plans, table_functions
 from headwater.sandbox.connectors import require
-from headwater.sandbox.failures import missing_table
+from headwater.sandbox.failures import latest_anew, missing_table
 from headwater.sandbox.interception import (
     ReaderRecord,
     intercepted,
     local_options,
+    options_of,
     reader_with_options,
     record_of,
 )
@@ -280,6 +281,8 @@ class Evaluation:
     def _note_options(self, reader: Any, name: TableName, streaming: bool) -> None:
         given = sorted((record_of(reader).options or {}).items())
         self.read_options.append(f"{name} {streaming} {given}")
+        if streaming and options_of(reader).get("startingversion", "").lower() == "latest":
+            self.ignored.append(latest_anew(name))
 
     def _answers(self, call: FunctionCall) -> bool:
         """Whether a function is answered here; the change feed of other tables is Delta's."""

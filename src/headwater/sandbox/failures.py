@@ -71,20 +71,36 @@ _COLUMNS_CHANGED = "DELTA_SCHEMA_CHANGED"
 
 _HINTS = {
     ("DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE",): (
-        "A table this flow streams from was dropped and made again: run with --full-refresh for "
-        "this table."
+        "A table this flow streams from was dropped and made again, or the query reads another "
+        "table now: run with --full-refresh for this table."
     ),
     ("STREAMING_STATEFUL_OPERATOR_", "STATE_STORE_", "CANNOT_LOAD_STATE_STORE", "StateStore"): (
         "The query no longer fits the state in its checkpoint: run with --full-refresh for this "
         "table, or --reset-checkpoints for this flow to go on without what it had seen."
     ),
     ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE"): (
-        "A table this flow streams from was changed or refreshed in full: run with "
-        "--full-refresh for this table too, or read with the option skipChangeCommits."
+        "A table this flow streams from was refreshed in full, or its rows were changed: run with "
+        "--full-refresh for this table, too. The option skipChangeCommits passes over changed "
+        "rows; after a full refresh of the source it reads all of them once more."
     ),
     (_COLUMNS_CHANGED, "DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE"): (
         "The columns of a table this flow streams from were renamed, dropped or got other types: "
         "run with --full-refresh for this table."
+    ),
+    (
+        "FAILED_READ_FILE.FILE_NOT_EXIST",
+        "DELTA_LOG_FILE_NOT_FOUND",
+        "DELTA_TRUNCATED_TRANSACTION",
+    ): (
+        "Files that this flow has not read are gone: VACUUM removed them, or the log no longer "
+        "has them. Run with --full-refresh for this table, and keep files of its source longer."
+    ),
+    ("VersionNotFoundException", "TemporallyUnstableInputException", "DELTA_ILLEGAL_OPTION"): (
+        "Correct the options of the table's reader: startingVersion and startingTimestamp must be "
+        "in its history (DESCRIBE HISTORY), maxFilesPerTrigger a number above 0."
+    ),
+    ("DELTA_METADATA_MISMATCH",): (
+        'Rows have columns that the table lacks: set the option "mergeSchema" to "true".'
     ),
     ("DELTA_MISSING_CHANGE_DATA",): (
         "Set the property delta.enableChangeDataFeed = true on the table that is read. Its change "
@@ -181,6 +197,21 @@ def missing_table(table: TableName, written: str, names: Sequence[str]) -> Defin
         "TABLE_NOT_FOUND",
         f"'{written}' is neither a dataset of this pipeline nor a table of this target",
         hint,
+        table=str(table),
+    )
+
+
+def latest_anew(table: TableName) -> DefinitionError:
+    """Make the warning of a stream that begins with what is newest when an update begins.
+
+    Delta notes where a stream stands only with its first rows: an update that finds none leaves
+    no trace, and the next begins behind what has come in between.
+    """
+    return fault(
+        "STARTING_VERSION_LATEST",
+        f"startingVersion 'latest' of '{table}' is looked up by each update until one finds rows: "
+        "what comes between two updates is passed over",
+        "Write the number of a version; DESCRIBE HISTORY shows them.",
         table=str(table),
     )
 
@@ -292,6 +323,11 @@ def _line_of_query(cause: Cause, flow: Flow) -> Location | None:
 
 
 def _hint(cause: Cause) -> str:
+    if "sources in the checkpoint offsets" in cause.text:
+        return (
+            "The query reads from more or fewer streams than before: run with --full-refresh for "
+            "this table, or --reset-checkpoints for this flow."
+        )
     for conditions, hint in _HINTS.items():
         if cause.condition.startswith(conditions) or cause.kind.startswith(conditions):
             return hint

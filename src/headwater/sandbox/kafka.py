@@ -6,6 +6,7 @@ What does not live here: whether a broker answers (`engine.brokers`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,11 +26,17 @@ FUNCTION = "read_kafka"
 
 _SERVERS = "kafka.bootstrap.servers"
 _TOPICS = ("subscribe", "subscribePattern", "assign")
-_OFFSETS = ("startingOffsets", "endingOffsets")
+_JAAS = "kafka.sasl.jaas.config"
+_OWN = ("kafka.auto.offset.reset", "kafka.enable.auto.commit", "kafka.interceptor.classes")
+_OWN_SERDE = ("key.deserializer", "value.deserializer", "key.serializer", "value.serializer")
 _SHADED = "kafkashaded."
 """Prefix of the classes of Kafka's client in a workspace; here they have their own names."""
 
-_SECONDS = {"kafka.request.timeout.ms": "10000", "kafka.default.api.timeout.ms": "15000"}
+_SECONDS = {
+    "kafka.request.timeout.ms": "10000",
+    "kafka.default.api.timeout.ms": "15000",
+    "kafka.max.block.ms": "15000",
+}
 """How long the client waits for a broker that is silent, where the source sets no limit."""
 
 _FILES = ("truststore.location", "keystore.location")
@@ -61,7 +68,9 @@ def prepare(
         raise not_built(f"format('{recorded.format}')", ELSEWHERE[kind])
     if kind != FORMAT:
         return []
-    use, options = prepared(spark, recorded.options or {}, local_path, is_source=True)
+    is_stream = isinstance(reader, DataStreamReader)
+    given = recorded.options or {}
+    use, options = prepared(spark, given, local_path, is_source=True, is_stream=is_stream)
     reader.options(**options)
     return [use]
 
@@ -72,6 +81,7 @@ def prepared(
     local_path: Callable[[str], str],
     *,
     is_source: bool,
+    is_stream: bool = True,
 ) -> tuple[BrokerUse, dict[str, str]]:
     """Check a session and the options of a reader or a sink; return its use and what to set.
 
@@ -79,11 +89,15 @@ def prepared(
         DefinitionError: CONNECTOR_MISSING; what `checked` raises.
     """
     require(spark, KAFKA)
-    return checked(given, local_path, is_source=is_source)
+    return checked(given, local_path, is_source=is_source, is_stream=is_stream)
 
 
 def checked(
-    given: Mapping[str, str], local_path: Callable[[str], str], *, is_source: bool
+    given: Mapping[str, str],
+    local_path: Callable[[str], str],
+    *,
+    is_source: bool,
+    is_stream: bool = True,
 ) -> tuple[BrokerUse, dict[str, str]]:
     """Check the options of a reader or a sink; return its use and the options to set.
 
@@ -107,23 +121,82 @@ def checked(
             f"{_SERVERS} is no list of host:port",
             "Write host:port, several separated by commas.",
         )
-    _check_offsets(lower)
+    _check_values(lower, is_source=is_source, is_stream=is_stream)
     for key in given:
         if key.lower().startswith(_WORKSPACE):
             raise not_built(f"Kafka's option '{key}'", "Log in with kafka.sasl.* options.")
     return BrokerUse(servers, current_location()), dict(_changed(given, lower, local_path))
 
 
-def _check_offsets(lower: Mapping[str, str]) -> None:
-    for name in _OFFSETS:
-        value = lower.get(name.lower(), "latest").strip()
-        if value.lower() not in ("earliest", "latest") and not value.startswith("{"):
-            raise fault(
-                "KAFKA_OPTION_INVALID",
-                f"Kafka's option {name} is neither earliest nor latest nor JSON",
-                'Write "earliest", or offsets by topic and partition: {"topic": {"0": 23}}.',
-                option=name,
-            )
+def _check_values(lower: Mapping[str, str], *, is_source: bool, is_stream: bool) -> None:
+    """Check what Spark refuses only when a flow runs, or without the option's name.
+
+    Source: "Structured Streaming + Kafka Integration Guide" of Spark.
+    """
+    for name in (each for each in lower if each in _OWN or each.endswith(_OWN_SERDE)):
+        if is_source or name.endswith("serializer"):
+            raise _invalid(name, "is set by Spark itself", "Remove it.")
+    jaas = lower.get(_JAAS)
+    if jaas is not None and not jaas.rstrip().endswith(";"):
+        raise _invalid(_JAAS, "has no semicolon at its end", "Add `;` behind the last property.")
+    if not is_source:
+        return
+    given = [each for each in _TOPICS if each.lower() in lower]
+    if len(given) > 1:
+        raise _invalid(given[1], f"is set beside {given[0]}", "Name the topics in one of them.")
+    ends = next((each for each in lower if each.startswith("ending")), None)
+    if is_stream and ends is not None:
+        raise _invalid(ends, "is not supported for a stream", "Remove it, or use spark.read.")
+    for name, (fits, what, hint) in _VALUES.items():
+        if name.lower() in lower and not fits(lower[name.lower()].strip()):
+            raise _invalid(name, what, hint)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
+def _is_offset(text: str) -> bool:
+    return text.lower() in ("earliest", "latest") or _is_json(text)
+
+
+def _is_flag(text: str) -> bool:
+    return text.lower() in ("true", "false")
+
+
+_OFFSET = (
+    _is_offset,
+    "is neither earliest nor latest nor JSON",
+    'Write "earliest", or offsets by topic and partition: {"topic": {"0": 23}}.',
+)
+_NUMBER = (str.isdecimal, "is not a whole number", "Write digits only; times in milliseconds.")
+_FLAG = (_is_flag, "is neither true nor false", "Write true or false.")
+_TIMES = (_is_json, "is not JSON", 'Write times by topic and partition: {"topic": {"0": 1700}}.')
+_VALUES: Mapping[str, tuple[Callable[[str], bool], str, str]] = {
+    **dict.fromkeys(("startingOffsets", "endingOffsets"), _OFFSET),
+    **dict.fromkeys(("startingOffsetsByTimestamp", "endingOffsetsByTimestamp"), _TIMES),
+    **dict.fromkeys(("failOnDataLoss", "includeHeaders"), _FLAG),
+    **dict.fromkeys(
+        (
+            "startingTimestamp",
+            "endingTimestamp",
+            "maxOffsetsPerTrigger",
+            "minOffsetsPerTrigger",
+            "minPartitions",
+            "maxRecordsPerPartition",
+        ),
+        _NUMBER,
+    ),
+}
+"""Options of the source: what a value must be, what is said of others, and what to do."""
+
+
+def _invalid(option: str, what: str, hint: str) -> Exception:
+    message = f"Kafka's option {option} {what}"
+    return fault("KAFKA_OPTION_INVALID", message, hint, option=option)
 
 
 def _changed(
