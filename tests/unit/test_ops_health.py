@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from headwater.cli.main import cli
-from headwater.errors import HeadwaterError, SettingError
+from headwater.errors import HeadwaterError, SettingError, UsageError
 from headwater.events.report import RuleTotals
 from headwater.operations.health import PipelineHealth, pipeline_health, target_health
 from headwater.operations.probe import PATH, probe_server
@@ -35,12 +35,13 @@ BAD = RuleTotals("valid", "main.silver.events", 1, 9)
 
 def ended(hours_ago: float, state: str = "COMPLETED", *rules: RuleTotals) -> MeasuredUpdate:
     end = NOW - timedelta(hours=hours_ago)
-    return MeasuredUpdate("u", state, end - timedelta(minutes=5), end, rules, end)
+    started = end - timedelta(minutes=5)
+    return MeasuredUpdate("u", state, started, end, rules, end, rules_since=rules)
 
 
 def running(hours_ago: float, *rules: RuleTotals, continuous: bool = False) -> MeasuredUpdate:
     at = NOW - timedelta(hours=hours_ago)
-    return MeasuredUpdate("r", "RUNNING", at, None, rules, at, continuous)
+    return MeasuredUpdate("r", "RUNNING", at, None, rules, at, continuous, rules_since=rules)
 
 
 def health(
@@ -102,6 +103,23 @@ def test_health_of_a_target_uses_its_limits_and_the_option(tmp_path: Path) -> No
         "version: 1\npipelines: {flow: {rules: [{rule: valid, max_failed_share: 0.1}]}}"
     )
     assert [each.holds for each in target_health(target)[0].verdicts] == [True, False]
+
+
+def test_limits_of_a_pipeline_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    target = shop(tmp_path)
+    log_update(target, "1")
+    file = tmp_path / "typo.yml"
+    file.write_text("version: 1\npipelines:\n  flwo: {max_minutes: 1}")
+    with pytest.raises(UsageError, match=r"LIMITS_INVALID.*typo\.yml:3") as caught:
+        target_health(target, file=file)
+    assert "'flow'" in caught.value.hint
+
+
+def test_update_that_ends_in_the_future_has_no_age() -> None:
+    found = health(ended(-3), limits=Limits(max_age_hours=24))
+    assert [(each.holds, each.measured) for each in found.verdicts][1:] == [(False, None)]
+    assert "clock" in found.verdicts[1].note
+    assert health(ended(-0.01), limits=Limits(max_age_hours=24)).is_healthy
 
 
 def test_failed_flow_of_a_continuous_update_is_told(tmp_path: Path) -> None:

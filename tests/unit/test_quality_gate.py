@@ -17,11 +17,14 @@ from headwater.events.log import EventLog
 from headwater.events.report import RuleTotals
 from headwater.events.rows import Event
 from headwater.names import TableName
+from headwater.operations.measured import rows_of
+from headwater.operations.tables import facts_of, tables_on_disk
 from headwater.quality.gate import Verdict, judge
 from headwater.quality.limits import Limits, RuleLimit, TableLimit, read_limits
 from headwater.quality.measures import MeasuredUpdate, measured_updates
 from headwater.settings import Settings
 from headwater.state.target import open_target
+from unit.operations_support import make_table, shop
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
 
@@ -30,7 +33,8 @@ def update(
     *rules: RuleTotals, state: str = "COMPLETED", hours_ago: float = 1, minutes: float = 5
 ) -> MeasuredUpdate:
     ended = NOW - timedelta(hours=hours_ago)
-    return MeasuredUpdate("u", state, ended - timedelta(minutes=minutes), ended, rules)
+    started = ended - timedelta(minutes=minutes)
+    return MeasuredUpdate("u", state, started, ended, rules, rules_since=rules)
 
 
 def rule(name: str, failed: int, of: int, table: str = "main.s.t") -> RuleTotals:
@@ -78,6 +82,8 @@ def test_limits_are_read(tmp_path: Path) -> None:
         ("pipelines: {a: {max_minutes: 1}}", 1, "Add it at the top"),
         ("version: 2\npipelines: {a: {max_minutes: 1}}", 1, "Add it at the top"),
         ("version: 1\n", 1, "Add 'pipelines:'"),
+        ("\n", 0, "Add it at the top"),
+        ("version: 1\npipelines:\n  a:\n    max_minutes:", 4, "Write a number"),
         ("version: 1\npipelines:\n  a:\n    max_minute: 1", 4, "'max_minutes'"),
         ("version: 1\npipelines:\n  a:\n    max_minutes: soon", 4, "Write a number"),
         ("version: 1\npipelines:\n  a:\n    max_minutes: -1", 4, "Write a number"),
@@ -101,7 +107,7 @@ def test_faults_of_limits_have_a_line_and_a_hint(
     with pytest.raises(UsageError, match="LIMITS_INVALID") as caught:
         read_limits(file)
     assert hint in caught.value.hint
-    assert str(caught.value.where).endswith(f"test.yml:{line}")
+    assert str(caught.value.where).endswith(f"test.yml:{line}" if line else "test.yml")
 
 
 def test_limits_that_do_not_exist_are_named(tmp_path: Path) -> None:
@@ -218,6 +224,77 @@ def test_updates_that_a_new_column_restarted_are_one() -> None:
         ("2", "COMPLETED", 3.0),
         ("1", "COMPLETED", 1.0),
     ]
+
+
+def counted(update_id: str, at: int, passed: int, failed: int) -> dict[str, object]:
+    told = {"name": "r", "dataset": "main.s.t", "passed_records": passed, "failed_records": failed}
+    metrics = {"num_input_rows": passed + failed, "executor_time_ms": 1}
+    quality = {"expectations": [told]}
+    found = event(update_id, "flow_progress", at, metrics=metrics, data_quality=quality)
+    found["details"]["flow_progress"]["status"] = "RUNNING"  # type: ignore[index]
+    return {**found, "level": "METRICS"}
+
+
+def update_of(
+    update_id: str, at: int, state: str, counts: tuple[int, int] | None = None, **config: object
+) -> list[dict[str, object]]:
+    return [
+        event(update_id, "create_update", at, cause="USER_ACTION", config=config),
+        *([counted(update_id, at, *counts)] if counts else []),
+        event(update_id, "update_progress", at + 1, state=state),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "share"),
+    [
+        ({}, 0.5),
+        ({"full_refresh": True}, None),
+        ({"full_refresh_selection": ["S.T"]}, None),
+        ({"full_refresh_selection": ["other"]}, 0.5),
+    ],
+)
+def test_rows_of_updates_that_failed_are_judged_with_the_next_that_succeeds(
+    config: dict[str, object], share: float | None
+) -> None:
+    first = update_of("1", 0, "COMPLETED", (0, 10))
+    failed = [*update_of("2", 2, "FAILED", (0, 4)), *update_of("3", 4, "RUNNING", (4, 0))]
+    found = measured_updates([*first, *failed, *update_of("4", 6, "COMPLETED", **config)])
+    assert found[0].rules == ()
+    assert [each.failed_share for each in found[0].rules_since] == ([share] if share else [])
+    limits = Limits(rules=(RuleLimit("*", max_failed_share=0.4),))
+    assert not judge(limits, found, no_rows, NOW)[1].holds
+
+
+def test_continuous_update_that_was_stopped_has_succeeded() -> None:
+    rows = update_of("1", 0, "CANCELED", (1, 0), continuous=True)
+    rows += update_of("2", 2, "CANCELED", (1, 0))
+    batch, stopped = measured_updates(rows)
+    assert (stopped.succeeded, batch.succeeded) == (True, False)
+    assert judge(Limits(), [stopped], no_rows, NOW)[0].holds
+
+
+def test_share_at_its_limit_holds_and_one_a_little_above_does_not() -> None:
+    limits = Limits(rules=(RuleLimit("a", max_increase=0.3), RuleLimit("b", max_failed_share=0)))
+    last = update(rule("a", 4, 10), rule("b", 1, 10_000_000))
+    verdicts = judge(limits, [last, update(rule("a", 1, 10))], no_rows, NOW)
+    assert [each.holds for each in verdicts] == [True, True, False]
+
+
+def test_private_tables_and_lost_files_are_seen(tmp_path: Path) -> None:
+    target = shop(tmp_path)
+    path = make_table(target, "main.silver.events", {"id": [1, 2]})
+    rows = rows_of(target, "flow")
+    assert rows("events", None) == 2
+    private = target.pipeline_state("flow").private_table(TableName("main", "silver", "events"))
+    private.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(private)
+    assert rows("events", None) == 2
+    next(private.glob("*.parquet")).unlink()
+    assert rows("events", None) is None
+    (table,) = tables_on_disk(target, ["events"])
+    with pytest.raises(UsageError, match="TABLE_UNREADABLE"):
+        facts_of(table)
 
 
 def test_table_of_a_limit_is_the_one_of_its_own_pipeline(

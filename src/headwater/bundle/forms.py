@@ -45,7 +45,7 @@ class Form:
                 f"{self.code}_NOT_FOUND", f"There is no file of {self.name}: {file}", hint=self.hint
             )
         try:
-            tree = read_yaml(file)
+            tree = read_yaml(file, may_be_empty=True)
             unknown = check(tree, self.shape, is_resolved=True)
         except BundleError as error:
             raise self._invalid(error) from None
@@ -72,7 +72,7 @@ class Form:
 
     def number(self, node: Node, key: str, most: float | None = None) -> float | None:
         """Return the number of a key, from 0 on; None where it is left out."""
-        found = node.get(key)
+        found = node.entries.get(key)
         return None if found is None else self.number_of(found, key, most)
 
     def number_of(self, found: Node, key: str, most: float | None = None) -> float:

@@ -8,9 +8,10 @@ by the name of its key (`password`, `client_secret`). References to secrets are 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from headwater.errors import Location
 from headwater.yaml_nodes import Node
 
 MASK = "***"
@@ -74,6 +75,13 @@ def masked(tree: Node) -> Node:
     """Return a tree in which every secret is `***`."""
     hidden = {id(secret.node) for secret in plain_secrets(tree)}
     return _masked(tree, hidden) if hidden else tree
+
+
+def masked_texts(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return texts by key, as properties of tables are, in which every secret is `***`."""
+    nowhere = Location("")
+    tree = Node({key: Node(text, nowhere) for key, text in texts.items()}, nowhere)
+    return {key: str(each.value) for key, each in masked(tree).entries.items()}
 
 
 def _masked(node: Node, hidden: set[int]) -> Node:

@@ -13,9 +13,9 @@ import click
 from headwater.cli.lazy import LazyModule
 from headwater.cli.render import print_json, print_rows
 from headwater.errors import UsageError, nearest
-from headwater.operations.measured import limits_file, rows_of, updates_of
+from headwater.operations.measured import limits_file, limits_of, rows_of, updates_of
 from headwater.quality.gate import Rows, Verdict, judge
-from headwater.quality.limits import Limits, read_limits
+from headwater.quality.limits import Limits
 from headwater.quality.measures import MeasuredUpdate
 from headwater.state.target import Target
 
@@ -75,7 +75,7 @@ def check_gate(
         SettingError, WorkspaceError: of a workspace.
     """
     path = file or limits_file(target)
-    limits = read_limits(path)
+    limits = limits_of(target, path)
     now = datetime.now(timezone.utc)
     found = {
         key: judge(each, *measures(target, key), now)

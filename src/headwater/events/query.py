@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from deltalake.exceptions import DeltaError
+from pyarrow import ArrowException
+
 from headwater.delta import read_delta
 from headwater.errors import UsageError, nearest
 
@@ -74,17 +77,28 @@ def read_events(path: Path, *, update_id: str | None = None) -> list[dict[str, A
         update_id: only this update; `"latest"` for the last one started.
 
     Raises:
-        UsageError: EVENT_LOG_UNKNOWN, when nothing was ever run; UPDATE_UNKNOWN.
+        UsageError: EVENT_LOG_UNKNOWN, when nothing was ever run; EVENT_LOG_UNREADABLE;
+            UPDATE_UNKNOWN.
     """
     if not (path / "_delta_log").is_dir():
         raise no_event_log(path.parent.name, [])
-    rows: list[dict[str, Any]] = read_delta(path).sort_by([("timestamp", "ascending")]).to_pylist()
+    try:
+        table = read_delta(path)
+    except (DeltaError, ArrowException, OSError) as error:
+        raise UsageError(
+            "EVENT_LOG_UNREADABLE",
+            f"The event log can't be read: {type(error).__name__}",
+            where=str(path),
+            hint="Restore the folder from a backup, or move it away: the next update begins a new "
+            "log.",
+        ) from error
+    rows: list[dict[str, Any]] = table.sort_by([("timestamp", "ascending")]).to_pylist()
     if update_id == "latest":
         created = [row for row in rows if row["event_type"] == "create_update"]
         update_id = created[-1]["origin"]["update_id"] if created else None
     if update_id is not None:
         known = [row["origin"]["update_id"] for row in rows]
-        wanted = _whole_id(update_id, known)
+        wanted = whole_id(update_id, known)
         rows = [row for row in rows if row["origin"]["update_id"] == wanted]
         if not rows:
             raise UsageError(
@@ -99,7 +113,7 @@ def read_events(path: Path, *, update_id: str | None = None) -> list[dict[str, A
     return rows
 
 
-def _whole_id(given: str, known: list[str]) -> str:
+def whole_id(given: str, known: list[str]) -> str:
     """Complete the beginning of an id, as `headwater run` prints it, if only one has it."""
     found = {each for each in known if given and each.startswith(given)}
     return next(iter(found)) if len(found) == 1 else given

@@ -18,7 +18,7 @@ from headwater.operations.expected import (
     spark_type,
 )
 from headwater.operations.measured import limits_if_any, updates_of
-from headwater.operations.tables import TableFacts, facts_of, tables_on_disk
+from headwater.operations.tables import TableFacts, facts_of, find_on_disk, tables_on_disk
 from headwater.quality.gate import Verdict
 from headwater.quality.limits import Limits
 from headwater.state.lock import holding_process
@@ -60,7 +60,8 @@ def _pipeline(target: Target, key: str) -> Iterator[Verdict]:
     note = "no update has run" if last is None else ""
     if holding_process(target.store.pipeline_path(key)) is not None:
         note = "an update runs now"
-    yield Verdict(key, "update", state, "COMPLETED", state == "COMPLETED", note)
+    succeeded = last is not None and last.succeeded
+    yield Verdict(key, "update", state, "COMPLETED", succeeded, note)
     pending = sorted(map(str, target.pipeline_state(key).pending_resets()))
     if pending:
         note = "a full refresh was begun and did not end: run the pipeline again"
@@ -112,10 +113,10 @@ def _least_rows(
     spec = target.bundle.pipeline(pipeline)
     for limit in limits.tables:
         try:
-            name = target.find_table(limit.table, (spec.catalog, spec.schema))
+            name = find_on_disk(target, limit.table, (spec.catalog, spec.schema)).name
         except UsageError:  # the gate tells of it
             continue
-        if str(name) == table.name and limit.min_rows is not None:
+        if name == table.name and limit.min_rows is not None:
             yield limit.min_rows
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from headwater.operations.measured import limits_if_any, rows_of, updates_of
-from headwater.quality.gate import Rows, Verdict, judge
+from headwater.quality.gate import Rows, Verdict, judge, of_age
 from headwater.quality.limits import Limits
 from headwater.quality.measures import MeasuredUpdate
 from headwater.state.lock import holding_process
@@ -28,7 +28,7 @@ class PipelineHealth:
 
     Attributes:
         state: of its last update; None when none has run.
-        last_success: when the last COMPLETED update ended, in UTC.
+        last_success: when the last update that succeeded has ended, in UTC.
         age_hours: since then, or since the last event of an update that runs.
     """
 
@@ -76,7 +76,7 @@ def pipeline_health(
     """
     last = updates[0] if updates else None
     running = last if is_running and last is not None and last.ended is None else None
-    success = next((each.ended for each in updates if each.state == COMPLETED), None)
+    success = next((each.ended for each in updates if each.succeeded), None)
     seen = [success, running.newest_event if running and running.is_continuous else None]
     newest = max((each for each in seen if each is not None), default=None)
     age_hours = None if newest is None else (now - newest) / timedelta(hours=1)
@@ -112,13 +112,9 @@ def _of_update(
 
 
 def _of_age(limits: Limits, age_hours: float | None) -> Iterator[Verdict]:
-    if limits.max_age_hours is None:
-        return
-    shown = None if age_hours is None else round(age_hours, 6)
-    holds = age_hours is not None and age_hours <= limits.max_age_hours
-    note = "no update has completed" if age_hours is None else "since the last success"
-    allowed = f"<= {limits.max_age_hours:g}"
-    yield Verdict("pipeline", "max_age_hours", shown, allowed, holds, note)
+    if limits.max_age_hours is not None:
+        told = of_age("pipeline", age_hours, limits.max_age_hours, "no update has completed")
+        yield told if told.measured is None else replace(told, note="since the last success")
 
 
 def target_health(

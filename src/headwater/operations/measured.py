@@ -9,9 +9,9 @@ from pathlib import Path
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from headwater.errors import UsageError
+from headwater.errors import UsageError, nearest
 from headwater.events.query import read_events
-from headwater.operations.tables import count_rows, version_at
+from headwater.operations.tables import count_rows, find_on_disk, version_at
 from headwater.quality.gate import Rows
 from headwater.quality.limits import Limits, read_limits
 from headwater.quality.measures import MeasuredUpdate, measured_updates
@@ -30,7 +30,26 @@ def limits_if_any(target: Target, file: Path | None) -> Mapping[str, Limits]:
         UsageError: LIMITS_NOT_FOUND for a file that was named; LIMITS_INVALID.
     """
     path = file or limits_file(target)
-    return read_limits(path) if file or path.is_file() else {}
+    return limits_of(target, path) if file or path.is_file() else {}
+
+
+def limits_of(target: Target, file: Path) -> Mapping[str, Limits]:
+    """Read the limits of pipelines by key; all must be known to the bundle.
+
+    Raises:
+        UsageError: LIMITS_NOT_FOUND, LIMITS_INVALID.
+    """
+    found = read_limits(file)
+    known = list(target.bundle.pipelines)
+    for key, limits in found.items():
+        if key not in known:
+            raise UsageError(
+                "LIMITS_INVALID",
+                f"The bundle has no pipeline '{key}'",
+                where=limits.location,
+                hint=nearest(key, known) or f"It has: {', '.join(known)}.",
+            )
+    return found
 
 
 def updates_of(target: Target, pipeline: str) -> list[MeasuredUpdate]:
@@ -40,19 +59,26 @@ def updates_of(target: Target, pipeline: str) -> list[MeasuredUpdate]:
 
 
 def rows_of(target: Target, pipeline: str) -> Rows:
-    """Count rows of tables; names are those that the pipeline itself would write."""
+    """Count rows of tables; names are those that the pipeline itself would write.
+
+    What is returned raises TABLE_AMBIGUOUS.
+    """
     spec = target.bundle.pipeline(pipeline)
     home = spec.catalog, spec.schema
 
     def rows(name: str, at: datetime | None) -> int | None:
         try:
-            table = DeltaTable(target.store.table_path(target.find_table(name, home)))
+            table = DeltaTable(find_on_disk(target, name, home).path)
             version = table.version() if at is None else version_at(table.history(), at)
             if version is None:
                 return None
             table.load_as_version(version)
-            return count_rows(table)
-        except (UsageError, DeltaError, OSError):  # there is no such table, or was none
+            return count_rows(table, are_there=at is None)
+        except UsageError as error:
+            if error.code == "TABLE_AMBIGUOUS":
+                raise
+            return None
+        except (DeltaError, OSError):  # there is no such table, or was none
             return None
 
     return rows

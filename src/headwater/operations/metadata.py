@@ -13,6 +13,7 @@ from typing import Any
 
 from headwater.bundle.load import TargetTree, read_target
 from headwater.bundle.resolved import shown_tree
+from headwater.bundle.secrets import masked_texts
 from headwater.errors import BundleError, HeadwaterError
 from headwater.operations.tables import OnDisk, facts_of, open_delta, tables_on_disk
 from headwater.settings import bundle_environment, read_settings
@@ -96,7 +97,7 @@ def table_entry(table: OnDisk) -> Entry:
         "columns": json.loads(delta.schema().to_json())["fields"],
         "partition_columns": list(facts.partition_columns),
         "cluster_by": list(facts.cluster_by),
-        "properties": dict(facts.properties),
+        "properties": masked_texts(facts.properties),
         "version": facts.version,
         "files": len(facts.files),
         "bytes": facts.bytes,

@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 
 from headwater.errors import UsageError, nearest
+from headwater.events.query import whole_id
 from headwater.events.report import RuleTotals
 from headwater.markdown import cell, table_lines
 from headwater.quality.measures import MeasuredUpdate
@@ -122,7 +123,7 @@ def quality_report(
     counted = [each for each in updates if _measures(each)]
     chosen = _named(updates, update_id) if update_id else next(iter(counted or updates))
     before = updates[updates.index(chosen) + 1 :]
-    completed = (each for each in before if each.state == "COMPLETED" and _measures(each))
+    completed = (each for each in before if each.succeeded and _measures(each))
     baseline = _named(updates, baseline_id) if baseline_id else next(completed, None)
     was = {(each.dataset, each.name): each for each in (baseline.rules if baseline else ())}
     now = {(each.dataset, each.name): each for each in chosen.rules}
@@ -140,9 +141,10 @@ def _measures(update: MeasuredUpdate) -> bool:
 
 
 def _named(updates: Sequence[MeasuredUpdate], update_id: str) -> MeasuredUpdate:
-    found = next((each for each in updates if each.update_id == update_id), None)
+    known = [each.update_id for each in updates]
+    wanted = whole_id(update_id, known)
+    found = next((each for each in updates if each.update_id == wanted), None)
     if found is None:
-        known = [each.update_id for each in updates]
         raise UsageError(
             "UPDATE_UNKNOWN",
             f"The event log has no update '{update_id}'",

@@ -129,9 +129,23 @@ def tables_on_disk(target: Target, names: Sequence[str] = ()) -> list[OnDisk]:
     Raises:
         UsageError: TABLE_NOT_FOUND.
     """
-    wanted = {target.find_table(each) for each in names}
     known = known_tables(target.store)
+    among = [each.name for each in known]
+    wanted = {target.find_table(each, among=among) for each in names}
     return [_on_disk(target, each) for each in known if not names or each.name in wanted]
+
+
+def find_on_disk(target: Target, name: str, home: tuple[str, str]) -> OnDisk:
+    """Find a table of a target, those that only a pipeline sees too.
+
+    Args:
+        home: catalog and schema that an incomplete name is looked up in first.
+
+    Raises:
+        UsageError: TABLE_NOT_FOUND, TABLE_AMBIGUOUS, TABLE_IS_VIEW.
+    """
+    known = {each.name: each for each in known_tables(target.store)}
+    return _on_disk(target, known[target.find_table(name, home, among=list(known))])
 
 
 def _on_disk(target: Target, known: KnownTable) -> OnDisk:
@@ -156,9 +170,10 @@ def readable(table: OnDisk) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         raise UsageError(
             "TABLE_UNREADABLE",
-            f"The Delta log can't be read: {type(error).__name__}",
+            f"The Delta log can't be read, or files of it are gone: {type(error).__name__}",
             where=table.name,
-            hint="Check the files in its _delta_log, or run the pipeline with --full-refresh.",
+            hint="Check its folder and the files in _delta_log, or run the pipeline with "
+            "--full-refresh.",
         ) from error
 
 
@@ -201,10 +216,19 @@ def version_at(history: Iterable[Mapping[str, Any]], at: datetime) -> int | None
     return max(found, default=None)
 
 
-def count_rows(delta: DeltaTable) -> int:
-    """Count rows from the log; those of a file that it does not count, from the file's end."""
+def count_rows(delta: DeltaTable, *, are_there: bool = False) -> int:
+    """Count rows from the log; those of a file that it does not count, from the file's end.
+
+    Args:
+        are_there: look whether the files are, too.
+
+    Raises:
+        FileNotFoundError: one of them is not.
+    """
     added = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
-    folder = Path(unquote(urlsplit(delta.table_uri).path))
+    folder = _folder(delta)
+    if are_there:
+        _check_files(folder, [unquote(each["path"]) for each in added])
     counts = [
         pq.read_metadata(folder / unquote(each["path"])).num_rows
         if each.get("num_records") is None
@@ -212,6 +236,16 @@ def count_rows(delta: DeltaTable) -> int:
         for each in added
     ]
     return sum(counts) - deletion_vectors(delta)[1]
+
+
+def _folder(delta: DeltaTable) -> Path:
+    return Path(unquote(urlsplit(delta.table_uri).path))
+
+
+def _check_files(folder: Path, paths: Iterable[str]) -> None:
+    for each in paths:
+        if not (folder / each).exists():
+            raise FileNotFoundError(each)
 
 
 def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
@@ -229,11 +263,14 @@ def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
     with readable(table):
         added = pa.table(delta.get_add_actions(flatten=True))
         vector_files, hidden_rows = deletion_vectors(delta)
+        files = data_files(added)
+        if version is None:  # files of earlier versions may have been vacuumed
+            _check_files(_folder(delta), (each.path for each in files))
     return TableFacts(
         table.name,
         table.known.kind,
         delta.version(),
-        data_files(added),
+        files,
         tuple(metadata.partition_columns),
         () if _is_mapped(metadata.configuration) else tuple(column_ranges(added)),
         state.cluster_by if state else (),

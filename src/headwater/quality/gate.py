@@ -16,6 +16,9 @@ from headwater.quality.measures import MeasuredUpdate
 
 OK, BREACH = "ok", "BREACH"
 
+_SKEW_HOURS = 1 / 60
+"""By how much clocks of two machines may differ."""
+
 Rows = Callable[[str, datetime | None], int | None]
 """Count the rows of a table, now or as they were at a time; None if there is no such table."""
 
@@ -55,7 +58,7 @@ def judge(
 ) -> list[Verdict]:
     """Judge the last update of a pipeline, and its tables as they are.
 
-    The baseline is the last COMPLETED update before it.
+    The baseline is the last update before it that succeeded.
 
     Args:
         updates: the last one first.
@@ -64,7 +67,7 @@ def judge(
     last = updates[0] if updates else None
     if last is None:
         return [Verdict("update", "state", None, "COMPLETED", False, "no update has run")]
-    baseline = next((each for each in updates[1:] if each.state == "COMPLETED"), None)
+    baseline = next((each for each in updates[1:] if each.succeeded), None)
     return [
         *_of_update(limits, last, now),
         *_of_rules(limits.rules, last, baseline),
@@ -73,19 +76,32 @@ def judge(
 
 
 def _of_update(limits: Limits, last: MeasuredUpdate, now: datetime) -> Iterator[Verdict]:
-    yield Verdict("update", "state", last.state, "COMPLETED", last.state == "COMPLETED")
+    note = "a continuous update that was stopped" if last.state != "COMPLETED" else ""
+    note = note if last.succeeded else ""
+    yield Verdict("update", "state", last.state, "COMPLETED", last.succeeded, note)
     if limits.max_minutes is not None:
         yield _at_most("update", "max_minutes", last.minutes, limits.max_minutes, "it has no end")
     if limits.max_age_hours is not None:
         age = None if last.ended is None else (now - last.ended) / timedelta(hours=1)
-        yield _at_most("update", "max_age_hours", age, limits.max_age_hours, "it has no end")
+        yield of_age("update", age, limits.max_age_hours, "it has no end")
+
+
+def of_age(subject: str, hours: float | None, allowed: float, missing: str) -> Verdict:
+    """Judge an age; one below zero is none, for a clock was set back.
+
+    Args:
+        missing: why there is no age, if there is none.
+    """
+    if hours is not None and hours < -_SKEW_HOURS:
+        hours, missing = None, "it ended in the future: a clock was set back"
+    return _at_most(subject, "max_age_hours", hours, allowed, missing)
 
 
 def _of_rules(
     limits: Sequence[RuleLimit], last: MeasuredUpdate, baseline: MeasuredUpdate | None
 ) -> Iterator[Verdict]:
-    named = {(each.name, each.dataset): each for each in last.rules}
-    before = {(each.name, each.dataset): each for each in baseline.rules} if baseline else {}
+    named = {(each.name, each.dataset): each for each in last.rules_since}
+    before = {(each.name, each.dataset): each for each in baseline.rules_since} if baseline else {}
     judged = {key for key, each in named.items() if each.failed_share is not None}
     own = {key for key in judged for each in limits if each.rule == key[0] and _meant(each, key)}
     for limit in sorted(limits, key=lambda each: each.rule == ALL_RULES):
@@ -121,7 +137,7 @@ def _of_tables(
 ) -> Iterator[Verdict]:
     for limit in limits:
         count = rows(limit.table, None)
-        missing = "there is no such table"
+        missing = "there is no such table, or its files are gone"
         if limit.min_rows is not None:
             holds = count is not None and count >= limit.min_rows
             note = missing if count is None else ""
@@ -136,8 +152,8 @@ def _of_tables(
 def _at_most(
     subject: str, measure: str, measured: float | None, allowed: float, missing: str
 ) -> Verdict:
-    shown = None if measured is None else round(measured, 6)
-    holds = measured is not None and measured <= allowed
+    shown = None if measured is None else round(measured, 9)
+    holds = shown is not None and shown <= allowed  # 0.4 - 0.1 is a little more than 0.3
     note = missing if measured is None else ""
     return Verdict(subject, measure, shown, f"<= {allowed:g}", holds, note)
 

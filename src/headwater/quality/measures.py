@@ -23,6 +23,8 @@ class MeasuredUpdate:
         started: in UTC.
         ended: None while it runs, or if it was killed.
         rules: totals of the expectations that saw rows.
+        rules_since: the same over the updates after the last that succeeded, up to this one: what
+            those that failed have written stays in the tables.
         newest_event: when its last event was, in UTC.
         is_continuous: it runs until it is stopped.
         failed_flows: how many of its flows have failed.
@@ -36,6 +38,13 @@ class MeasuredUpdate:
     newest_event: datetime | None = None
     is_continuous: bool = False
     failed_flows: int = 0
+    rules_since: Sequence[RuleTotals] = field(default=())
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it is COMPLETED; a continuous update that is stopped is as good as that."""
+        is_stopped = self.is_continuous and self.state == "CANCELED" and not self.failed_flows
+        return self.state == "COMPLETED" or is_stopped
 
     @property
     def minutes(self) -> float | None:
@@ -59,14 +68,43 @@ def measured_updates(rows: Iterable[Mapping[str, Any]]) -> list[MeasuredUpdate]:
                 found.append((update_id, []))
             by_id[update_id] = found[-1][1]
         by_id[update_id].append(row)
-    return [_measured(update_id, each) for update_id, each in reversed(found)]
+    measured = []
+    left: list[Mapping[str, Any]] = []  # of updates that did not succeed
+    for update_id, each in found:
+        left = [*_not_read_again(left, each), *each]
+        measured.append(_measured(update_id, each, left))
+        if measured[-1].succeeded:
+            left = []
+    return measured[::-1]
+
+
+def _not_read_again(
+    left: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Leave out what an update counts again, since it refreshes tables in full."""
+    if not left:
+        return []
+    created = (row for row in rows if row["event_type"] == "create_update")
+    configs = [row["details"]["create_update"].get("config") or {} for row in created]
+    if any(each.get("full_refresh") for each in configs):
+        return []
+    names = [name for each in configs for name in each.get("full_refresh_selection") or ()]
+    return [row for row in left if not any(_is_named(row, name) for name in names)]
+
+
+def _is_named(row: Mapping[str, Any], name: str) -> bool:
+    parts = name.replace("`", "").lower().split(".")
+    dataset = str(row["origin"].get("dataset_name") or "").lower().split(".")
+    return dataset[-len(parts) :] == parts
 
 
 def _cause(row: Mapping[str, Any]) -> str:
     return str(row["details"]["create_update"].get("cause"))
 
 
-def _measured(update_id: str, rows: Sequence[Mapping[str, Any]]) -> MeasuredUpdate:
+def _measured(
+    update_id: str, rows: Sequence[Mapping[str, Any]], since: Sequence[Mapping[str, Any]]
+) -> MeasuredUpdate:
     report = report_of(event_of(row) for row in rows)
     has_ended = report.state in _ENDS
     return MeasuredUpdate(
@@ -78,6 +116,7 @@ def _measured(update_id: str, rows: Sequence[Mapping[str, Any]]) -> MeasuredUpda
         rows[-1]["timestamp"],
         any(_is_continuous(row) for row in rows if row["event_type"] == "create_update"),
         sum(flow.status == "FAILED" for flow in report.flows.values()),
+        tuple(report_of(event_of(row) for row in since).rules.values()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,17 +54,23 @@ class Target:
             return spec.catalog, spec.schema
         return "main", "default"
 
-    def find_table(self, table: str, home: tuple[str, str] | None = None) -> TableName:
+    def find_table(
+        self,
+        table: str,
+        home: tuple[str, str] | None = None,
+        among: Sequence[TableName] | None = None,
+    ) -> TableName:
         """Return the table that a name of one to three parts means here.
 
         Args:
             home: catalog and schema that an incomplete name is looked up in first; the target's own
                 when not given.
+            among: the tables that there are; those that everybody sees when not given.
 
         Raises:
             UsageError: TABLE_NOT_FOUND, TABLE_AMBIGUOUS, TABLE_IS_VIEW.
         """
-        known = list(self.store.tables())
+        known = list(self.store.tables()) if among is None else among
         wanted = table_name(table, *(home or self.default_schema()))
         if wanted in known:
             return wanted
