@@ -301,7 +301,7 @@ CASES = [
     Case(
         "a prefix that is the same for all users",
         "PRESET_INVALID",
-        "warning",
+        "error",
         DEVELOPMENT + "      name_prefix: team_  # here\n",
     ),
     Case(

@@ -119,3 +119,34 @@ resources:
     git, storage = load_bundle(folder).job("j").settings["tasks"]
     assert git["notebook_task"] == {"notebook_path": "src/nb"}
     assert storage["spark_python_task"] == {"python_file": "s3://bucket/b.py"}
+
+
+VARIABLES = """
+variables:
+  job: {default: {name: whole, tasks: "${var.tasks}"}}
+  tasks: {default: [{task_key: a, notebook_task: "${var.notebook}"}, "${var.loop}"]}
+  notebook: {default: {notebook_path: ./a}}
+  loop: {default: {task_key: b, for_each_task: {inputs: "[1]", task: "${var.inner}"}}}
+  inner:
+    default: {task_key: c, job_cluster_key: k, notebook_task: {notebook_path: ./c}}
+resources:
+  jobs:
+    whole: ${var.job}
+    parts: {tasks: "${var.tasks}"}
+"""
+
+
+@pytest.mark.parametrize("key", ["whole", "parts"])
+def test_job_is_read_through_variables(tmp_path: Path, key: str) -> None:
+    bundle = load(tmp_path, VARIABLES)
+    first, loop = bundle.job(key).settings["tasks"]
+    assert first == {"task_key": "a", "notebook_task": {"notebook_path": "a"}}
+    inner = {"task_key": "c", "notebook_task": {"notebook_path": "c"}}
+    assert loop["for_each_task"] == {"inputs": "[1]", "task": inner}
+
+
+def test_variables_that_are_each_other_are_refused(tmp_path: Path) -> None:
+    text = VARIABLES.replace('{name: whole, tasks: "${var.tasks}"}', '"${var.other}"')
+    text = text.replace("resources:", '  other: {default: "${var.job}"}\nresources:')
+    with pytest.raises(BundleError, match="REFERENCE_CYCLE"):
+        load(tmp_path, text).job("whole")

@@ -16,6 +16,7 @@ from headwater.bundle.load import TargetTree, read_target
 from headwater.cli.main import cli
 from headwater.errors import BundleError, UsageError
 from headwater.operations.job_files import FOLDER, file_changes, rendered_jobs
+from headwater.operations.shaped_jobs import shaped_jobs
 from unit.test_bundle_support import write_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def seen(folder: Path, target: str | None = None, user: str = "ada@example.org")
 
 
 def settings(folder: Path, main: str, key: str = "j", **files: str) -> Any:
-    return job_settings(seen(write_bundle(folder, main, **files)))[key].plain()
+    return shaped_jobs(seen(write_bundle(folder, main, **files)))[key].plain()
 
 
 @pytest.mark.parametrize("target", COMMITTED)
@@ -166,6 +167,36 @@ def test_target_says_who_runs_its_jobs_and_permissions_are_no_setting(tmp_path: 
         resources: {jobs: {j: {name: n, permissions: [{level: CAN_VIEW, group_name: g}]}}}
     """
     assert settings(tmp_path, bundle) == {"name": "n", "run_as": {"user_name": "bot"}}
+
+
+def test_numbers_and_flags_are_texts_where_the_api_has_texts(tmp_path: Path) -> None:
+    found = settings(
+        tmp_path,
+        """
+        variables: {n: {default: 3}}
+        resources: {jobs: {j: {
+          tags: {x: 1}, max_concurrent_runs: 2, parameters: [{name: n, default: 1.0}],
+          tasks: [{task_key: s, max_retries: 1,
+            notebook_task: {notebook_path: /a, base_parameters: {f: true}},
+            spark_python_task: {python_file: /a.py, parameters: [--n, "${var.n}", 4, true]}}]}}}
+        """,
+    )
+    (task,) = found["tasks"]
+    assert task["spark_python_task"]["parameters"] == ["--n", "3", "4", "true"]
+    assert task["notebook_task"]["base_parameters"] == {"f": "true"}
+    assert (found["tags"], found["parameters"][0]["default"]) == ({"x": "1"}, "1")
+    assert (found["max_concurrent_runs"], task["max_retries"]) == (2, 1)
+
+
+def test_job_that_is_a_variable_is_whole(tmp_path: Path) -> None:
+    found = settings(
+        tmp_path,
+        """
+        variables: {job: {default: {tasks: [{task_key: t, notebook_task: {notebook_path: /a}}]}}}
+        resources: {jobs: {j: "${var.job}"}}
+        """,
+    )
+    assert [each["task_key"] for each in found["tasks"]] == ["t"]
 
 
 def test_secret_in_plain_text_is_not_written(tmp_path: Path) -> None:

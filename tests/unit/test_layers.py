@@ -50,6 +50,7 @@ ALLOWED = {
     "tagged_jobs": {"errors"},
     "operations": {
         "bundle",
+        "bundle_check",
         "errors",
         "events",
         "files",

@@ -56,7 +56,8 @@ def read_job(key: str, node: Node, resolver: Resolver, root: Path) -> JobSpec:
     places: dict[str, str] = {}
     if tasks is not None:
         is_git = node.get("git_source") is not None
-        read = [_task(task, resolver, root, is_git=is_git) for task in tasks.items]
+        listed = resolver.opened(tasks).items
+        read = [_task(task, resolver, root, is_git=is_git) for task in listed]
         settings["tasks"] = [task.plain() for task in read]
         for task in read:
             name = task.get("task_key")
@@ -73,6 +74,7 @@ def read_job(key: str, node: Node, resolver: Resolver, root: Path) -> JobSpec:
 
 
 def _task(node: Node, resolver: Resolver, root: Path, *, is_git: bool) -> Node:
+    node = resolver.opened(node)
     entries: dict[str, Node] = {}
     for name, child in node.entries.items():
         if name in _OF_A_TASK:
@@ -94,6 +96,7 @@ def _config(kind: str, node: Node, resolver: Resolver, root: Path, *, is_git: bo
     Args:
         is_git: a task whose `source` is not said runs from the Git repository of the job.
     """
+    node = resolver.opened(node)
     if node.kind != "map":
         return resolver.resolve(node)
     entries = {

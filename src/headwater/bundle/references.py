@@ -77,6 +77,23 @@ class Resolver:
             return replace(node, value=resolved)
         return node
 
+    def opened(self, node: Node) -> Node:
+        """Return the node, or the value of the reference that it is; what is below is as written.
+
+        Raises:
+            BundleError: as for `resolve`, of the reference itself.
+        """
+        followed: list[str] = []
+        while isinstance(node.value, str) and PURE_REFERENCE.fullmatch(node.value):
+            reference = node.value[2:-1]
+            if not _is_ours(reference, node.location):
+                break
+            followed.append(reference)
+            if reference in followed[:-1]:
+                raise _cycle(followed, node.location)
+            node = replace(self._find(reference, node.location), location=node.location)
+        return node
+
     def _resolve_text(self, node: Node, text: str) -> Node:
         broken = _BROKEN.search(_REFERENCE.sub("", text))
         if broken:

@@ -123,6 +123,25 @@ def faults(
             yield _key_unknown(child, full, key, shape)
 
 
+def as_shaped(node: Node, shape: Shape) -> Node:
+    """Return a tree in which numbers and flags are texts where the shape has texts.
+
+    Source: the Databricks CLI, which writes them so into fields of the APIs that are texts.
+    """
+    if shape.kind == "text" and node.kind in ("flag", "number"):
+        return replace(node, value=node.text)
+    if node.kind == "list":
+        inner = shape.inner or ANY
+        return replace(node, value=tuple(as_shaped(item, inner) for item in node.items))
+    if node.kind == "map":
+        entries = {
+            key: as_shaped(child, shape.inner or shape.keys.get(key) or ANY)
+            for key, child in node.entries.items()
+        }
+        return replace(node, value=entries)
+    return node
+
+
 def check(
     node: Node, shape: Shape, path: str = "", *, is_resolved: bool = False
 ) -> list[BundleError]:

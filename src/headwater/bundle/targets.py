@@ -206,7 +206,8 @@ def apply_mode(tree: Node) -> Node:
             tree = tree.put((*path, "continuous"), Node(False, pipeline.location))
     presets = tree.get("presets")
     presets = presets and _with_map(presets, "tags", resolver)
-    for key, job in tree.below("resources", "jobs").items():
+    for key, written in tree.below("resources", "jobs").items():
+        job = resolver.opened(written)  # it may be a variable as a whole
         name = job.get("name") or Node(key, job.location)
         named = job.put(("name",), Node(prefix + name.text, name.location))
         for field in PRESET_FIELDS:

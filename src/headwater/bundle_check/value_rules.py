@@ -161,7 +161,6 @@ def development(seen: Seen) -> Iterator[Finding]:
             "the name_prefix does not tell the users of a target in development mode apart",
             prefix,
             "Put ${workspace.current_user.short_name} into it.",
-            "warning",
         )
 
 

@@ -95,13 +95,16 @@ def run_attempts(
         stopping: is set to break them off.
     """
     for number in itertools.count(1):
-        context = begin(number)
+        context, began = begin(number), time.monotonic()
         task = context.task
         ended = replace(_attempt(context, work, stopping), attempts=number)
         is_over = ended.error is None or stopping.is_set() or ended.left
         if is_over or (ended.timed_out and not task.retry_on_timeout):
             break
-        if 0 <= task.max_retries < number or stopping.wait(task.pause_seconds):
+        if 0 <= task.max_retries < number:
+            break
+        left = task.pause_seconds - (time.monotonic() - began)  # it counts from start to start
+        if stopping.wait(max(left, 0)):
             break
     return ended
 

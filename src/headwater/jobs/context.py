@@ -212,6 +212,8 @@ class TaskContext:
                 return self._parameter(name)
             case ("job", "start_time", form) | ("job", "trigger", "time", form):
                 return time_as(self.run.facts.started, form, text)
+            case ("job", "trigger", "file_arrival" | "table_update", _):
+                return ""  # a run that is started by hand has no such trigger
             case ("job", *rest):
                 return self._known(self._of_job, ".".join(rest), text)
             case ("task", *rest):

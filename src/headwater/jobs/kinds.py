@@ -80,13 +80,18 @@ def _pushed(context: TaskContext, parameters: Mapping[str, Any]) -> dict[str, st
     return {**_texts(context.filled(parameters)), **context.parameters}
 
 
+def _arguments(context: TaskContext) -> list[str]:
+    """Return the arguments of a program; numbers and flags of a bundle are texts there."""
+    return [as_text(each) for each in context.filled(context.config.get("parameters") or [])]
+
+
 def _python_wheel(context: TaskContext) -> Outcome:
     config = context.config
     named = config.get("named_parameters")
     if named is not None:
         given = [f"--{name}={each}" for name, each in _pushed(context, named).items()]
     else:
-        given = context.filled(config.get("parameters") or [])
+        given = _arguments(context)
     return run_wheel(context, config["package_name"], config["entry_point"], given)
 
 
@@ -134,8 +139,7 @@ def _new_id() -> int:
 
 
 def _python_script(context: TaskContext) -> Outcome:
-    parameters = context.filled(context.config.get("parameters") or [])
-    return run_script(context, context.config["python_file"], parameters)
+    return run_script(context, context.config["python_file"], _arguments(context))
 
 
 def _pipeline(context: TaskContext) -> Outcome:

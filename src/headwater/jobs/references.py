@@ -69,6 +69,15 @@ def time_as(moment: datetime, form: str, text: str = "") -> str:
     return _TIMES[form](moment)
 
 
+def not_upstream(text: str, key: str) -> UsageError:
+    """Make the error for a reference to a task that may still run, or not have begun."""
+    return UsageError(
+        "JOB_REFERENCE_UNKNOWN",
+        f"The reference {text} is to a task that this one does not wait for",
+        hint=f"Add '{key}' to its depends_on.",
+    )
+
+
 def unknown(text: str, name: str, known: Mapping[str, Any]) -> UsageError:
     """Make the error for a reference that means nothing."""
     return UsageError(

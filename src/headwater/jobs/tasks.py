@@ -228,7 +228,7 @@ def read_task(given: Any, where: str = "") -> Task:
         _read_config(kinds[0], config, key, where),
         tuple(_dependency(each, key, where) for each in given.get("depends_on") or ()),
         run_if=run_if,
-        max_retries=_number(given, "max_retries", where),
+        max_retries=_number(given, "max_retries", where, least=-1),
         pause_seconds=_number(given, "min_retry_interval_millis", where) / 1000,
         retry_on_timeout=_flag(given, "retry_on_timeout", where),
         timeout_seconds=_number(given, "timeout_seconds", where) or None,
@@ -265,19 +265,23 @@ def _read_config(kind: str, config: Mapping[str, Any], key: str, where: str) -> 
         nested = config["task"]
         if isinstance(nested, Mapping) and "for_each_task" in nested:
             raise _invalid(f"Task '{key}' repeats a loop, which jobs do not support", where)
-        return {**config, "concurrency": _number(config, "concurrency", where) or 1}
+        at_once = {"concurrency": 1, **{k: v for k, v in config.items() if v is not None}}
+        return {**config, "concurrency": _number(at_once, "concurrency", where, least=1)}
     return config
 
 
-def _number(given: Mapping[str, Any], name: str, where: str) -> int:
+def _number(given: Mapping[str, Any], name: str, where: str, least: int = 0) -> int:
     """Read a whole number, also from a text, as values of `--var` are; 0 if there is none."""
     value = given.get(name)
     if value is None:
         return 0
     try:
-        return int(str(value))
+        number = int(str(value))
     except ValueError:
         raise _invalid(f"{name} is not a whole number", where) from None
+    if number < least:
+        raise _invalid(f"{name} is less than {least}", where)
+    return number
 
 
 def _flag(given: Mapping[str, Any], name: str, where: str) -> bool:

@@ -20,6 +20,7 @@ from headwater.jobs.failures import said_by_spark
 from headwater.jobs.files import find_file, read_text
 from headwater.jobs.notebooks import ENDINGS
 from headwater.jobs.pipelines import find_pipeline, request_of
+from headwater.jobs.references import not_upstream
 from headwater.jobs.request import JobRequest
 from headwater.jobs.results import SUCCESS, TaskRun
 from headwater.jobs.runner import read_asked
@@ -80,8 +81,13 @@ class _Checks:
                 check(self, task)
 
     def _references(self, task: Task) -> None:
-        """Check what stands in double braces, as far as it is known before a run."""
-        ended = {each.key: TaskRun(each.key, each.kind, SUCCESS) for each in self.run.job.tasks}
+        """Check what stands in double braces, as far as it is known before a run.
+
+        Only tasks that a task waits for have ended by the time it starts.
+        """
+        upstream = self._upstream(task.key)
+        tasks = (each for each in self.run.job.tasks if each.key in upstream)
+        ended = {each.key: TaskRun(each.key, each.kind, SUCCESS) for each in tasks}
         run = replace(self.run, results=ended)
         nested = task.nested
         parts = [(task, task.config["inputs"] if nested else task.config, NO_INPUT)]
@@ -93,6 +99,19 @@ class _Checks:
                 except HeadwaterError as error:
                     error.where = error.where or task.where
                     raise
+
+    def _upstream(self, key: str) -> set[str]:
+        """Name the tasks that a task waits for, at any distance."""
+        needs = {
+            each.key: {before.task_key for before in each.depends_on} for each in self.run.job.tasks
+        }
+        found: set[str] = set()
+        waiting = [key]
+        while waiting:
+            new = needs.get(waiting.pop(), set()) - found
+            found |= new
+            waiting += new
+        return found
 
     def _notebook(self, task: Task) -> None:
         file = find_file(self.run.root, task.config["notebook_path"], ENDINGS)
@@ -151,6 +170,8 @@ class _BeforeRun(TaskContext):
 
     def meaning(self, steps: tuple[str, ...], text: str) -> str:
         match steps:
+            case ("tasks", key, *_) if key in self.run.job.keys and key not in self.run.results:
+                raise not_upstream(text, key)
             case ("tasks", key, "values", _) if key in self.run.job.keys:
                 return ""
             case ("tasks", key, "output", "first_row", _) if key in self.run.job.keys:

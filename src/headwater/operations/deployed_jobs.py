@@ -15,11 +15,11 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.jobs import JobSettings
 
 from headwater.bundle.differences import differences
-from headwater.bundle.job_settings import job_settings
 from headwater.bundle.load import TargetTree
 from headwater.bundle.secrets import masked
 from headwater.errors import BundleError, HeadwaterError, Location, SettingError, WorkspaceError
 from headwater.operations.job_references import JOB_ID, References, filled_in, jobs_referred_to
+from headwater.operations.shaped_jobs import shaped_jobs
 from headwater.operations.workspace import OF_ONE_OBJECT, ask
 from headwater.tagged_jobs.api import DeployedJob, JobsApi
 from headwater.tagged_jobs.found import Deployed, find_job
@@ -82,7 +82,7 @@ def plan_jobs(
         SettingError, WorkspaceError: of the workspace as a whole; what is wrong with one job is in
             its step.
     """
-    plain = {key: _as_map(node) for key, node in job_settings(seen).items()}
+    plain = {key: _as_map(node) for key, node in shaped_jobs(seen).items()}
     deployed = Deployed(ask(api.list_jobs))
     planning = _Planning(client, seen, deployed, References(client, seen, files))
     for key in in_order(plain):

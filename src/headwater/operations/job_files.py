@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from headwater.bundle.job_settings import job_settings
 from headwater.bundle.load import TargetTree
 from headwater.bundle.secrets import masked
 from headwater.errors import UsageError
 from headwater.files import write_atomic
+from headwater.operations.shaped_jobs import shaped_jobs
 from headwater.yaml_nodes import Node
 
 FOLDER = "api_jobs"
@@ -62,9 +62,7 @@ def file_changes(seen: TargetTree, folder: Path) -> list[FileChange]:
         BundleError, UsageError: as `job_settings` and `rendered_jobs`.
     """
     place = folder / seen.target
-    wanted = {
-        place / f"{key}.json": text for key, text in rendered_jobs(job_settings(seen)).items()
-    }
+    wanted = {place / f"{key}.json": text for key, text in rendered_jobs(shaped_jobs(seen)).items()}
     there = {file: file.read_text("utf-8") for file in place.glob("*.json")}
     changes = [
         FileChange(file, _action(there.get(file), text), text) for file, text in wanted.items()
