@@ -26,6 +26,7 @@ DROPPED = {
     "valid_age": "age BETWEEN 0 AND 100",
     "admission_readable": "admission_time IS NOT NULL",
     "admission_not_in_future": "admission_time <= bronze_ingestion_ts",
+    "discharge_readable": "discharge_readable",
     "discharge_after_admission": "discharge_time IS NULL OR discharge_time >= admission_time",
 }
 """Counted, dropped."""

@@ -39,15 +39,16 @@ def test_patient_flow_keeps_history_and_sets_bad_events_aside(pipeline: Pipeline
     )
     pipeline.freeze("2026-02-01T00:00:00")
     late = event(event_id="e8", admission_time="2026-03-01T00:00:00")
-    landing.send([event(), event(event_id="e9", age=150), late])
+    garbled = event(event_id="e7", discharge_time="soon")
+    landing.send([event(), event(event_id="e9", age=150), late, garbled])
     pipeline.run()
-    assert pipeline.flow("silver.patient_events").rows_dropped == 2
+    assert pipeline.flow("silver.patient_events").rows_dropped == 3
     assert pipeline.expectation("silver.patient_events", "valid_age").failed_records == 1
     in_future = pipeline.expectation("silver.patient_events", "admission_not_in_future")
     assert in_future.failed_records == 1
     landing.send([event(**MOVED), event(**{**MOVED, **LEFT})])
     pipeline.run()
-    assert pipeline.table("bronze.patient_events").count() == 5
+    assert pipeline.table("bronze.patient_events").count() == 6
     pipeline.table("gold.dim_patient").assert_rows(
         [
             {"department": "ICU", "__START_AT": "2026-01-01", "__END_AT": "2026-01-02"},

@@ -32,6 +32,7 @@ def at(text: str) -> datetime:
         ("2026-01-02T03:04:05.123456", "2026-01-02 03:04:05.123456"),
         ("2026-01-02T03:04:05Z", "2026-01-02 03:04:05"),
         ("2026-01-02T03:04:05+02:00", "2026-01-02 01:04:05"),
+        ("2026-01-02T03:04:05+0200", "2026-01-02 01:04:05"),
         ("02/01/2026 03:04", "2026-01-02 03:04:00"),
         ("2026-01-02", "2026-01-02 00:00:00"),
         (" 2026-01-02 03:04 ", "2026-01-02 03:04:00"),
@@ -47,6 +48,17 @@ def test_add_time_columns_reads_several_formats(
     rows = frame_of(spark, [(text, text, text)], TIMES)
     shown = add_time_columns(rows).select(F.col("event_time").cast("string")).collect()
     assert shown[0][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "readable"),
+    [("2026-01-02", True), (None, True), (" ", True), ("soon", False)],
+)
+def test_discharge_that_can_not_be_read_is_none_that_is_to_come(
+    spark: SparkSession, text: str | None, readable: bool
+) -> None:
+    rows = frame_of(spark, [(None, None, text)], TIMES)
+    assert add_time_columns(rows).select("discharge_readable").collect()[0][0] is readable
 
 
 def enriched(

@@ -6,9 +6,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 FORMATS = (
-    "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][.SSS][XXX]",
-    "yyyy-MM-dd HH:mm:ss[.SSSSSS][.SSS][XXX]",
-    "yyyy-MM-dd'T'HH:mm[XXX]",
+    "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][.SSS][XXX][XX]",
+    "yyyy-MM-dd HH:mm:ss[.SSSSSS][.SSS][XXX][XX]",
+    "yyyy-MM-dd'T'HH:mm[XXX][XX]",
     "yyyy-MM-dd HH:mm",
     "dd/MM/yyyy HH:mm[:ss]",
     "yyyy-MM-dd",
@@ -34,9 +34,14 @@ def add_time_columns(events: DataFrame) -> DataFrame:
 
     Returns:
         The same columns, those three as TIMESTAMP; NULL where the text is no time, for a rule
-        to catch.
+        to catch. `discharge_readable` tells a discharge that can't be read from one that is yet
+        to come, which is NULL or blank.
     """
-    return events.withColumns({name: parse_time(F.col(name)) for name in TIME_COLUMNS})
+    times = {name: parse_time(F.col(name)) for name in TIME_COLUMNS}
+    written = F.trim(F.col("discharge_time").cast("string"))
+    is_to_come = written.isNull() | (written == "")
+    readable = {"discharge_readable": is_to_come | times["discharge_time"].isNotNull()}
+    return events.withColumns({**times, **readable})
 
 
 def enrich_with_temporal_attrs(events: DataFrame) -> DataFrame:
