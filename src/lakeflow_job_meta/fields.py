@@ -55,6 +55,8 @@ KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "scalar": (is_scalar, "a text, a number or a truth value"),
     "whole": (_is_whole, "a whole number"),
     "natural": (lambda value: _is_whole(value) and value >= 0, "a whole number from 0"),
+    "retries": (lambda value: _is_whole(value) and value >= -1, "a whole number from -1"),
+    "positive": (lambda value: _is_whole(value) and value >= 1, "a whole number from 1"),
     "flag": (lambda value: isinstance(value, bool), "true or false"),
     "texts": (_is_texts, "a list of texts"),
     "parameters": (_is_parameters, "a mapping of names to texts, numbers or truth values"),

@@ -25,7 +25,7 @@ QUERY_ID_LATER = "<saved query>"
 
 PLAIN_FIELDS: Mapping[str, Field] = {
     "description": Field("text"),
-    "max_retries": Field("whole"),
+    "max_retries": Field("retries"),
     "min_retry_interval_millis": Field("natural"),
     "retry_on_timeout": Field("flag"),
     "timeout_seconds": Field("natural"),
@@ -365,7 +365,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
         _for_each,
         {
             "inputs": Field("inputs", is_required=True),
-            "concurrency": Field("whole"),
+            "concurrency": Field("positive"),
             "task": Field("mapping", is_required=True),
         },
     ),

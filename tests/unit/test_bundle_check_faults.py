@@ -49,6 +49,38 @@ CASES = [
         JOB + "      max_concurent_runs: 1  # here\n",
     ),
     Case(
+        "time-out below zero",
+        "NUMBER_TOO_SMALL",
+        "error",
+        JOB + "          timeout_seconds: -1  # here\n",
+    ),
+    Case(
+        "inputs that are no list",
+        "INPUTS_INVALID",
+        "error",
+        """
+        resources:
+          jobs:
+            nightly:
+              tasks:
+                - task_key: each
+                  for_each_task:
+                    inputs: a, b  # here
+                    task: {task_key: one, run_job_task: {job_id: 1}}
+        """,
+    ),
+    Case(
+        "outcome of a task that is no condition",
+        "OUTCOME_WITHOUT_CONDITION",
+        "error",
+        JOB
+        + """\
+        - task_key: then
+          depends_on: [{task_key: load, outcome: "true"}]  # here
+          run_job_task: {job_id: 1}
+""",
+    ),
+    Case(
         "unknown field of a task",
         "BUNDLE_KEY_UNKNOWN",
         "warning",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
@@ -23,6 +24,8 @@ _USED = {
     "job_cluster_key": ("job_clusters", "JOB_CLUSTER_UNDEFINED"),
 }
 """Fields of a task that name an item of its job."""
+_LEAST = {"max_retries": -1, "min_retry_interval_millis": 0, "timeout_seconds": 0}
+"""Fields of a task that are numbers, and from where they mean something."""
 _ALL_KINDS = (*KINDS, LOOP)
 
 
@@ -104,6 +107,47 @@ def kinds(seen: Seen) -> Iterator[Finding]:
         elif not found and not any(name.endswith("_task") for name in task.entries):
             said = f"the task '{key}' has no field that tells its kind"
             yield finding("TASK_KIND_MISSING", said, task, "Add one, such as notebook_task.")
+
+
+def numbers(seen: Seen) -> Iterator[Finding]:
+    """Find numbers of tasks that mean nothing, such as a time-out below zero."""
+    for _, task in seen.tasks():
+        fields = [(task.get(name), name, least) for name, least in _LEAST.items()]
+        fields.append((task.get(LOOP, "concurrency"), "concurrency", 1))
+        for node, name, least in fields:
+            if node and node.kind == "number" and node.value < least:  # type: ignore[operator]
+                said = f"{name} is less than {least}"
+                yield finding("NUMBER_TOO_SMALL", said, node, "Correct it, or leave it out.")
+
+
+def loops(seen: Seen) -> Iterator[Finding]:
+    """Find loops whose inputs are neither a JSON list nor a reference."""
+    for _, task in seen.tasks():
+        inputs = task.get(LOOP, "inputs")
+        if inputs is None or is_open(inputs.text):
+            continue
+        try:
+            is_list = isinstance(json.loads(inputs.text), list)
+        except ValueError:
+            is_list = False
+        if not is_list:
+            said = "the inputs of a loop are neither a JSON list nor a reference"
+            yield finding(
+                "INPUTS_INVALID", said, inputs, "Write them as a text: inputs: '[\"a\"]'."
+            )
+
+
+def outcomes(seen: Seen) -> Iterator[Finding]:
+    """Find tasks that wait for an outcome of one that has none."""
+    for job in seen.resources("jobs").values():
+        tasks = {text_of(task, "task_key"): task for task in listed(job, "tasks")}
+        for task in tasks.values():
+            for other in listed(task, "depends_on"):
+                outcome, before = other.get("outcome"), tasks.get(text_of(other, "task_key"))
+                if outcome and before and not before.get("condition_task"):
+                    said = f"'{text_of(before, 'task_key')}' is no condition, and has no outcome"
+                    hint = "Remove the outcome, or wait for a condition_task."
+                    yield finding("OUTCOME_WITHOUT_CONDITION", said, outcome, hint)
 
 
 def _undefined(code: str, said: str, node: Node, known: dict[str, Node] | set[str]) -> Finding:
