@@ -12,12 +12,12 @@ from headwater.tagged_jobs.settings import unknown_settings
 from headwater.tagged_jobs.tags import TAG, TAG_HASH, TAG_TABLE, canonical_json, digest
 from lakeflow_job_meta.errors import Fault
 from lakeflow_job_meta.graph import dependencies, graph_faults
+from lakeflow_job_meta.module_settings import module_config_faults
 from lakeflow_job_meta.sources import Source
 from lakeflow_job_meta.task_builders import (
     NESTED_FIELDS,
     as_text,
     build_task,
-    module_config_faults,
     nested_key,
     source_faults,
 )

@@ -370,31 +370,3 @@ TASK_KINDS: Mapping[str, TaskKind] = {
         },
     ),
 }
-
-MODULE_FIELDS: Mapping[str, Field] = {
-    "description": Field("text"),
-    "schedule": Field("mapping"),
-    "continuous": Field("mapping"),
-    "trigger": Field("mapping"),
-    "timeout_seconds": Field("natural"),
-    "max_concurrent_runs": Field("natural"),
-    "queue": Field("mapping"),
-    "tags": Field("parameters"),
-    "parameters": Field("list"),
-    "environments": Field("list"),
-    "job_clusters": Field("list"),
-    "email_notifications": Field("mapping"),
-    "webhook_notifications": Field("mapping"),
-    "notification_settings": Field("mapping"),
-    "health": Field("mapping"),
-    "run_as": Field("mapping"),
-    "git_source": Field("mapping"),
-    "budget_policy_id": Field("text"),
-    "performance_target": Field("text"),
-}
-"""What a module may say about its job as a whole; all of it goes into the Jobs API as it is."""
-
-
-def module_config_faults(source: Source) -> list[Fault]:
-    """Find what is wrong with the settings of the job that a source carries."""
-    return field_faults(source, source.module_config, MODULE_FIELDS, "module_config")

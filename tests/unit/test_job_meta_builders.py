@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 from databricks.sdk.service.jobs import Task
 
+from lakeflow_job_meta.module_settings import MODULE_FIELDS, module_config_faults
 from lakeflow_job_meta.sources import Source
 from lakeflow_job_meta.task_builders import (
-    MODULE_FIELDS,
     PLAIN_FIELDS,
     TASK_KINDS,
     build_task,
-    module_config_faults,
     source_faults,
 )
 
@@ -233,3 +232,28 @@ def test_module_config_is_checked() -> None:
     given = Source("s", "m", "sql", module_config={"descripton": "x"})
     (fault,) = module_config_faults(given)
     assert (fault.code, fault.hint) == ("FIELD_UNKNOWN", "Did you mean 'description'?")
+
+
+DAILY = {"quartz_cron_expression": "0 0 6 * * ?", "timezone_id": "UTC"}
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"schedule": DAILY, "continuous": {}}, "continuous is set beside schedule"),
+        ({"schedule": {**DAILY, "quartz_cron_expression": "0 6 * * *"}}, "has 5 fields"),
+        ({"schedule": {**DAILY, "timezone_id": None}}, "timezone_id is missing"),
+        ({"parameters": [{"name": "x"}, {"name": "x"}]}, "parameters has 'x' 2 times"),
+        ({"parameters": [{"name": "x"}, 5]}, "no mapping with a name"),
+        ({"run_as": {"user_name": "a", "service_principal_name": "b"}}, "exactly one identity"),
+    ],
+)
+def test_settings_that_the_api_refuses_are_faults(config: dict[str, Any], said: str) -> None:
+    (fault,) = module_config_faults(Source("s", "m", "sql", module_config=config))
+    assert fault.code == "FIELD_VALUE"
+    assert said in fault.message
+
+
+def test_settings_that_the_api_takes_are_none() -> None:
+    config = {"schedule": DAILY, "parameters": [{"name": "x"}], "run_as": {"user_name": "a"}}
+    assert module_config_faults(Source("s", "m", "sql", module_config=config)) == []
