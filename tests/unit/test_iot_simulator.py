@@ -107,6 +107,13 @@ def test_folder_with_waves_of_other_options_is_refused(small: Run) -> None:
         write_wave(SMALLEST[0], 1, small.folder)
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"options": 1, "waves": []}'])
+def test_folder_with_the_truth_of_another_program_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "truth.json").write_text(text)
+    with pytest.raises(OptionError, match="did not write"):
+        write_wave(SMALLEST[0], 1, tmp_path)
+
+
 def test_files_are_as_old_as_the_end_of_their_wave(small: Run) -> None:
     times = {file.stat().st_mtime for file in (small.folder / "iot_events").rglob("*.json")}
     assert times == {SMALL.wave_bounds(number)[1] for number in (1, 2, 3)}
@@ -340,6 +347,7 @@ def test_command_writes_a_wave_and_tells_of_it(small: Run, tmp_path: Path) -> No
         (("--devices", "1"), "USAGE"),
         (("--waves", "3", "--wave", "4"), "OPTION_INVALID"),
         (("--start", "yesterday"), "USAGE"),
+        (("--start", "9999-12-31"), "OPTION_INVALID"),
     ],
 )
 def test_command_tells_mistakes_in_two_lines(

@@ -13,6 +13,8 @@ LEAST_DEVICES = 8
 MOST_DEVICES = 100_000
 MOST_DAYS = 366
 WAVES_A_DAY = 4
+EARLIEST, LATEST = datetime(2000, 1, 1), datetime(2100, 1, 1)
+"""When devices may begin to report; orders and other things are years older."""
 
 
 class OptionError(ValueError):
@@ -55,6 +57,7 @@ class Options:
         _check_range("number of devices", self.devices, LEAST_DEVICES, MOST_DEVICES)
         _check_range("number of days", self.days, 1, MOST_DAYS)
         _check_range("number of waves", self.waves, 1, WAVES_A_DAY * self.days)
+        _check_range("start", self.start.replace(tzinfo=None), EARLIEST, LATEST)
 
     @property
     def starts_at(self) -> int:

@@ -26,18 +26,25 @@ def landed_waves(options: Options, folder: Path) -> dict[int, Counts]:
     """Return what a folder holds already, by the number of the wave.
 
     Raises:
-        OptionError: these are waves of other options.
+        OptionError: these are waves of other options, or the file is another program's.
     """
     file = folder / FILE
     if not file.exists():
         return {}
-    known = json.loads(file.read_text())
-    if known["options"] != _shown(options):
+    try:
+        known = json.loads(file.read_text())
+        landed = {int(number): counts for number, counts in known["waves"].items()}
+        given = known["options"]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise OptionError(
+            f"The folder holds a {FILE} that this simulator did not write", "Name an empty folder."
+        ) from None
+    if given != _shown(options):
         raise OptionError(
             "The folder holds waves that were simulated with other options",
             "Name an empty folder, or give the options of its truth.json.",
         )
-    return {int(number): counts for number, counts in known["waves"].items()}
+    return landed
 
 
 def write_truth(
