@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
@@ -38,3 +39,16 @@ def test_rows_that_the_log_does_not_count_are_counted_by_their_files(
     finally:
         spark.conf.unset(name)
     assert count_rows(DeltaTable(tmp_path / "a b")) == 7
+
+
+def test_files_of_a_shallow_clone_are_those_of_its_origin(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    origin, clone = tmp_path / "a b", tmp_path / "clone"
+    spark.range(7).write.format("delta").save(str(origin))
+    spark.sql(f"CREATE TABLE delta.`{clone}` SHALLOW CLONE delta.`{origin}`")
+    assert count_rows(DeltaTable(clone), are_there=True) == 7
+    for file in origin.glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(FileNotFoundError):
+        count_rows(DeltaTable(clone), are_there=True)

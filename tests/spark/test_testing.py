@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import Row, SparkSession
@@ -302,9 +303,11 @@ def test_rows_of_any_form_are_the_rows_of_a_table(pipeline: Pipeline, spark: Spa
     for rows, said in (
         ([{"id": 1.5}], "'id' does not fit the type bigint"),
         ([{"id": "7"}], "'id' does not fit the type bigint"),
-        ([(1, 2)], "a tuple, and not a dict"),
-        ({"id": 1}, "a dict, and not a list"),
+        ([(1, 2)], "a row is of the type tuple"),
+        ({"id": 1}, "a dict is no list of them"),
         (spark.sql("SELECT 'x' AS id"), "Failed to merge"),
+        (pd.Series([1]), "a row is of the type int"),
+        (pd.DataFrame({"id": [1, "x"]}), "several types"),
     ):
         with pytest.raises(UsageError, match=said) as raised:
             kinds.send(rows)
@@ -332,14 +335,40 @@ def test_rows_of_any_form_are_the_rows_of_a_table(pipeline: Pipeline, spark: Spa
 def test_dates_and_times_are_compared_by_what_they_are(pipeline: Pipeline) -> None:
     pipeline.sql("CREATE MATERIALIZED VIEW days AS SELECT CAST(day AS DATE) AS day, at FROM times")
     times = pipeline.source("times", schema="day DATE, at TIMESTAMP")
+    pipeline.source("raw").send([{"at": np.datetime64("2026-01-01T00:00:00.5", "ns")}])
+    pipeline.sql("CREATE MATERIALIZED VIEW seen AS SELECT at FROM raw")
+    times.send([{"at": pd.NaT, "day": np.datetime64("NaT")}])
     stamps = [pd.Timestamp("2026-01-02"), pd.Timestamp("2026-01-10", tz="UTC")]
     times.send([{"day": each, "at": each} for each in stamps])
     pipeline.run()
     days = pipeline.table("days")
-    days.assert_rows([{"day": each, "at": each} for each in reversed(stamps)])
+    unknown = {"day": None, "at": pd.NaT}
+    days.assert_rows([*({"day": each, "at": each} for each in reversed(stamps)), unknown])
+    pipeline.table("seen").assert_rows([{"at": "2026-01-01T00:00:00.500"}])
     with pytest.raises(UsageError) as raised:
         days.assert_rows([{"day": datetime(2026, 1, 2, 23, 59)}, {"day": "2026-01-10"}])
     assert raised.value.code == "ROWS_INVALID"
+
+
+def test_later_batches_take_names_and_types_from_those_before(pipeline: Pipeline) -> None:
+    pipeline.sql("CREATE MATERIALIZED VIEW kept AS SELECT * FROM source")
+    source = pipeline.source("source")
+    source.send([{"id": 1, "s": {"a": 1}, "l": [1]}])
+    source.send([{"ID": 2, "s": {"a": 1, "b": "x"}, "l": [], "flag": False}])
+    source.send([{"id": None, "s": None}])
+    with pytest.raises(UsageError, match="no type for other"):
+        source.send([{"id": 3, "other": None}])
+    pipeline.run()
+    pipeline.table("kept").assert_schema(
+        "id BIGINT, s STRUCT<a: BIGINT, b: STRING>, l ARRAY<BIGINT>, flag BOOLEAN"
+    )
+    pipeline.table("kept").assert_rows(
+        [
+            {"id": 1, "s": {"a": 1, "b": None}, "l": [1]},
+            {"id": 2, "s": {"a": 1, "b": "x"}, "l": [], "flag": False},
+            {},
+        ]
+    )
 
 
 def test_load_keeps_what_it_is_not_given(pipeline: Pipeline, tmp_path: Path) -> None:

@@ -56,10 +56,14 @@ def test_failure_of_the_client_has_a_code_of_its_own(kind: str, code: str) -> No
 
 
 def test_partition_that_is_not_there_is_no_broker_that_is_silent() -> None:
-    text = "Topic t not present in metadata after 15000 ms."
-    error = explained(Cause("TimeoutException", "", {}, text))
-    assert error is not None
-    assert error.code == "KAFKA_TOPIC_UNKNOWN"
+    after = "not present in metadata after 15000 ms."
+    for text, code in (
+        (f"Partition 7 of topic t with partition count 1 is {after}", "KAFKA_TOPIC_UNKNOWN"),
+        (f"Topic t {after}", "KAFKA_UNREACHABLE"),
+    ):
+        error = explained(Cause("TimeoutException", "", {}, text))
+        assert error is not None
+        assert error.code == code
 
 
 def test_lost_events_name_what_keeps_the_rows() -> None:

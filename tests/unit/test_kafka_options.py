@@ -50,7 +50,9 @@ def test_options_that_work_are_left_as_they_are() -> None:
         "kafka.group.id": "g",
     }
     kafka.checked(given, str, is_source=True, is_stream=False)
-    kafka.checked({"kafka.bootstrap.servers": "b:9092"}, str, is_source=False)
+    sink = {"kafka.bootstrap.servers": "b:9092", "kafka.key.deserializer": "a.B"}
+    kafka.checked(sink, str, is_source=False)
+    kafka.checked({**GIVEN, "key.deserializer": "a.B"}, str, is_source=True)
 
 
 def test_classes_of_a_workspace_get_their_own_names() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from textwrap import dedent
@@ -24,7 +25,7 @@ from headwater.quality.limits import Limits, RuleLimit, TableLimit, read_limits
 from headwater.quality.measures import MeasuredUpdate, measured_updates
 from headwater.settings import Settings
 from headwater.state.target import open_target
-from unit.operations_support import make_table, shop
+from unit.operations_support import BUNDLE, make_table, shop
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
 
@@ -276,9 +277,35 @@ def test_continuous_update_that_was_stopped_has_succeeded() -> None:
 
 def test_share_at_its_limit_holds_and_one_a_little_above_does_not() -> None:
     limits = Limits(rules=(RuleLimit("a", max_increase=0.3), RuleLimit("b", max_failed_share=0)))
-    last = update(rule("a", 4, 10), rule("b", 1, 10_000_000))
+    last = update(rule("a", 4, 10), rule("b", 1, 3_000_000_000))
     verdicts = judge(limits, [last, update(rule("a", 1, 10))], no_rows, NOW)
     assert [each.holds for each in verdicts] == [True, True, False]
+
+
+def test_updates_that_fail_for_days_are_read_at_once() -> None:
+    rows = [row for n in range(600) for row in update_of(str(n), 2 * n, "FAILED", (1, 1))]
+    began = time.process_time()
+    found = measured_updates(rows)
+    assert time.process_time() - began < 5
+    assert found[0].rules_since[0].failed_records == 600
+
+
+def test_private_table_is_the_one_of_its_own_pipeline(tmp_path: Path) -> None:
+    bundle = (
+        BUNDLE
+        + "    other: {catalog: main, schema: silver, libraries: [{file: {path: flow.py}}]}\n"
+    )
+    target = shop(tmp_path, bundle)
+    name = TableName("main", "silver", "tmp")
+    for pipeline, ids in (("flow", [1]), ("other", [1, 2, 3])):
+        path = make_table(target, str(name), {"id": ids}, pipeline=pipeline)
+        private = target.pipeline_state(pipeline).private_table(name)
+        private.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(private)
+    assert [rows_of(target, each)("tmp", None) for each in ("flow", "other")] == [1, 3]
+    make_table(target, "main.gold.tmp", {"id": [1, 2]}, pipeline="other")
+    assert rows_of(target, "flow")("tmp", None) == 2  # what everybody sees goes first
+    assert [each.name for each in tables_on_disk(target, ["tmp"])] == ["main.gold.tmp"]
 
 
 def test_private_tables_and_lost_files_are_seen(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_columns_that_kafka_takes_pass() -> None:
     check(value=TEXT)
     check(Value=BYTES, key=TEXT, partition=WHOLE)
     check(value=TEXT, headers=HEADERS, topic=TEXT)
+    check(value=TEXT, Key=LONG, topic=WHOLE)  # names by case; the option goes before the column
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ class FlowAttempts:
             if lost is not None:
                 raise lost from error
             changed = columns_changed(causes(error), flow)
-            if changed is not None and changed.message not in context.schema_changes:
+            if changed is not None and changed.parameters["change"] not in context.schema_changes:
                 raise changed from error
             raise
 

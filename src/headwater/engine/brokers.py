@@ -46,7 +46,8 @@ _FAILURES = {
     "TimeoutException": (
         "KAFKA_UNREACHABLE",
         "the broker did not answer in time",
-        f"{_NETWORK} Event Hubs, and brokers with TLS, need kafka.security.protocol, too.",
+        f"{_NETWORK} Event Hubs, and brokers with TLS, need kafka.security.protocol, too. "
+        "So it looks, too, when the topic of a sink does not exist.",
     ),
     "ConfigException": (
         "KAFKA_OPTION_INVALID",
@@ -59,8 +60,8 @@ _FAILURES = {
 _OPTION = re.compile(r"configuration ([a-z][a-z.]+[a-z])\b")
 """The name of an option in what Kafka's client says of its value."""
 
-_NOT_THERE = "not present in metadata"
-"""What the client says when it waited for a topic or a partition that the broker does not have."""
+_PARTITION = re.compile(r"Partition \d+ of topic .* not present in metadata")
+"""What the client says when it waited for a partition; of a topic it says so of silence, too."""
 
 _LOST = ("KAFKA_DATA_LOSS", "KafkaIllegalStateException", "OffsetOutOfRangeException")
 
@@ -124,7 +125,8 @@ def explain_failure(
                 flow=flow.name,
             )
         if each.kind in _FAILURES:
-            kind = "UnknownTopicOrPartitionException" if _NOT_THERE in each.text else each.kind
+            is_partition = _PARTITION.search(each.text)
+            kind = "UnknownTopicOrPartitionException" if is_partition else each.kind
             code, what, hint = _FAILURES[kind]
             named = _OPTION.search(each.text) if each.kind == "ConfigException" else None
             what += f" (kafka.{named[1]})" if named else ""

@@ -21,7 +21,7 @@ class UpdateRequest:
         reset_checkpoints: flows that read all of their sources again; their tables keep their rows.
         replace_where: flows with a predicate that takes the place of theirs in this update.
         continuous: go on with whatever is new until the update is stopped.
-        schema_changes: messages of those that began the update anew.
+        schema_changes: those of tables that began the update anew: flow, version and columns.
     """
 
     validate_only: bool = False
@@ -46,12 +46,12 @@ class UpdateRequest:
         Args:
             error: what the update ended with.
         """
-        changes = {error.message} if isinstance(error, SchemaChange) else set()
+        change = error.parameters.get("change") if isinstance(error, SchemaChange) else None
         named = () if self.full_refresh_all else self.full_refresh
         return replace(
             self,
             full_refresh=(),
             refresh=(*self.refresh, *named),
             reset_checkpoints=(),
-            schema_changes=self.schema_changes | changes,
+            schema_changes=self.schema_changes | ({str(change)} if change else set()),
         )

@@ -60,7 +60,7 @@ class UpdateContext(PipelineContext):
         stopping: when set, running flows stop after what they are doing.
         brokers: those of Kafka that the pipeline uses.
         cache: what Auto Loader has learned in this process, over all updates.
-        schema_changes: messages of those that began this update anew.
+        schema_changes: those of tables that began this update anew.
     """
 
     journal: Journal

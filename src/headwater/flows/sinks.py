@@ -131,14 +131,16 @@ def check_rows(schema: StructType, dataset: Dataset, flow: str) -> None:
     sink = _sink_of(dataset)
     if sink.format != kafka.FORMAT:
         return
-    types = {each.name.lower(): each.dataType for each in schema}
-    topic = "topic" in types or "topic" in {key.lower() for key in sink.options}
+    types = {each.name: each.dataType.simpleString() for each in schema}
+    names = {each.lower() for each in types}
+    is_set = "topic" in {key.lower() for key in sink.options}
+    topic = is_set or "topic" in names
     wrong = [
-        f"'{name}' of the type {types[name].simpleString()}"
+        f"'{name}' of the type {types[name]}"
         for name, kinds in _KAFKA_COLUMNS.items()
-        if name in types and types[name].simpleString() not in kinds
+        if name in types and types[name].lower() not in kinds and not (is_set and name == "topic")
     ]
-    if "value" in types and topic and not wrong:
+    if "value" in names and topic and not wrong:
         return
     called = f"Flow '{flow}' into the sink '{dataset.name.table}'"
     if not topic:

@@ -7,6 +7,7 @@ this bundle. What does not live here: the same of a workspace (`workspace_deploy
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from headwater.errors import HeadwaterError, UsageError
@@ -18,8 +19,8 @@ from headwater.operations.expected import (
     spark_type,
 )
 from headwater.operations.measured import limits_if_any, updates_of
-from headwater.operations.tables import TableFacts, facts_of, find_on_disk, tables_on_disk
-from headwater.quality.gate import Verdict
+from headwater.operations.tables import TableFacts, facts_of, table_of, tables_on_disk
+from headwater.quality.gate import Verdict, of_state
 from headwater.quality.limits import Limits
 from headwater.state.lock import holding_process
 from headwater.state.target import Target
@@ -56,12 +57,13 @@ def present(subject: str, measure: str, *, is_there: bool, note: str = "") -> Ve
 def _pipeline(target: Target, key: str) -> Iterator[Verdict]:
     updates = updates_of(target, key)
     last = updates[0] if updates else None
-    state = None if last is None else last.state
-    note = "no update has run" if last is None else ""
+    if last is None:
+        told = Verdict(key, "update", None, "COMPLETED", False, "no update has run")
+    else:
+        told = of_state(key, "update", last)
     if holding_process(target.store.pipeline_path(key)) is not None:
-        note = "an update runs now"
-    succeeded = last is not None and last.succeeded
-    yield Verdict(key, "update", state, "COMPLETED", succeeded, note)
+        told = replace(told, note="an update runs now")
+    yield told
     pending = sorted(map(str, target.pipeline_state(key).pending_resets()))
     if pending:
         note = "a full refresh was begun and did not end: run the pipeline again"
@@ -110,13 +112,12 @@ def _least_rows(
     target: Target, pipeline: str, table: ExpectedTable, limits: Limits
 ) -> Iterator[int]:
     """Yield what limits of the gate ask of a table."""
-    spec = target.bundle.pipeline(pipeline)
     for limit in limits.tables:
         try:
-            name = find_on_disk(target, limit.table, (spec.catalog, spec.schema)).name
+            name, _ = table_of(target, pipeline, limit.table)
         except UsageError:  # the gate tells of it
             continue
-        if name == table.name and limit.min_rows is not None:
+        if str(name) == table.name and limit.min_rows is not None:
             yield limit.min_rows
 
 

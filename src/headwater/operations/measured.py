@@ -11,7 +11,7 @@ from deltalake.exceptions import DeltaError
 
 from headwater.errors import UsageError, nearest
 from headwater.events.query import read_events
-from headwater.operations.tables import count_rows, find_on_disk, version_at
+from headwater.operations.tables import count_rows, table_of, version_at
 from headwater.quality.gate import Rows
 from headwater.quality.limits import Limits, read_limits
 from headwater.quality.measures import MeasuredUpdate, measured_updates
@@ -59,26 +59,17 @@ def updates_of(target: Target, pipeline: str) -> list[MeasuredUpdate]:
 
 
 def rows_of(target: Target, pipeline: str) -> Rows:
-    """Count rows of tables; names are those that the pipeline itself would write.
-
-    What is returned raises TABLE_AMBIGUOUS.
-    """
-    spec = target.bundle.pipeline(pipeline)
-    home = spec.catalog, spec.schema
+    """Count rows of tables; names are those that the pipeline itself would write."""
 
     def rows(name: str, at: datetime | None) -> int | None:
         try:
-            table = DeltaTable(find_on_disk(target, name, home).path)
+            table = DeltaTable(table_of(target, pipeline, name)[1])
             version = table.version() if at is None else version_at(table.history(), at)
             if version is None:
                 return None
             table.load_as_version(version)
             return count_rows(table, are_there=at is None)
-        except UsageError as error:
-            if error.code == "TABLE_AMBIGUOUS":
-                raise
-            return None
-        except (DeltaError, OSError):  # there is no such table, or was none
+        except (UsageError, DeltaError, OSError):  # there is no such table, or was none
             return None
 
     return rows

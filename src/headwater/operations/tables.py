@@ -24,6 +24,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from headwater.errors import UsageError
+from headwater.names import TableName
 from headwater.state.inventory import KnownTable, known_tables
 from headwater.state.pipeline import PipelineState, TableState
 from headwater.state.target import Target
@@ -131,21 +132,35 @@ def tables_on_disk(target: Target, names: Sequence[str] = ()) -> list[OnDisk]:
     """
     known = known_tables(target.store)
     among = [each.name for each in known]
-    wanted = {target.find_table(each, among=among) for each in names}
+    wanted = {_found(target, each, None, among) for each in names}
     return [_on_disk(target, each) for each in known if not names or each.name in wanted]
 
 
-def find_on_disk(target: Target, name: str, home: tuple[str, str]) -> OnDisk:
-    """Find a table of a target, those that only a pipeline sees too.
-
-    Args:
-        home: catalog and schema that an incomplete name is looked up in first.
+def table_of(target: Target, pipeline: str, name: str) -> tuple[TableName, Path]:
+    """Find a table as a pipeline names it, and its folder; one that it alone sees, too.
 
     Raises:
         UsageError: TABLE_NOT_FOUND, TABLE_AMBIGUOUS, TABLE_IS_VIEW.
     """
-    known = {each.name: each for each in known_tables(target.store)}
-    return _on_disk(target, known[target.find_table(name, home, among=list(known))])
+    spec = target.bundle.pipeline(pipeline)
+    state = target.pipeline_state(spec.key)
+    private = {each: state.private_table(each) for each, _ in state.made_tables()}
+    private = {each: path for each, path in private.items() if (path / "_delta_log").is_dir()}
+    found = _found(target, name, (spec.catalog, spec.schema), list(private))
+    path = target.store.table_path(found)
+    return found, path if (path / "_delta_log").is_dir() else private.get(found, path)
+
+
+def _found(
+    target: Target, name: str, home: tuple[str, str] | None, private: Sequence[TableName]
+) -> TableName:
+    """Find a table that everybody sees, or else one of those that not everybody does."""
+    try:
+        return target.find_table(name, home)
+    except UsageError as error:
+        if error.code != "TABLE_NOT_FOUND":
+            raise
+        return target.find_table(name, home, among=[*target.store.tables(), *private])
 
 
 def _on_disk(target: Target, known: KnownTable) -> OnDisk:
@@ -228,9 +243,9 @@ def count_rows(delta: DeltaTable, *, are_there: bool = False) -> int:
     added = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
     folder = _folder(delta)
     if are_there:
-        _check_files(folder, [unquote(each["path"]) for each in added])
+        _check_files(folder, (each["path"] for each in added))
     counts = [
-        pq.read_metadata(folder / unquote(each["path"])).num_rows
+        pq.read_metadata(_file(folder, each["path"])).num_rows
         if each.get("num_records") is None
         else int(each["num_records"])
         for each in added
@@ -242,9 +257,15 @@ def _folder(delta: DeltaTable) -> Path:
     return Path(unquote(urlsplit(delta.table_uri).path))
 
 
+def _file(folder: Path, written: str) -> Path:
+    """Return where a file of the log is; those of a shallow clone are in another table's folder."""
+    parts = urlsplit(written)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else folder / unquote(written)
+
+
 def _check_files(folder: Path, paths: Iterable[str]) -> None:
     for each in paths:
-        if not (folder / each).exists():
+        if not _file(folder, each).exists():
             raise FileNotFoundError(each)
 
 
@@ -265,7 +286,7 @@ def facts_of(table: OnDisk, version: int | None = None) -> TableFacts:
         vector_files, hidden_rows = deletion_vectors(delta)
         files = data_files(added)
         if version is None:  # files of earlier versions may have been vacuumed
-            _check_files(_folder(delta), (each.path for each in files))
+            _check_files(_folder(delta), added["path"].to_pylist())
     return TableFacts(
         table.name,
         table.known.kind,

@@ -5,6 +5,7 @@ What could not be measured is a breach: a gate that passes for want of data is n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,14 +77,19 @@ def judge(
 
 
 def _of_update(limits: Limits, last: MeasuredUpdate, now: datetime) -> Iterator[Verdict]:
-    note = "a continuous update that was stopped" if last.state != "COMPLETED" else ""
-    note = note if last.succeeded else ""
-    yield Verdict("update", "state", last.state, "COMPLETED", last.succeeded, note)
+    yield of_state("update", "state", last)
     if limits.max_minutes is not None:
         yield _at_most("update", "max_minutes", last.minutes, limits.max_minutes, "it has no end")
     if limits.max_age_hours is not None:
         age = None if last.ended is None else (now - last.ended) / timedelta(hours=1)
         yield of_age("update", age, limits.max_age_hours, "it has no end")
+
+
+def of_state(subject: str, measure: str, update: MeasuredUpdate) -> Verdict:
+    """Judge how an update ended."""
+    is_stopped = update.succeeded and update.state != "COMPLETED"
+    note = "a continuous update that was stopped" if is_stopped else ""
+    return Verdict(subject, measure, update.state, "COMPLETED", update.succeeded, note)
 
 
 def of_age(subject: str, hours: float | None, allowed: float, missing: str) -> Verdict:
@@ -137,7 +143,7 @@ def _of_tables(
 ) -> Iterator[Verdict]:
     for limit in limits:
         count = rows(limit.table, None)
-        missing = "there is no such table, or its files are gone"
+        missing = "there is no one table of this name, or its files are gone"
         if limit.min_rows is not None:
             holds = count is not None and count >= limit.min_rows
             note = missing if count is None else ""
@@ -153,7 +159,9 @@ def _at_most(
     subject: str, measure: str, measured: float | None, allowed: float, missing: str
 ) -> Verdict:
     shown = None if measured is None else round(measured, 9)
-    holds = shown is not None and shown <= allowed  # 0.4 - 0.1 is a little more than 0.3
+    holds = measured is not None and (
+        measured <= allowed or math.isclose(measured, allowed)  # 0.4 - 0.1 is a bit above 0.3
+    )
     note = missing if measured is None else ""
     return Verdict(subject, measure, shown, f"<= {allowed:g}", holds, note)
 

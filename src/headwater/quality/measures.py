@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
-from headwater.events.report import RuleTotals, event_of, report_of
+from headwater.events.report import RuleTotals, UpdateReport, event_of, report_of, with_event
 
 _ENDS = ("COMPLETED", "FAILED", "CANCELED")
 _RESTARTS = ("SCHEMA_CHANGE", "RETRY_ON_FAILURE")
@@ -69,33 +70,33 @@ def measured_updates(rows: Iterable[Mapping[str, Any]]) -> list[MeasuredUpdate]:
             by_id[update_id] = found[-1][1]
         by_id[update_id].append(row)
     measured = []
-    left: list[Mapping[str, Any]] = []  # of updates that did not succeed
+    left = UpdateReport()  # of updates that did not succeed
     for update_id, each in found:
-        left = [*_not_read_again(left, each), *each]
+        left = reduce(with_event, map(event_of, each), _not_read_again(left, each))
         measured.append(_measured(update_id, each, left))
         if measured[-1].succeeded:
-            left = []
+            left = UpdateReport()
     return measured[::-1]
 
 
-def _not_read_again(
-    left: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
+def _not_read_again(left: UpdateReport, rows: Sequence[Mapping[str, Any]]) -> UpdateReport:
     """Leave out what an update counts again, since it refreshes tables in full."""
-    if not left:
-        return []
     created = (row for row in rows if row["event_type"] == "create_update")
     configs = [row["details"]["create_update"].get("config") or {} for row in created]
     if any(each.get("full_refresh") for each in configs):
-        return []
+        return UpdateReport()
     names = [name for each in configs for name in each.get("full_refresh_selection") or ()]
-    return [row for row in left if not any(_is_named(row, name) for name in names)]
+    flows = {
+        key: flow
+        for key, flow in left.flows.items()
+        if not any(_is_named(flow.dataset, name) for name in names)
+    }
+    return replace(left, flows=flows)
 
 
-def _is_named(row: Mapping[str, Any], name: str) -> bool:
+def _is_named(dataset: str, name: str) -> bool:
     parts = name.replace("`", "").lower().split(".")
-    dataset = str(row["origin"].get("dataset_name") or "").lower().split(".")
-    return dataset[-len(parts) :] == parts
+    return dataset.lower().split(".")[-len(parts) :] == parts
 
 
 def _cause(row: Mapping[str, Any]) -> str:
@@ -103,7 +104,7 @@ def _cause(row: Mapping[str, Any]) -> str:
 
 
 def _measured(
-    update_id: str, rows: Sequence[Mapping[str, Any]], since: Sequence[Mapping[str, Any]]
+    update_id: str, rows: Sequence[Mapping[str, Any]], since: UpdateReport
 ) -> MeasuredUpdate:
     report = report_of(event_of(row) for row in rows)
     has_ended = report.state in _ENDS
@@ -116,7 +117,7 @@ def _measured(
         rows[-1]["timestamp"],
         any(_is_continuous(row) for row in rows if row["event_type"] == "create_update"),
         sum(flow.status == "FAILED" for flow in report.flows.values()),
-        tuple(report_of(event_of(row) for row in since).rules.values()),
+        tuple(since.rules.values()),
     )
 
 

@@ -249,7 +249,8 @@ def columns_changed(chain: Sequence[Cause], flow: Flow) -> SchemaChange | None:
     """
     for each in chain:
         if each.condition.startswith(_COLUMNS_CHANGED):
-            version = each.parameters.get("version")
+            version = each.parameters.get("version", "")
+            columns = each.parameters.get("readSchema", "")
             when = f" in version {version} of it" if version else ""
             return SchemaChange(
                 "SOURCE_COLUMNS_CHANGED",
@@ -257,6 +258,7 @@ def columns_changed(chain: Sequence[Cause], flow: Flow) -> SchemaChange | None:
                 where=flow.location,
                 hint="Run the update again.",
                 flow=flow.name,
+                change=f"{flow.name} {version} {columns}",
             )
     return None
 

@@ -27,8 +27,14 @@ FUNCTION = "read_kafka"
 _SERVERS = "kafka.bootstrap.servers"
 _TOPICS = ("subscribe", "subscribePattern", "assign")
 _JAAS = "kafka.sasl.jaas.config"
-_OWN = ("kafka.auto.offset.reset", "kafka.enable.auto.commit", "kafka.interceptor.classes")
-_OWN_SERDE = ("key.deserializer", "value.deserializer", "key.serializer", "value.serializer")
+_OWN_OF_SOURCE = (
+    "kafka.auto.offset.reset",
+    "kafka.enable.auto.commit",
+    "kafka.interceptor.classes",
+    "kafka.key.deserializer",
+    "kafka.value.deserializer",
+)
+_OWN_OF_SINK = ("kafka.key.serializer", "kafka.value.serializer")
 _SHADED = "kafkashaded."
 """Prefix of the classes of Kafka's client in a workspace; here they have their own names."""
 
@@ -133,8 +139,8 @@ def _check_values(lower: Mapping[str, str], *, is_source: bool, is_stream: bool)
 
     Source: "Structured Streaming + Kafka Integration Guide" of Spark.
     """
-    for name in (each for each in lower if each in _OWN or each.endswith(_OWN_SERDE)):
-        if is_source or name.endswith("serializer"):
+    for name in _OWN_OF_SOURCE if is_source else _OWN_OF_SINK:
+        if name in lower:
             raise _invalid(name, "is set by Spark itself", "Remove it.")
     jaas = lower.get(_JAAS)
     if jaas is not None and not jaas.rstrip().endswith(";"):

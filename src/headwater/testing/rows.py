@@ -38,6 +38,9 @@ from headwater.errors import UsageError, nearest
 
 Row = Mapping[str, Any]
 _BITS: dict[type[DataType], int] = {ByteType: 8, ShortType: 16, IntegerType: 32, LongType: 64}
+_TIMES = {"M": "datetime64", "m": "timedelta64"}
+"""Kinds of numpy's times, which are finer than any here."""
+
 _FORM = "A batch is a list of dicts or of Rows, or a pandas DataFrame."
 
 
@@ -50,14 +53,17 @@ def listed(rows: Any) -> list[dict[str, Any]]:
     Raises:
         UsageError: ROWS_INVALID.
     """
-    if type(rows).__module__.partition(".")[0] == "pandas":
-        rows = pa.Table.from_pandas(rows, preserve_index=False).to_pylist()
+    if hasattr(rows, "columns") and type(rows).__module__.partition(".")[0] == "pandas":
+        try:
+            rows = pa.Table.from_pandas(rows, preserve_index=False).to_pylist()
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise rows_invalid("a column of the frame has values of several types") from error
     if isinstance(rows, Mapping | SparkRow | str) or not isinstance(rows, Iterable):
-        raise rows_invalid(f"they are a {type(rows).__name__}, and not a list", _FORM)
+        raise rows_invalid(f"a {type(rows).__name__} is no list of them", _FORM)
     found = list(rows)
     for each in found:
         if not isinstance(each, Mapping) and not hasattr(each, "__fields__"):
-            raise rows_invalid(f"one of them is a {type(each).__name__}, and not a dict", _FORM)
+            raise rows_invalid(f"a row is of the type {type(each).__name__}", _FORM)
     return [_plain(each) for each in found]
 
 
@@ -66,14 +72,20 @@ def _plain(value: Any) -> Any:
     if isinstance(value, SparkRow) and hasattr(value, "__fields__"):
         value = value.asDict()
     if isinstance(value, Mapping):
-        return {_plain(key): _plain(each) for key, each in value.items()}
+        pairs = value.items()
+        return {k if isinstance(k, tuple) else _plain(k): _plain(each) for k, each in pairs}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
+        if value != value:  # what pandas has for no time
+            return None
         return datetime.combine(value.date(), value.timetz())
-    return value.item() if type(value).__module__ == "numpy" and value.ndim == 0 else value
+    if type(value).__module__ != "numpy" or value.ndim:
+        return value
+    kind = value.dtype.kind
+    return value.astype(f"{_TIMES[kind]}[us]").item() if kind in _TIMES else value.item()
 
 
 def value_as(value: Any, kind: DataType) -> Any:

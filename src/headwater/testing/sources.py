@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import ArrayType, MapType, StructType
 
 from headwater.errors import UsageError, nearest
 from headwater.names import TableName
@@ -37,6 +37,7 @@ FORMATS = ("json", "csv", "parquet", "text")
 
 
 VOLUMES = "/Volumes/"
+_NESTED = (ArrayType, MapType, StructType)
 _ODD = " ,;{}()\n\t="
 """Characters that Delta takes in the names of columns only with column mapping."""
 
@@ -166,7 +167,8 @@ class Table:
                 hint="Send rows or a DataFrame; files go to a folder such as /Volumes/a/b/c.",
             )
         if not isinstance(batch, DataFrame):
-            batch = frame_of(self.spark, batch, self.schema or self._widened(batch))
+            rows, schema = (batch, self.schema) if self.schema else self._as_before(batch)
+            batch = frame_of(self.spark, rows, schema)
         try:
             self._append(batch)
         except AnalysisException as error:
@@ -175,15 +177,29 @@ class Table:
                 "Compare the types of their columns with those that were sent before.",
             ) from error
 
-    def _widened(self, rows: Sequence[Row]) -> StructType | None:
-        """Return the columns that the table has and those that rows add; None for the first."""
+    def _as_before(self, rows: Sequence[Row]) -> tuple[Sequence[Row], StructType | None]:
+        """Return rows with the table's names, and types; without types for the first rows.
+
+        Plain columns keep the table's type. Nested ones may have new fields, which Delta adds.
+        """
         known = self.columns()
         if known is None:
-            return None
-        added = [{k: v for k, v in row.items() if k not in known.names} for row in rows]
-        if not any(added):
-            return known
-        return StructType([*known, *from_arrow_schema(arrow_of(added).schema)])
+            return rows, None
+        names = {each.name.lower(): each.name for each in known}
+        named = [{names.get(k.lower(), k): v for k, v in row.items()} for row in rows]
+        found = dict.fromkeys(name for row in named for name in row)
+        plain = {each.name for each in known if not isinstance(each.dataType, _NESTED)}
+        has_value = {name for row in named for name, value in row.items() if value is not None}
+        inferred = [name for name in found if name in has_value - plain]
+        values = [{name: row.get(name) for name in inferred} for row in named]
+        new = list(from_arrow_schema(arrow_of(values).schema)) if inferred else []
+        empty = [each.name for each in new if "void" in each.dataType.simpleString()]
+        new = [known[n.name] if n.name in empty and n.name in known.names else n for n in new]
+        kept = [each for each in known if each.name in found and each.name not in inferred]
+        left = [name for name in found if name not in {*names.values(), *inferred}]
+        if left:
+            raise rows_invalid(f"no type for {', '.join(left)}")
+        return named, StructType([*kept, *new]) if found else known
 
     def columns(self) -> StructType | None:
         path = self.store.table_path(self.name)

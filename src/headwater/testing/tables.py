@@ -105,7 +105,7 @@ class Table:
         Args:
             expected: dicts, or Rows as `collect` returns them, or a pandas DataFrame.
             ignore_order: without it rows are compared in the order in which they are read.
-            precision: by how much numbers of the types FLOAT and DOUBLE may differ.
+            precision: by how much columns of the types FLOAT and DOUBLE may differ.
 
         Raises:
             AssertionError: with both tables side by side, the one that was found on the left.
@@ -114,7 +114,7 @@ class Table:
         """
         __tracebackhide__ = True
         if isinstance(expected, DataFrame):
-            raise rows_invalid("they are a DataFrame", "Use assert_frame(frame).")
+            raise rows_invalid("a DataFrame is no list of them", "Use assert_frame(frame).")
         expected = listed(expected)
         schema, table = self._read()
         names = list(dict.fromkeys(name for row in expected for name in row))
