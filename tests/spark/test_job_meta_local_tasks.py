@@ -340,6 +340,19 @@ def catalog(bench: Bench) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("catalog")
+def test_schema_may_be_named_by_a_parameter(bench: Bench) -> None:
+    name = f"{bench.schema}_p"
+    bench.write(
+        "n.py",
+        HEADER + "spark.sql('CREATE DATABASE IF NOT EXISTS IDENTIFIER(:name)', "
+        f"args={{'name': 'main.`{name}`'}})\n"
+        f"spark.sql('CREATE TABLE `{name}`.t AS SELECT 1 AS x')\n",
+    )
+    assert one(bench.run(notebook("n"))).message == ""
+    assert bench.spark.table(f"`{name}`.t").count() == 1
+
+
+@pytest.mark.usefixtures("catalog")
 def test_schemas_that_tasks_make_are_those_of_the_target(bench: Bench) -> None:
     made = {"sql": f"`{bench.schema} q`", "notebook": f"`{bench.schema}-n`"}
     text = "CREATE DATABASE IF NOT EXISTS {0}; CREATE TABLE {0}.t AS SELECT 1 AS x"

@@ -94,7 +94,7 @@ def _make_schemas_in_state(session: SparkSession) -> None:
     """Let CREATE SCHEMA put its tables where `headwater` looks for them, not in the warehouse."""
 
     def sql(sqlQuery: str, args: Any = None, **more: Any) -> DataFrame:  # noqa: N803 - PySpark's
-        made = _new_schema(session, sqlQuery)
+        made = _new_schema(session, sqlQuery, args)
         if made:
             return _create_schema(session, made)
         with _over_folders(session, sqlQuery) as text:
@@ -113,12 +113,16 @@ def _over_folders(session: SparkSession, text: str) -> AbstractContextManager[st
         return nullcontext(text)  # Spark says what is wrong with it
 
 
-def _new_schema(session: SparkSession, text: str) -> tuple[str, ...]:
+def _new_schema(session: SparkSession, text: str, args: Any) -> tuple[str, ...]:
     """Read which schema a CREATE SCHEMA is to make; () where Spark has an answer of its own."""
     if not isinstance(text, str) or not _CREATE.search(text):
         return ()
+
+    def value(name: str) -> str:
+        return str(SparkSession.sql(session, f"SELECT {name}", args).collect()[0][0])
+
     try:
-        made = SqlText(session, text).new_schema()
+        made = SqlText(session, text).new_schema(value)
     except ParseException:
         return ()
     if made is None or len(made[0]) > len(("catalog", "schema")):

@@ -17,7 +17,7 @@ from py4j.java_gateway import is_instance_of
 from pyspark.errors import ParseException
 from pyspark.sql import SparkSession
 
-from headwater.names import READ_VIEW, TableName, name_parts
+from headwater.names import READ_VIEW, TableName, name_parts, split_name
 from headwater.sandbox.sql_places import (
     IDENTIFIER,
     NAME,
@@ -134,15 +134,23 @@ class SqlText:
         """Whether a table is named by an expression, IDENTIFIER(...), that isn't constant."""
         return any(kind_of(node) == "PlanWithUnresolvedIdentifier" for node in _nodes(self._plan))
 
-    def new_schema(self) -> tuple[Parts, bool] | None:
+    def new_schema(self, value: Callable[[str], str]) -> tuple[Parts, bool] | None:
         """Return the name that CREATE SCHEMA creates without a location, and whether it may exist.
 
         None for any other statement.
+
+        Args:
+            value: computes an expression that stands for the name, in IDENTIFIER(...).
         """
         plan = self._plan
         if kind_of(plan) != "CreateNamespace" or plan.properties().contains("location"):
             return None
-        parts = tuple(str(part) for part in items_of(plan.name().multipartIdentifier()))
+        name = plan.name()
+        if kind_of(name) == "PlanWithUnresolvedIdentifier":
+            start, end = span_of(name.identifierExpr())
+            parts = split_name(value(self.text[start:end]))
+        else:
+            parts = tuple(str(part) for part in items_of(name.multipartIdentifier()))
         return parts, bool(plan.ifNotExists())
 
     def new_table(self) -> Parts | None:
