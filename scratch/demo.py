@@ -115,7 +115,7 @@ def main() -> None:
         click.echo(EXPECTATIONS)
         print_rows(query(spark, target, EXPECTATIONS))
     title("look further, for example:")
-    click.echo(f'  .venv/bin/headwater sql --state {STATE.relative_to(ROOT)} "SHOW TABLES"')
+    click.echo(f"  .venv/bin/headwater tables --state {STATE.relative_to(ROOT)}")
     click.echo(f"  .venv/bin/headwater show dim_department --state {STATE.relative_to(ROOT)}")
 
 

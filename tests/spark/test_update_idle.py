@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.listener import StreamingQueryListener
 
 from harness import Project
-from headwater.analysis.plans import query_plan
+from headwater.analysis.plans import _digest, query_plan
 from headwater.analysis.schemas import placeholder
 from headwater.errors import UpdateError
 from headwater.names import TableName
@@ -412,6 +412,14 @@ def test_digest_tells_plans_apart_and_not_analyses(spark: SparkSession) -> None:
     wide = spark.range(1).select(*[F.lit(n).alias(f"c{n}") for n in range(60)])
     other = spark.range(1).select(*[F.lit(n + (n == 59)).alias(f"c{n}") for n in range(60)])
     assert digest(wide) != digest(other)
+
+
+def test_digest_does_not_depend_on_the_order_that_a_process_hashes_conditions_in() -> None:
+    sides = "isnull(none#0)", "isnotnull(none#1[amount])", "(none#2 = #7)"
+    one, other = (f"Filter ({' AND '.join(each)})" for each in (sides, sides[::-1]))
+    text = "Filter (isnull(id#12) AND isnotnull(s#13[amount]) AND (x#14 = #7))"
+    assert _digest(one, text) == _digest(other, text)
+    assert _digest(one, text) != _digest(one.replace("#7", "#8"), text)
 
 
 @pytest.mark.parametrize("way", ["mapInArrow", "mapInPandas"])

@@ -141,7 +141,9 @@ def _digest(canonical: str, text: str, *more: str) -> str:
         return numbers.setdefault(found[0], f"#{len(numbers)}")
 
     canonical = re.sub(r"CTERelation(?:Def|Ref) \d+|(?:Provider|Table)@[0-9a-f]+", "", canonical)
-    parts = (canonical, _PASSING_NAMES.sub(renamed, text), *more)
+    # Spark orders the sides of AND and OR by hashes that are others in each process
+    words = " ".join(sorted(re.split(r"[\s,()\[\]]+", canonical)))
+    parts = (words, _PASSING_NAMES.sub(renamed, text), *more)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -26,13 +26,13 @@ def job() -> None:
 
     \b
     Example:
-      headwater job run patient_flow
+      headwater job run patient_flow_daily
       headwater job runs
     """
 
 
 @job.command()
-@click.argument("key", metavar="JOB", required=False)
+@click.argument("key", metavar="[JOB]", required=False)
 @target_options
 @click.option("--task", "tasks", metavar="KEY,...", help="Run only these tasks.")
 @click.option("--param", "parameters", multiple=True, metavar="K=V", help="Parameter of the job.")
@@ -110,7 +110,7 @@ def list_jobs(
 
 
 @job.command()
-@click.argument("key", metavar="JOB", required=False)
+@click.argument("key", metavar="[JOB]", required=False)
 @target_options
 @_json
 def runs(

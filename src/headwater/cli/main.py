@@ -92,7 +92,7 @@ def run(
     \b
     Examples:
       headwater run patient_flow
-      headwater run patient_flow --full-refresh=silver.events --json
+      headwater run patient_flow -t prod --full-refresh=silver.patient_events --json
       headwater run patient_flow --validate --strict
       headwater run patient_flow --continuous
     """
@@ -147,7 +147,7 @@ def sql(
 )
 @click.argument("arguments", metavar="COMMAND ...", nargs=-1, type=click.UNPROCESSED)
 def dbt(target: Target, project_dir: Path | None, arguments: tuple[str, ...]) -> None:
-    """Run a dbt COMMAND on the target's tables; what stands behind it goes to dbt.
+    """Run a dbt COMMAND on the target's tables; everything after it is passed to dbt.
 
     \b
     Examples:

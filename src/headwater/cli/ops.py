@@ -119,7 +119,7 @@ def tune(tables: tuple[str, ...], target: Target, target_file_mb: int, as_json: 
 
     \b
     Example:
-      headwater ops tune silver.patient_events
+      headwater ops tune -t prod silver.patient_events
     """
     upkeep.print_advice(target, tables, target_file_mb, as_json=as_json)
 
@@ -150,7 +150,7 @@ def maintain(
     \b
     Examples:
       headwater ops maintain
-      headwater ops maintain silver.patient_events --apply
+      headwater ops maintain -t prod silver.patient_events --apply
       headwater ops maintain --file nightly.yml --apply
     """
     sys.exit(
@@ -185,7 +185,7 @@ def rollback(
 
     \b
     Examples:
-      headwater ops rollback silver.patient_events --to-version 12
+      headwater ops rollback -t prod silver.patient_events --to-version 12
       headwater ops rollback gold.report --to-time 2026-11-26T08:00:00 --apply
       headwater ops rollback --bundle-tag v1.2
     """

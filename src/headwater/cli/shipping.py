@@ -48,12 +48,13 @@ def plan(
 ) -> None:
     """Show what an update of PIPELINE would do: tables, flows, what waits; writes nothing.
 
-    Exit status: 0, or 1 when the update would be refused.
+    Exit status: 0, 1 when the update would be refused, 2 for a wrong call, 3 by
+    --fail-on-destructive.
 
     \b
     Examples:
       headwater plan patient_flow -t test
-      headwater plan patient_flow --full-refresh=silver.events --fail-on-destructive
+      headwater plan patient_flow -t prod --full-refresh=silver.patient_events
     """
     request = UpdateRequest(
         full_refresh=names(full_refresh),
@@ -103,7 +104,7 @@ def compare(
 
     \b
     Examples:
-      headwater compare --base main
+      headwater compare --base main --on patient_flow
       headwater compare --base v1.2 --on patient_flow --key fact_admissions=event_id
     """
     request = compares.request_of(base, sample, keys, ignore, context.params["variables"])
