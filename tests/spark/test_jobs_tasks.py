@@ -9,7 +9,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from headwater.jobs import run_job
+from headwater.jobs import JobRequest, run_job
 from headwater.jobs.attempts import run_attempts
 from headwater.jobs.context import Run, TaskContext
 from headwater.jobs.results import Outcome
@@ -37,6 +37,8 @@ def test_only_tasks_that_are_waited_for_may_be_referred_to(
             script("itself", "", tmp_path, "{{tasks.itself.values.n}}"),
         ],
     }
+    some = JobRequest(only=("a", "c"))  # c waits for a, through what is left out
+    assert check_job(settings, spark=spark, root=tmp_path, request=some) == []
     faults = check_job(settings, spark=spark, root=tmp_path)
     assert [each.code for each in faults] == ["JOB_REFERENCE_UNKNOWN"] * 2
     assert [each.hint for each in faults] == [

@@ -338,6 +338,8 @@ def test_dates_and_times_are_compared_by_what_they_are(pipeline: Pipeline) -> No
     pipeline.source("raw").send([{"at": np.datetime64("2026-01-01T00:00:00.5", "ns")}])
     pipeline.sql("CREATE MATERIALIZED VIEW seen AS SELECT at FROM raw")
     times.send([{"at": pd.NaT, "day": np.datetime64("NaT")}])
+    pipeline.source("days_of_numpy").send([{"day": np.datetime64("2026-01-01")}])
+    pipeline.sql("CREATE MATERIALIZED VIEW of_numpy AS SELECT day FROM days_of_numpy")
     stamps = [pd.Timestamp("2026-01-02"), pd.Timestamp("2026-01-10", tz="UTC")]
     times.send([{"day": each, "at": each} for each in stamps])
     pipeline.run()
@@ -345,6 +347,7 @@ def test_dates_and_times_are_compared_by_what_they_are(pipeline: Pipeline) -> No
     unknown = {"day": None, "at": pd.NaT}
     days.assert_rows([*({"day": each, "at": each} for each in reversed(stamps)), unknown])
     pipeline.table("seen").assert_rows([{"at": "2026-01-01T00:00:00.500"}])
+    pipeline.table("of_numpy").assert_schema("day DATE")
     with pytest.raises(UsageError) as raised:
         days.assert_rows([{"day": datetime(2026, 1, 2, 23, 59)}, {"day": "2026-01-10"}])
     assert raised.value.code == "ROWS_INVALID"
@@ -353,19 +356,19 @@ def test_dates_and_times_are_compared_by_what_they_are(pipeline: Pipeline) -> No
 def test_later_batches_take_names_and_types_from_those_before(pipeline: Pipeline) -> None:
     pipeline.sql("CREATE MATERIALIZED VIEW kept AS SELECT * FROM source")
     source = pipeline.source("source")
-    source.send([{"id": 1, "s": {"a": 1}, "l": [1]}])
-    source.send([{"ID": 2, "s": {"a": 1, "b": "x"}, "l": [], "flag": False}])
+    source.send([{"id": 1, "s": {"a": 1}, "l": [1.5]}])
+    source.send([{"ID": 2, "s": {"a": 1, "b": "x"}, "l": [2], "flag": False}])
     source.send([{"id": None, "s": None}])
     with pytest.raises(UsageError, match="no type for other"):
         source.send([{"id": 3, "other": None}])
     pipeline.run()
     pipeline.table("kept").assert_schema(
-        "id BIGINT, s STRUCT<a: BIGINT, b: STRING>, l ARRAY<BIGINT>, flag BOOLEAN"
+        "id BIGINT, s STRUCT<a: BIGINT, b: STRING>, l ARRAY<DOUBLE>, flag BOOLEAN"
     )
     pipeline.table("kept").assert_rows(
         [
-            {"id": 1, "s": {"a": 1, "b": None}, "l": [1]},
-            {"id": 2, "s": {"a": 1, "b": "x"}, "l": [], "flag": False},
+            {"id": 1, "s": {"a": 1, "b": None}, "l": [1.5]},
+            {"id": 2, "s": {"a": 1, "b": "x"}, "l": [2.0], "flag": False},
             {},
         ]
     )

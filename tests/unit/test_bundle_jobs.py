@@ -150,3 +150,11 @@ def test_variables_that_are_each_other_are_refused(tmp_path: Path) -> None:
     text = text.replace("resources:", '  other: {default: "${var.job}"}\nresources:')
     with pytest.raises(BundleError, match="REFERENCE_CYCLE"):
         load(tmp_path, text).job("whole")
+
+
+@pytest.mark.parametrize("job", ["${var.nowhere}", "${resources.dashboards.x.job}"])
+def test_fault_of_a_job_that_is_a_reference_stops_no_pipeline(tmp_path: Path, job: str) -> None:
+    bundle = load(tmp_path, PIPELINE + f'    jobs: {{j: "{job}"}}\n'.replace("    jobs", "  jobs"))
+    assert bundle.pipeline().key
+    with pytest.raises(BundleError):
+        bundle.job("j")

@@ -66,7 +66,7 @@ _NO_MATTER = re.compile(
 
 _STREAMING_NODE = re.compile(r"^[ :|+-]*~(\w+)", re.MULTILINE)
 _PASSING_NAMES = re.compile(
-    rf"#\d+L?|CTERelation(?:Def|Ref) \d+|(?:Provider|Table)@[0-9a-f]+|{READ_VIEW}\d+"
+    rf"(?<=[\w`)\]])#\d+L?|CTERelation(?:Def|Ref) \d+|(?:Provider|Table)@[0-9a-f]+|{READ_VIEW}\d+"
 )
 """Parts of a plan's text that differ from one analysis to the next."""
 

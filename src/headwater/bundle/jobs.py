@@ -49,6 +49,7 @@ def read_job(key: str, node: Node, resolver: Resolver, root: Path) -> JobSpec:
     Raises:
         BundleError: of a reference, or BUNDLE_PATH_OUTSIDE.
     """
+    node = resolver.opened(node)
     given = {name: child for name, child in node.entries.items() if name in _OF_A_JOB}
     tasks = given.pop("tasks", None)
     settings = {name: resolver.resolve(child).plain() for name, child in given.items()}

@@ -207,7 +207,10 @@ def apply_mode(tree: Node) -> Node:
     presets = tree.get("presets")
     presets = presets and _with_map(presets, "tags", resolver)
     for key, written in tree.below("resources", "jobs").items():
-        job = resolver.opened(written)  # it may be a variable as a whole
+        try:
+            job = resolver.opened(written)  # it may be a variable as a whole
+        except BundleError:  # told when the job is asked for
+            continue
         name = job.get("name") or Node(key, job.location)
         named = job.put(("name",), Node(prefix + name.text, name.location))
         for field in PRESET_FIELDS:
@@ -236,7 +239,9 @@ def add_computed(tree: Node) -> Node:
     for key in tree.below("resources", "pipelines"):
         local_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{label}/{key}"))
         tree = _default(tree, "pipelines", key, "id", local_id)
-    for key in tree.below("resources", "jobs"):  # the id of a job is a number
+    for key, job in tree.below("resources", "jobs").items():  # the id of a job is a number
+        if job.kind != "map":  # a reference that leads nowhere, to be told of
+            continue
         local_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{label}/jobs/{key}").int % 10**15)
         tree = _default(tree, "jobs", key, "id", local_id)
     for key in tree.below("resources", "schemas"):

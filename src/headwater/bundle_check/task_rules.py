@@ -124,7 +124,7 @@ def loops(seen: Seen) -> Iterator[Finding]:
     """Find loops whose inputs are neither a JSON list nor a reference."""
     for _, task in seen.tasks():
         inputs = task.get(LOOP, "inputs")
-        if inputs is None or is_open(inputs.text):
+        if inputs is None or inputs.kind in ("list", "map") or is_open(inputs.text):
             continue
         try:
             is_list = isinstance(json.loads(inputs.text), list)

@@ -118,8 +118,8 @@ def _new_schema(session: SparkSession, text: str, args: Any) -> tuple[str, ...]:
     if not isinstance(text, str) or not _CREATE.search(text):
         return ()
 
-    def value(name: str) -> str:
-        return str(SparkSession.sql(session, f"SELECT {name}", args).collect()[0][0])
+    def value(name: str) -> object:
+        return SparkSession.sql(session, f"SELECT {name}", args).collect()[0][0]
 
     try:
         made = SqlText(session, text).new_schema(value)

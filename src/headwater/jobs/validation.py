@@ -25,7 +25,7 @@ from headwater.jobs.request import JobRequest
 from headwater.jobs.results import SUCCESS, TaskRun
 from headwater.jobs.runner import read_asked
 from headwater.jobs.sql import read_queries
-from headwater.jobs.tasks import Task, as_text
+from headwater.jobs.tasks import Job, Task, as_text, read_job
 from headwater.jobs.wheels import find_entry_point
 from headwater.notebooks import read_cells, run_arguments
 from headwater.sandbox.sql_text import SqlText
@@ -55,16 +55,27 @@ def check_job(
     """
     job = read_asked(settings, request, places or {}, jobs or {})
     run = Run(spark, root.resolve(), job, target, jobs=jobs or {})
-    checks = _Checks(run)
+    checks = _Checks(run, read_job(settings, places or {}))
     checks.check_all()
     return checks.faults.found
 
 
 class _Checks:
-    """Checks the tasks of one job, and of those that it runs."""
+    """Checks the tasks of one job, and of those that it runs.
 
-    def __init__(self, run: Run, faults: Faults | None = None, seen: frozenset[str] = frozenset()):
+    Args:
+        whole: the job with all of its tasks, also where `only` some are asked for.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        whole: Job,
+        faults: Faults | None = None,
+        seen: frozenset[str] = frozenset(),
+    ):
         self.run = run
+        self._whole = whole
         self.faults = faults or Faults()
         self._seen = seen
 
@@ -103,7 +114,7 @@ class _Checks:
     def _upstream(self, key: str) -> set[str]:
         """Name the tasks that a task waits for, at any distance."""
         needs = {
-            each.key: {before.task_key for before in each.depends_on} for each in self.run.job.tasks
+            each.key: {before.task_key for before in each.depends_on} for each in self._whole.tasks
         }
         found: set[str] = set()
         waiting = [key]
@@ -162,15 +173,20 @@ class _Checks:
         if wanted in self._seen:
             return  # jobs that run each other are counted when they run
         job = read_asked(self.run.jobs[wanted], JobRequest(), {}, self.run.jobs)
-        _Checks(replace(self.run, job=job), self.faults, self._seen | {wanted}).check_all()
+        _Checks(replace(self.run, job=job), job, self.faults, self._seen | {wanted}).check_all()
 
 
 class _BeforeRun(TaskContext):
     """Fills in references before a run: what only a run tells is empty."""
 
+    @property
+    def _beside(self) -> set[str]:
+        """The tasks of the run that may still run when this one begins."""
+        return {each.key for each in self.run.job.tasks} - self.run.results.keys()
+
     def meaning(self, steps: tuple[str, ...], text: str) -> str:
         match steps:
-            case ("tasks", key, *_) if key in self.run.job.keys and key not in self.run.results:
+            case ("tasks", key, *_) if key in self._beside:
                 raise not_upstream(text, key)
             case ("tasks", key, "values", _) if key in self.run.job.keys:
                 return ""

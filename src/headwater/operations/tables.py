@@ -24,7 +24,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from headwater.errors import UsageError
-from headwater.names import TableName
+from headwater.names import TableName, table_name
 from headwater.state.inventory import KnownTable, known_tables
 from headwater.state.pipeline import PipelineState, TableState
 from headwater.state.target import Target
@@ -146,7 +146,9 @@ def table_of(target: Target, pipeline: str, name: str) -> tuple[TableName, Path]
     state = target.pipeline_state(spec.key)
     private = {each: state.private_table(each) for each, _ in state.made_tables()}
     private = {each: path for each, path in private.items() if (path / "_delta_log").is_dir()}
-    found = _found(target, name, (spec.catalog, spec.schema), list(private))
+    own = table_name(name, spec.catalog, spec.schema)
+    is_own = own in private and own not in target.store.tables()
+    found = own if is_own else _found(target, name, (spec.catalog, spec.schema), list(private))
     path = target.store.table_path(found)
     return found, path if (path / "_delta_log").is_dir() else private.get(found, path)
 

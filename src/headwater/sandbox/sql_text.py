@@ -134,7 +134,7 @@ class SqlText:
         """Whether a table is named by an expression, IDENTIFIER(...), that isn't constant."""
         return any(kind_of(node) == "PlanWithUnresolvedIdentifier" for node in _nodes(self._plan))
 
-    def new_schema(self, value: Callable[[str], str]) -> tuple[Parts, bool] | None:
+    def new_schema(self, value: Callable[[str], object]) -> tuple[Parts, bool] | None:
         """Return the name that CREATE SCHEMA creates without a location, and whether it may exist.
 
         None for any other statement.
@@ -148,7 +148,10 @@ class SqlText:
         name = plan.name()
         if kind_of(name) == "PlanWithUnresolvedIdentifier":
             start, end = span_of(name.identifierExpr())
-            parts = split_name(value(self.text[start:end]))
+            named = value(self.text[start:end])
+            if not isinstance(named, str) or not named:
+                return None  # Spark says what is wrong with it
+            parts = split_name(named)
         else:
             parts = tuple(str(part) for part in items_of(name.multipartIdentifier()))
         return parts, bool(plan.ifNotExists())

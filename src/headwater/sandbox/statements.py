@@ -104,7 +104,7 @@ class _Script:
             text = SqlText(self.spark, statement)
         except ParseException:
             return self.spark.sql(statement)  # Spark says what is wrong with it
-        made = text.new_schema(lambda name: str(self.spark.sql(f"SELECT {name}").collect()[0][0]))
+        made = text.new_schema(lambda name: self.spark.sql(f"SELECT {name}").collect()[0][0])
         if made is not None:
             return _create_schema(self.spark, self.target, self.catalog, *made)
         return self._run(statement, text)

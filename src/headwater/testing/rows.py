@@ -39,7 +39,8 @@ from headwater.errors import UsageError, nearest
 Row = Mapping[str, Any]
 _BITS: dict[type[DataType], int] = {ByteType: 8, ShortType: 16, IntegerType: 32, LongType: 64}
 _TIMES = {"M": "datetime64", "m": "timedelta64"}
-"""Kinds of numpy's times, which are finer than any here."""
+_FINER = ("[ns]", "[ps]", "[fs]", "[as]")
+"""Kinds of numpy's times, and those of their units that are finer than any here."""
 
 _FORM = "A batch is a list of dicts or of Rows, or a pandas DataFrame."
 
@@ -84,8 +85,9 @@ def _plain(value: Any) -> Any:
         return datetime.combine(value.date(), value.timetz())
     if type(value).__module__ != "numpy" or value.ndim:
         return value
-    kind = value.dtype.kind
-    return value.astype(f"{_TIMES[kind]}[us]").item() if kind in _TIMES else value.item()
+    if value.dtype.kind in _TIMES and value.dtype.str.endswith(_FINER):
+        value = value.astype(f"{_TIMES[value.dtype.kind]}[us]")
+    return value.item()
 
 
 def value_as(value: Any, kind: DataType) -> Any:

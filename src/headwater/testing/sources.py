@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import ArrayType, MapType, StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
 from headwater.errors import UsageError, nearest
 from headwater.names import TableName
@@ -193,8 +193,12 @@ class Table:
         inferred = [name for name in found if name in has_value - plain]
         values = [{name: row.get(name) for name in inferred} for row in named]
         new = list(from_arrow_schema(arrow_of(values).schema)) if inferred else []
-        empty = [each.name for each in new if "void" in each.dataType.simpleString()]
-        new = [known[n.name] if n.name in empty and n.name in known.names else n for n in new]
+        new = [
+            StructField(each.name, _merged(known[each.name].dataType, each.dataType))
+            if each.name in known.names
+            else each
+            for each in new
+        ]
         kept = [each for each in known if each.name in found and each.name not in inferred]
         left = [name for name in found if name not in {*names.values(), *inferred}]
         if left:
@@ -219,6 +223,22 @@ class Table:
             writer = writer.option("delta.columnMapping.mode", "name")
         writer.save(str(path))
         register_table(self.spark, self.name, path, self.store)
+
+
+def _merged(known: DataType, new: DataType) -> DataType:
+    """Return a known type with the fields of structs that a new one has besides."""
+    if isinstance(known, StructType) and isinstance(new, StructType):
+        theirs = {each.name: each for each in new}
+        ours = [
+            StructField(each.name, _merged(each.dataType, theirs[each.name].dataType))
+            if each.name in theirs
+            else each
+            for each in known
+        ]
+        return StructType([*ours, *(each for each in new if each.name not in known.names)])
+    if isinstance(known, ArrayType) and isinstance(new, ArrayType):
+        return ArrayType(_merged(known.elementType, new.elementType))
+    return known
 
 
 @dataclass
