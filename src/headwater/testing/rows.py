@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.errors import ParseException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import Row as SparkRow
-from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
@@ -29,6 +29,7 @@ from pyspark.sql.types import (
     MapType,
     ShortType,
     StringType,
+    StructField,
     StructType,
     TimestampNTZType,
     TimestampType,
@@ -37,6 +38,7 @@ from pyspark.sql.types import (
 from headwater.errors import UsageError, nearest
 
 Row = Mapping[str, Any]
+_NESTED = (ArrayType, MapType, StructType)
 _BITS: dict[type[DataType], int] = {ByteType: 8, ShortType: 16, IntegerType: 32, LongType: 64}
 _TIMES = {"M": "datetime64", "m": "timedelta64"}
 _FINER = ("[ns]", "[ps]", "[fs]", "[as]")
@@ -261,6 +263,50 @@ def arrow_of(rows: Sequence[Row]) -> pa.Table:
     if untyped or not columns:
         raise rows_invalid("no type for " + (", ".join(untyped) or "rows without columns"))
     return table
+
+
+def as_before(rows: Sequence[Row], known: StructType) -> tuple[list[dict[str, Any]], StructType]:
+    """Return rows with the names that a table has, and the columns of a frame of them.
+
+    Plain columns keep the table's type. Nested ones may have new fields, which Delta adds.
+
+    Raises:
+        UsageError: ROWS_INVALID, for a new column without a value.
+    """
+    names = {each.name.lower(): each.name for each in known}
+    named = [{names.get(k.lower(), k): v for k, v in row.items()} for row in rows]
+    found = dict.fromkeys(name for row in named for name in row)
+    plain = {each.name for each in known if not isinstance(each.dataType, _NESTED)}
+    has_value = {name for row in named for name, value in row.items() if value is not None}
+    inferred = [name for name in found if name in has_value - plain]
+    left = [name for name in found if name not in {*names.values(), *inferred}]
+    if left:
+        raise rows_invalid(f"no type for {', '.join(left)}")
+    values = [{name: row.get(name) for name in inferred} for row in named]
+    new = [
+        StructField(each.name, _merged(known[each.name].dataType, each.dataType))
+        if each.name in known.names
+        else each
+        for each in (from_arrow_schema(arrow_of(values).schema) if inferred else ())
+    ]
+    kept = [each for each in known if each.name in found and each.name not in inferred]
+    return named, StructType([*kept, *new]) if found else known
+
+
+def _merged(known: DataType, new: DataType) -> DataType:
+    """Return a known type with the fields of structs that a new one has besides."""
+    if isinstance(known, StructType) and isinstance(new, StructType):
+        theirs = {each.name: each for each in new}
+        ours = [
+            StructField(each.name, _merged(each.dataType, theirs[each.name].dataType))
+            if each.name in theirs
+            else each
+            for each in known
+        ]
+        return StructType([*ours, *(each for each in new if each.name not in known.names)])
+    if isinstance(known, ArrayType) and isinstance(new, ArrayType):
+        return ArrayType(_merged(known.elementType, new.elementType))
+    return known
 
 
 def check_columns(wanted: set[str], known: Sequence[str]) -> None:

@@ -20,15 +20,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
+from pyspark.sql.types import StructType
 
 from headwater.errors import UsageError, nearest
 from headwater.names import TableName
 from headwater.sandbox.failures import explained
 from headwater.state.catalog import register_table
 from headwater.state.store import Store
-from headwater.testing.rows import Row, arrow_of, frame_of, listed, rows_invalid
+from headwater.testing.rows import Row, arrow_of, as_before, frame_of, listed, rows_invalid
 
 Batch = Union[Sequence[Row], DataFrame, str, Path]  # noqa: UP007 - evaluated at run time on 3.10
 
@@ -37,7 +36,6 @@ FORMATS = ("json", "csv", "parquet", "text")
 
 
 VOLUMES = "/Volumes/"
-_NESTED = (ArrayType, MapType, StructType)
 _ODD = " ,;{}()\n\t="
 """Characters that Delta takes in the names of columns only with column mapping."""
 
@@ -167,7 +165,8 @@ class Table:
                 hint="Send rows or a DataFrame; files go to a folder such as /Volumes/a/b/c.",
             )
         if not isinstance(batch, DataFrame):
-            rows, schema = (batch, self.schema) if self.schema else self._as_before(batch)
+            known = None if self.schema else self.columns()
+            rows, schema = (batch, self.schema) if known is None else as_before(batch, known)
             batch = frame_of(self.spark, rows, schema)
         try:
             self._append(batch)
@@ -176,34 +175,6 @@ class Table:
                 f"they don't fit those of '{self.name}': {explained(error)}",
                 "Compare the types of their columns with those that were sent before.",
             ) from error
-
-    def _as_before(self, rows: Sequence[Row]) -> tuple[Sequence[Row], StructType | None]:
-        """Return rows with the table's names, and types; without types for the first rows.
-
-        Plain columns keep the table's type. Nested ones may have new fields, which Delta adds.
-        """
-        known = self.columns()
-        if known is None:
-            return rows, None
-        names = {each.name.lower(): each.name for each in known}
-        named = [{names.get(k.lower(), k): v for k, v in row.items()} for row in rows]
-        found = dict.fromkeys(name for row in named for name in row)
-        plain = {each.name for each in known if not isinstance(each.dataType, _NESTED)}
-        has_value = {name for row in named for name, value in row.items() if value is not None}
-        inferred = [name for name in found if name in has_value - plain]
-        values = [{name: row.get(name) for name in inferred} for row in named]
-        new = list(from_arrow_schema(arrow_of(values).schema)) if inferred else []
-        new = [
-            StructField(each.name, _merged(known[each.name].dataType, each.dataType))
-            if each.name in known.names
-            else each
-            for each in new
-        ]
-        kept = [each for each in known if each.name in found and each.name not in inferred]
-        left = [name for name in found if name not in {*names.values(), *inferred}]
-        if left:
-            raise rows_invalid(f"no type for {', '.join(left)}")
-        return named, StructType([*kept, *new]) if found else known
 
     def columns(self) -> StructType | None:
         path = self.store.table_path(self.name)
@@ -223,22 +194,6 @@ class Table:
             writer = writer.option("delta.columnMapping.mode", "name")
         writer.save(str(path))
         register_table(self.spark, self.name, path, self.store)
-
-
-def _merged(known: DataType, new: DataType) -> DataType:
-    """Return a known type with the fields of structs that a new one has besides."""
-    if isinstance(known, StructType) and isinstance(new, StructType):
-        theirs = {each.name: each for each in new}
-        ours = [
-            StructField(each.name, _merged(each.dataType, theirs[each.name].dataType))
-            if each.name in theirs
-            else each
-            for each in known
-        ]
-        return StructType([*ours, *(each for each in new if each.name not in known.names)])
-    if isinstance(known, ArrayType) and isinstance(new, ArrayType):
-        return ArrayType(_merged(known.elementType, new.elementType))
-    return known
 
 
 @dataclass
