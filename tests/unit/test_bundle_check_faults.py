@@ -331,6 +331,51 @@ CASES = [
         DEVELOPMENT + "      trigger_pause_status: UNPAUSED  # here\n",
     ),
     Case(
+        "a level that no whole bundle has",
+        "BUNDLE_VALUE_WRONG",
+        "warning",
+        JOB + "permissions:\n  - {group_name: ops, level: CAN_MANAGE_RUN}  # here\n",
+    ),
+    Case(
+        "permissions of a job for somebody who has them everywhere",
+        "PERMISSIONS_OVERLAP",
+        "warning",
+        JOB + "      permissions:\n        - {group_name: ops, level: CAN_VIEW}  # here\n"
+        "permissions: [{group_name: '${var.ops}', level: CAN_MANAGE}]\n"
+        "variables: {ops: {default: ops}}\n",
+    ),
+    Case(
+        "a bundle that runs as two",
+        "RUN_AS_INVALID",
+        "error",
+        JOB + "run_as:  # here\n  user_name: ann\n  service_principal_name: sp\n",
+    ),
+    Case(
+        "a job that runs as nobody",
+        "RUN_AS_INVALID",
+        "error",
+        JOB + "      run_as: {}  # here\n",
+    ),
+    Case(
+        "a folder that users in development would share",
+        "FOLDER_SHARED",
+        "error",
+        JOB + "targets:\n  dev:\n    mode: development\n"
+        "    workspace:\n      root_path: /Shared/${bundle.name}  # here\n",
+    ),
+    Case(
+        "a variable that looks up a kind that there is not",
+        "BUNDLE_KEY_UNKNOWN",
+        "warning",
+        JOB + "variables:\n  w:\n    lookup:\n      warehose: Shared  # here\n",
+    ),
+    Case(
+        "a variable that looks up two things",
+        "LOOKUP_INVALID",
+        "error",
+        JOB + "variables:\n  w:\n    lookup:  # here\n      warehouse: a\n      cluster: b\n",
+    ),
+    Case(
         "a prefix that is the same for all users",
         "PRESET_INVALID",
         "error",
@@ -610,6 +655,18 @@ def test_production_with_permissions_or_run_as_is_no_fault(tmp_path: Path) -> No
     job = "      run_as: {user_name: a@example.org}\nworkspace: {root_path: /x}\n"
     production = "targets: {prod: {mode: production}}\n"
     written(tmp_path, Case("", "", "error", JOB + job + production))
+    assert findings(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["~/.bundle", "/Users/${workspace.current_user.userName}/x", "/Shared/local", "${var.unknown}"],
+)
+def test_folder_of_the_user_is_no_fault_in_development(tmp_path: Path, folder: str) -> None:
+    main = "variables: {unknown: {lookup: {cluster: c}}}\n" + JOB
+    target = f"targets: {{dev: {{mode: development, workspace: {{root_path: '{folder}'}}}}}}\n"
+    artifacts = "workspace: {artifact_path: '${workspace.root_path}/wheels'}\n"
+    written(tmp_path, Case("", "", "error", main + artifacts + target))
     assert findings(tmp_path) == []
 
 

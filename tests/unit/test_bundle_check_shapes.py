@@ -365,7 +365,7 @@ WORKSPACE = {
                   alert_task: {alert_id: "${resources.alerts.none_today.id}"}
         variables: {warehouse: {lookup: {warehouse: Shared}}}
         targets: {dev: {mode: development}, prod: {mode: production, permissions: []}}
-        workspace: {root_path: "/Workspace/ops/${bundle.name}"}
+        workspace: {root_path: "/Workspace/Users/${workspace.current_user.userName}/${bundle.name}"}
         permissions: [{service_principal_name: sp, level: CAN_MANAGE}]
         """,
     "app/app.py": "",

@@ -48,7 +48,7 @@ def job_settings(seen: TargetTree) -> Mapping[str, Node]:
     resolver = Resolver(tree)
     paths = _Paths(seen.root, _volume_path(tree, resolver))
     return {
-        key: paths.of_job(_unmarked(_with_target(_resolved(job, resolver), tree, resolver)))
+        key: paths.of_job(_unmarked(_as_sent(_resolved(job, resolver))))
         for key, job in tree.below("resources", "jobs").items()
     }
 
@@ -86,14 +86,10 @@ def _resolved(node: Node, resolver: Resolver) -> Node:
     return resolve_known(node, resolver, refuse)
 
 
-def _with_target(job: Node, tree: Node, resolver: Resolver) -> Node:
-    """Add who runs the target's jobs; a job's own word counts."""
+def _as_sent(job: Node) -> Node:
+    """Leave out what the Jobs API has calls of its own for, or no word."""
     entries = {name: each for name, each in job.entries.items() if name not in _OF_BUNDLES}
-    job = replace(job, value=entries)
-    run_as = tree.get("run_as")
-    if run_as and not job.get("run_as"):
-        job = job.put(("run_as",), _resolved(run_as, resolver))
-    return job
+    return replace(job, value=entries)
 
 
 def _volume_path(tree: Node, resolver: Resolver) -> str:

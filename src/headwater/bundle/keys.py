@@ -127,7 +127,14 @@ _TARGET = section(
         variables=section(each(ANY)),
     )
 )
-_VARIABLE = section(fields(**named(TEXT, "description type"), default=ANY, lookup=each(TEXT)))
+_LOOKUP = fields(
+    **named(
+        TEXT,
+        "alert cluster cluster_policy dashboard instance_pool job metastore "
+        "notification_destination pipeline query service_principal warehouse",
+    )
+)
+_VARIABLE = section(fields(**named(TEXT, "description type"), default=ANY, lookup=_LOOKUP))
 INCLUDED_FILE = section(
     fields(
         **_SHARED,

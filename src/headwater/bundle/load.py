@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from headwater.bundle.access import apply_access
 from headwater.bundle.build import build_bundle
 from headwater.bundle.files import find_bundle_file, read_bundle
 from headwater.bundle.merge import apply_target, merge_keyed
@@ -65,7 +66,7 @@ class TargetTree:
         root: the folder of `databricks.yml`.
         target: name of the target.
         declared: with the target's overrides and the values of variables; names as written.
-        named: what the target's mode and presets make of it.
+        named: what the target's mode, presets, permissions and `run_as` make of it.
         complete: with the fields that a deployment would compute, to which references may lead.
     """
 
@@ -99,8 +100,8 @@ def see_target(
     overrides = read_overrides(root, target)
     tree = assign_variables(tree, given=variables, environment=environment, overrides=overrides)
     tree = merge_keyed(tree)
-    renamed = apply_mode(tree)
-    return TargetTree(root, target, tree, renamed, add_computed(renamed))
+    named = apply_access(apply_mode(tree))
+    return TargetTree(root, target, tree, named, add_computed(named))
 
 
 def read_target(

@@ -94,6 +94,13 @@ class Resolver:
             node = replace(self._find(reference, node.location), location=node.location)
         return node
 
+    def known_text(self, node: Node) -> str:
+        """Return a text with its references resolved; as it is written where that can't be."""
+        try:
+            return self.resolve(node).text
+        except BundleError:  # told elsewhere, or known to a workspace alone
+            return node.text
+
     def _resolve_text(self, node: Node, text: str) -> Node:
         broken = _BROKEN.search(_REFERENCE.sub("", text))
         if broken:

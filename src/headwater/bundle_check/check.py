@@ -16,7 +16,7 @@ from headwater.bundle.resolved import resolve_known, with_values
 from headwater.bundle.secrets import masked
 from headwater.bundle.shapes import Shape, faults
 from headwater.bundle.targets import choose_target
-from headwater.bundle_check import file_rules, task_rules, value_rules, wheel_rules
+from headwater.bundle_check import access_rules, file_rules, task_rules, value_rules, wheel_rules
 from headwater.bundle_check.field_rules import known_fields, severity_of
 from headwater.bundle_check.seen import Seen
 from headwater.errors import BundleError, Location
@@ -44,7 +44,10 @@ RULES: tuple[Rule, ...] = (
     value_rules.schedules,
     value_rules.secrets,
     value_rules.volume_paths,
-    value_rules.identity,
+    access_rules.identity,
+    access_rules.run_identities,
+    access_rules.overlaps,
+    value_rules.lookups,
     value_rules.names,
     value_rules.development,
 )

@@ -5,6 +5,7 @@ Source: Databricks' configuration reference for bundles, read November 2026.
 
 from __future__ import annotations
 
+from headwater.bundle.access import LEVELS, PRINCIPALS
 from headwater.bundle.shapes import ANY, FLAG, NUMBER, TEXT, each, fields, list_of, named, one_of
 
 PERMISSIONS = list_of(
@@ -17,7 +18,9 @@ OF_ANY_RESOURCE = named(ANY, "id lifecycle modified_status url")
 """Settings of a deployment, and what a workspace gives back."""
 
 SECTIONS = {
-    "permissions": PERMISSIONS,
+    "permissions": list_of(
+        fields(level=one_of(" ".join(LEVELS)), **named(TEXT, " ".join(PRINCIPALS)))
+    ),
     "run_as": RUN_AS,
     "presets": fields(
         **named(FLAG, "artifacts_dynamic_version pipelines_development source_linked_deployment"),

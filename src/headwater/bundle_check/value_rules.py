@@ -1,4 +1,4 @@
-"""Rules on single values: schedules, secrets in plain text, volume paths, who runs production."""
+"""Rules on single values: schedules, secrets in plain text, paths, names, presets."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from headwater.bundle.secrets import plain_secrets
 from headwater.bundle_check.cron import cron_problem
 from headwater.bundle_check.seen import Seen, finding, is_open, text_of
-from headwater.errors import BundleError
 from headwater.finding import Finding
 from headwater.yaml_nodes import Node
 
 _CRON = "quartz_cron"
 """Begins the name of each field that holds a cron expression, in every kind of resource."""
+_FOLDERS = ("root_path", "file_path", "artifact_path", "resource_path", "state_path")
 _VOLUME = re.compile(r"/Volumes/([^/\s]+)/([^/\s]+)/([^/\s]+)")
 
 
@@ -57,7 +57,8 @@ def volume_paths(seen: Seen) -> Iterator[Finding]:
     variables = [node.get("default") for node in tree.below("variables").values()]
     for root in filter(None, (tree.get("resources"), *variables)):
         for _, node in _values(root):
-            found = _VOLUME.search(_resolved(node, seen)) if "/Volumes/" in node.text else None
+            is_path = "/Volumes/" in node.text
+            found = _VOLUME.search(seen.resolver.known_text(node)) if is_path else None
             schema = renamed.get((found[1], found[2])) if found else None
             if found and schema:
                 yield finding(
@@ -75,7 +76,7 @@ def _renamed_schemas(seen: Seen) -> dict[tuple[str, str], str]:
     for key, schema in seen.resources("schemas").items():
         before = text_of(schema, "name")
         node = seen.steps.named.get("resources", "schemas", key, "name")
-        if before and node and _resolved(node, seen) != before:
+        if before and node and seen.resolver.known_text(node) != before:
             renamed[text_of(schema, "catalog_name"), before] = key
     return renamed
 
@@ -87,31 +88,16 @@ def _better_path(seen: Seen, found: re.Match[str], schema: str) -> str:
     return f"/Volumes/{found[1]}/${{resources.schemas.{schema}.name}}/..."
 
 
-def _resolved(node: Node, seen: Seen) -> str:
-    try:
-        return seen.resolver.resolve(node).text
-    except BundleError:  # told elsewhere, or known to a workspace alone
-        return node.text
-
-
-def identity(seen: Seen) -> Iterator[Finding]:
-    """Find a production target that says neither who runs it nor who may change it.
-
-    Databricks asks for `run_as` and permissions unless a service principal deploys, which can't be
-    known here; its templates have permissions alone.
-    """
-    runs = [*seen.resources("jobs").values(), *seen.resources("pipelines").values()]
-    is_told = seen.declared.get("run_as") or seen.declared.get("permissions")
-    if seen.mode != "production" or is_told or all(each.get("run_as") for each in runs):
-        return
-    target = seen.files.get("targets", seen.steps.target) or seen.files
-    yield finding(
-        "RUN_AS_MISSING",
-        f"the production target '{seen.steps.target}' has neither 'run_as' nor 'permissions'",
-        target,
-        "Add 'run_as:' with a 'service_principal_name:', so that it does not run as who deploys.",
-        "warning",
-    )
+def lookups(seen: Seen) -> Iterator[Finding]:
+    """Find variables that look up nothing, or more than one thing."""
+    for name, variable in seen.steps.declared.below("variables").items():
+        lookup = variable.get("lookup")
+        if lookup and lookup.kind == "map" and len(lookup.entries) != 1:
+            said = f"the variable '{name}' looks up {' and '.join(lookup.entries) or 'nothing'}"
+            hint = (
+                "Give its 'lookup:' one kind of resource with a name, such as 'warehouse: Shared'."
+            )
+            yield finding("LOOKUP_INVALID", said, lookup, hint)
 
 
 def names(seen: Seen) -> Iterator[Finding]:
@@ -145,23 +131,43 @@ def _has_root(seen: Seen, target: Node) -> bool:
 
 
 def development(seen: Seen) -> Iterator[Finding]:
-    """Find presets with which the Databricks CLI refuses a target in development mode."""
+    """Find presets and folders with which the CLI refuses a target in development mode."""
     if seen.mode != "development":
         return
     pause, prefix = (
         seen.declared.get("presets", name) for name in ("trigger_pause_status", "name_prefix")
     )
-    if pause and _resolved(pause, seen) == "UNPAUSED":
+    if pause and seen.resolver.known_text(pause) == "UNPAUSED":
         said = "triggers are never unpaused by a preset in development mode"
         yield finding("PRESET_INVALID", said, pause, "Unpause those that you need, one by one.")
+    yield from _shared_folders(seen)
     user = seen.steps.complete.get("workspace", "current_user", "short_name")
-    if prefix and user and user.text not in _resolved(prefix, seen):
+    if prefix and user and user.text not in seen.resolver.known_text(prefix):
         yield finding(
             "PRESET_INVALID",
             "the name_prefix does not tell the users of a target in development mode apart",
             prefix,
             "Put ${workspace.current_user.short_name} into it.",
         )
+
+
+def _shared_folders(seen: Seen) -> Iterator[Finding]:
+    """Find folders that the users of a target in development mode would share."""
+    user = seen.steps.complete.below("workspace", "current_user")
+    names = [user[field].text for field in ("userName", "short_name") if field in user]
+    for field in _FOLDERS:
+        told = seen.files.get("targets", seen.steps.target, "workspace", field)
+        folder = told or seen.files.get("workspace", field)
+        if folder is None or "${workspace." in folder.text:
+            continue
+        path = seen.resolver.known_text(folder)
+        if not is_open(path) and not path.startswith("~") and not any(n in path for n in names):
+            yield finding(
+                "FOLDER_SHARED",
+                f"users of a target in development mode would share the {field} '{path}'",
+                folder,
+                "Begin it with '~/', or put ${workspace.current_user.userName} into it.",
+            )
 
 
 def _values(node: Node, key: str = "") -> Iterator[tuple[str, Node]]:

@@ -1,0 +1,95 @@
+"""Who may do what with a bundle's resources, and who runs them: what is said once for all of them.
+
+Source: "Set permissions for resources" and "Specify a run identity" in Databricks' documentation of
+bundles, read November 2026; the level of each kind is the one that the Databricks CLI chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from headwater.bundle.references import Resolver
+from headwater.errors import BundleError
+from headwater.yaml_nodes import Node
+
+LEVELS = ("CAN_MANAGE", "CAN_RUN", "CAN_VIEW")
+"""Levels of the permissions of a whole bundle."""
+PRINCIPALS = ("group_name", "service_principal_name", "user_name")
+
+_READ = {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_READ"}
+_LEVELS: Mapping[str, Mapping[str, str]] = {
+    "apps": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_USE"},
+    "dashboards": _READ,
+    "experiments": _READ,
+    "jobs": {
+        "CAN_MANAGE": "CAN_MANAGE",
+        "CAN_RUN": "CAN_MANAGE_RUN",
+        "CAN_VIEW": "CAN_VIEW",
+    },
+    "model_serving_endpoints": {
+        "CAN_MANAGE": "CAN_MANAGE",
+        "CAN_RUN": "CAN_QUERY",
+        "CAN_VIEW": "CAN_VIEW",
+    },
+    "models": _READ,
+    "pipelines": {level: level for level in LEVELS},
+}
+"""What a level of the whole bundle is for a resource of a kind; other kinds get none."""
+_RUN = ("jobs", "pipelines")
+"""Kinds of resources that run as somebody."""
+
+
+def apply_access(tree: Node) -> Node:
+    """Give each resource the bundle's `permissions` and `run_as`, where it has none of its own.
+
+    A resource's own word for a principal counts, as does its own `run_as`.
+    """
+    resolver = Resolver(tree)
+    everywhere, run_as = tree.get("permissions"), tree.get("run_as")
+    given = list(_permissions(everywhere, resolver))
+    for kind, levels in _LEVELS.items():
+        for key, resource in tree.below("resources", kind).items():
+            if resource.kind != "map":  # a reference that leads nowhere, to be told of
+                continue
+            path = ("resources", kind, key)
+            own = resource.get("permissions")
+            more = tuple(_missing(given, own, levels, resolver))
+            if more and (own is None or own.kind == "list"):
+                place = own.location if own else resource.location
+                kept = own.items if own else ()
+                tree = tree.put((*path, "permissions"), Node((*kept, *more), place))
+            if run_as and kind in _RUN and not resource.get("run_as"):
+                tree = tree.put((*path, "run_as"), run_as)
+    return tree
+
+
+def principal_of(permission: Node, resolver: Resolver) -> tuple[str, str]:
+    """Return the kind and the name of who a permission is for; nothing where nobody is named."""
+    for field in PRINCIPALS:
+        name = permission.get(field)
+        if name:
+            return field, resolver.known_text(name)
+    return "", ""
+
+
+def _permissions(everywhere: Node | None, resolver: Resolver) -> Iterator[Node]:
+    """Yield the permissions of the whole bundle that can be read."""
+    try:
+        listed = resolver.opened(everywhere) if everywhere else None
+    except BundleError:  # told elsewhere
+        return
+    for each in listed.items if listed else ():
+        if each.kind == "map" and each.get("level"):
+            yield each
+
+
+def _missing(
+    given: list[Node], own: Node | None, levels: Mapping[str, str], resolver: Resolver
+) -> Iterator[Node]:
+    """Yield those of the bundle's permissions that a resource of a kind gets."""
+    told = {principal_of(each, resolver) for each in (own.items if own else ())}
+    for each in given:
+        level = each.entries["level"]
+        meant = levels.get(resolver.known_text(level))
+        if meant and principal_of(each, resolver) not in told:
+            yield each.put(("level",), Node(meant, level.location))
