@@ -76,16 +76,22 @@ def with_run_columns(landed: DataFrame, run_id: str) -> DataFrame:
         run_id: the run that reads them.
 
     Returns:
-        All columns; `_rescued_data` also tells of rows that are not in UTF-8. And `ingest_run_id`,
-        `ingest_timestamp`, `source_file`, `source_modified_at`
-        and `record_hash`: SHA-256 over the columns of the file.
+        All columns; `_rescued_data` also tells of rows that are not in UTF-8, and has what stands
+        in columns that are called as one that is added. And `ingest_run_id`, `ingest_timestamp`,
+        `source_file`, `source_modified_at` and `record_hash`: SHA-256 over the columns of the
+        file.
     """
-    delivered = [F.col(f"`{name}`") for name in landed.columns if name != RESCUED]
+    names = [name for name in landed.columns if name != RESCUED]
+    delivered = [F.col(f"`{name}`") for name in names]
+    taken = [F.col(f"`{name}`") for name in names if name.lower() in RUN_COLUMNS]
     text = F.concat_ws("", *delivered)
     not_utf8 = F.when(F.contains(text, F.lit(_NOT_UTF8)), F.lit('{"encoding":"not UTF-8"}'))
+    rescued = [F.col(RESCUED), not_utf8]
+    if taken:
+        rescued.append(F.when(F.coalesce(*taken).isNotNull(), F.to_json(F.struct(*taken))))
     return landed.select(
-        *delivered,
-        F.coalesce(F.col(RESCUED), not_utf8).alias(RESCUED),
+        *(F.col(f"`{name}`") for name in names if name.lower() not in RUN_COLUMNS),
+        F.coalesce(*rescued).alias(RESCUED),
         F.lit(run_id).alias("ingest_run_id"),
         F.current_timestamp().alias("ingest_timestamp"),
         F.col("_metadata.file_path").alias("source_file"),

@@ -27,6 +27,8 @@ _AS_JSON = {
 }
 _OF_THE_FILE = "_file_path"
 
+_ADDED = ("ingested_at", "source_file", "source_modified_at", LINE, "record_hash")
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -124,18 +126,34 @@ def with_origin(landed: DataFrame) -> DataFrame:
     Returns:
         All columns but `_corrupt_record`, and `ingested_at`, `source_file`, `source_modified_at`,
         `raw_line` and `record_hash`: SHA-256 of what the line said. Lines that say the same have
-        the same hash, in whatever file, and before and after a column was added.
+        the same hash, in whatever file, and before and after a column was added. What a line says
+        under one of these names is in `_rescued_data`.
     """
     said = what_it_said(landed.columns)
-    own = [f"`{name}`" for name in landed.columns if name != CORRUPT]
+    taken = [name for name in landed.columns if name.lower() in _ADDED]
+    own = [name for name in landed.columns if name not in (CORRUPT, RESCUED, *taken)]
     return landed.select(
-        *own,
+        *(F.col(f"`{name}`") for name in own),
+        _rescued_with(taken).alias(RESCUED),
         F.current_timestamp().alias("ingested_at"),
         F.col("_metadata.file_path").alias("source_file"),
         F.col("_metadata.file_modification_time").alias("source_modified_at"),
         said.alias(LINE),
         F.sha2(said, 256).alias("record_hash"),
     )
+
+
+def _rescued_with(taken: Sequence[str]) -> Column:
+    """Put columns whose names bronze needs into the rescued data, where a line has them."""
+    rescued = F.col(RESCUED)
+    if not taken:
+        return rescued
+    said = F.coalesce(*(F.col(f"`{name}`").cast("string") for name in taken)).isNotNull()
+    text = F.to_json(F.struct(*(F.col(f"`{name}`") for name in taken)), _AS_JSON)
+    both = F.concat(
+        F.expr(f"left({RESCUED}, length({RESCUED}) - 1)"), F.lit(","), F.substr(text, F.lit(2))
+    )
+    return F.when(said, F.coalesce(both, text)).otherwise(rescued)
 
 
 def what_it_said(columns: Sequence[str]) -> Column:

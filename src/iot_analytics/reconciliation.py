@@ -13,10 +13,18 @@ _OPERATIONS = ("I", "U", "D")
 
 
 def lines(landing: Path, feed: Feed) -> Iterator[str]:
-    """Read the lines of all files of a feed."""
+    """Read the lines of all files of a feed; an array stands for the lines that are in it."""
     for file in sorted((landing / feed.folder).rglob("*.json")):
         with file.open(encoding="utf-8") as opened:
-            yield from (line for line in opened if line.strip())
+            for line in filter(str.strip, opened):
+                yield from _in_array(line) if line.lstrip().startswith("[") else [line]
+
+
+def _in_array(line: str) -> Iterator[str]:
+    try:
+        yield from map(json.dumps, json.loads(line))
+    except ValueError:
+        yield line
 
 
 def latest_changes(landing: Path, feed: Feed) -> dict[str, int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from claims_analytics.bronze import landed_files
+from claims_analytics.bronze import RESCUED, landed_files, with_run_columns
 from claims_analytics.rules import LANDED_FILES
 from claims_analytics.silver.facts import MEDICATIONS, PROCEDURES, Fact
 from claims_rows import FIRST_RUN, SECOND_RUN, Row, bronze, rows_of, with_broken
@@ -61,3 +63,16 @@ def test_kind_without_a_file_in_the_newest_run_is_missing(spark: SparkSession) -
     assert counted == {"claims": (1, 2), "payers": (2, 2)}
     assert [kind for kind, row in found.items() if not row["broken"]] == ["payers"]
     assert (found["devices"]["files"], found["devices"]["last_ingest_run_id"]) == (0, None)
+
+
+def test_columns_called_as_one_that_is_added_are_rescued(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("Id,SOURCE_FILE\n1,x.csv\n2,\n")
+    columns = f"Id STRING, SOURCE_FILE STRING, {RESCUED} STRING"
+    landed = (
+        spark.read.schema(columns).option("enforceSchema", "true").csv(str(tmp_path), header=True)
+    )
+    first, second = with_run_columns(landed, "run").orderBy("Id").collect()
+    assert (first[RESCUED], second[RESCUED]) == ('{"SOURCE_FILE":"x.csv"}', None)
+    assert all(row["source_file"].endswith("/a.csv") for row in (first, second))

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
-from iot_analytics.bronze import CORRUPT, RESCUED, RULES, rejected, what_it_said
+from iot_analytics.bronze import (
+    CORRUPT,
+    RESCUED,
+    RULES,
+    rejected,
+    what_it_said,
+    with_origin,
+)
 from iot_analytics.feeds import CHANGES
 
 Row = dict[str, Any]
@@ -137,3 +146,28 @@ def test_line_tells_moments_of_one_second_apart(spark: SparkSession) -> None:
 
 def test_line_that_is_no_json_is_kept_as_it_is(spark: SparkSession) -> None:
     assert said(spark, "b STRING", **{CORRUPT: '{"b":'}) == '{"b":'
+
+
+def test_fields_called_as_a_column_of_bronze_are_rescued(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lines: list[Row] = [
+        {"event_id": "a", "source_file": "edge.log", "Record_Hash": 1.5},
+        {"event_id": "b", "source_file": "edge.log", RESCUED: '{"temperature_c":"ERR"}'},
+        {"event_id": "c", RESCUED: '{"temperature_c":"ERR"}'},
+        {"event_id": "d"},
+    ]
+    (tmp_path / "f.json").write_text("\n".join(map(json.dumps, lines)))
+    columns = f"event_id STRING, source_file STRING, Record_Hash DOUBLE, {RESCUED} STRING"
+    landed = spark.read.schema(f"{columns}, {CORRUPT} STRING").json(str(tmp_path))
+    found = with_origin(landed).orderBy("event_id").collect()
+    rescued = [row[RESCUED] and json.loads(row[RESCUED]) for row in found]
+    assert rescued == [
+        {"source_file": "edge.log", "Record_Hash": 1.5},
+        {"temperature_c": "ERR", "source_file": "edge.log"},
+        {"temperature_c": "ERR"},
+        None,
+    ]
+    assert all(row["source_file"].endswith("/f.json") for row in found)
+    assert json.loads(found[0]["raw_line"])["source_file"] == "edge.log"
+    assert len({row["record_hash"] for row in found}) == 4

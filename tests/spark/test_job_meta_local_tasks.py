@@ -120,6 +120,9 @@ dbutils.fs.put("/Volumes/main/a/b/one.txt", "hello", True)
 assert dbutils.fs.head("dbfs:/Volumes/main/a/b/one.txt") == "hello"
 assert [each.name for each in dbutils.fs.ls("/Volumes/main/a/b")] == ["one.txt"]
 assert dbutils.notebook.run("shared/child", 60, {"n": 20}) == "21"
+context = dbutils.notebook.entry_point.getDbutils().notebook().getContext()
+assert context.notebookPath().get().endswith("/everything")
+assert context.tags().apply("multitaskParentRunId") == "0"
 try:
     dbutils.notebook.exit("done")
 except Exception:

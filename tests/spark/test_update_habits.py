@@ -234,3 +234,73 @@ def test_option_of_a_reader_names_a_volume(project: Project) -> None:
     assert project.values("SELECT length FROM SCHEMA.files") == [10, 10]
     assert project.values("SELECT n FROM SCHEMA.items") == [1]
     assert project.sql("SELECT id, day FROM SCHEMA.t") == [{"id": 7, "day": 1}]
+
+
+def test_sources_do_without_a_table_that_is_not_there(project: Project) -> None:
+    project.write("""
+        import dlt
+        from pyspark.sql.utils import AnalysisException
+
+        @dlt.table
+        def out() -> dlt.DataFrame:
+            try:
+                return spark.read.table("main.other.missing")
+            except AnalysisException as error:
+                assert error.getCondition() == error.getErrorClass() == "TABLE_OR_VIEW_NOT_FOUND"
+                return spark.range(1)
+
+        @dlt.table
+        def by_sql():
+            try:
+                return spark.sql("SELECT * FROM missing")
+            except AnalysisException:
+                return spark.range(2)
+    """)
+    assert project.run().state == "COMPLETED"
+    assert project.sql("SELECT count(*) AS n FROM out") == [{"n": 1}]
+    assert project.sql("SELECT count(*) AS n FROM by_sql") == [{"n": 2}]
+
+
+def test_sources_know_the_pipeline_by_its_id(project: Project) -> None:
+    project.write("""
+        import dlt
+        from pyspark.sql import functions as F
+
+        if spark.conf.get("pipelines.id", None):
+            @dlt.table
+            def out():
+                return spark.range(1).withColumn("p", F.lit(spark.conf.get("pipelines.id")))
+    """)
+    assert project.run().state == "COMPLETED"
+    assert project.values("SELECT p FROM out") == [project.events()[0]["origin"]["pipeline_id"]]
+
+
+def test_folders_of_delta_tables_are_streamed_by_path(project: Project) -> None:
+    folder = project.landing / "changes"
+    project.spark.range(2).write.format("delta").save(str(folder))
+    query = "SELECT * FROM STREAM(delta.`VOLUME/changes`)"
+    project.write(f"CREATE STREAMING TABLE a AS {query};", "a.sql")
+    project.write("""
+        import dlt
+
+        @dlt.table
+        def b():
+            return spark.readStream.option("maxFilesPerTrigger", 1).table("delta.`VOLUME/changes`")
+
+        @dlt.table
+        def c():
+            return spark.sql("SELECT id + 1 AS id FROM STREAM delta.`VOLUME/changes`")
+    """)
+    assert project.run().state == "COMPLETED"
+    project.spark.range(2, 3).write.format("delta").mode("append").save(str(folder))
+    assert project.run().state == "COMPLETED"
+    for table, expected in (("a", [0, 1, 2]), ("b", [0, 1, 2]), ("c", [1, 2, 3])):
+        assert project.values(f"SELECT id FROM {table} ORDER BY id") == expected
+
+
+def test_streams_of_other_folders_by_path_are_refused_by_name(project: Project) -> None:
+    project.write("CREATE STREAMING TABLE a AS SELECT * FROM STREAM(json.`VOLUME/x`);", "a.sql")
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    assert caught.value.code == "API_NOT_BUILT"
+    assert "STREAM read_files" in caught.value.hint

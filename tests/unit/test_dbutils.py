@@ -1,5 +1,6 @@
 """`dbutils` of pipelines: files in volumes and below the bundle, nowhere else."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,25 @@ def test_file_of_a_volume_may_be_named_by_its_own_path(utils: DBUtils, tmp_path:
 
 
 def test_parts_that_do_not_exist_here_are_refused_by_name(utils: DBUtils) -> None:
-    for part in (lambda: utils.notebook, lambda: utils.fs.mount, lambda: utils.secrets.list):
+    for part in (lambda: utils.jobs, lambda: utils.fs.mount, lambda: utils.secrets.list):
         with pytest.raises(DefinitionError) as caught:
             part()
         assert caught.value.code == "API_NOT_BUILT"
+
+
+def test_context_of_the_notebook_tells_where_it_is_and_who_runs_it(utils: DBUtils) -> None:
+    context = utils.notebook.entry_point.getDbutils().notebook().getContext()
+    here = str(Path(__file__).with_suffix(""))
+    told = json.loads(context.toJson())
+    assert context.notebookPath().get() == told["extraContext"]["notebook_path"] == here
+    assert context.userName().get() == context.tags().apply("user") == told["tags"]["user"]
+    assert context.tags().get("jobId").getOrElse("none") == "none"
+    for ask in (
+        lambda: context.tags().apply("jobId"),
+        lambda: context.apiToken(),
+        lambda: utils.notebook.run("x"),
+    ):
+        with pytest.raises(DefinitionError) as caught:
+            ask()
+        assert caught.value.code in ("TAG_UNKNOWN", "API_NOT_BUILT")
+    assert not hasattr(context, "__wrapped__")

@@ -54,7 +54,8 @@ def _explained(paths: Mapping[str, SourceFile], read: Read, text: str) -> Source
     return SourceFileError(
         "SOURCE_FIELD_REPEATED",
         f"A record of {path} has the field '{repeated[1]}' twice",
-        hint="Correct the file, or give a schema without a rescued data column.",
+        hint="Correct the file, move it out of the folder, or give a schema without a rescued "
+        "data column.",
         path=path,
         field=repeated[1],
     )

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 import pyspark
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from headwater.errors import DefinitionError, nearest
 from headwater.graph.api import PipelineApi
@@ -96,6 +96,7 @@ def _build(name: str, api: PipelineApi) -> ModuleType:
         setattr(module, function, _checked(f"{name}.{function}", getattr(owner, function)))
     for old, new in DEPRECATED.items():
         setattr(module, old, _checked(f"{name}.{old}", getattr(api, new)))
+    setattr(module, "DataFrame", DataFrame)  # noqa: B010 - for annotations: dlt imports it
     module.__all__ = [*FUNCTIONS, *DEPRECATED]  # type: ignore[attr-defined]
     module.__getattr__ = _unknown(name)  # type: ignore[method-assign]
     return module

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 from headwater.errors import JobError, TaskValueError
 from headwater.jobs.bundles import volumes_of
 from headwater.jobs.context import TaskContext
 from headwater.sandbox.dbutils import Dialect, FileSystem, Secrets, Widgets
+from headwater.sandbox.notebook_context import EntryPoint, NotebookContext
 
 
 def _error(code: str, message: str, hint: str, **parameters: Any) -> JobError:
@@ -49,6 +51,7 @@ class DBUtils:
 
     Args:
         run_notebook: path and arguments to the value that the other notebook exits with.
+        file: returns the notebook or script that is executed.
     """
 
     def __init__(
@@ -56,9 +59,16 @@ class DBUtils:
         context: TaskContext,
         parameters: Mapping[str, str],
         run_notebook: Callable[[str, Mapping[str, str]], str],
+        file: Callable[[], Path],
     ) -> None:
         self.widgets = Widgets(parameters, OF_JOBS)
-        self.notebook = Notebook(run_notebook)
+        facts = context.run.facts
+        tags = {
+            "jobId": facts.job_id,
+            "multitaskParentRunId": str(facts.run_id),
+            "taskKey": context.key,
+        }
+        self.notebook = Notebook(run_notebook, NotebookContext(file, tags, _error, _unsupported))
         self.jobs = Jobs(context)
         self.secrets = Secrets(OF_JOBS)
         self.fs = FileSystem(context.run.root, volumes_of(context.run), OF_JOBS)
@@ -71,10 +81,13 @@ class DBUtils:
 
 
 class Notebook:
-    """Other notebooks, and the end of this one."""
+    """Other notebooks, the end of this one, and its context."""
 
-    def __init__(self, run_notebook: Callable[[str, Mapping[str, str]], str]) -> None:
+    def __init__(
+        self, run_notebook: Callable[[str, Mapping[str, str]], str], context: NotebookContext
+    ) -> None:
         self._run = run_notebook
+        self.entry_point = EntryPoint(context)
 
     def exit(self, value: Any = "") -> NoReturn:
         """End this notebook with success."""

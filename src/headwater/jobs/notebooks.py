@@ -53,7 +53,7 @@ class _Notebook:
         self._context = context
         self._depth = depth
         self._file = Path()
-        self._utils = DBUtils(context, parameters, self._run_other)
+        self._utils = DBUtils(context, parameters, self._run_other, lambda: self._file)
         self._namespace: dict[str, Any] = {
             "__name__": "__main__",
             "spark": context.session,

@@ -40,7 +40,7 @@ def run_script(context: TaskContext, path: str, parameters: Sequence[str]) -> Ou
     code = compile(file.read_bytes(), str(file), "exec")
     names = {
         "spark": context.session,
-        "dbutils": DBUtils(context, {}, partial(exit_value, context)),
+        "dbutils": DBUtils(context, {}, partial(exit_value, context), lambda: file),
         "display": display,
     }
     namespace = {"__name__": "__main__", "__file__": str(file), **names}

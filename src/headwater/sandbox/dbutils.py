@@ -14,7 +14,8 @@ from typing import NamedTuple, NoReturn
 
 from headwater.errors import HeadwaterError, UsageError, nearest
 from headwater.graph.arguments import fault, not_built
-from headwater.graph.locations import located
+from headwater.graph.locations import current_location, located
+from headwater.sandbox.notebook_context import EntryPoint, NotebookContext
 from headwater.settings import secret, secret_variable
 from headwater.state.store import Store
 
@@ -78,6 +79,7 @@ class DBUtils:
     """What a file of a pipeline gets as `dbutils`."""
 
     def __init__(self, store: Store, configuration: Mapping[str, str], root: Path) -> None:
+        self.notebook = NotebookOfPipeline()
         self.widgets = Widgets(configuration, OF_PIPELINES)
         self.secrets = Secrets(OF_PIPELINES)
         self.fs = FileSystem(root, _known_volumes(store), OF_PIPELINES, store.root)
@@ -86,6 +88,25 @@ class DBUtils:
         if name.startswith("__"):
             raise AttributeError(name)
         raise OF_PIPELINES.unsupported(name)
+
+
+class NotebookOfPipeline:
+    """The notebook that is executed; it runs no other, and does not end by itself."""
+
+    def __init__(self) -> None:
+        self.entry_point = EntryPoint(
+            NotebookContext(
+                lambda: Path(current_location().file),
+                {},
+                OF_PIPELINES.error,
+                OF_PIPELINES.unsupported,
+            )
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise OF_PIPELINES.unsupported(f"notebook.{name}")
 
 
 def _known_volumes(store: Store) -> Callable[[str, str, str], Path]:

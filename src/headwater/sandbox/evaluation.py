@@ -27,7 +27,7 @@ from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import READ_VIEW, TableName, name_parts, quote, table_name
 from headwater.sandbox import file_states, kafka, sql_plans, table_functions
 from headwater.sandbox.connectors import require
-from headwater.sandbox.failures import latest_anew, missing_table
+from headwater.sandbox.failures import latest_anew, looked, missing_table
 from headwater.sandbox.interception import (
     ReaderRecord,
     intercepted,
@@ -125,6 +125,8 @@ class Evaluation:
             return sql_plans.qualified(self._read_own(table, streaming, options), table)
         kind, *rest = [each.text for each in name_parts(name)]
         if kind.lower() in FILE_FORMATS and len(rest) == 1 and "/" in rest[0]:
+            if streaming:
+                return self._stream_of(kind, rest[0], options)
             return f"{kind}.{quote(self.local_path(rest[0]))}"
         self._read_external(table, name)
         if own_catalog(self.spark, table.catalog) is not None:
@@ -207,7 +209,7 @@ class Evaluation:
         """Raise for a side effect, and remember it; warn of one that only returns rows."""
         if action in LOOKS:
             if not self.may_look:
-                self.looks.append(_looked(action))
+                self.looks.append(looked(action))
             return
         error = refusal(action)
         if isinstance(error, HeadwaterError):
@@ -255,7 +257,7 @@ class Evaluation:
         reader = self._reader(relation, name)
         if not self.source.owns(name):
             if parts[0] in FILE_FORMATS:
-                return self._files(relation, name)
+                return self._files(relation, name, reader)
             self._read_external(name, ".".join(parts))
             is_own = own_catalog(self.spark, name.catalog) is not None
             if is_own or (relation.is_mixed and self._is_table(name, ".".join(parts))):
@@ -350,28 +352,29 @@ class Evaluation:
         self.views.append((view, frame))
         return view
 
-    def _files(self, relation: Relation, name: TableName) -> Replacement | None:
+    def _files(self, relation: Relation, name: TableName, reader: Any) -> Replacement | None:
         """Point a name such as json.`/Volumes/...` to the path as the target sees it."""
         if len(relation.written) != 2:
             return None
         kind, path = relation.written
+        if relation.streaming:
+            return Replacement(self._view(self._stream_of(kind, path, reader)), name)
         return Replacement(f"{kind}.{quote(self.local_path(path))}", name)
+
+    def _stream_of(self, kind: str, path: str, reader: Any) -> DataFrame:
+        """Read a folder by the name delta.`path` as a stream, which Spark takes for tables only."""
+        if kind.lower() != "delta":
+            raise not_built(f"a stream of {kind}.`path`", "Read the files with STREAM read_files.")
+        local = self.local_path(path)
+        with intercepted(None):
+            frame: DataFrame = reader_with_options(self.spark, reader, streaming=True).load(local)
+            return frame
 
     def drop_views(self) -> None:
         """Drop the views that SQL texts were pointed to; plans made of them keep their own."""
         while self.views:
             view, frame = self.views.pop()
             frame.sparkSession.catalog.dropTempView(view)
-
-
-def _looked(action: str) -> DefinitionError:
-    return DefinitionError(
-        "ACTION_IN_DATASET",
-        f"A dataset function called {action}(), which runs a job each time it is evaluated",
-        where=current_location(),
-        hint="Compute it in the query; while the pipeline is planned, it sees no rows.",
-        action=action,
-    )
 
 
 def _constants(spark: SparkSession) -> table_functions.Constant:

@@ -23,7 +23,7 @@ from headwater.errors import (
 )
 from headwater.expectations.rules import VIOLATION
 from headwater.graph.arguments import fault
-from headwater.graph.locations import is_internal, location_of
+from headwater.graph.locations import current_location, is_internal, location_of
 from headwater.graph.model import Flow
 from headwater.graph.sql_query import sql_query_of
 from headwater.names import TableName, readable
@@ -193,11 +193,37 @@ def missing_table(table: TableName, written: str, names: Sequence[str]) -> Defin
             or nearest(written, [name.split(".")[-1] for name in names])
             or "Define it in the pipeline, or create it first with `headwater sql`."
         )
-    return fault(
+    return _MissingTable(
         "TABLE_NOT_FOUND",
         f"'{written}' is neither a dataset of this pipeline nor a table of this target",
-        hint,
+        where=current_location(),
+        hint=hint,
         table=str(table),
+    )
+
+
+class _MissingTable(DefinitionError, AnalysisException):
+    """A table that is not there: sources catch Spark's error of a workspace to do without it."""
+
+    def getCondition(self) -> str:  # noqa: N802 - PySpark's name
+        return "TABLE_OR_VIEW_NOT_FOUND"
+
+    getErrorClass = getCondition  # noqa: N815
+
+    def getMessageParameters(self) -> dict[str, str]:  # noqa: N802 - PySpark's name
+        return {"relationName": str(self.parameters["table"])}
+
+    def getSqlState(self) -> str:  # noqa: N802 - PySpark's name
+        return "42P01"
+
+
+def looked(action: str) -> DefinitionError:
+    """Make the warning of an action that only returned rows."""
+    return fault(
+        "ACTION_IN_DATASET",
+        f"A dataset function called {action}(), which runs a job each time it is evaluated",
+        "Compute it in the query; while the pipeline is planned, it sees no rows.",
+        action=action,
     )
 
 

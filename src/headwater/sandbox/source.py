@@ -71,7 +71,7 @@ def load_source(
     with (
         import_paths(spec.root_path, spec.source_files, dependencies) as paths,
         _python_workers(spark, paths),
-        _configured(spark, {**_own_settings(spec), **spec.configuration}),
+        _configured(spark, {**_own_settings(bundle, spec), **spec.configuration}),
         patched_pyspark(),
         bound_modules(registry, spark),
         bound_runtime(namespace),
@@ -112,9 +112,10 @@ def _from_root(line: str, root: Path) -> str:
     return line
 
 
-def _own_settings(spec: PipelineSpec) -> dict[str, str]:
+def _own_settings(bundle: Bundle, spec: PipelineSpec) -> dict[str, str]:
     """Return the settings that a workspace adds to a pipeline's configuration."""
     return {
+        "pipelines.id": bundle.pipeline_id(spec),
         "pipelines.catalog": spec.catalog,
         "pipelines.schema": spec.schema,
         "pipelines.target": spec.schema,
