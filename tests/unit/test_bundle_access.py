@@ -31,6 +31,8 @@ resources:
     page: {display_name: page, file_path: page.json}
   schemas:
     bronze: {catalog_name: main, name: bronze}
+  secret_scopes:
+    keys: {name: keys}
 targets:
   plain: {}
   prod:
@@ -67,6 +69,7 @@ def test_permissions_reach_each_resource_with_the_level_of_its_kind(tmp_path: Pa
         ann,
     ]
     assert seen["dashboards.page"]["permissions"] == [ann]  # nothing to run
+    assert seen["secret_scopes.keys"]["permissions"] == [{"user_name": "ann", "level": "MANAGE"}]
     assert "permissions" not in seen["schemas.bronze"]  # it has grants
 
 
@@ -87,3 +90,34 @@ def test_permissions_may_be_a_variable_as_a_whole(tmp_path: Path) -> None:
         {"group_name": "readers", "level": "CAN_READ"}
     ]
     assert seen["pipelines.flow"]["run_as"] == {"service_principal_name": "sp"}
+
+
+def test_items_of_lists_with_a_key_become_one(tmp_path: Path) -> None:
+    main = """
+    bundle: {name: demo}
+    variables: {cluster: {default: main}}
+    resources:
+      jobs:
+        nightly:
+          job_clusters: [{job_cluster_key: main, new_cluster: {num_workers: 1}}]
+      schemas:
+        bronze:
+          catalog_name: main
+          name: bronze
+          grants: [{principal: a, privileges: [SELECT]}]
+    targets:
+      dev:
+        resources:
+          jobs:
+            nightly:
+              job_clusters:
+                - {job_cluster_key: "${var.cluster}", new_cluster: {node_type_id: x}}
+          schemas: {bronze: {grants: [{principal: a, privileges: [MODIFY]}]}}
+    """
+    seen = shown(tmp_path, "dev", main)
+    assert seen["jobs.nightly"]["job_clusters"] == [
+        {"job_cluster_key": "main", "new_cluster": {"num_workers": 1, "node_type_id": "x"}}
+    ]
+    assert seen["schemas.bronze"]["grants"] == [
+        {"principal": "a", "privileges": ["SELECT", "MODIFY"]}
+    ]

@@ -332,8 +332,8 @@ CASES = [
     ),
     Case(
         "a level that no whole bundle has",
-        "BUNDLE_VALUE_WRONG",
-        "warning",
+        "PERMISSION_LEVEL_INVALID",
+        "error",
         JOB + "permissions:\n  - {group_name: ops, level: CAN_MANAGE_RUN}  # here\n",
     ),
     Case(
@@ -374,6 +374,27 @@ CASES = [
         "LOOKUP_INVALID",
         "error",
         JOB + "variables:\n  w:\n    lookup:  # here\n      warehouse: a\n      cluster: b\n",
+    ),
+    Case(
+        "an app beside a run_as of the whole bundle",
+        "RUN_AS_UNSUPPORTED",
+        "warning",
+        "run_as: {service_principal_name: sp}\nresources:\n  apps:\n    a:  # here\n"
+        "      name: a\n      source_code_path: .\n",
+    ),
+    Case(
+        "production with a folder that is not its own",
+        "ROOT_PATH_MISSING",
+        "warning",
+        JOB + "permissions: [{level: CAN_MANAGE, group_name: ops}]\n"
+        "workspace: {root_path: /x}\ntargets:\n  prod:  # here\n    mode: production\n",
+    ),
+    Case(
+        "an outcome that no condition has",
+        "OUTCOME_INVALID",
+        "error",
+        JOB + "          depends_on: [{task_key: c, outcome: success}]  # here\n"
+        "        - {task_key: c, condition_task: {op: EQUAL_TO, left: a, right: b}}\n",
     ),
     Case(
         "a prefix that is the same for all users",

@@ -364,7 +364,9 @@ WORKSPACE = {
                 - task_key: alert
                   alert_task: {alert_id: "${resources.alerts.none_today.id}"}
         variables: {warehouse: {lookup: {warehouse: Shared}}}
-        targets: {dev: {mode: development}, prod: {mode: production, permissions: []}}
+        targets:
+          dev: {mode: development}
+          prod: {mode: production, permissions: [], workspace: {root_path: /Workspace/prod}}
         workspace: {root_path: "/Workspace/Users/${workspace.current_user.userName}/${bundle.name}"}
         permissions: [{service_principal_name: sp, level: CAN_MANAGE}]
         """,

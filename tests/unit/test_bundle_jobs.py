@@ -8,7 +8,9 @@ import pytest
 from test_bundle_support import PIPELINE, load, write_bundle
 
 from headwater.bundle import load_bundle
+from headwater.bundle.jobs import RUN_HERE
 from headwater.errors import BundleError
+from headwater.jobs.kinds import LOCAL_KINDS
 
 JOBS = """
 resources:
@@ -158,3 +160,23 @@ def test_fault_of_a_job_that_is_a_reference_stops_no_pipeline(tmp_path: Path, jo
     assert bundle.pipeline().key
     with pytest.raises(BundleError):
         bundle.job("j")
+
+
+def test_kinds_that_run_here_are_those_of_the_runner() -> None:
+    assert frozenset(LOCAL_KINDS) == RUN_HERE
+
+
+def test_tasks_of_a_workspace_alone_leave_the_job_readable(tmp_path: Path) -> None:
+    main = """
+    targets: {dev: {default: true, cluster_id: "${resources.clusters.c.id}"}}
+    resources:
+      jobs:
+        j:
+          tasks:
+            - {task_key: a, notebook_task: {notebook_path: nb.py}}
+            - {task_key: b, dashboard_task: {dashboard_id: "${resources.dashboards.d.id}"}}
+            - {task_key: c, sql_task: {alert: {alert_id: "${resources.alerts.l.id}"}}}
+    """
+    _, dashboard, alert = load(tmp_path, main).job("j").settings["tasks"]
+    assert dashboard["dashboard_task"] == {"dashboard_id": "${resources.dashboards.d.id}"}
+    assert alert["sql_task"] == {"alert": {"alert_id": "${resources.alerts.l.id}"}}

@@ -305,3 +305,16 @@ def test_any_acyclic_graph_of_references_resolves(
     found = Resolver(tree(variables(**dict(named))))
     shown = [found.resolve(tree(f"${{var.v{index}}}")).plain() for index in range(len(parts))]
     assert shown == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("$${x}", "${x}"),
+        ("$${var.name}", "${var.name}"),
+        ("a $${bundle.target} ${var.name}", "a ${bundle.target} b"),
+        ("$${var.name.}", "${var.name.}"),
+    ],
+)
+def test_escaped_reference_is_a_text(text: str, shown: str) -> None:
+    assert resolve(variables(name="b"), text) == shown

@@ -161,6 +161,25 @@ def test_command_that_needs_no_session_starts_none_and_leaves_the_environment_al
     assert not (tmp_path / "b" / "dbt" / "target").exists(), "artefacts are in the state folder"
     with pytest.raises(UsageError, match=r"DBT_USAGE.*No such option"):
         run(target, "build", "--nonsense")
+    with pytest.raises(UsageError, match=r"DBT_USAGE.*No command of dbt is given"):
+        run(target)
+
+
+def test_interrupt_prints_no_traceback(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    target = target_with_project(tmp_path / "b")
+    project = find_project(target.bundle, target.bundle.root)
+    monkeypatch.setattr("dbt.parser.manifest.ManifestLoader.load", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_dbt(target, DbtCommand(project, ("parse",)), no_session)
+    said = "".join(capfd.readouterr())
+    assert "Running with dbt" in said
+    assert "Traceback" not in said
+    assert "Encountered an error" not in said
 
 
 def test_second_command_at_once_is_refused(tmp_path: Path) -> None:

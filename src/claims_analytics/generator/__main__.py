@@ -106,8 +106,13 @@ def run() -> NoReturn:
     except OptionError as error:
         _fail("OPTION_INVALID", error.message, error.hint, 2)
     except OSError as error:
-        _fail("NOT_WRITTEN", str(error.strerror or error), "Name a folder that can be written.", 2)
+        _fail("NOT_WRITTEN", _told(error), "Name a folder that can be written.", 2)
     sys.exit(0)
+
+
+def _told(error: OSError) -> str:
+    said = str(error.strerror or error)
+    return f"{error.filename}: {said}" if error.filename else said
 
 
 def _fail(code: str, message: str, hint: str, status: int) -> NoReturn:

@@ -17,10 +17,17 @@ LEVELS = ("CAN_MANAGE", "CAN_RUN", "CAN_VIEW")
 PRINCIPALS = ("group_name", "service_principal_name", "user_name")
 
 _READ = {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_READ"}
+_USE = {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_USE"}
+_ATTACH = {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_ATTACH_TO"}
 _LEVELS: Mapping[str, Mapping[str, str]] = {
-    "apps": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_USE"},
+    "alerts": {**_READ, "CAN_RUN": "CAN_RUN"},
+    "apps": _USE,
+    "clusters": {**_ATTACH, "CAN_RUN": "CAN_RESTART"},
     "dashboards": _READ,
+    "database_instances": _USE,
     "experiments": _READ,
+    "genie_spaces": _READ,
+    "instance_pools": _ATTACH,
     "jobs": {
         "CAN_MANAGE": "CAN_MANAGE",
         "CAN_RUN": "CAN_MANAGE_RUN",
@@ -33,9 +40,17 @@ _LEVELS: Mapping[str, Mapping[str, str]] = {
     },
     "models": _READ,
     "pipelines": {level: level for level in LEVELS},
+    "postgres_projects": _USE,
+    "secret_scopes": {"CAN_MANAGE": "MANAGE", "CAN_VIEW": "READ"},
+    "sql_warehouses": {
+        "CAN_MANAGE": "CAN_MANAGE",
+        "CAN_RUN": "CAN_MONITOR",
+        "CAN_VIEW": "CAN_VIEW",
+    },
+    "vector_search_endpoints": _USE,
 }
 """What a level of the whole bundle is for a resource of a kind; other kinds get none."""
-_RUN = ("jobs", "pipelines")
+_RUN = ("alerts", "jobs", "pipelines")
 """Kinds of resources that run as somebody."""
 
 

@@ -30,8 +30,9 @@ _READ = {
     "schemas": (SCHEMA, {"catalog_name", "name"}),
     "volumes": (VOLUME, {"catalog_name", "schema_name", "name", "volume_type"}),
 }
-_NOT_HERE = {"LIBRARY_UNSUPPORTED", *WORKSPACE_ONLY}
-"""Codes of what runs in a workspace alone; other faults are for the bundle to correct."""
+_OF_ONE = {"LIBRARY_EMPTY", "LIBRARY_UNSUPPORTED", *WORKSPACE_ONLY}
+"""Codes of faults of one pipeline: what needs no pipeline, or another one, goes on."""
+_OF_BUNDLE = ("mode", "name", "target")
 _MANAGED_INGESTION = ("ingestion_definition", "gateway_definition")
 
 
@@ -43,7 +44,8 @@ def build_bundle(tree: Node, root: Path, warnings: Sequence[BundleError] = ()) -
     """
     resolver = Resolver(tree)
     found = list(warnings)
-    bundle = resolver.resolve(tree.get("bundle") or Node({}, tree.location))
+    said = {name: child for name, child in tree.below("bundle").items() if name in _OF_BUNDLE}
+    bundle = resolver.resolve(Node(said, tree.location))
     mode = bundle.get("mode")
     workspace = resolver.resolve(tree.get("workspace") or Node({}, tree.location))
     pipelines: dict[str, PipelineSpec] = {}
@@ -57,7 +59,7 @@ def build_bundle(tree: Node, root: Path, warnings: Sequence[BundleError] = ()) -
             resolved = _resolved(resolver, "pipelines", key, node, found)
             pipelines[key] = _pipeline(key, node, resolved, root)
         except BundleError as error:  # told when somebody asks for the pipeline
-            if error.code not in _NOT_HERE:
+            if error.code not in _OF_ONE:
                 raise
             refused[key] = error
     jobs: dict[str, JobSpec] = {}

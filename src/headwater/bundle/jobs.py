@@ -40,6 +40,21 @@ TASK_PATHS: Mapping[str, tuple[str, ...]] = {
     "sql_task": ("file", "path"),
 }
 """Where a kind of task has a path of the bundle."""
+RUN_HERE = frozenset(
+    [
+        "condition_task",
+        "dbt_task",
+        "for_each_task",
+        "notebook_task",
+        "pipeline_task",
+        "python_wheel_task",
+        "run_job_task",
+        "spark_python_task",
+        "sql_task",
+    ]
+)
+_OF_A_WAREHOUSE = ("alert", "dashboard")
+"""Kinds of SQL tasks that no local run has."""
 _OF_A_WORKSPACE = ("source", "warehouse_id")
 
 
@@ -98,10 +113,14 @@ def _config(kind: str, node: Node, resolver: Resolver, root: Path, *, is_git: bo
         is_git: a task whose `source` is not said runs from the Git repository of the job.
     """
     node = resolver.opened(node)
+    if kind not in RUN_HERE:  # refused or skipped by its kind, whatever it refers to
+        return node
     if node.kind != "map":
         return resolver.resolve(node)
     entries = {
-        name: _task(child, resolver, root, is_git=is_git)
+        name: child
+        if kind == "sql_task" and name in _OF_A_WAREHOUSE
+        else _task(child, resolver, root, is_git=is_git)
         if name == "task"
         else resolver.resolve(child)
         for name, child in node.entries.items()

@@ -6,7 +6,8 @@ of the Databricks CLI, which it describes. The rules:
 - maps merge key by key, deeply; a null never wins over a value;
 - a scalar of the later part wins; lists are joined, the earlier part first;
 - a pipeline's `clusters` with the same label (any case; none means "default") become one, and so
-  do a job's tasks, parameters, clusters and environments of the same key;
+  do a job's tasks, parameters, clusters and environments of the same key, resources of an app of
+  the same name, and grants of the same principal;
 - a target's `variables` replace defaults and never merge; its `run_as` replaces as well;
 - a map and a list, or either and a scalar, can't be merged; in an item of such a list a variable
   counts as its value.
@@ -25,12 +26,15 @@ from headwater.yaml_nodes import Node
 _MERGED = ("artifacts", "bundle", "permissions", "presets", "resources", "sync", "workspace")
 _MOVED_TO_BUNDLE = ("mode", "cluster_id", "compute_id")
 _LABEL = "label"
+_GRANTED = ("catalogs", "external_locations", "registered_models", "schemas", "volumes")
 _KEYED = (
     ("pipelines", "clusters", _LABEL),
     ("jobs", "tasks", "task_key"),
     ("jobs", "parameters", "name"),
     ("jobs", "job_clusters", "job_cluster_key"),
     ("jobs", "environments", "environment_key"),
+    ("apps", "resources", "name"),
+    *((kind, "grants", "principal") for kind in _GRANTED),
 )
 """Kinds of resources, with a list of theirs and the field that its items are known by."""
 _VARIABLE = re.compile(r"\$\{var\.([\w-]+)\}")
@@ -139,7 +143,7 @@ def _by_key(items: Iterable[Node], field: str, name: str, resolve: Resolve) -> I
     merged: dict[str, Node] = {}
     for number, item in enumerate(items):
         given = item.get(name)
-        key = given.text if given else f"item {number}"
+        key = resolve(given).text if given else f"item {number}"
         if name == _LABEL:
             key = given.text.lower() if given else "default"
         merged[key] = merge(merged[key], item, field, resolve) if key in merged else item

@@ -6,7 +6,7 @@ a job that rests on something only a workspace knows never stops a pipeline.
 
 Source: "Substitutions and variables" in Databricks' documentation of bundles. A reference that
 is the whole value keeps its type and stands at the place of the reference, so a relative path
-counts from the file that uses the variable; inside a text it is pasted.
+counts from the file that uses the variable; inside a text it is pasted. `$${x}` is the text `${x}`.
 Departures, both loud: an unknown first word is an error here and plain text there, and a
 reference inside a reference is refused.
 """
@@ -30,10 +30,11 @@ from headwater.errors import BundleError, Location, nearest
 from headwater.yaml_nodes import Node
 
 NAMESPACES = ("artifacts", "bundle", "resources", "var", "variables", "workspace")
-# Codes of the errors that say "only a workspace knows", or only a checkout.
-WORKSPACE_ONLY = frozenset({"GIT_UNAVAILABLE", "LOOKUP_UNAVAILABLE", "REFERENCE_UNAVAILABLE"})
+# Codes of the errors that say "only a workspace knows".
+WORKSPACE_ONLY = frozenset({"LOOKUP_UNAVAILABLE", "REFERENCE_UNAVAILABLE"})
 
-_REFERENCE = re.compile(r"\$\{([^${}]*)\}")
+_REFERENCE = re.compile(r"(?<!\$)\$\{([^${}]*)\}")
+_ESCAPED = re.compile(r"\$(\$\{[^${}]*\})")
 _BROKEN = re.compile(r"\$\{(?:" + "|".join(NAMESPACES) + r")\b[^\s]*")
 _PATH = re.compile(r"[A-Za-z][\w-]*(?:\.[\w-]+|\[\d+\])*")
 _STEP = re.compile(r"[\w-]+")
@@ -102,12 +103,13 @@ class Resolver:
             return node.text
 
     def _resolve_text(self, node: Node, text: str) -> Node:
-        broken = _BROKEN.search(_REFERENCE.sub("", text))
+        broken = _BROKEN.search(_REFERENCE.sub("", _ESCAPED.sub("", text)))
         if broken:
             raise _invalid(broken.group(), node.location)
         if PURE_REFERENCE.fullmatch(text) and _is_ours(text[2:-1], node.location):
             return replace(self._follow(text[2:-1], node.location), location=node.location)
-        return replace(node, value=_REFERENCE.sub(lambda found: self._paste(found, node), text))
+        pasted = _REFERENCE.sub(lambda found: self._paste(found, node), text)
+        return replace(node, value=_ESCAPED.sub(r"\1", pasted))
 
     def _paste(self, found: re.Match[str], node: Node) -> str:
         if not _is_ours(found[1], node.location):
@@ -140,6 +142,8 @@ class Resolver:
             if isinstance(node.value, str) and PURE_REFERENCE.fullmatch(node.value):
                 node = self._resolve_text(node, node.value)
             below = _child(node, step)
+            if below is None and _is_of_git(steps):
+                return Node("", place)  # as there: what the checkout has not is empty
             if below is None:
                 raise _unknown(reference, steps[: index + 1], node, place)
             node = below
@@ -182,6 +186,10 @@ def _steps(reference: str) -> list[str]:
     return [str(step) for step in steps]
 
 
+def _is_of_git(steps: list[str]) -> bool:
+    return len(steps) == 3 and steps[:2] == ["bundle", "git"] and steps[2] in GIT_KEYS
+
+
 def _child(node: Node, step: str) -> Node | None:
     if node.kind == "list":
         at = int(step) if step.isdecimal() else len(node.items)
@@ -196,9 +204,6 @@ def _unknown(reference: str, steps: list[str], node: Node, place: Location) -> B
         return variable_undefined(name, node.entries, place)
     if steps[0] == "variables" and len(steps) == 3 and node.get("lookup"):
         return _unavailable("LOOKUP_UNAVAILABLE", reference, steps[1], place)
-    wanted = _steps(reference)
-    if wanted[:2] == ["bundle", "git"] and wanted[-1] in GIT_KEYS:
-        return _no_git(reference, wanted[-1], place)
     if _is_of_a_workspace(steps):
         return _unavailable("REFERENCE_UNAVAILABLE", reference, name, place)
     known = sorted(node.entries)
@@ -224,17 +229,6 @@ def _is_of_a_workspace(steps: list[str]) -> bool:
         return False
     kind, _, field = rest
     return kind not in _OWN_KINDS or field in _OWN_KINDS[kind].keys
-
-
-def _no_git(reference: str, name: str, place: Location) -> BundleError:
-    return BundleError(
-        "GIT_UNAVAILABLE",
-        f"'${{{reference}}}' needs a git checkout",
-        where=place,
-        hint=f"Set 'bundle.git.{name}' in the bundle, or check out a branch with a commit.",
-        reference=reference,
-        name=name,
-    )
 
 
 def _too_large(reference: str, place: Location) -> BundleError:

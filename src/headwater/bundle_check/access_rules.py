@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headwater.bundle.access import PRINCIPALS, principal_of
-from headwater.bundle_check.seen import Seen, finding, listed
+from headwater.bundle.access import LEVELS, PRINCIPALS, principal_of
+from headwater.bundle_check.seen import Seen, finding, is_open, listed, text_of
 from headwater.finding import Finding
 from headwater.yaml_nodes import Node
+
+_AS_THEIR_OWNER = ("apps", "dashboards", "model_serving_endpoints", "quality_monitors")
 
 
 def identity(seen: Seen) -> Iterator[Finding]:
@@ -46,6 +48,35 @@ def run_identities(seen: Seen) -> Iterator[Finding]:
             problem = "names nobody" if not named else f"has {' and '.join(named)}"
             hint = "Give it one of user_name, service_principal_name and group_name."
             yield finding("RUN_AS_INVALID", f"'run_as' {problem}", told, hint)
+
+
+def run_as_of_owners(seen: Seen) -> Iterator[Finding]:
+    """Find a `run_as` of the whole bundle beside resources that run as their owner alone."""
+    told = seen.declared.get("run_as")
+    user = seen.steps.complete.get("workspace", "current_user", "userName")
+    if told is None or (user and text_of(told, "user_name") == user.text):
+        return
+    for kind in _AS_THEIR_OWNER:
+        for key, resource in seen.resources(kind).items():
+            embeds = text_of(resource, "embed_credentials") == "true"
+            if kind != "dashboards" or embeds:
+                yield finding(
+                    "RUN_AS_UNSUPPORTED",
+                    f"{kind}.{key} runs as its owner: deploy as the one of 'run_as'",
+                    resource,
+                    "Leave 'run_as' to the jobs and pipelines, one by one.",
+                    "warning",
+                )
+
+
+def levels(seen: Seen) -> Iterator[Finding]:
+    """Find levels that permissions of a whole bundle do not have."""
+    for each in listed(seen.declared, "permissions"):
+        level = each.get("level")
+        if level and level.text not in LEVELS and not is_open(level.text):
+            said = f"permissions of a whole bundle have no level '{level.text}'"
+            hint = f"Choose one of {', '.join(LEVELS)}, or say it for the resource."
+            yield finding("PERMISSION_LEVEL_INVALID", said, level, hint)
 
 
 def overlaps(seen: Seen) -> Iterator[Finding]:

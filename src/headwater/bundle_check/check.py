@@ -46,6 +46,8 @@ RULES: tuple[Rule, ...] = (
     value_rules.volume_paths,
     access_rules.identity,
     access_rules.run_identities,
+    access_rules.run_as_of_owners,
+    access_rules.levels,
     access_rules.overlaps,
     value_rules.lookups,
     value_rules.names,

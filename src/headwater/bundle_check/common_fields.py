@@ -5,22 +5,20 @@ Source: Databricks' configuration reference for bundles, read November 2026.
 
 from __future__ import annotations
 
-from headwater.bundle.access import LEVELS, PRINCIPALS
+from headwater.bundle.access import PRINCIPALS
 from headwater.bundle.shapes import ANY, FLAG, NUMBER, TEXT, each, fields, list_of, named, one_of
 
 PERMISSIONS = list_of(
-    fields(**named(TEXT, "group_name level service_principal_name user_name")),
+    fields(**named(TEXT, " ".join(("level", *PRINCIPALS)))),
 )
 GRANTS = list_of(fields(principal=TEXT, privileges=list_of(TEXT)))
-RUN_AS = fields(**named(TEXT, "group_name service_principal_name user_name"))
+RUN_AS = fields(**named(TEXT, " ".join(PRINCIPALS)))
 PAUSE_STATUS = one_of("PAUSED UNPAUSED")
 OF_ANY_RESOURCE = named(ANY, "id lifecycle modified_status url")
 """Settings of a deployment, and what a workspace gives back."""
 
 SECTIONS = {
-    "permissions": list_of(
-        fields(level=one_of(" ".join(LEVELS)), **named(TEXT, " ".join(PRINCIPALS)))
-    ),
+    "permissions": PERMISSIONS,
     "run_as": RUN_AS,
     "presets": fields(
         **named(FLAG, "artifacts_dynamic_version pipelines_development source_linked_deployment"),

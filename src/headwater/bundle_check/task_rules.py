@@ -144,7 +144,12 @@ def outcomes(seen: Seen) -> Iterator[Finding]:
         for task in tasks.values():
             for other in listed(task, "depends_on"):
                 outcome, before = other.get("outcome"), tasks.get(text_of(other, "task_key"))
-                if outcome and before and not before.get("condition_task"):
+                is_condition = before is not None and before.get("condition_task") is not None
+                if outcome and is_condition and outcome.text not in ("true", "false"):
+                    if not is_open(outcome.text):
+                        said = f"no condition has the outcome '{outcome.text}'"
+                        yield finding("OUTCOME_INVALID", said, outcome, "Write true or false.")
+                elif outcome and before and not is_condition:
                     said = f"'{text_of(before, 'task_key')}' is no condition, and has no outcome"
                     hint = "Remove the outcome, or wait for a condition_task."
                     yield finding("OUTCOME_WITHOUT_CONDITION", said, outcome, hint)

@@ -112,12 +112,19 @@ def names(seen: Seen) -> Iterator[Finding]:
         where = seen.files.get("bundle") or seen.files
         yield finding("BUNDLE_NAME_MISSING", said, where, "Add 'bundle:' with a 'name:'.")
     target = seen.files.get("targets", seen.steps.target)
-    if seen.mode != "production" or target is None or _has_root(seen, target):
+    if seen.mode != "production" or target is None or _has_root(target):
         return
+    lack = "has no 'root_path': each user who deploys it makes a copy"
+    if _has_root(seen.files):
+        jobs = seen.steps.named.below("resources", "jobs").values()
+        if all(job.get("run_as") for job in jobs):
+            return
+        lack = (
+            "has no 'root_path' of its own: the CLI refuses it unless a service principal deploys"
+        )
     yield finding(
         "ROOT_PATH_MISSING",
-        f"the production target '{seen.steps.target}' has no 'root_path': each user who deploys it "
-        "makes a copy",
+        f"the production target '{seen.steps.target}' {lack}",
         target,
         "Add 'workspace:' with 'root_path: /Workspace/Users/<who deploys>/.bundle/${bundle.name}/"
         "${bundle.target}'.",
@@ -125,8 +132,8 @@ def names(seen: Seen) -> Iterator[Finding]:
     )
 
 
-def _has_root(seen: Seen, target: Node) -> bool:
-    told = target.get("workspace", "root_path") or seen.files.get("workspace", "root_path")
+def _has_root(files: Node) -> bool:
+    told = files.get("workspace", "root_path")
     return told is not None and bool(told.text)
 
 

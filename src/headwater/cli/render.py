@@ -88,15 +88,16 @@ def print_errors(errors: Sequence[HeadwaterError]) -> None:
     debug = bool(context and (context.find_root().obj or {}).get("debug"))
     shared: dict[tuple[str, ...], list[HeadwaterError]] = {}
     for error in errors:
-        flow = f"'{error.parameters.get('flow')}'"
+        flow = f"'{error.parameters.get('flow', '')}'"
         shared.setdefault(
             (error.code, str(error.where), error.message.replace(flow, "")), []
         ).append(error)
     for first, *others in shared.values():
         print_error(first)
         if others:
-            named = ", ".join(str(each.parameters.get("flow")) for each in others)
-            click.echo(f"  also: {named}", err=True)
+            flows = [str(each.parameters["flow"]) for each in others if "flow" in each.parameters]
+            same = ", ".join(flows) or f"{len(others)} more of the same"
+            click.echo(f"  also: {same}", err=True)
         if debug and first.__cause__ is not None:
             print_traceback(first.__cause__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,10 @@ from importlib import import_module
 from typing import Any
 
 import click
+from dbt.cli import requires
 from dbt.cli.exceptions import DbtUsageException
 from dbt.cli.main import cli, dbtRunner
+from dbt.events.types import MainEncounteredError, MainStackTrace
 from dbt_common.events.event_manager_client import cleanup_event_logger, get_event_manager
 from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
@@ -23,6 +26,7 @@ from headwater.settings import environment_with
 
 _ADAPTER = import_module("dbt.adapters.spark.session")
 _SESSION = "SparkSession"
+_TELL = "fire_event"
 
 _one_at_a_time = threading.Lock()
 """dbt keeps its flags, its adapter and its macros in module globals, and reads the environment."""
@@ -54,7 +58,7 @@ def invoke(arguments: Sequence[str], bridge: Bridge, environment: Mapping[str, s
         environment: variables for dbt and `env_var(...)`, over those of the process.
     """
     bridge.failure = DbtRuntimeError
-    with _one_at_a_time, environment_with(environment), _connected(bridge):
+    with _one_at_a_time, environment_with(environment), _connected(bridge), _calm():
         try:
             done = dbtRunner().invoke(list(arguments))
         finally:
@@ -100,6 +104,23 @@ def _connected(bridge: Bridge) -> Iterator[None]:
         setattr(_ADAPTER, _SESSION, before)
         wrapper._fix_binding = binding
         bridge.tidy()
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """Keep dbt from printing a traceback of Ctrl-C, which is no error of its own."""
+    tell = getattr(requires, _TELL)
+
+    def tell_errors(event: Any, *given: Any, **named: Any) -> None:
+        is_unexpected = isinstance(event, MainEncounteredError | MainStackTrace)
+        if not (is_unexpected and isinstance(sys.exc_info()[1], KeyboardInterrupt)):
+            tell(event, *given, **named)
+
+    setattr(requires, _TELL, tell_errors)
+    try:
+        yield
+    finally:
+        setattr(requires, _TELL, tell)
 
 
 def close_logs() -> None:

@@ -95,9 +95,13 @@ def run_dbt(
     if isinstance(done.error, KeyboardInterrupt | HeadwaterError):
         raise done.error
     if done.is_usage:
-        raise UsageError(
-            "DBT_USAGE", f"dbt: {done.error}", hint="Options: headwater dbt COMMAND --help"
+        said = f"dbt: {done.error}" if command.arguments else "No command of dbt is given"
+        hint = (
+            "Options: headwater dbt COMMAND --help"
+            if command.arguments
+            else "Such as: headwater dbt build"
         )
+        raise UsageError("DBT_USAGE", said, hint=hint)
     folder = partial(_table_path, target)
     ran = done.results if done.command in _RUNS_NODES else ()
     run = DbtRun(

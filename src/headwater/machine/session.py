@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -113,12 +115,28 @@ def _open(
         default_settings(state, master, jars, catalogs) | dict(configuration)
     ).items():
         conf.set(key, value)
-    context = SparkContext(conf=conf, gateway=jvm.gateway)
+    with _own_interrupts():
+        context = SparkContext(conf=conf, gateway=jvm.gateway)
     if master.startswith("local"):
         context.pythonExec = sys.executable  # Python workers: else the first python3 of the PATH
     spark = SparkSession(context)
     share_session_catalog(spark, catalogs)
     return spark
+
+
+@contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """Keep PySpark from taking Ctrl-C over.
+
+    Its handler calls the JVM, maybe in the middle of another call, and prints that as errors. Who
+    is interrupted stops what runs: each program here ends its session.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 def default_settings(
