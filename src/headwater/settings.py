@@ -137,6 +137,11 @@ def environment_without(names: Collection[str]) -> dict[str, str]:
     return {name: each for name, each in os.environ.items() if name not in names}
 
 
+def is_workspace() -> bool:
+    """Return whether this process runs on compute of a workspace."""
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ
+
+
 def chosen_profiles() -> str | None:
     """Return `DBT_PROFILES_DIR`, the folder of the user's connections of dbt."""
     return os.environ.get("DBT_PROFILES_DIR") or None

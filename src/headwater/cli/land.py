@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from headwater.cli.lazy import LazyModule
+from headwater.cli.output import print_json
 
 if TYPE_CHECKING:
-    from headwater.cli import landing, render
+    from headwater.cli import landing
 else:
-    landing, render = (LazyModule(f"headwater.cli.{name}") for name in ("landing", "render"))
+    landing = LazyModule("headwater.cli.landing")
 
 _ISOLATION_LEVELS = ("read_committed", "read_uncommitted")
 _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
@@ -36,7 +37,12 @@ def _size(text: str) -> int:
     show_default=True,
     help="Protocol: Kafka's (also for Event Hubs), or AMQP.",
 )
-@click.option("--sink", required=True, metavar="URL", help="file:///DIR or abfss://C@ACCOUNT/DIR.")
+@click.option(
+    "--sink",
+    required=True,
+    metavar="URL",
+    help="file:///DIR, abfss://C@ACCOUNT/DIR or dbfs:/Volumes/...",
+)
 @click.option("--topic", help="Topic, or event hub (EVENT_HUB_NAME).")
 @click.option("--group", help="Consumer group (headwater-landing; $Default for AMQP).")
 @click.option("--member", help="Stable name in the group: a restart takes over at once.")
@@ -108,6 +114,6 @@ def land(
         place, sink, contract, limits, once=once, metrics_port=metrics_port
     )
     if as_json:
-        render.print_json(totals)
+        print_json(totals)
     else:
         click.echo(", ".join(f"{value:,} {name}" for name, value in totals.items()))

@@ -22,8 +22,8 @@ from headwater.dev.processes import (
 )
 
 _SERVICES = (
-    "grants,identity,jobs,permissions,saved_queries,sql_statements,sql_warehouses,unity_catalog,"
-    "workspace"
+    "files,grants,identity,jobs,permissions,saved_queries,sql_statements,sql_warehouses,"
+    "unity_catalog,workspace"
 )
 
 

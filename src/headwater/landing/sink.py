@@ -1,6 +1,7 @@
 """What landing asks of a storage: files that appear complete, once, and never change.
 
-`local` and `blob` implement it; `steady` adds retries. What does not live here: what files hold.
+`local`, `blob` and `volume` implement it; `steady` adds retries. What does not live here: what
+files hold.
 """
 
 from __future__ import annotations

@@ -1,11 +1,14 @@
 """Choose the sink that an address names.
 
-What does not live here: what a sink does (`local`, `blob`).
+What does not live here: what a sink does (`local`, `blob`, `volume`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from headwater.errors import UsageError
@@ -13,16 +16,25 @@ from headwater.landing.local import LocalSink
 from headwater.landing.sink import Sink
 
 
-def open_sink(url: str, *, connection_string: str | None = None, sas: str | None = None) -> Sink:
+def open_sink(
+    url: str,
+    *,
+    connection_string: str | None = None,
+    sas: str | None = None,
+    in_workspace: bool = False,
+) -> Sink:
     """Open the folder that files are landed in.
 
     Args:
-        url: `file:///folder`, a plain folder, or `abfss://container@account.../folder`.
+        url: `file:///folder`, a plain folder, `abfss://container@account.../folder`, or
+            `dbfs:/Volumes/catalog/schema/volume/folder`: of the workspace, or of the target in a
+            task of a local job.
         connection_string: of the storage account; not used for local folders.
         sas: a shared access signature; not used for local folders.
+        in_workspace: whether this process runs on compute of one.
 
     Raises:
-        UsageError: SINK_URL_INVALID.
+        UsageError: SINK_URL_INVALID, SINK_ACCESS_INVALID.
         SinkError: SINK_REFUSED.
     """
     parts = urlsplit(url, allow_fragments=False)  # a folder may be called a#1, and a?1
@@ -35,6 +47,17 @@ def open_sink(url: str, *, connection_string: str | None = None, sas: str | None
         raise UsageError(
             "SINK_URL_INVALID", "The sink is not a local folder", hint="Write file:///FOLDER."
         )
-    from headwater.landing.blob import BlobAccess, BlobSink, parse_place  # here: a slow import
+    if parts.scheme == "dbfs":
+        folder = f"{parts.netloc}{parts.path}"
+        if Path(folder).is_dir() and not in_workspace:  # the volume of a local job run
+            return LocalSink(Path(folder))
+        return _made_by("volume", lambda it: it.VolumeSink(folder))
+    return _made_by(
+        "blob",
+        lambda it: it.BlobSink(it.parse_place(url), it.BlobAccess(connection_string, sas)),
+    )
 
-    return BlobSink(parse_place(url), BlobAccess(connection_string, sas))
+
+def _made_by(name: str, make: Callable[[Any], Sink]) -> Sink:
+    """Make a sink of a module that is slow to import."""
+    return make(import_module(f"headwater.landing.{name}"))
