@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import uuid
+from pathlib import Path
 
 import pytest
 from databricks.sdk import WorkspaceClient
@@ -12,6 +13,7 @@ from databricks.sdk.core import Config
 
 from headwater.dev.minilake import Minilake
 from headwater.errors import SinkError, UsageError
+from headwater.landing.local import LocalSink
 from headwater.landing.sinks import open_sink
 from headwater.landing.volume import VolumeSink
 
@@ -55,6 +57,12 @@ def test_one_sink_serves_several_threads(folder: str) -> None:
         thread.join()
     assert made == [True] * 8
     assert [sink.read(f"{n}/x") for n in range(8)] == [b"%d" % n for n in range(8)]
+
+
+def test_volume_of_a_local_job_run_is_a_folder(tmp_path: Path) -> None:
+    assert isinstance(open_sink(f"dbfs:{tmp_path}"), LocalSink)
+    with pytest.raises(UsageError, match="SINK_URL_INVALID"):
+        open_sink(f"dbfs:{tmp_path}", in_workspace=True)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from headwater.landing.sinks import open_sink
 from headwater.landing.source import EventSource
 from headwater.landing.steady import SteadySink
 from headwater.landing.tracks import Limits as Limits  # the command names them
-from headwater.settings import LandingSettings, read_landing_settings
+from headwater.settings import LandingSettings, is_workspace, read_landing_settings
 
 _PATIENCE_ONCE_SECONDS = 120.0
 _KAFKA_GROUP, _HUB_GROUP = "headwater-landing", "$Default"
@@ -96,7 +96,12 @@ def land_events(
     columns = read_contract(contract)
     source = _open_source(place, settings)
     topic = place.topic or settings.event_hub
-    inner = open_sink(sink, connection_string=settings.storage, sas=settings.storage_sas)
+    inner = open_sink(
+        sink,
+        connection_string=settings.storage,
+        sas=settings.storage_sas,
+        in_workspace=is_workspace(),
+    )
     reporter = Reporter()
     patience = _PATIENCE_ONCE_SECONDS if once else None
     steady = SteadySink(inner, patience_seconds=patience, notify=reporter.notify)
