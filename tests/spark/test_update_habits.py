@@ -304,3 +304,63 @@ def test_streams_of_other_folders_by_path_are_refused_by_name(project: Project) 
         project.run(validate_only=True)
     assert caught.value.code == "API_NOT_BUILT"
     assert "STREAM read_files" in caught.value.hint
+
+
+def test_constant_expressions_name_tables(project: Project) -> None:
+    project.configure({}, parameters={"schema": project.schema, "name": "base"})
+    project.write(
+        """
+        CREATE MATERIALIZED VIEW base AS SELECT 1 AS id, "it's" AS said;
+        CREATE STREAMING TABLE stream AS SELECT * FROM STREAM(IDENTIFIER('SCHEMA' || '.ext'));
+        CREATE STREAMING TABLE bare AS SELECT * FROM STREAM IDENTIFIER('SCHEMA' || '.ext');
+        CREATE MATERIALIZED VIEW by_parameters AS
+        SELECT base.id FROM IDENTIFIER(:schema || '.' || :name) AS base
+        JOIN IDENTIFIER(concat('ba', 'se')) AS other USING (id) WHERE other.said = "it's";
+    """,
+        "a.sql",
+    )
+    project.write("""
+        import dlt
+
+        @dlt.table
+        def by_args():
+            text = "SELECT base.id FROM IDENTIFIER(:t) WHERE base.id = :id"
+            return spark.sql(text, args={"t": "SCHEMA.base", "id": 1})
+
+        @dlt.table
+        def by_positions():
+            return spark.sql("SELECT count(*) AS n FROM IDENTIFIER('ba' || 'se')", [])
+    """)
+    project.create("ext", "SELECT 2 AS id")
+    assert project.run().state == "COMPLETED"
+    for table, expected in (
+        ("stream", 2),
+        ("bare", 2),
+        ("by_parameters", 1),
+        ("by_args", 1),
+        ("by_positions", 1),
+    ):
+        assert project.values(f"SELECT * FROM {table}") == [expected]
+
+
+def test_columns_of_an_interval_have_any_type_in_a_view_of_a_target(project: Project) -> None:
+    project.create("snap", "SELECT 1 AS id")
+    project.write("""
+        import dlt
+
+        dlt.create_streaming_table("target")
+        dlt.create_auto_cdc_from_snapshot_flow(
+            target="target", source="snap", keys=["id"], stored_as_scd_type="2"
+        )
+
+        @dlt.table(schema="id INT, __START_AT STRING, __END_AT STRING")
+        def copied():
+            return dlt.read("target").selectExpr(
+                "id",
+                "cast(__START_AT AS STRING) AS __START_AT",
+                "cast(__END_AT AS STRING) AS __END_AT",
+            )
+    """)
+    assert project.run().state == "COMPLETED"
+    (row,) = project.sql("SELECT * FROM copied")
+    assert isinstance(row["__START_AT"], str)

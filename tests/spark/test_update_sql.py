@@ -8,7 +8,8 @@ from pyspark.sql import SparkSession
 from harness import Project
 from headwater.errors import GraphError, UsageError
 from headwater.names import READ_VIEW, TableName, quote, table_name
-from headwater.sandbox.sql_text import Relation, Replacement, SqlText, without_live
+from headwater.sandbox.live_words import without_live
+from headwater.sandbox.sql_text import Relation, Replacement, SqlText
 from headwater.sandbox.statements import run_statements
 
 OWN = {"orders", "customers", "events", "streaming_events"}
@@ -206,8 +207,8 @@ def test_earlier_versions_are_read_of_tables_outside_of_the_pipeline_alone(
     ("query", "named"),
     [
         ("spark.sql(\"SELECT * FROM event_log('x')\")", "event_log"),
-        ("spark.sql(\"SELECT * FROM IDENTIFIER('a' || 'b')\")", "IDENTIFIER"),
-        ("spark.sql(\"SELECT * FROM IDENTIFIER('a' || 'b') VERSION AS OF 0\")", "IDENTIFIER"),
+        ("spark.sql(\"SELECT * FROM IDENTIFIER(a || 'b')\")", "IDENTIFIER"),
+        ('spark.sql("SELECT * FROM IDENTIFIER(:a) VERSION AS OF 0")', "IDENTIFIER"),
         ('spark.read.load("s3://bucket/x")', "s3:"),
         ('spark.readStream.schema("a INT").json("dbfs:/x")', "dbfs:"),
         ('spark.read.parquet("gs://bucket/x")', "gs:"),

@@ -23,8 +23,8 @@ class Reads:
     def __init__(self, spark: SparkSession) -> None:
         self.spark = spark
 
-    def read_sql(self, spark: SparkSession, text: str) -> str:
-        del spark
+    def read_sql(self, spark: SparkSession, text: str, args: Any = None) -> str:
+        del spark, args
         return text
 
     def local_path(self, path: str) -> str:

@@ -139,7 +139,8 @@ def check_declared(
             hint="Add them to `schema`, or remove them from the query.",
             unknown=unknown,
         )
-    if {FlowKind.CHANGE, FlowKind.SNAPSHOT} & set(kinds):
+    is_changed = bool({FlowKind.CHANGE, FlowKind.SNAPSHOT} & set(kinds))
+    if is_changed:
         for name in computed_columns(dataset):
             raise _not_generated(dataset, name, "with AUTO CDC")
     if set(kinds) - {FlowKind.APPEND}:
@@ -149,7 +150,8 @@ def check_declared(
     for frame in frames:
         _check_fits(frame, declared, dataset)
         _check_computed(frame, declared, dataset)
-    _check_intervals(schema, declared, dataset)
+    if is_changed:
+        _check_intervals(schema, declared, dataset)
 
 
 def _not_generated(dataset: Dataset, name: str, how: str) -> DefinitionError:

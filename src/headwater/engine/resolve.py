@@ -58,7 +58,8 @@ from headwater.names import TableName
 from headwater.sandbox.evaluate import evaluate
 from headwater.sandbox.evaluation import Evaluation
 from headwater.sandbox.interception import options_of, options_on
-from headwater.sandbox.sql_text import TIME_TRAVEL, without_live
+from headwater.sandbox.live_words import without_live
+from headwater.sandbox.sql_text import TIME_TRAVEL
 from headwater.sandbox.workspace_methods import conditions_over
 from headwater.state.store import Store
 
@@ -396,4 +397,6 @@ class _Placeholders:
             way = "REPLACE" if any(flow.replaces for flow in flows) else "AUTO CDC"
             raise not_streamable(name, f"a target of {way}, whose rows change")
         if any(write.rewrites for write in writes):
-            raise not_streamable(name, "an aggregate without a watermark, which is rewritten")
+            raise not_streamable(
+                name, "an aggregate (or DISTINCT) without a watermark, rewritten in whole"
+            )

@@ -26,6 +26,7 @@ from headwater.machine.connectors import AVRO
 from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import READ_VIEW, TableName, name_parts, quote, table_name
 from headwater.sandbox import file_states, kafka, sql_plans, table_functions
+from headwater.sandbox.computed_names import with_names
 from headwater.sandbox.connectors import require
 from headwater.sandbox.failures import latest_anew, looked, missing_table
 from headwater.sandbox.interception import (
@@ -136,10 +137,13 @@ class Evaluation:
             return sql_plans.qualified(found, table)
         return name if self.namespace == self.home else table.quoted
 
-    def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
+    def read_sql(self, spark: SparkSession, text: str, args: Any = None) -> str | DataFrame:
         """Point the relations of a SQL text to views over the pipeline's datasets.
 
         Parameters such as `${key}` are filled in first: positions are those of the result.
+
+        Args:
+            args: values of its markers, as `spark.sql` takes them.
 
         Raises:
             DefinitionError: an unknown table, a side effect, or what is not supported in SQL.
@@ -158,11 +162,8 @@ class Evaluation:
         reads = [call for call in calls if self._answers(call)]
         if reads:
             statement = SqlText(spark, self._with_files(spark, text, reads))
-        if statement.has_computed_names:
-            raise not_built(
-                "IDENTIFIER(...) with an expression",
-                "Write the name as one string: IDENTIFIER('t').",
-            )
+        if statement.computed_names():
+            statement = SqlText(spark, with_names(spark, statement, args))
         replaced = statement.replaced(self._view_over)
         frames = {view: frame for view, frame in self.views if view in replaced}
         if not (frames and sql_plans.needs_frames(text)) or statement.is_command:

@@ -28,8 +28,12 @@ class Interceptor(Protocol):
     def read_table(self, reader: Any, name: str, streaming: bool) -> DataFrame | str:
         """Return the DataFrame for a table, or the name under which Spark reads it."""
 
-    def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
-        """Return the SQL text to run in place of `text`, or its result."""
+    def read_sql(self, spark: SparkSession, text: str, args: Any = None) -> str | DataFrame:
+        """Return the SQL text to run in place of `text`, or its result.
+
+        Args:
+            args: values of its markers.
+        """
 
     def read_cloud_files(self, recorded: ReaderRecord, path: str | None) -> DataFrame:
         """Return the DataFrame of an Auto Loader source."""

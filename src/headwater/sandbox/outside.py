@@ -37,9 +37,9 @@ class Outside:
         del reader, streaming
         return name
 
-    def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
+    def read_sql(self, spark: SparkSession, text: str, args: Any = None) -> str | DataFrame:
         """Leave a SQL text to Spark, unless the code is to stop."""
-        del spark
+        del spark, args
         self.check()
         return text
 

@@ -160,7 +160,11 @@ def _runs_sql(_: str, original: Original) -> Original:
             finally:
                 if not interceptor.in_dataset_function:  # there they are the function's own
                     formatter.clear()
-        text = sqlQuery if interceptor is None else interceptor.read_sql(self, sqlQuery)
+        text = (
+            sqlQuery
+            if interceptor is None
+            else interceptor.read_sql(self, sqlQuery, args[0] if args else kwargs.get("args"))
+        )
         if not isinstance(text, str):
             return text
         with intercepted(None):

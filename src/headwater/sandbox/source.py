@@ -197,8 +197,8 @@ class _LoadTime(Outside):
     when: str = "while the file was loaded"
     registry: Registry = field(kw_only=True)
 
-    def read_sql(self, spark: SparkSession, text: str) -> str | DataFrame:
-        del spark
+    def read_sql(self, spark: SparkSession, text: str, args: Any = None) -> str | DataFrame:
+        del spark, args
         used = used_namespace(text)
         if used is None:
             return text

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from py4j.java_gateway import is_instance_of
-from pyspark.errors import ParseException
 from pyspark.sql import SparkSession
 
 from headwater.names import READ_VIEW, TableName, name_parts, split_name
@@ -129,10 +128,16 @@ class SqlText:
             for kind in ("Command", "ParsedStatement")
         )
 
-    @property
-    def has_computed_names(self) -> bool:
-        """Whether a table is named by an expression, IDENTIFIER(...), that isn't constant."""
-        return any(kind_of(node) == "PlanWithUnresolvedIdentifier" for node in _nodes(self._plan))
+    def computed_names(self) -> list[tuple[int, int]]:
+        """List where expressions name tables, from the last: IDENTIFIER(...) of no plain text."""
+        named = (
+            node for node in _nodes(self._plan) if kind_of(node) == "PlanWithUnresolvedIdentifier"
+        )
+        spans = {span_of(node.identifierExpr()) for node in named}
+        for call in self.functions():  # of STREAM Spark takes an expression for a function
+            if call.name == "identifier":
+                spans.add((call.start + call.text.index("(") + 1, call.end - 1))
+        return sorted(spans, reverse=True)
 
     def new_schema(self, value: Callable[[str], object]) -> tuple[Parts, bool] | None:
         """Return the name that CREATE SCHEMA creates without a location, and whether it may exist.
@@ -216,36 +221,6 @@ class SqlText:
         for start, end, new in sorted(set(walk.edits), reverse=True):
             text = text[:start] + new + text[end:]
         return text
-
-
-def without_live(spark: SparkSession, condition: str) -> str:
-    """Return a condition without the word LIVE before the tables that qualify its columns.
-
-    Text that does not parse is returned unchanged: the user of the condition reports it.
-    """
-    if not re.search(r"\blive\b", condition, re.I):
-        return condition
-    try:
-        tree = spark._jsparkSession.sessionState().sqlParser().parseExpression(condition)
-    except ParseException:
-        return condition
-    spans = [
-        span_of(node)
-        for node in _attributes(tree)
-        if str(node.nameParts().apply(0)).lower() == "live"
-    ]
-    for start, _ in sorted(spans, reverse=True):
-        found = re.compile(r"(?:`live`|live)\s*\.\s*", re.I).match(condition, start)
-        if found:
-            condition = condition[:start] + condition[found.end() :]
-    return condition
-
-
-def _attributes(node: Any) -> Iterator[Any]:
-    if kind_of(node) == "UnresolvedAttribute" and node.nameParts().size() > 1:
-        yield node
-    for child in items_of(node.children()):
-        yield from _attributes(child)
 
 
 Scope = Mapping[Parts, str | None]

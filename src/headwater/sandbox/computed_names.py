@@ -1,0 +1,48 @@
+"""Tables that a SQL text names by a constant expression: IDENTIFIER(:schema || '.orders').
+
+Source: "IDENTIFIER clause" in Databricks' SQL reference, read November 2026.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from headwater.graph.arguments import not_built
+from headwater.sandbox.interception import intercepted
+from headwater.sandbox.sql_text import SqlText
+
+
+def with_names(spark: SparkSession, statement: SqlText, args: Any) -> str:
+    """Return the text of a statement with plain texts in IDENTIFIER(...).
+
+    Args:
+        args: values of its markers by name, as `spark.sql` takes them; a list of values for `?` is
+            left alone, for it would not fit what is left.
+
+    Raises:
+        DefinitionError: API_NOT_BUILT for an expression that has no value before the query runs.
+    """
+    text = statement.text
+    for start, end in statement.computed_names():
+        name = _value(spark, text[start:end], args if isinstance(args, dict) else None)
+        quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+        text = f"{text[:start]}'{quoted}'{text[end:]}"
+    return text
+
+
+def _value(spark: SparkSession, expression: str, args: dict[str, Any] | None) -> str:
+    try:
+        with intercepted(None):
+            found = spark.sql(f"SELECT {expression}", args=args).head()
+    except PySparkException:
+        found = None
+    if found is None or not isinstance(found[0], str):
+        raise not_built(
+            f"IDENTIFIER({expression})",
+            "Name the table by a text, or by an expression of texts and parameters that have "
+            "values.",
+        )
+    return found[0]
