@@ -307,6 +307,30 @@ def test_unknown_column_of_a_sql_query_is_told_at_its_line(project: Project) -> 
     assert faults(project) == [("QUERY_INVALID", "main.sql:3")]
 
 
+def test_name_that_a_broken_statement_may_define_points_to_it(project: Project) -> None:
+    project.write(
+        """
+        CREATE STREAMING TABLE base (CONSTRAINT c EXPECT (a > 0) ON VIOLATION WARN) AS SELECT 1;
+        CREATE MATERIALIZED VIEW b AS SELECT * FROM base
+        """,
+        "main.sql",
+    )
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    first, second = caught.value.faults
+    assert second.code == "TABLE_NOT_FOUND"
+    assert second.hint == f"Correct {first.where} first: it may define it."
+
+
+def test_parameter_without_a_value_is_told_where_to_declare_it(project: Project) -> None:
+    project.write("CREATE MATERIALIZED VIEW b AS SELECT :entity AS e", "main.sql")
+    with pytest.raises(GraphError) as caught:
+        project.run(validate_only=True)
+    (fault,) = caught.value.faults
+    assert (fault.code, str(fault.where).endswith("main.sql:1")) == ("QUERY_INVALID", True)
+    assert "`parameters` of the pipeline" in fault.hint
+
+
 def test_parameters_functions_and_use_in_sql_and_python(project: Project) -> None:
     project.create("outside", "SELECT 7 AS n")
     project.write(

@@ -378,3 +378,17 @@ def test_folder_that_is_no_package_hides_no_module(
     with import_paths(tmp_path / "project", [], []):
         assert importlib.import_module("flow_papers") is before
     del sys.modules["flow_papers"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("import nowhere_to_be_found", "environment.dependencies"),
+        ("from os import nothing", "Python prompt"),
+        ("raise ValueError('[TABLE_OR_VIEW_NOT_FOUND] x')", "Create the table first"),
+        ("1 / 0", "Correct that line"),
+    ],
+)
+def test_hint_of_a_file_that_fails_fits_its_error(tmp_path: Path, text: str, hint: str) -> None:
+    (fault,) = load(write(tmp_path / "a.py", text)).faults
+    assert hint in fault.hint

@@ -9,6 +9,8 @@ from headwater.graph.arguments import fault
 from headwater.graph.model import Dataset
 from headwater.names import TableName
 
+_UNKNOWN_NAMES = ("TABLE_NOT_FOUND", "TARGET_UNKNOWN")
+
 
 def sink_read(name: TableName) -> DefinitionError:
     """Make the fault of a read of a sink."""
@@ -69,7 +71,27 @@ def is_half_read(dataset: Dataset, faults: Sequence[HeadwaterError]) -> bool:
     return any(isinstance(at, Location) and at.file == dataset.location.file for at in places)
 
 
-def distinct(faults: Sequence[HeadwaterError]) -> list[HeadwaterError]:
+def following(
+    faults: Sequence[HeadwaterError], loading: Sequence[HeadwaterError]
+) -> Sequence[HeadwaterError]:
+    """Let faults of names that are not known point to what kept a source from being read.
+
+    Args:
+        loading: faults of files and statements, which may define these names.
+    """
+    if loading:
+        for each in faults:
+            if each.code in _UNKNOWN_NAMES and each not in loading:
+                each.hint = f"Correct {loading[0].where or 'the source'} first: it may define it."
+    return faults
+
+
+def in_order(faults: Sequence[HeadwaterError]) -> list[HeadwaterError]:
+    """Return faults as they are shown: each once, by file, cell and line."""
+    return sorted(_distinct(faults), key=_place)
+
+
+def _distinct(faults: Sequence[HeadwaterError]) -> list[HeadwaterError]:
     """Keep one of the faults that say the same about several datasets at one place."""
     found: dict[tuple[str, str, str], HeadwaterError] = {}
     for each in faults:
@@ -78,7 +100,7 @@ def distinct(faults: Sequence[HeadwaterError]) -> list[HeadwaterError]:
     return list(found.values())
 
 
-def place(error: HeadwaterError) -> tuple[str, int, int]:
+def _place(error: HeadwaterError) -> tuple[str, int, int]:
     """Return what faults are sorted by: file, cell and line."""
     where = error.where
     file, cell, line = (getattr(where, name, 0) for name in ("file", "cell", "line"))

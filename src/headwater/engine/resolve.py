@@ -31,13 +31,13 @@ from headwater.analysis.schemas import (
 from headwater.analysis.streams import stream_kind
 from headwater.autoloader.request import CloudFiles
 from headwater.engine.faults import (
-    distinct,
     empty,
+    following,
     in_cycle,
+    in_order,
     is_half_read,
     not_streamable,
     past_read,
-    place,
     sink_read,
     without_feed,
     without_flow,
@@ -144,7 +144,7 @@ class _Resolver:
             self.faults.append(empty())
         self.faults.extend(self.warnings if self.strict else [])
         if self.faults:
-            raise GraphError(sorted(distinct(self.faults), key=place))
+            raise GraphError(in_order(following(self.faults, self.registry.faults)))
         return self._graph()
 
     def _resolve_chain(self, name: TableName) -> None:
@@ -347,7 +347,7 @@ class _Resolver:
             schemas,
             tuple(each for each in flows if each.flow.kind is not FlowKind.VIEW),
             tuple(each for each in flows if each.flow.kind is FlowKind.VIEW),
-            tuple(sorted(distinct(self.warnings), key=place)),
+            tuple(in_order(self.warnings)),
         )
 
 
@@ -397,6 +397,4 @@ class _Placeholders:
             way = "REPLACE" if any(flow.replaces for flow in flows) else "AUTO CDC"
             raise not_streamable(name, f"a target of {way}, whose rows change")
         if any(write.rewrites for write in writes):
-            raise not_streamable(
-                name, "an aggregate (or DISTINCT) without a watermark, rewritten in whole"
-            )
+            raise not_streamable(name, "an aggregate or DISTINCT without a watermark")

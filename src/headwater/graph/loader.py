@@ -75,6 +75,9 @@ def _globals_of(file: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {"__name__": "__main__", "__file__": str(file), **namespace}
 
 
+_MISSING = "TABLE_OR_VIEW_NOT_FOUND"
+
+
 def _class_and_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(error)}"
 
@@ -85,21 +88,28 @@ def _import_fault(
     if isinstance(error, SyntaxError):
         where = location_of(error.filename or str(file), error.lineno or 0)
         return DefinitionError("SOURCE_SYNTAX", f"{error.msg}", where=where, hint="Fix the syntax.")
-    hint = "Run the file's imports in a Python prompt to see more, or use --debug."
-    if isinstance(error, ModuleNotFoundError):
-        hint = (
-            "Add the package to `environment.dependencies` of the pipeline, or put its folder "
-            "below `root_path`."
-        )
     fault = DefinitionError(
         "SOURCE_FAILED",
         f"The file could not be loaded: {said(error)}",
         where=user_line(error, Location(str(file))),
-        hint=hint,
+        hint=_hint(error),
         exception=type(error).__name__,
     )
     fault.__cause__ = error
     return fault
+
+
+def _hint(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            "Add the package to `environment.dependencies` of the pipeline, or put its folder "
+            "below `root_path`."
+        )
+    if isinstance(error, ImportError):
+        return "Run the file's imports in a Python prompt to see more, or use --debug."
+    if _MISSING in str(error):
+        return "Create the table first, with `headwater sql` or another pipeline of this target."
+    return "Correct that line; --debug shows the traceback."
 
 
 def first_line(error: BaseException) -> str:

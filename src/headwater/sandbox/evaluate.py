@@ -65,13 +65,19 @@ def _query_fault(flow: Flow, evaluation: Evaluation, error: BaseException) -> De
     refused = refusal_behind(error)
     if refused is not None:
         return run_at(where, not_built, *refused)
+    said = explained(error)
+    hint = "Fix the query at that line."
+    if evaluation.looks:
+        hint = "While a pipeline is planned, collect() and the like see no rows: allow for that."
+    elif "UNBOUND_SQL_PARAMETER" in said:
+        hint = (
+            "Declare it under `parameters` of the pipeline (not `configuration`), or pass `args`."
+        )
     return DefinitionError(
         "QUERY_INVALID",
-        f"The query of '{flow.target}' can't be built: {explained(error)}",
+        f"The query of '{flow.target}' can't be built: {said}",
         where=where,
-        hint="Fix the query at that line."
-        if not evaluation.looks
-        else "While a pipeline is planned, collect() and the like see no rows: allow for that.",
+        hint=hint,
         dataset=str(flow.target),
         exception=type(error).__name__,
     )
