@@ -411,6 +411,7 @@ def test_unknown_table_in_a_selection_names_the_nearest(project: Project) -> Non
         project.run(refresh=("event",))
     assert caught.value.code == "DATASET_UNKNOWN"
     assert "events" in caught.value.hint
+    assert not project.store.pipeline_path("flow").joinpath("event_log").exists()  # no update
 
 
 def test_spark_conf_of_a_table_counts_for_its_flow_only(project: Project) -> None:

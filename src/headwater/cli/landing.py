@@ -43,7 +43,8 @@ class Place:
 def check_options(place: Place, sink: str, max_rows: int, max_seconds: float) -> None:
     """Refuse limits of 0, empty names, and options that would have no effect."""
     if max_rows < 1 or not max_seconds > 0:  # nan is not above 0 either
-        raise UsageError("LIMIT_INVALID", "A limit must be above 0", hint="Write --max-rows 50000.")
+        better = "--max-rows 50000" if max_rows < 1 else "--max-seconds 60"
+        raise UsageError("LIMIT_INVALID", "A limit must be above 0", hint=f"Write {better}.")
     names = {"sink": sink, "topic": place.topic, "group": place.group, "member": place.member}
     for name, given in names.items():
         if given is not None and not given.strip():

@@ -26,6 +26,9 @@ _ANY_WIDTH = 100_000
 _MOST_WIDTH = 2_000
 """Of a column in a file or a pipe; longer values are folded."""
 
+_MOST_CHARACTERS = 100_000
+"""Of a value; laying out one of megabytes takes minutes."""
+
 _LEAST_WIDTH = 6
 """Of a column on a terminal; where there is less for each, rows are printed one below the other."""
 
@@ -74,9 +77,11 @@ def _pairs(row: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, Any]
 def _cell(value: Any) -> str:
     if value is None:
         return "NULL"
-    if isinstance(value, (dict, list)):
-        return json.dumps(value, default=str, ensure_ascii=False)
-    return str(value)
+    is_nested = isinstance(value, (dict, list))
+    text = json.dumps(value, default=str, ensure_ascii=False) if is_nested else str(value)
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    return f"{text[:_MOST_CHARACTERS]}... ({len(text):,} characters; --json has all)"
 
 
 def print_errors(errors: Sequence[HeadwaterError]) -> None:

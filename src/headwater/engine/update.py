@@ -138,7 +138,6 @@ class Updater:
             check_format(self.store.root)
             with self._source_code(request) as registry:
                 resolved = self._resolve(registry, state, saves=False, strict=request.strict)
-                select(registry, request.refresh, request.full_refresh)
             return UpdateResult("COMPLETED", (), (), resolved.graph)
         prepare_state(self.store.root)
         with (
@@ -193,6 +192,8 @@ class Updater:
                 registry.flows |= replacing_where(registry.flows, request.replace_where)
             if self.adapt is not None:
                 self.adapt(registry)
+            if not registry.faults:
+                select(registry, request.refresh, request.full_refresh)  # a typo starts no update
             yield registry
 
     def _with_restarts(

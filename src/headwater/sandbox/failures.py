@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException, ParseException, PySparkException
@@ -341,7 +342,8 @@ def _line_of_function(cause: Cause) -> Location | None:
     found = _TRACE.search(cause.parameters.get("traceback") or cause.text)
     if not found or not _python_error(cause):
         return None
-    frames = [each for each in _FRAME.findall(found[1]) if not is_internal(each[0])]
+    files = [each for each in _FRAME.findall(found[1]) if Path(each[0]).is_absolute()]
+    frames = [each for each in files if not is_internal(each[0])]
     return location_of(frames[-1][0], int(frames[-1][1])) if frames else None
 
 

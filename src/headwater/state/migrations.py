@@ -21,6 +21,18 @@ _FOLDERS = ("tables", "volumes", "pipelines", "warehouse")
 """One of them is in every state folder that holds anything."""
 
 
+_NOT_WRITABLE = (
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+)
+
+
 def _renamed_when_opened(root: Path) -> None:
     """Lead from a state without a number to 1: its files are renamed as flows open them."""
 
@@ -48,13 +60,14 @@ def prepare_state(root: Path, migrations: Sequence[Migration] = MIGRATIONS) -> N
             check_format(root, newest)  # another process may have been first
             _migrate(root, migrations)
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno not in _NOT_WRITABLE:
             raise
         raise UsageError(
             "STATE_NOT_WRITABLE",
             "The state folder can't be written",
             where=str(root),
-            hint="Give this user the right to write there, or pass another folder with --state.",
+            hint="Make room, give this user the right to write there, or pass another folder "
+            "with --state.",
         ) from error
 
 

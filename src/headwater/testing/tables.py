@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +179,14 @@ def assert_same_rows(
         else:
             assert_generic_rows_equality(ours, theirs, are_rows_approx_equal, near)
     except DataFramesNotEqualError as error:
-        raise AssertionError(str(error)) from None
+        counts = f"{len(ours):,} rows found (df1), {len(theirs):,} expected (df2)"
+        said = str(error) if sys.__stdout__ and sys.__stdout__.isatty() else _plain(str(error))
+        raise AssertionError(f"{counts}\n{said.strip()}") from None
+
+
+def _plain(text: str) -> str:
+    """Leave out colours, which a file would show as characters."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def assert_same_tables(ours: Table, theirs: Table, ignore: Sequence[str] = ()) -> None:
