@@ -86,12 +86,16 @@ def with_run_columns(landed: DataFrame, run_id: str) -> DataFrame:
     taken = [F.col(f"`{name}`") for name in names if name.lower() in RUN_COLUMNS]
     text = F.concat_ws("", *delivered)
     not_utf8 = F.when(F.contains(text, F.lit(_NOT_UTF8)), F.lit('{"encoding":"not UTF-8"}'))
-    rescued = [F.col(RESCUED), not_utf8]
+    rescued = F.coalesce(F.col(RESCUED), not_utf8)
     if taken:
-        rescued.append(F.when(F.coalesce(*taken).isNotNull(), F.to_json(F.struct(*taken))))
+        said = F.to_json(F.struct(*taken))
+        before = F.substr(rescued, F.lit(1), F.length(rescued) - 1)
+        both = F.concat(before, F.lit(","), F.substr(said, F.lit(2)))
+        is_said = F.coalesce(*taken).isNotNull()
+        rescued = F.when(is_said, F.coalesce(both, said)).otherwise(rescued)
     return landed.select(
         *(F.col(f"`{name}`") for name in names if name.lower() not in RUN_COLUMNS),
-        F.coalesce(*rescued).alias(RESCUED),
+        rescued.alias(RESCUED),
         F.lit(run_id).alias("ingest_run_id"),
         F.current_timestamp().alias("ingest_timestamp"),
         F.col("_metadata.file_path").alias("source_file"),

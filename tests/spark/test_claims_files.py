@@ -68,11 +68,12 @@ def test_kind_without_a_file_in_the_newest_run_is_missing(spark: SparkSession) -
 def test_columns_called_as_one_that_is_added_are_rescued(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    (tmp_path / "a.csv").write_text("Id,SOURCE_FILE\n1,x.csv\n2,\n")
+    (tmp_path / "a.csv").write_text("Id,SOURCE_FILE\n1,x.csv\n2,\n3,\ufffd\n")
     columns = f"Id STRING, SOURCE_FILE STRING, {RESCUED} STRING"
     landed = (
         spark.read.schema(columns).option("enforceSchema", "true").csv(str(tmp_path), header=True)
     )
-    first, second = with_run_columns(landed, "run").orderBy("Id").collect()
+    first, second, third = with_run_columns(landed, "run").orderBy("Id").collect()
     assert (first[RESCUED], second[RESCUED]) == ('{"SOURCE_FILE":"x.csv"}', None)
+    assert third[RESCUED] == '{"encoding":"not UTF-8","SOURCE_FILE":"\ufffd"}'
     assert all(row["source_file"].endswith("/a.csv") for row in (first, second))

@@ -247,6 +247,8 @@ def test_sources_do_without_a_table_that_is_not_there(project: Project) -> None:
                 return spark.read.table("main.other.missing")
             except AnalysisException as error:
                 assert error.getCondition() == error.getErrorClass() == "TABLE_OR_VIEW_NOT_FOUND"
+                assert "TABLE_OR_VIEW_NOT_FOUND" in str(error) and "missing" in error.getMessage()
+                assert error.getQueryContext() == [] and "missing" in error.desc
                 return spark.range(1)
 
         @dlt.table

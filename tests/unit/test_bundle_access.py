@@ -92,6 +92,24 @@ def test_permissions_may_be_a_variable_as_a_whole(tmp_path: Path) -> None:
     assert seen["pipelines.flow"]["run_as"] == {"service_principal_name": "sp"}
 
 
+def test_permissions_of_variables_count(tmp_path: Path) -> None:
+    main = """
+    bundle: {name: demo}
+    variables:
+      one: {type: complex, default: {group_name: readers, level: CAN_VIEW}}
+      own: {type: complex, default: [{user_name: ann, level: IS_OWNER}]}
+    permissions: ["${var.one}"]
+    resources:
+      jobs:
+        nightly: {permissions: "${var.own}", tasks: []}
+    targets: {dev: {}}
+    """
+    assert shown(tmp_path, "dev", main)["jobs.nightly"]["permissions"] == [
+        {"user_name": "ann", "level": "IS_OWNER"},
+        {"group_name": "readers", "level": "CAN_VIEW"},
+    ]
+
+
 def test_items_of_lists_with_a_key_become_one(tmp_path: Path) -> None:
     main = """
     bundle: {name: demo}

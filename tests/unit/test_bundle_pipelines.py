@@ -211,22 +211,8 @@ def test_libraries_of_a_target_join_and_count_from_its_file(tmp_path: Path) -> N
 )
 def test_libraries_without_a_file_are_named(tmp_path: Path, entry: str) -> None:
     (tmp_path / "empty").mkdir()
-    write_bundle(tmp_path, FLOW + f"        - {entry}\n")
-    bundle = load_bundle(tmp_path)  # what needs no pipeline goes on
-    for key in (None, "flow"):
-        with pytest.raises(BundleError) as caught:
-            bundle.pipeline(key)
-        assert (caught.value.code, caught.value.parameters["line"]) == ("LIBRARY_EMPTY", 9)
-
-
-def test_pipeline_without_a_file_does_not_make_another_the_only_one(tmp_path: Path) -> None:
-    touch(tmp_path, "flow.py")
-    other = "    other:\n      schema: s\n      libraries: [{file: {path: flow.py}}]\n"
-    write_bundle(tmp_path, FLOW + f"        - file: {{path: gone.py}}\n{other}")
-    bundle = load_bundle(tmp_path)
-    assert bundle.pipeline("other").schema == "s"
-    with pytest.raises(BundleError, match=r"PIPELINE_MISSING.*2 pipelines"):
-        bundle.pipeline()
+    error = refusal(tmp_path, FLOW + f"        - {entry}\n")
+    assert (error.code, error.parameters["line"]) == ("LIBRARY_EMPTY", 9)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -59,10 +61,54 @@ def test_one_sink_serves_several_threads(folder: str) -> None:
     assert [sink.read(f"{n}/x") for n in range(8)] == [b"%d" % n for n in range(8)]
 
 
-def test_volume_of_a_local_job_run_is_a_folder(tmp_path: Path) -> None:
-    assert isinstance(open_sink(f"dbfs:{tmp_path}"), LocalSink)
+def test_volume_of_a_local_job_run_is_a_folder(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "volume"
+    here.mkdir()
+    monkeypatch.setattr("headwater.landing.sinks.Path", lambda _: here)
+    assert isinstance(open_sink(f"dbfs:{folder}"), LocalSink)
+    assert isinstance(open_sink(f"dbfs:{folder}", in_workspace=True), VolumeSink)
     with pytest.raises(UsageError, match="SINK_URL_INVALID"):
-        open_sink(f"dbfs:{tmp_path}", in_workspace=True)
+        open_sink(f"dbfs:{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        (409, "ABORTED", "SINK_AWAY"),
+        (409, "RESOURCE_CONFLICT", "SINK_REFUSED"),
+        (403, "X", "SINK_FORBIDDEN"),
+    ],
+)
+def test_conflict_is_no_file_that_exists(status: int, code: str, told: str) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            is_file = "/fs/files/" in self.path
+            self.answer(status if is_file else 204, {"error_code": code, "message": "no"})
+
+        def do_HEAD(self) -> None:
+            self.answer(404, {})
+
+        def answer(self, status: int, body: dict[str, str]) -> None:
+            content = json.dumps(body).encode() if status != 204 else b""
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content if self.command != "HEAD" else b"")
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        config = Config(host=address, token="any", retry_timeout_seconds=1)  # noqa: S106
+        sink = VolumeSink("/Volumes/main/bronze/landing", WorkspaceClient(config=config))
+        with pytest.raises(SinkError, match=told):
+            sink.create("a/b", b"x")
+        server.shutdown()
 
 
 @pytest.mark.parametrize(

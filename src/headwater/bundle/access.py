@@ -67,7 +67,7 @@ def apply_access(tree: Node) -> Node:
             if resource.kind != "map":  # a reference that leads nowhere, to be told of
                 continue
             path = ("resources", kind, key)
-            own = resource.get("permissions")
+            own = _opened(resource.get("permissions"), resolver)
             more = tuple(_missing(given, own, levels, resolver))
             if more and (own is None or own.kind == "list"):
                 place = own.location if own else resource.location
@@ -89,13 +89,19 @@ def principal_of(permission: Node, resolver: Resolver) -> tuple[str, str]:
 
 def _permissions(everywhere: Node | None, resolver: Resolver) -> Iterator[Node]:
     """Yield the permissions of the whole bundle that can be read."""
-    try:
-        listed = resolver.opened(everywhere) if everywhere else None
-    except BundleError:  # told elsewhere
-        return
-    for each in listed.items if listed else ():
-        if each.kind == "map" and each.get("level"):
+    listed = _opened(everywhere, resolver)
+    for item in listed.items if listed else ():
+        each = _opened(item, resolver)
+        if each and each.kind == "map" and each.get("level"):
             yield each
+
+
+def _opened(node: Node | None, resolver: Resolver) -> Node | None:
+    """Return what a reference leads to; the node itself where that is not known."""
+    try:
+        return resolver.opened(node) if node else None
+    except BundleError:  # told elsewhere
+        return node
 
 
 def _missing(

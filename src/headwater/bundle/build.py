@@ -30,8 +30,8 @@ _READ = {
     "schemas": (SCHEMA, {"catalog_name", "name"}),
     "volumes": (VOLUME, {"catalog_name", "schema_name", "name", "volume_type"}),
 }
-_OF_ONE = {"LIBRARY_EMPTY", "LIBRARY_UNSUPPORTED", *WORKSPACE_ONLY}
-"""Codes of faults of one pipeline: what needs no pipeline, or another one, goes on."""
+_NOT_HERE = {"LIBRARY_UNSUPPORTED", *WORKSPACE_ONLY}
+"""Codes of what runs in a workspace alone; other faults are for the bundle to correct."""
 _OF_BUNDLE = ("mode", "name", "target")
 _MANAGED_INGESTION = ("ingestion_definition", "gateway_definition")
 
@@ -59,7 +59,7 @@ def build_bundle(tree: Node, root: Path, warnings: Sequence[BundleError] = ()) -
             resolved = _resolved(resolver, "pipelines", key, node, found)
             pipelines[key] = _pipeline(key, node, resolved, root)
         except BundleError as error:  # told when somebody asks for the pipeline
-            if error.code not in _OF_ONE:
+            if error.code not in _NOT_HERE:
                 raise
             refused[key] = error
     jobs: dict[str, JobSpec] = {}

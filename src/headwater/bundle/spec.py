@@ -165,10 +165,9 @@ class Bundle:
         return _named(key, "job", self.jobs, self.refused_jobs, self.name)
 
     def _only_pipeline(self) -> PipelineSpec:
-        empty = {key for key, fault in self.refused.items() if fault.code == "LIBRARY_EMPTY"}
-        known = sorted({*self.pipelines, *empty})
-        if len(known) == 1:
-            return self.pipeline(known[0])
+        if len(self.pipelines) == 1:
+            return next(iter(self.pipelines.values()))
+        known = sorted(self.pipelines)
         if not known and len(self.refused) == 1:
             raise next(iter(self.refused.values()))
         raise BundleError(

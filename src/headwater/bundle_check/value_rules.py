@@ -173,7 +173,8 @@ def _shared_folders(seen: Seen) -> Iterator[Finding]:
                 "FOLDER_SHARED",
                 f"users of a target in development mode would share the {field} '{path}'",
                 folder,
-                "Begin it with '~/', or put ${workspace.current_user.userName} into it.",
+                "Begin it with '~/', or put ${workspace.current_user.userName} into it, which is "
+                "HEADWATER_USER here.",
             )
 
 

@@ -82,7 +82,9 @@ def following(
     if loading:
         for each in faults:
             if each.code in _UNKNOWN_NAMES and each not in loading:
-                each.hint = f"Correct {loading[0].where or 'the source'} first: it may define it."
+                first = f"correct {loading[0].where or 'the source'} first: it may define it."
+                is_near = each.hint.startswith("Did you mean")
+                each.hint = f"{each.hint} Or {first}" if is_near else first.capitalize()
     return faults
 
 

@@ -88,6 +88,12 @@ def current_location() -> Location:
     return where or Location("<unknown>")
 
 
+def current_source() -> str:
+    """Return the file that is loaded, or whose dataset is evaluated; not a module that it calls."""
+    where = _current.get()
+    return (where or current_location()).file
+
+
 def _has_lines(where: Location) -> bool:
     """Whether lines of Python may be executed at a place; a statement of a SQL file has none."""
     return not (where.file.endswith(".sql") and where.line)

@@ -48,8 +48,11 @@ def open_sink(
             "SINK_URL_INVALID", "The sink is not a local folder", hint="Write file:///FOLDER."
         )
     if parts.scheme == "dbfs":
-        folder = f"{parts.netloc}{parts.path}"
-        if Path(folder).is_dir() and not in_workspace:  # the volume of a local job run
+        folder = f"{parts.netloc}{parts.path}{f'?{parts.query}' if parts.query else ''}"
+        is_volume = folder.startswith("/Volumes/")
+        if (
+            is_volume and Path(folder).is_dir() and not in_workspace
+        ):  # the volume of a local job run
             return LocalSink(Path(folder))
         return _made_by("volume", lambda it: it.VolumeSink(folder))
     return _made_by(

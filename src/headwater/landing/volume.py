@@ -16,6 +16,7 @@ from io import BytesIO
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 from databricks.sdk.errors import (
+    Aborted,
     InternalError,
     NotFound,
     PermissionDenied,
@@ -30,7 +31,7 @@ from databricks.sdk.service.files import FilesAPI
 from headwater.errors import SinkError, UsageError
 
 _ANSWER_SECONDS = 30
-_BUSY = (InternalError, TemporarilyUnavailable, TooManyRequests)
+_BUSY = (Aborted, InternalError, TemporarilyUnavailable, TooManyRequests)
 
 
 class VolumeSink:
@@ -70,8 +71,12 @@ class VolumeSink:
                 self._made.add(parent)
             try:
                 self._files.upload(path, BytesIO(content), overwrite=False)
+            except Aborted:
+                raise
             except ResourceConflict:
-                return False
+                if self._is_there(path):
+                    return False
+                raise
         return True
 
     def read(self, name: str) -> bytes:
@@ -86,10 +91,13 @@ class VolumeSink:
     def exists(self, name: str) -> bool:
         """See `Sink.exists`."""
         with _explained():
-            try:
-                self._files.get_metadata(f"{self._folder}/{name}")
-            except NotFound:
-                return False
+            return self._is_there(f"{self._folder}/{name}")
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            self._files.get_metadata(path)
+        except NotFound:
+            return False
         return True
 
     def list(self, folder: str) -> list[str]:

@@ -135,7 +135,8 @@ def _own_interrupts() -> Iterator[None]:
     try:
         yield
     finally:
-        if threading.current_thread() is threading.main_thread():
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and before is not None:  # None is a handler that Python doesn't know
             signal.signal(signal.SIGINT, before)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from headwater.graph.arguments import not_built
 from headwater.sandbox.interception import intercepted
@@ -36,7 +36,8 @@ def with_names(spark: SparkSession, statement: SqlText, args: Any) -> str:
 def _value(spark: SparkSession, expression: str, args: dict[str, Any] | None) -> str:
     try:
         with intercepted(None):
-            found = spark.sql(f"SELECT {expression}", args=args).head()
+            frame = spark.sql(f"SELECT {expression}", args=args)
+            found = frame.head() if _is_constant(frame) else None
     except PySparkException:
         found = None
     if found is None or not isinstance(found[0], str):
@@ -46,3 +47,9 @@ def _value(spark: SparkSession, expression: str, args: dict[str, Any] | None) ->
             "values.",
         )
     return found[0]
+
+
+def _is_constant(frame: DataFrame) -> bool:
+    """Whether the only column of a frame is known before rows are read."""
+    plan = frame._jdf.queryExecution().analyzed()
+    return bool(plan.expressions().head().child().foldable())

@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 
 from headwater.errors import HeadwaterError, UsageError, nearest
 from headwater.graph.arguments import fault, not_built
-from headwater.graph.locations import current_location, located
+from headwater.graph.locations import current_source, located
 from headwater.sandbox.notebook_context import EntryPoint, NotebookContext
 from headwater.settings import secret, secret_variable
 from headwater.state.store import Store
@@ -96,7 +96,7 @@ class NotebookOfPipeline:
     def __init__(self) -> None:
         self.entry_point = EntryPoint(
             NotebookContext(
-                lambda: Path(current_location().file),
+                lambda: Path(current_source()),
                 {},
                 OF_PIPELINES.error,
                 OF_PIPELINES.unsupported,

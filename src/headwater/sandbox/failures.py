@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException, ParseException, PySparkException
@@ -206,13 +207,20 @@ def missing_table(table: TableName, written: str, names: Sequence[str]) -> Defin
 class _MissingTable(DefinitionError, AnalysisException):
     """A table that is not there: sources catch Spark's error of a workspace to do without it."""
 
+    def __init__(self, code: str, message: str, **more: Any) -> None:
+        super().__init__(code, message, **more)
+        self._message = self.desc = message
+        self._errorClass = "TABLE_OR_VIEW_NOT_FOUND"
+        self._messageParameters = {"relationName": str(more.get("table"))}
+        self._contexts = []
+
+    def __str__(self) -> str:
+        return f"[{self._errorClass}] {self._message}"
+
     def getCondition(self) -> str:  # noqa: N802 - PySpark's name
-        return "TABLE_OR_VIEW_NOT_FOUND"
+        return str(self._errorClass)
 
     getErrorClass = getCondition  # noqa: N815
-
-    def getMessageParameters(self) -> dict[str, str]:  # noqa: N802 - PySpark's name
-        return {"relationName": str(self.parameters["table"])}
 
     def getSqlState(self) -> str:  # noqa: N802 - PySpark's name
         return "42P01"

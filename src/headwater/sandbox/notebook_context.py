@@ -66,7 +66,7 @@ class Tags:
             raise self.error(
                 "TAG_UNKNOWN",
                 f"The context of a notebook has no tag '{name}' here",
-                nearest(name, self.values) or f"There are {', '.join(sorted(self.values))}.",
+                nearest(name, self.values) or f"Tags here: {', '.join(sorted(self.values))}.",
                 name=name,
             )
         return self.values[name]
@@ -91,7 +91,7 @@ class NotebookContext:
     ) -> None:
         self._file = file
         self._tags = Tags({"user": read_settings().user_name, **tags}, error)
-        self._unsupported = unsupported
+        self.unsupported = unsupported
 
     def notebookPath(self) -> Option:  # noqa: N802 - Databricks' name
         """Return the path on this machine, without the ending, as a workspace has it."""
@@ -115,7 +115,7 @@ class NotebookContext:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise self._unsupported(f"notebook...getContext().{name}")
+        raise self.unsupported(f"notebook...getContext().{name}")
 
 
 @dataclass(frozen=True)
@@ -135,3 +135,8 @@ class EntryPoint:
     def getContext(self) -> NotebookContext:  # noqa: N802 - Databricks' name
         """Return the context."""
         return self.context
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise self.context.unsupported(f"notebook.entry_point.{name}")
