@@ -80,6 +80,7 @@ def spark_session(
     hadoop = hadoop_settings(settings.storage) if settings.storage else {}
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).disabled = True  # they print Spark's errors, values and all
+    logging.getLogger().addFilter(_is_no_interrupt)  # py4j logs Ctrl-C there, with a traceback
     jvm = start_jvm(
         find_java(settings),
         jars,
@@ -122,6 +123,10 @@ def _open(
     spark = SparkSession(context)
     share_session_catalog(spark, catalogs)
     return spark
+
+
+def _is_no_interrupt(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
 
 
 @contextmanager
