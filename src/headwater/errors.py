@@ -224,13 +224,13 @@ def shown(text: str) -> str:
 
 
 _ALIKE_ELSEWHERE = 0.85
-"""How alike names with dots must be that begin otherwise: much of them is the same anyway."""
+"""How alike names of three parts must be that begin otherwise: much of them is the same anyway."""
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the closest of the `known` names as a sentence, or "" when none is close.
 
-    Of names with dots, such as those of tables, that begin alike, the last parts are compared.
+    Of names of three parts, those of tables, that begin alike, the last parts are compared.
 
     Args:
         cutoff: how alike two names must be; 1 is equal.
@@ -241,13 +241,14 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """
     names = {each.lower(): each for each in known}
     before, dot, last = name.lower().rpartition(".")
-    if dot:
+    if name.count(".") > 1:
         beside = {each[len(before) + 1 :]: each for each in names if each.startswith(before + dot)}
         found = difflib.get_close_matches(last, beside, n=1, cutoff=cutoff)
         if found:
             return f"Did you mean '{names[beside[found[0]]]}'?"
         names = {each: full for each, full in names.items() if each not in beside.values()}
-        cutoff = max(cutoff, _ALIKE_ELSEWHERE)
+        if not any(each.endswith(dot + last) for each in names):
+            cutoff = max(cutoff, _ALIKE_ELSEWHERE)
     found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=cutoff)
     return f"Did you mean '{names[found[0]]}'?" if found else ""
 

@@ -411,6 +411,9 @@ def test_unknown_table_in_a_selection_names_the_nearest(project: Project) -> Non
         project.run(refresh=("event",))
     assert caught.value.code == "DATASET_UNKNOWN"
     assert "events" in caught.value.hint
+    with pytest.raises(UsageError) as caught:
+        project.run(reset_checkpoints=("nope",))
+    assert caught.value.code == "FLOW_UNKNOWN"
     assert not project.store.pipeline_path("flow").joinpath("event_log").exists()  # no update
 
 

@@ -331,7 +331,7 @@ def test_constant_expressions_name_tables(project: Project) -> None:
 
         @dlt.table
         def by_positions():
-            return spark.sql("SELECT count(*) AS n FROM IDENTIFIER('ba' || 'se')", [])
+            return spark.sql("SELECT count(*) AS n FROM IDENTIFIER(nvl(NULL, 'ba') || 'se')", [])
     """)
     project.create("ext", "SELECT 2 AS id")
     assert project.run().state == "COMPLETED"

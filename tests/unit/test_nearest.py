@@ -18,6 +18,8 @@ TABLES = ["main.dev_shop.orders", "main.dev_shop.customers", "main.other.orders"
         ("main.dev_shp.orders", "main.dev_shop.orders"),
         ("main.othr.orders", "main.other.orders"),
         ("main.quite_another.thing", ""),
+        ("main.silver.customers", "main.dev_shop.customers"),
+        ("dev.other.orders", "main.other.orders"),
     ],
 )
 def test_names_that_begin_alike_are_compared_by_their_last_parts(name: str, meant: str) -> None:
@@ -26,3 +28,4 @@ def test_names_that_begin_alike_are_compared_by_their_last_parts(name: str, mean
 
 def test_names_without_dots_are_compared_whole() -> None:
     assert nearest("pipelnes", ["volumes", "pipelines"]) == "Did you mean 'pipelines'?"
+    assert nearest("load.ipynb", ["load.py"]) == "Did you mean 'load.py'?"

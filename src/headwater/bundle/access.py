@@ -108,7 +108,8 @@ def _missing(
     given: list[Node], own: Node | None, levels: Mapping[str, str], resolver: Resolver
 ) -> Iterator[Node]:
     """Yield those of the bundle's permissions that a resource of a kind gets."""
-    told = {principal_of(each, resolver) for each in (own.items if own else ())}
+    opened = [_opened(each, resolver) for each in (own.items if own else ())]
+    told = {principal_of(each, resolver) for each in opened if each}
     for each in given:
         level = each.entries["level"]
         meant = levels.get(resolver.known_text(level))

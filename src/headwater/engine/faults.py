@@ -8,6 +8,7 @@ from headwater.errors import DefinitionError, HeadwaterError, Location
 from headwater.graph.arguments import fault
 from headwater.graph.model import Dataset
 from headwater.names import TableName
+from headwater.sandbox.failures import ONLY_A_WORKSPACE
 
 _UNKNOWN_NAMES = ("TABLE_NOT_FOUND", "TARGET_UNKNOWN")
 
@@ -82,9 +83,11 @@ def following(
     if loading:
         for each in faults:
             if each.code in _UNKNOWN_NAMES and each not in loading:
+                if each.hint.startswith(ONLY_A_WORKSPACE):
+                    continue
                 first = f"correct {loading[0].where or 'the source'} first: it may define it."
                 is_near = each.hint.startswith("Did you mean")
-                each.hint = f"{each.hint} Or {first}" if is_near else first.capitalize()
+                each.hint = f"{each.hint} Or {first}" if is_near else first[0].upper() + first[1:]
     return faults
 
 

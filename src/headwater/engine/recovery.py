@@ -11,6 +11,8 @@ from headwater.errors import UsageError, nearest
 from headwater.events.query import read_events
 from headwater.events.report import event_of, report_of
 from headwater.graph.model import Flow, ReplaceWhere
+from headwater.graph.registry import Registry
+from headwater.graph.selection import select
 from headwater.state.pipeline import PipelineState
 from headwater.state.places import FlowPlaces
 
@@ -43,6 +45,17 @@ def with_failed(request: UpdateRequest, state: PipelineState) -> UpdateRequest:
     """
     named = (*request.refresh, *failed_tables(state))
     return replace(request, refresh=named, refresh_failed=False)
+
+
+def check_names(registry: Registry, request: UpdateRequest) -> None:
+    """Refuse names of tables and flows that there are not; faults of the source come first.
+
+    Raises:
+        UsageError: as for `select` and `named_flows`.
+    """
+    if not registry.faults:
+        select(registry, request.refresh, request.full_refresh)
+        named_flows(request.reset_checkpoints, registry.flows)
 
 
 def named_flows(names: Sequence[str], flows: Mapping[str, Flow]) -> tuple[str, ...]:

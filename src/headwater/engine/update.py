@@ -37,6 +37,7 @@ from headwater.engine.pacing import (
 )
 from headwater.engine.preview import Preview
 from headwater.engine.recovery import (
+    check_names,
     named_flows,
     replacing_where,
     reset_checkpoint,
@@ -192,8 +193,7 @@ class Updater:
                 registry.flows |= replacing_where(registry.flows, request.replace_where)
             if self.adapt is not None:
                 self.adapt(registry)
-            if not registry.faults:
-                select(registry, request.refresh, request.full_refresh)  # a typo starts no update
+            check_names(registry, request)  # a typo starts no update
             yield registry
 
     def _with_restarts(

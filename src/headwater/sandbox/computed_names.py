@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.graph.arguments import not_built
+from headwater.machine.session import java_class
 from headwater.sandbox.interception import intercepted
 from headwater.sandbox.sql_text import SqlText
 
@@ -38,7 +40,7 @@ def _value(spark: SparkSession, expression: str, args: dict[str, Any] | None) ->
         with intercepted(None):
             frame = spark.sql(f"SELECT {expression}", args=args)
             found = frame.head() if _is_constant(frame) else None
-    except PySparkException:
+    except (PySparkException, Py4JError):
         found = None
     if found is None or not isinstance(found[0], str):
         raise not_built(
@@ -51,5 +53,7 @@ def _value(spark: SparkSession, expression: str, args: dict[str, Any] | None) ->
 
 def _is_constant(frame: DataFrame) -> bool:
     """Whether the only column of a frame is known before rows are read."""
-    plan = frame._jdf.queryExecution().analyzed()
-    return bool(plan.expressions().head().child().foldable())
+    rules = "org.apache.spark.sql.catalyst.optimizer"
+    replaced = java_class(frame.sparkSession, f"{rules}.ReplaceExpressions")  # nvl, left, ...
+    plan = replaced.apply(frame._jdf.queryExecution().analyzed())
+    return bool(plan.expressions().head().children().head().foldable())

@@ -178,6 +178,9 @@ def explained(error: BaseException) -> str:
     return f"{cause.kind}: {lines[0]}" if lines else cause.kind
 
 
+ONLY_A_WORKSPACE = "Only a workspace has it"
+
+
 def missing_table(table: TableName, written: str, names: Sequence[str]) -> DefinitionError:
     """Make the fault of a read of a table that is not there.
 
@@ -186,13 +189,13 @@ def missing_table(table: TableName, written: str, names: Sequence[str]) -> Defin
     """
     if table.catalog == "system" or table.schema == "information_schema":
         hint = (
-            "Only a workspace has it. To run here, make a table of this name with the columns "
+            f"{ONLY_A_WORKSPACE}. To run here, make a table of this name with the columns "
             "that are read, with `headwater sql`."
         )
     else:
         hint = (
             nearest(str(table), names)
-            or nearest(written, [name.split(".")[-1] for name in names])
+            or nearest(table.table, [name.split(".")[-1] for name in names])
             or "Define it in the pipeline, or create it first with `headwater sql`."
         )
     return _MissingTable(
