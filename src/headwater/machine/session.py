@@ -140,9 +140,10 @@ def _own_interrupts() -> Iterator[None]:
     try:
         yield
     finally:
-        is_main = threading.current_thread() is threading.main_thread()
-        if is_main and before is not None:  # None is a handler that Python doesn't know
-            signal.signal(signal.SIGINT, before)
+        if threading.current_thread() is threading.main_thread():
+            # a shell lets programs in the background ignore it, and `kill -INT` is to stop them
+            own = before if callable(before) else signal.default_int_handler
+            signal.signal(signal.SIGINT, own)
 
 
 def default_settings(
