@@ -117,15 +117,14 @@ def _config(kind: str, node: Node, resolver: Resolver, root: Path, *, is_git: bo
         return node
     if node.kind != "map":
         return resolver.resolve(node)
-    entries = {
-        name: child
-        if kind == "sql_task" and name in _OF_A_WAREHOUSE
-        else _task(child, resolver, root, is_git=is_git)
-        if name == "task"
-        else resolver.resolve(child)
-        for name, child in node.entries.items()
-        if name not in _OF_A_WORKSPACE
-    }
+    entries: dict[str, Node] = {}
+    for name, child in node.entries.items():
+        if kind == "sql_task" and name in _OF_A_WAREHOUSE:
+            entries[name] = child
+        elif name == "task":
+            entries[name] = _task(child, resolver, root, is_git=is_git)
+        elif name not in _OF_A_WORKSPACE:
+            entries[name] = resolver.resolve(child)
     config = replace(node, value=entries)
     place = TASK_PATHS.get(kind, ())
     path = config.get(*place) if place else None
