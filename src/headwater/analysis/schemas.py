@@ -95,11 +95,6 @@ def declared_schema(dataset: Dataset) -> StructType:
         ) from None
 
 
-def computed_columns(dataset: Dataset) -> dict[str, str]:
-    """Return the expressions of `GENERATED ALWAYS AS` columns, by the columns' names."""
-    return dict(_split(dataset).computed)
-
-
 def access_rules(dataset: Dataset) -> list[str]:
     """Name what a workspace applies to readers of a dataset's table: a row filter, masks."""
     masks = ["MASK"] if _split(dataset).masked else []
@@ -140,42 +135,56 @@ def check_declared(
             unknown=unknown,
         )
     is_changed = bool({FlowKind.CHANGE, FlowKind.SNAPSHOT} & set(kinds))
-    if is_changed:
-        for name in computed_columns(dataset):
-            raise _not_generated(dataset, name, "with AUTO CDC")
     if set(kinds) - {FlowKind.APPEND}:
         for name in identity_columns(dataset):
-            raise _not_generated(dataset, name, "AS IDENTITY where rows are changed or replaced")
+            raise _no_identity(dataset, name)
     check_identities(declared, frames, dataset)
     for frame in frames:
         _check_fits(frame, declared, dataset)
-        _check_computed(frame, declared, dataset)
+    rows = [placeholder(frames[0].sparkSession, schema, False)] if is_changed else frames
+    for frame in rows:
+        _check_generated(frame, dataset)
     if is_changed:
         _check_intervals(schema, declared, dataset)
 
 
-def _not_generated(dataset: Dataset, name: str, how: str) -> DefinitionError:
+def _no_identity(dataset: Dataset, name: str) -> DefinitionError:
     return DefinitionError(
         "SCHEMA_NOT_BUILT",
-        f"Column '{name}' of '{dataset.name}' can't be GENERATED {how}",
+        f"Column '{name}' of '{dataset.name}' can't be GENERATED AS IDENTITY where rows are "
+        "changed or replaced",
         where=dataset.location,
         hint="Declare it on a streaming table that append flows fill, or compute it in a query.",
         column=name,
     )
 
 
-def _check_computed(frame: DataFrame, declared: StructType, dataset: Dataset) -> None:
-    for name, expression in computed_columns(dataset).items():
-        if _own(frame, name) is not None:
-            continue
+def generated_columns(dataset: Dataset, given: StructType) -> dict[str, Column]:
+    """Return what `GENERATED ALWAYS AS` columns hold, of those that are not given.
+
+    A target of AUTO CDC may compute them of `__START_AT` and `__END_AT`.
+    """
+    known = {column.name.lower() for column in given}
+    found = _split(dataset).computed
+    texts = {name: text for name, text in found.items() if name.lower() not in known}
+    if not texts:
+        return {}
+    declared = declared_schema(dataset)
+    return {
+        name: F.expr(text).cast(_stored(declared[name].dataType)) for name, text in texts.items()
+    }
+
+
+def _check_generated(frame: DataFrame, dataset: Dataset) -> None:
+    for name, column in generated_columns(dataset, frame.schema).items():
         try:
-            frame.select(F.expr(expression).cast(_stored(declared[name].dataType)))
+            frame.select(column)
         except (AnalysisException, ParseException) as error:
             raise DefinitionError(
                 "SCHEMA_INVALID",
                 f"Column '{name}' of '{dataset.name}' can't be generated: {explained(error)}",
                 where=dataset.location,
-                hint="Correct the expression: it may use the columns of the query.",
+                hint="Correct the expression: it may use the other columns of the table.",
                 column=name,
             ) from None
 
@@ -338,11 +347,11 @@ def fitted(frame: DataFrame, dataset: Dataset) -> DataFrame:
     if dataset.schema is None or dataset.is_view:
         return frame
     columns: list[Column] = []
-    computed = computed_columns(dataset)
+    generated = generated_columns(dataset, frame.schema)
     for column in declared_schema(dataset):
         name, kind = _own(frame, column.name), _stored(column.dataType)
-        if name is None and column.name in computed:
-            value = F.expr(computed[column.name]).cast(kind)
+        if name is None and column.name in generated:
+            value = generated[column.name]
         elif name is None:
             if dataset.kind is not DatasetKind.MATERIALIZED_VIEW:
                 continue

@@ -90,7 +90,7 @@ def apply_batch(batch: DataFrame, batch_id: int, target: ChangeTarget) -> Change
     if target.change.system_sequence_by is not None:
         return apply_bitemporal(batch, batch_id, target)
     spark = batch.sparkSession
-    table = TargetTable(spark, target.path)
+    table = TargetTable(spark, target.path, generated=target.generated)
     have = table.read().schema
     plan = plan_change(batch, target.change, have)
     work = _Work(batch_id, target, plan, table)

@@ -50,7 +50,7 @@ def apply_bitemporal(batch: DataFrame, batch_id: int, target: ChangeTarget) -> C
     Raises:
         UpdateError: AUTOCDC_NULL_KEY, AUTOCDC_NULL_SEQUENCE; nothing was written.
     """
-    table = TargetTable(batch.sparkSession, target.path)
+    table = TargetTable(batch.sparkSession, target.path, generated=target.generated)
     have = table.read().schema
     new = lacking(have, target_schema(batch, target.change))
     plan = plan_change(batch, target.change, have)

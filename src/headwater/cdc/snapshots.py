@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -34,12 +34,14 @@ class SnapshotTarget:
         name: the dataset, for messages.
         snapshots: what the flow was told.
         settings: of the session, while the snapshot's rows are committed.
+        generated: see `TargetTable`.
     """
 
     path: str
     name: str
     snapshots: SnapshotCdc
     settings: Mapping[str, str] = field(default_factory=dict)
+    generated: Mapping[str, Column] = field(default_factory=dict)
 
 
 def check_snapshots(
@@ -93,7 +95,8 @@ def apply_snapshot(snapshot: DataFrame, version: Any, target: SnapshotTarget) ->
         UpdateError: SNAPSHOT_NULL_KEY, SNAPSHOT_DUPLICATE_KEY; no row was written.
     """
     change = _change(target.snapshots)
-    table = TargetTable(snapshot.sparkSession, target.path, target.settings)
+    spark = snapshot.sparkSession
+    table = TargetTable(spark, target.path, target.settings, target.generated)
     have = table.read().schema
     new = lacking(have, target_schema(snapshot, change))
     if new:

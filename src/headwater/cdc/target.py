@@ -64,12 +64,14 @@ class ChangeTarget:
             dropped together with the target's rows on a full refresh.
         name: the dataset, for messages.
         change: what to do with the events.
+        generated: see `TargetTable`.
     """
 
     path: str
     state_path: str
     name: str
     change: AutoCdc
+    generated: Mapping[str, Column] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,18 @@ class TargetTable:
 
     Attributes:
         settings: of the session, while rows are committed.
+        generated: columns that follow from a row's others, by their names; they are made as rows
+            are written, and nothing else knows of them.
     """
 
     spark: SparkSession
     path: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    generated: Mapping[str, Column] = field(default_factory=dict)
 
     def read(self) -> DataFrame:
-        """Return the table's rows as of now."""
-        return self.spark.read.format("delta").load(self.path)
+        """Return the table's rows as of now, without generated columns."""
+        return self.spark.read.format("delta").load(self.path).drop(*self.generated)
 
     def is_empty(self) -> bool:
         """Return whether the table has no data files; reads its log only, without Spark."""
@@ -109,7 +114,7 @@ class TargetTable:
     def append(self, rows: DataFrame) -> None:
         """Add rows, and columns that are new, in one commit; no rows, no commit."""
         with changed_settings(self.spark, self.settings):
-            self._append(rows)
+            self._append(self._whole(rows))
 
     def _append(self, rows: DataFrame) -> None:
         rows.write.format("delta").mode("append").option("mergeSchema", "true").save(self.path)
@@ -129,10 +134,9 @@ class TargetTable:
         matching = (*plan.keys, START) if plan.scd_type == 2 else plan.keys
         on = all_true([col(name, TARGET) == col(name, SOURCE) for name in matching])
         action = col(ACTION, SOURCE)
-        rows: dict[str, str | Column] = {
-            quote(name): col(name, SOURCE) for name in plan.target_columns
-        }
-        merge = self.merging(decided, on)
+        names = (*plan.target_columns, *self.generated)
+        rows: dict[str, str | Column] = {quote(name): col(name, SOURCE) for name in names}
+        merge = self.merging(self._whole(decided), on)
         if REMOVE in actions:
             merge = merge.whenMatchedDelete(condition=action == REMOVE)
         if UPDATE in actions:
@@ -140,6 +144,9 @@ class TargetTable:
         if INSERT in actions:
             merge = merge.whenNotMatchedInsert(condition=action == INSERT, values=rows)
         self.execute(merge)
+
+    def _whole(self, rows: DataFrame) -> DataFrame:
+        return rows.withColumns(dict(self.generated)) if self.generated else rows
 
     def merging(self, source: DataFrame, on: Column) -> DeltaMergeBuilder:
         """Begin a merge of rows that are computed already, named SOURCE, into TARGET."""

@@ -8,6 +8,7 @@ live here: what a snapshot changes (`cdc.snapshots`).
 from __future__ import annotations
 
 from headwater import cdc
+from headwater.analysis.schemas import generated_columns
 from headwater.errors import UpdateError
 from headwater.flows.flow import FlowRun
 from headwater.graph.model import SnapshotCdc
@@ -67,6 +68,7 @@ def _take(run: FlowRun, snapshots: SnapshotCdc, taken: Taken, found: Snapshot) -
         name=str(run.dataset.name),
         snapshots=snapshots,
         settings=run.snapshots.begin(taken),
+        generated=generated_columns(run.dataset, cdc.snapshot_schema(rows, snapshots)),
     )
 
     def write() -> cdc.ChangeCounts:

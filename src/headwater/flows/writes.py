@@ -29,7 +29,7 @@ from pyspark.sql.types import StructType
 from headwater import cdc
 from headwater.analysis.identities import identity_columns
 from headwater.analysis.predicates import target_predicate
-from headwater.analysis.schemas import fitted
+from headwater.analysis.schemas import fitted, generated_columns
 from headwater.flows import sinks
 from headwater.flows.flow import FlowRun, Merged
 from headwater.flows.overwrite import overwrite
@@ -248,6 +248,7 @@ class _Merging(_Way):
             state_path=str(run.places.changes),
             name=str(run.dataset.name),
             change=self.change,
+            generated=generated_columns(run.dataset, cdc.target_schema(events, self.change)),
         )
         with run.lock:
             return cdc.apply_batch(events, batch_id, target)
