@@ -288,6 +288,29 @@ def test_changed_auto_cdc_is_refused_until_a_full_refresh(ran: Project) -> None:
     assert losses(plan) == [("FULL_REFRESH", "history")]
 
 
+def test_type_that_a_table_cannot_follow_is_refused_before_anything_is_made(ran: Project) -> None:
+    as_text = """.select("id", F.col("seq").cast("string"))
+
+@dp.table
+def new():
+    return spark.readStream.table("bronze")
+"""
+    flow = 'def to_log():\n    return spark.readStream.table("bronze")'
+    plan = plan_of(
+        ran,
+        (flow, flow + as_text),
+        ('(0, 0)], "id BIGINT, seq BIGINT"', '(0, "0")], "id BIGINT, seq STRING"'),
+    )
+    assert [each.code for each in plan.refusals] == ["SCHEMA_CHANGED"]
+    assert "'seq' from bigint to string" in plan.refusals[0].message
+    assert tables(plan)["new"].action == "CREATE"
+    for request in ({"validate_only": True}, {}):
+        with pytest.raises(GraphError, match="'seq' from bigint to string"):
+            ran.run(**request)
+    assert not ran.store.table_path(ran.name("new")).exists()
+    assert ran.plan(full_refresh=("log",)).refusals == ()
+
+
 def test_changed_code_runs_what_it_may_change(ran: Project) -> None:
     plan = plan_of(ran, ('F.max("seq")', 'F.min("seq")'))
     assert flows(plan)["bronze"].reason == "its source, configuration or table has changed"

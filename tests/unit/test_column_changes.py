@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from pyspark.sql.types import ArrayType, DataType, IntegerType, LongType, MapType, StructType
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    IntegerType,
+    LongType,
+    MapType,
+    ShortType,
+    StringType,
+    StructType,
+)
 
-from headwater.analysis.changes import column_changes
+from headwater.analysis.changes import check_followed, column_changes
+from headwater.errors import DefinitionError, Location
+from headwater.graph.model import Dataset, DatasetKind
+from headwater.names import TableName
 
 INT, LONG = IntegerType(), LongType()
 
@@ -43,3 +55,31 @@ def fields(**types: DataType) -> StructType:
 )
 def test_changes_are_told_by_path(before: StructType, after: StructType, told: list[str]) -> None:
     assert [str(each) for each in column_changes(before, after)] == told
+
+
+SMALL, STRUCT = ShortType(), fields(a=INT)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        (INT, SMALL, ""),
+        (SMALL, INT, ""),
+        (STRUCT, fields(a=SMALL, b=LONG), ""),
+        (INT, LONG, "'c' from int to bigint"),
+        (LONG, INT, "'c' from bigint to int"),
+        (ArrayType(STRUCT), ArrayType(fields(a=LONG)), "'c.element.a' from int to bigint"),
+        (STRUCT, StringType(), "'c' from struct<a:int> to string"),
+    ],
+)
+def test_table_follows_the_types_that_delta_takes(
+    before: DataType, after: DataType, refused: str
+) -> None:
+    dataset = Dataset(TableName("main", "s", "t"), Location("p.py"), DatasetKind.STREAMING_TABLE)
+    try:
+        check_followed(dataset, fields(c=before), fields(c=after, new=INT))
+        told = ""
+    except DefinitionError as error:
+        assert error.code == "SCHEMA_CHANGED"
+        told = error.message.partition("can't follow: ")[2]
+    assert told == refused

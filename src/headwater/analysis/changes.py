@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from headwater.analysis.schemas import stored_schema
+from headwater.errors import DefinitionError
+from headwater.graph.model import Dataset
+
+_WHOLE_NUMBERS = {"tinyint", "smallint", "int"}
+"""Types that a Delta table takes for each other: Parquet stores them alike."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,29 @@ def column_changes(before: StructType, after: StructType) -> tuple[ColumnChange,
         'int'
     """
     return tuple(_fields("", stored_schema(before), stored_schema(after)))
+
+
+def check_followed(dataset: Dataset, present: StructType, wanted: StructType) -> None:
+    """Refuse columns of a type that a table without type widening can't follow.
+
+    Raises:
+        DefinitionError: SCHEMA_CHANGED.
+    """
+    retyped = [
+        each
+        for each in column_changes(present, wanted)
+        if each.before and each.after and not {each.before, each.after} <= _WHOLE_NUMBERS
+    ]
+    if retyped:
+        shown = ", ".join(f"'{each.name}' from {each.before} to {each.after}" for each in retyped)
+        raise DefinitionError(
+            "SCHEMA_CHANGED",
+            f"Columns of '{dataset.name}' change their type, which its table can't follow: {shown}",
+            where=dataset.location,
+            hint=f"Run once with --full-refresh {dataset.name}, or keep the column's type; "
+            "where it only grows, set table_properties {'delta.enableTypeWidening': 'true'}.",
+            dataset=str(dataset.name),
+        )
 
 
 def _fields(path: str, before: StructType, after: StructType) -> Iterator[ColumnChange]:

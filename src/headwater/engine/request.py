@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+from headwater.bundle.spec import PipelineSpec
 from headwater.errors import HeadwaterError, SchemaChange
 
 
@@ -39,6 +41,19 @@ class UpdateRequest:
     def full_refresh_all(self) -> bool:
         """Whether all tables are to be recomputed."""
         return self.full_refresh == ("*",)
+
+    def config(self, spec: PipelineSpec) -> dict[str, Any]:
+        """Return what the event log tells of the update's settings."""
+        return {
+            "catalog": spec.catalog,
+            "schema": spec.schema,
+            "development": spec.development,
+            "continuous": self.continuous,
+            "full_refresh": self.full_refresh_all,
+            "full_refresh_selection": list(() if self.full_refresh_all else self.full_refresh),
+            "refresh_selection": list(self.refresh),
+            "replace_where_overrides": [{"flow_name": flow} for flow, _ in self.replace_where],
+        }
 
     def after_restart(self, error: HeadwaterError | None) -> UpdateRequest:
         """Return what asks for the same tables again; the full refreshes have already begun.

@@ -17,7 +17,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -128,7 +127,7 @@ class Updater:
 
         Raises:
             UpdateInProgress: another process updates this pipeline.
-            GraphError: the source has faults; nothing was written.
+            GraphError: the source has faults, or tables can't follow it; nothing was written.
             UsageError: SETTING_INVALID; a selection names an unknown table, or contradicts itself;
                 what `prepare_state` raises.
         """
@@ -139,14 +138,18 @@ class Updater:
             check_format(self.store.root)
             with self._source_code(request) as registry:
                 resolved = self._resolve(registry, state, saves=False, strict=request.strict)
+                tables = Tables(self.spark, self.store, state)
+                resets = self._selection(registry, tables, request).resets
+                tables.check_all(resolved.graph, resets)
             return UpdateResult("COMPLETED", (), (), resolved.graph)
         prepare_state(self.store.root)
         with (
             update_lock(state.root, self.spec.key, driver_pid(self.spark)),
             self._source_code(request) as registry,
         ):
-            places = {"state": self.store.root, "bundle": self.bundle.root}
-            autoloader.follow_move(state.root, places)
+            autoloader.follow_move(
+                state.root, {"state": self.store.root, "bundle": self.bundle.root}
+            )
             if request.refresh_failed:
                 request = with_failed(request, state)
             return self._with_restarts(registry, state, request, retries)
@@ -257,7 +260,7 @@ class Updater:
         with EventLog(state.event_log, origin, tell, kept=kept) as log, hooks:
             hooks.emit = log.emit
             journal = Journal(log, self.spec.name, update_id, report=report)
-            journal.created(cause, request.run_as, _config(self.spec, request))
+            journal.created(cause, request.run_as, request.config(self.spec))
             try:
                 return self._phases(registry, state, request, journal), journal.report
             except KeyboardInterrupt:
@@ -385,16 +388,3 @@ class Updater:
             use_schema(self.spark, self.spec.schema)
         inference = Inference(self.spark, state, self._cache, resets, saves)
         return resolve(self.spark, registry, self.store, inference, strict=strict)
-
-
-def _config(spec: PipelineSpec, request: UpdateRequest) -> dict[str, Any]:
-    return {
-        "catalog": spec.catalog,
-        "schema": spec.schema,
-        "development": spec.development,
-        "continuous": request.continuous,
-        "full_refresh": request.full_refresh_all,
-        "full_refresh_selection": list(() if request.full_refresh_all else request.full_refresh),
-        "refresh_selection": list(request.refresh),
-        "replace_where_overrides": [{"flow_name": flow} for flow, _ in request.replace_where],
-    }

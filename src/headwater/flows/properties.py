@@ -80,6 +80,12 @@ def _spelled(key: str) -> str:
     return key.lower() if key.lower().startswith("delta.") else key
 
 
+def may_widen(dataset: Dataset, table: DeltaTable) -> bool:
+    """Whether a table may be set to let types grow; Delta then knows which do."""
+    keys = {*table_properties(dataset), *table.metadata().configuration}
+    return "delta.enabletypewidening" in map(str.lower, keys)
+
+
 def needs_spark(dataset: Dataset, schema: StructType) -> bool:
     """Whether a table needs a feature with which only Spark can make it."""
     special = any(key.lower().startswith("delta.") for key in table_properties(dataset))

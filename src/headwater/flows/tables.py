@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from headwater import cdc
+from headwater.analysis.changes import check_followed, column_changes
 from headwater.analysis.identities import (
     check_unchanged,
     declared_metadata,
@@ -31,7 +32,7 @@ from headwater.analysis.schemas import placeholder, stored_schema
 from headwater.delta import whole_log, write_checksum
 from headwater.errors import DefinitionError, all_faults
 from headwater.flows.overwrite import cluster, is_delta, overwrite, table_schema
-from headwater.flows.properties import lacking_properties, needs_spark, table_properties
+from headwater.flows.properties import lacking_properties, may_widen, needs_spark, table_properties
 from headwater.graph.dag import Graph
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.names import TableName, quote
@@ -74,7 +75,7 @@ class Tables:
             if each.is_table
             and (state := self._known(each)) is not None
             and state.is_made
-            and (is_moved(each, state) or not is_delta(self.path(each)))
+            and (state.is_moved(each.private) or not is_delta(self.path(each)))
         )
 
     def set_up(self, graph: Graph, resets: Collection[TableName]) -> dict[TableName, TableState]:
@@ -92,10 +93,7 @@ class Tables:
                 TABLE_NOT_CREATED, TABLE_NOT_CHANGED, or what `cdc.check_drift` raises.
         """
         tables = [(each, graph.schemas[each.name], _change(graph, each)) for each in graph.tables()]
-        with all_faults() as faults:
-            for dataset, _, _ in tables:
-                with faults:
-                    self.check(graph, dataset, is_reset=dataset.name in resets)
+        self.check_all(graph, resets)
         states: dict[TableName, TableState] = {}
         with all_faults() as faults:
             for dataset, schema, change in tables:
@@ -130,16 +128,27 @@ class Tables:
                 states[each.name] = replace(known, generation=generation, once_done=done)
         return states
 
+    def check_all(self, graph: Graph, resets: Collection[TableName]) -> None:
+        """Refuse what the tables can't follow; writes nothing.
+
+        Raises:
+            GraphError: what `check` raises, of all tables.
+        """
+        with all_faults() as faults:
+            for dataset in graph.tables():
+                with faults:
+                    self.check(graph, dataset, is_reset=dataset.name in resets)
+
     def check(self, graph: Graph, dataset: Dataset, *, is_reset: bool) -> None:
         """Refuse what a table can't follow; writes nothing.
 
         Raises:
-            DefinitionError: TABLE_NOT_OWNED, DATASET_KIND_CHANGED, PARTITIONS_CHANGED, or what
-                `cdc.check_drift` raises.
+            DefinitionError: TABLE_NOT_OWNED, DATASET_KIND_CHANGED, PARTITIONS_CHANGED,
+                SCHEMA_CHANGED, or what `cdc.check_drift` raises.
         """
         path = self.path(dataset)
         state = self._known(dataset)
-        if state is None or (is_moved(dataset, state) and not dataset.private):
+        if state is None or (state.is_moved(dataset.private) and not dataset.private):
             if dataset.name not in self.state.pending_resets():  # that made it, and was killed
                 self._check_owner(dataset, is_delta(path))
         elif not is_reset:
@@ -147,7 +156,10 @@ class Tables:
             if dataset.kind is DatasetKind.STREAMING_TABLE and is_delta(path):
                 table = DeltaTable(path)
                 _check_partitions(dataset, table.metadata().partition_columns)
-                check_unchanged(dataset, table_schema(table))
+                present = table_schema(table)
+                check_unchanged(dataset, present)
+                if not may_widen(dataset, table):
+                    check_followed(dataset, present, graph.schemas[dataset.name])
 
     def _sink(self, dataset: Dataset) -> TableState:
         """Return what is remembered of a sink: which generation of checkpoints its flows have."""
@@ -333,7 +345,7 @@ class Tables:
 
     def _widen(self, dataset: Dataset, schema: StructType, path: Path) -> None:
         present = table_schema(path)
-        if _covers(present, stored_schema(schema)):
+        if not any(each.after for each in column_changes(present, schema)):
             return
         numbered = identity_columns(dataset)
         others = StructType([each for each in schema if each.name not in numbered])
@@ -370,11 +382,6 @@ def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
         ) from error
 
 
-def is_moved(dataset: Dataset, state: TableState) -> bool:
-    """Whether a table was made private, or public again, since it was made: it then starts over."""
-    return state.is_private is not None and state.is_private != dataset.private
-
-
 def _change(graph: Graph, dataset: Dataset) -> dict[str, str]:
     flows = graph.flows_into(dataset.name)
     return dict(flows[0].change) if flows else {}
@@ -390,12 +397,3 @@ def _check_partitions(dataset: Dataset, present: list[str]) -> None:
             hint=f"Run once with --full-refresh {dataset.name}.",
             dataset=str(dataset.name),
         )
-
-
-def _covers(present: StructType, wanted: StructType) -> bool:
-    have = {column.name.lower(): column.dataType for column in present}
-    return all(
-        have.get(column.name.lower()) is not None
-        and have[column.name.lower()].simpleString() == column.dataType.simpleString()
-        for column in wanted
-    )

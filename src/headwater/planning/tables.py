@@ -11,7 +11,6 @@ from headwater.analysis.changes import column_changes
 from headwater.engine.preview import Preview
 from headwater.flows.overwrite import is_delta, table_schema
 from headwater.flows.properties import lacking_properties
-from headwater.flows.tables import is_moved
 from headwater.graph.model import Dataset, DatasetKind
 from headwater.planning.plan import Loss, PlannedTable, TableAction
 
@@ -61,7 +60,7 @@ def _planned(preview: Preview, dataset: Dataset) -> PlannedTable:
     path = context.tables.path(dataset)
     kind = dataset.kind.value if dataset.kind else ""
     known = context.tables.state.load(dataset.name)
-    if known is not None and known.is_made and is_moved(dataset, known):
+    if known is not None and known.is_made and known.is_moved(dataset.private):
         return PlannedTable(str(dataset.name), kind, "FULL_REFRESH")
     if not is_delta(path):
         was_made = known is not None and known.is_made and known.kind == kind

@@ -43,6 +43,10 @@ class TableState:
     is_active: bool = True
     is_private: bool | None = None
 
+    def is_moved(self, is_private: bool) -> bool:
+        """Whether a table was made private, or public, since it was made: it then starts over."""
+        return self.is_private is not None and self.is_private != is_private
+
 
 def made_by(store: Store, table: str) -> tuple[PipelineState, TableName] | None:
     """Find the pipeline that made a table, by what each pipeline remembers; and its full name.
