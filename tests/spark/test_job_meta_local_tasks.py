@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness import Project
-from headwater.jobs.sessions import NEW_SCHEMAS_IN
+from headwater.jobs.sessions import FIRST_CATALOG
 from headwater.state.catalog import create_schema, use_schema
 from headwater.state.store import Store
 from job_meta_bench import ASLEEP, HEADER, Bench, bench, notebook, one, script, source
@@ -266,7 +266,7 @@ def test_pipeline_runs_through_headwater(bench: Bench, project: Project) -> None
     """)
     bench.folder = project.folder
     pipeline = {"task_type": "pipeline", "pipeline_id": "${resources.pipelines.flow.id}"}
-    project.spark.conf.set(NEW_SCHEMAS_IN, "main")  # as in a session of the local runner
+    project.spark.conf.set(FIRST_CATALOG, "main")  # as in a session of the local runner
     try:
         result = bench.run(
             source("update", 1, {**pipeline, "full_refresh": True}),
@@ -274,7 +274,7 @@ def test_pipeline_runs_through_headwater(bench: Bench, project: Project) -> None
             source("other", 1, {**pipeline, "pipeline_id": "flo"}),
         )
     finally:
-        project.spark.conf.unset(NEW_SCHEMAS_IN)
+        project.spark.conf.unset(FIRST_CATALOG)
     other, update, read = result.results
     assert (update.message, read.state) == ("", "UPSTREAM_FAILED")
     assert other.message.startswith("[PIPELINE_UNKNOWN]")
@@ -337,9 +337,9 @@ def test_work_in_threads_of_a_notebook_is_stopped(bench: Bench) -> None:
 @pytest.fixture
 def catalog(bench: Bench) -> Iterator[str]:
     """A catalog that a local session makes new schemas in."""
-    bench.spark.conf.set(NEW_SCHEMAS_IN, "main")
+    bench.spark.conf.set(FIRST_CATALOG, "main")
     yield "main"
-    bench.spark.conf.unset(NEW_SCHEMAS_IN)
+    bench.spark.conf.unset(FIRST_CATALOG)
 
 
 @pytest.mark.usefixtures("catalog")
@@ -375,6 +375,53 @@ def test_schemas_that_tasks_make_are_those_of_the_target(bench: Bench) -> None:
     for schema in made.values():
         assert f"main.{schema.strip('`')}.t" in found
         bench.spark.sql(f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.mark.usefixtures("catalog")
+def test_statements_that_set_a_workspace_up_run(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = f"{bench.schema}_made"
+    bench.write(
+        "setup.py",
+        HEADER
+        + f"""
+spark.sql("CREATE CATALOG IF NOT EXISTS {name}")
+spark.sql("USE CATALOG IDENTIFIER(:name)", args={{"name": "{name}"}})
+spark.sql("CREATE DATABASE IF NOT EXISTS {name} MANAGED LOCATION 'abfss://x@y/z'")
+spark.sql("CREATE VOLUME IF NOT EXISTS {name}.landing")
+spark.sql("GRANT SELECT ON DATABASE {name} TO `readers`")
+spark.sql("GRANT SELECT ON DATABASE {name} TO `others`")
+""",
+    )
+    made = f"""
+        CREATE TABLE {name}.{name}.t (id BIGINT PRIMARY KEY, name STRING) CLUSTER BY AUTO;
+        ALTER TABLE {name}.{name}.t ALTER COLUMN name SET TAGS ('pii' = 'yes');
+        INSERT INTO {name}.{name}.t VALUES (1, 'Ada')"""
+    with caplog.at_level("WARNING", "headwater"):
+        result = bench.run(
+            notebook("setup"),
+            bench.query("table", 2, made),
+            bench.query("other", 2, "USE CATALOG nowhere"),
+            bench.query("unknown", 2, "SELECT 1;\nSHOW GRANTS ON TABLE t"),
+        )
+    messages = {each.source_id: each.message for each in result.results}
+    assert (messages["setup"], messages["table"]) == ("", "")
+    assert messages["other"].startswith("[CATALOG_UNKNOWN] This target has no catalog 'nowhere'")
+    assert messages["unknown"].startswith("[SQL_NOT_SUPPORTED] SHOW GRANTS is not supported")
+    assert "(unknown:2)" in messages["unknown"]
+    told = [each.getMessage().removeprefix("note: no effect here: ") for each in caplog.records]
+    assert sorted(told) == [
+        "ALTER TABLE ... SET TAGS",
+        "CLUSTER BY AUTO",
+        "GRANT",
+        "MANAGED LOCATION",
+        "PRIMARY KEY",
+    ]
+    state = Path(urlsplit(bench.spark.conf.get("spark.sql.warehouse.dir") or "").path).parent
+    assert Store(state).volume_path(name, name, "landing").is_dir()
+    assert f"{name}.{name}.t" in {str(each) for each in Store(state).tables()}
+    bench.spark.sql(f"DROP SCHEMA {name} CASCADE")
 
 
 def test_schema_of_the_session_may_have_any_name(bench: Bench) -> None:

@@ -106,6 +106,8 @@ def test_pipeline_reads_tables_of_such_catalogs_that_others_made(layers: Project
     ("text", "code"),
     [
         ("USE CATALOG nowhere", "CATALOG_UNKNOWN"),
+        ("SHOW GRANTS ON SCHEMA SCHEMA", "SQL_NOT_SUPPORTED"),
+        ("CREATE VOLUME SCHEMA.v; CREATE VOLUME SCHEMA.v", "VOLUME_EXISTS"),
         ("CREATE TABLE silver_SCHEMA.SCHEMA.more (id INT)", "CATALOG_NOT_WRITABLE"),
         ("USE CATALOG silver_SCHEMA; CREATE TABLE SCHEMA.more (id INT)", "CATALOG_NOT_WRITABLE"),
     ],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from headwater.sandbox.connectors import connectors_of_all
 from headwater.sandbox.event_logs import over_event_logs
 from headwater.sandbox.own_catalogs import over_folders
 from headwater.sandbox.sql_text import SqlText
+from headwater.sandbox.workspace_statements import Workspace
 from headwater.settings import read_settings
 from headwater.state.catalog import (
     create_schema,
@@ -43,11 +46,14 @@ from headwater.state.store import Store, identifier_of
 from headwater.state.target import Target
 from headwater.state.views import make_views
 
-NEW_SCHEMAS_IN = "headwater.catalogOfNewSchemas"
-"""Setting of a local session: the catalog of schemas that are made without naming one."""
+FIRST_CATALOG = "headwater.firstCatalog"
+"""Setting of a local session: the catalog of names without one, until USE names another."""
 
 BIND_LATE = "spark.sql.legacy.parameterSubstitution.constantsOnly"
 """Let Spark bind parameters after parsing: Delta's parser (4.4) loses those bound while parsing."""
+
+_LOG = logging.getLogger(__name__)
+_NO_EFFECT = "note: no effect here: %s"
 
 _CREATE = re.compile(r"\bCREATE\s+(SCHEMA|DATABASE|NAMESPACE)\b", re.I)
 
@@ -68,10 +74,12 @@ def task_session(
     for each in catalogs_of(spark):  # those that were added while the program ran
         add_catalog(session, each)
     session.catalog.setCurrentDatabase(spark.catalog.currentDatabase())  # it comes quoted
-    catalog = spark.conf.get(NEW_SCHEMAS_IN, None)
+    catalog = spark.conf.get(FIRST_CATALOG, None)
     if catalog:
-        session.conf.set(NEW_SCHEMAS_IN, catalog)
-        _make_schemas_in_state(session)
+        session.conf.set(FIRST_CATALOG, catalog)
+        for each in _store(session).catalogs():  # those that other tasks made
+            add_catalog(session, each)
+        _know_workspace(session, catalog, target)
     _read_event_logs(session, target)
     return session
 
@@ -90,37 +98,57 @@ def _read_event_logs(session: SparkSession, target: Callable[[], Target | None])
     session.sql = sql  # type: ignore[method-assign]
 
 
-def _make_schemas_in_state(session: SparkSession) -> None:
-    """Let CREATE SCHEMA put its tables where `headwater` looks for them, not in the warehouse."""
+def _know_workspace(
+    session: SparkSession, catalog: str, target: Callable[[], Target | None]
+) -> None:
+    """Let a session run statements of a workspace, and make schemas where `headwater` looks.
+
+    Spark would make them in its warehouse.
+    """
+    store = _store(session)
+
+    def catalogs() -> set[str]:
+        found = target()
+        return {*(found.catalogs() if found else store.catalogs()), *catalogs_of(session)}
+
+    workspace = Workspace(session, store, catalog, catalogs, partial(_LOG.warning, _NO_EFFECT))
 
     def sql(sqlQuery: str, args: Any = None, **more: Any) -> DataFrame:  # noqa: N803 - PySpark's
-        made = _new_schema(session, sqlQuery, args)
-        if made:
-            return _create_schema(session, made)
-        with _over_folders(session, sqlQuery) as text:
+        def value(expression: str) -> object:
+            return SparkSession.sql(session, f"SELECT {expression}", args).collect()[0][0]
+
+        if isinstance(sqlQuery, str):
+            done = workspace.run(sqlQuery, value)
+            if done is not None:
+                return done
+            sqlQuery = workspace.readable(sqlQuery)  # noqa: N806
+            made = _new_schema(session, sqlQuery, value)
+            if made:
+                return _create_schema(session, workspace.catalog, made)
+        with _over_folders(session, sqlQuery, workspace.namespace) as text:
             # by the class, where a pipeline's update puts itself between while it runs
             return SparkSession.sql(session, text, args, **more)
 
     session.sql = sql  # type: ignore[method-assign]
 
 
-def _over_folders(session: SparkSession, text: str) -> AbstractContextManager[str]:
+def _over_folders(
+    session: SparkSession, text: str, namespace: tuple[str, str]
+) -> AbstractContextManager[str]:
     if not has_own_catalogs(session) or not isinstance(text, str):
         return nullcontext(text)
     try:
-        return over_folders(session, _store(session), SqlText(session, text), ("", ""))
+        return over_folders(session, _store(session), SqlText(session, text), namespace)
     except ParseException:
         return nullcontext(text)  # Spark says what is wrong with it
 
 
-def _new_schema(session: SparkSession, text: str, args: Any) -> tuple[str, ...]:
+def _new_schema(
+    session: SparkSession, text: str, value: Callable[[str], object]
+) -> tuple[str, ...]:
     """Read which schema a CREATE SCHEMA is to make; () where Spark has an answer of its own."""
-    if not isinstance(text, str) or not _CREATE.search(text):
+    if not _CREATE.search(text):
         return ()
-
-    def value(name: str) -> object:
-        return SparkSession.sql(session, f"SELECT {name}", args).collect()[0][0]
-
     try:
         made = SqlText(session, text).new_schema(value)
     except ParseException:
@@ -131,9 +159,8 @@ def _new_schema(session: SparkSession, text: str, args: Any) -> tuple[str, ...]:
     return parts if may_exist or not schema_exists(session, parts[-1].lower()) else ()
 
 
-def _create_schema(session: SparkSession, parts: tuple[str, ...]) -> DataFrame:
-    catalog, name = parts if len(parts) > 1 else (session.conf.get(NEW_SCHEMAS_IN) or "", *parts)
-    catalog, name = catalog.lower(), name.lower()
+def _create_schema(session: SparkSession, current: str, parts: tuple[str, ...]) -> DataFrame:
+    catalog, name = map(str.lower, parts if len(parts) > 1 else (current, *parts))
     keep_schema(session, catalog, name, _store(session))
     return session.createDataFrame([], "")
 
@@ -197,10 +224,11 @@ def local_session(
         for each in opened.bundle.schemas.values() if opened else ():
             create_schema(spark, each.catalog, each.name, store)
         _register_others(spark, store, catalog)
-        spark.conf.set(NEW_SCHEMAS_IN, _default_catalog(opened))
-        _make_schemas_in_state(spark)
+        first = _default_catalog(opened)
+        spark.conf.set(FIRST_CATALOG, first)
+        _know_workspace(spark, first, lambda: opened)
         if schema:
-            _create_schema(spark, schema)
+            _create_schema(spark, first, schema)
         make_views(spark, store)
         yield spark
 
@@ -210,7 +238,7 @@ def _default_catalog(target: Target | None) -> str:
 
 
 def _register_others(spark: SparkSession, store: Store, catalog: str) -> None:
-    """Enter the tables of schemas that were made past `_make_schemas_in_state`."""
+    """Enter the tables of schemas that were made past `_know_workspace`."""
     warehouse = store.root / "warehouse"
     for log in sorted([*warehouse.glob("*.db/*/_delta_log"), *warehouse.glob("*/_delta_log")]):
         folder = log.parts[-3] if log.parts[-3].endswith(".db") else "default"

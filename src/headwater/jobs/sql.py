@@ -110,6 +110,9 @@ def run_sql(
             rows = rows_of(frame) if must_finish or not is_last else None
         except PySparkException as error:
             raise said_by_spark(error, name, statement.line, statement.text) from error
+        except UsageError as error:  # of a statement that has no meaning here
+            where = f"{name}:{statement.line}"
+            raise JobError(error.code, error.message, where=where, hint=error.hint) from error
         result = SqlResult(frame, rows)
     return result
 

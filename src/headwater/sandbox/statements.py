@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from py4j.protocol import Py4JError
 from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from headwater.errors import HeadwaterError, UsageError, nearest
+from headwater.errors import HeadwaterError, UsageError
 from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import quote, table_name
 from headwater.sandbox import file_states
@@ -23,9 +24,8 @@ from headwater.sandbox.failures import reason
 from headwater.sandbox.own_catalogs import over_folders
 from headwater.sandbox.sql_text import SqlText
 from headwater.sandbox.workspace_columns import run_text
-from headwater.sql.parse import created_catalog, used_namespace
+from headwater.sandbox.workspace_statements import Workspace
 from headwater.sql.split import split_statements
-from headwater.sql.statements import UseNamespace
 from headwater.state.catalog import current_schema, keep_schema, note_table, schema_exists
 from headwater.state.store import Store
 from headwater.state.target import Target
@@ -40,13 +40,15 @@ def run_statements(
     """Run all statements in order and return the result of the last.
 
     Args:
-        warn: is told SQL_NOT_KEPT, of what the next command will not find.
+        warn: is told SQL_NOT_KEPT, of what the next command will not find, and SQL_NO_EFFECT.
 
     Raises:
-        UsageError: SQL_EMPTY; SQL_INVALID with Spark's first line, for the statement that fails.
-            Those before it have taken effect.
+        UsageError: SQL_EMPTY; SQL_INVALID with Spark's first line, for the statement that fails;
+            what `Workspace.run` raises. Those before it have taken effect.
     """
-    script = _Script(spark, target, target.default_schema()[0].lower())
+    catalog = target.default_schema()[0].lower()
+    tell = partial(_tell, warn or (lambda _: None))
+    script = _Script(spark, target, Workspace(spark, target.store, catalog, target.catalogs, tell))
     result: DataFrame | None = None
     count = 0
     for count, statement in enumerate(split_statements(text), 1):
@@ -79,35 +81,33 @@ class _Script:
     """Runs statements one after the other; USE holds for those behind it.
 
     Attributes:
-        catalog: of names without one.
-        schema: of names without one, in a catalog with schemas of its own.
         lost: names of what was created and the session's end deletes.
         views: names of frames that the statement reads.
     """
 
     spark: SparkSession
     target: Target
-    catalog: str
-    schema: str = "default"
+    workspace: Workspace
     lost: list[str] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
 
     def run(self, statement: str) -> DataFrame:
         """Run one statement."""
-        used = used_namespace(statement)
-        if used is not None:
-            return self._use(used)
-        created = created_catalog(statement)
-        if created is not None:
-            return self._create_catalog(created)
+        done = self.workspace.run(statement, self._value)
+        if done is not None:
+            return done
+        statement = self.workspace.readable(statement)
         try:
             text = SqlText(self.spark, statement)
         except ParseException:
             return self.spark.sql(statement)  # Spark says what is wrong with it
-        made = text.new_schema(lambda name: self.spark.sql(f"SELECT {name}").collect()[0][0])
+        made = text.new_schema(self._value)
         if made is not None:
-            return _create_schema(self.spark, self.target, self.catalog, *made)
+            return _create_schema(self.spark, self.target, self.workspace.catalog, *made)
         return self._run(statement, text)
+
+    def _value(self, expression: str) -> object:
+        return self.spark.sql(f"SELECT {expression}").collect()[0][0]
 
     def _run(self, statement: str, text: SqlText) -> DataFrame:
         spark, target = self.spark, self.target
@@ -118,9 +118,7 @@ class _Script:
         for parts in [table or (), *(relation.parts for relation in text.relations())]:
             if len(parts) == 3:
                 add_catalog(spark, parts[0].lower())
-        is_own = own_catalog(spark, self.catalog) is not None
-        namespace = (self.catalog, self.schema) if is_own else ("", "")
-        with over_folders(spark, target.store, text, namespace) as over:
+        with over_folders(spark, target.store, text, self.workspace.namespace) as over:
             if over != statement:
                 statement, text = over, SqlText(spark, over)
             try:
@@ -131,12 +129,12 @@ class _Script:
         dropped = text.dropped_table()
         if dropped is not None:
             default = current_schema(spark)
-            name = table_name(".".join(map(quote, dropped)), self.catalog, default)
+            name = table_name(".".join(map(quote, dropped)), self.workspace.catalog, default)
             target.store.forget_location(name)
         made_table = table or text.new_view()
         if made_table is not None:
             schema = made_table[-2] if len(made_table) > 1 else current_schema(spark)
-            catalog = made_table[0] if len(made_table) > 2 else self.catalog
+            catalog = made_table[0] if len(made_table) > 2 else self.workspace.catalog
             found = (schema.lower(), made_table[-1].lower())
             if not note_table(spark, target.store, *found, catalog):
                 self.lost.append(".".join(found))
@@ -157,30 +155,9 @@ class _Script:
         frame.createOrReplaceTempView(self.views[-1])
         return self.views[-1]
 
-    def _use(self, used: UseNamespace) -> DataFrame:
-        if used.catalog is not None:
-            known = {*self.target.catalogs(), self.catalog}
-            if used.catalog.lower() not in known:
-                raise UsageError(
-                    "CATALOG_UNKNOWN",
-                    f"This target has no catalog '{used.catalog}'",
-                    hint=nearest(used.catalog, known) or "CREATE CATALOG makes one.",
-                    catalog=used.catalog,
-                )
-            self.catalog, self.schema = used.catalog.lower(), "default"
-        if own_catalog(self.spark, self.catalog) is not None:
-            self.schema = (used.schema or self.schema).lower()
-        elif used.schema is not None:
-            return self.spark.sql(f"USE {quote(used.schema)}")
-        return self.spark.createDataFrame([], "")
-
-    def _create_catalog(self, name: str) -> DataFrame:
-        keep_schema(self.spark, name.lower(), "default", self.target.store)
-        return self.spark.createDataFrame([], "")
-
     def _check_new(self, parts: tuple[str, ...]) -> None:
         """Refuse a new table that Spark would take only once its files are written, or misplace."""
-        catalog = parts[0] if len(parts) == 3 else self.catalog
+        catalog = parts[0] if len(parts) == 3 else self.workspace.catalog
         if own_catalog(self.spark, catalog) is not None:
             raise UsageError(
                 "CATALOG_NOT_WRITABLE",
@@ -190,6 +167,17 @@ class _Script:
                 catalog=catalog,
             )
         _check_table(parts)
+
+
+def _tell(warn: Callable[[HeadwaterError], None], words: str) -> None:
+    warn(
+        UsageError(
+            "SQL_NO_EFFECT",
+            f"No effect here: {words}",
+            hint="A workspace applies it; here the state folder belongs to one user.",
+            words=words,
+        )
+    )
 
 
 def _check_table(parts: tuple[str, ...]) -> None:

@@ -69,24 +69,6 @@ def used_namespace(text: str) -> UseNamespace | None:
     return found if isinstance(found, UseNamespace) else None
 
 
-def created_catalog(text: str) -> str | None:
-    """Read the name in CREATE CATALOG; None for any other statement.
-
-    Example:
-        >>> created_catalog("CREATE CATALOG IF NOT EXISTS Bronze")
-        'Bronze'
-    """
-    cursor = Cursor(text)
-    if not cursor.take("CREATE CATALOG"):
-        return None
-    cursor.take("IF NOT EXISTS")
-    try:
-        name = cursor.column()
-    except SqlSyntaxError:
-        return None  # Spark says what is wrong with it
-    return name
-
-
 def _create(cursor: Cursor) -> Declaration:
     refreshes = cursor.take_any("OR REFRESH", "OR REPLACE")
     private = bool(cursor.take_any("PRIVATE", "TEMPORARY", "TEMP"))

@@ -1,0 +1,255 @@
+"""Statements that a workspace knows and Spark does not. Pure.
+
+Source: Databricks' SQL reference, pages of 2026: "CREATE CATALOG", "CREATE VOLUME", "USE CATALOG",
+"GRANT", "SET TAG", "ALTER TABLE" and others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Union
+
+from headwater.sql.columns import read_columns
+from headwater.sql.cursor import Cursor, SqlSyntaxError
+from headwater.sql.parse import parse
+from headwater.sql.statements import UseNamespace
+from headwater.sql.tokens import tokens_of
+
+
+@dataclass(frozen=True)
+class CreateCatalog:
+    """`CREATE CATALOG [IF NOT EXISTS] name`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class CreateVolume:
+    """`CREATE [EXTERNAL] VOLUME [IF NOT EXISTS] name`, its name in one to three parts."""
+
+    parts: tuple[str, ...]
+    may_exist: bool
+
+
+@dataclass(frozen=True)
+class NoEffect:
+    """A statement that changes nothing where there is one user and no catalog service."""
+
+    words: str
+
+
+WorkspaceStatement = Union[CreateCatalog, CreateVolume, UseNamespace, NoEffect]  # noqa: UP007
+
+_FIRST = re.compile(r"(?: \s+ | --[^\n]*\n | /\*.*?\*/ )* (\w+)", re.VERBOSE | re.DOTALL)
+_BEGIN = frozenset(
+    (
+        *("ALTER", "ANALYZE", "COMMENT", "COPY", "CREATE", "DENY", "DROP", "GRANT", "REFRESH"),
+        *("REVOKE", "SET", "SHOW", "UNDROP", "UNSET", "USE"),
+    )
+)
+
+_NEW_VOLUME = ("CREATE VOLUME", "CREATE EXTERNAL VOLUME")
+_BY_NAME = ("USE", "SET CATALOG", "CREATE CATALOG", *_NEW_VOLUME)
+
+_KEYS = ("PRIMARY KEY", "FOREIGN KEY", "REFERENCES")
+_CLAUSES = re.compile(r"\b(PRIMARY|FOREIGN|REFERENCES|AUTO|MANAGED)\b", re.IGNORECASE)
+
+_WHO_MAY = ("GRANT", "REVOKE", "DENY", "SET TAG ON", "UNSET TAG ON", "ANALYZE TABLE")
+_COMMENTED = ("CATALOG", "VOLUME", "CONNECTION", "SHARE", "RECIPIENT", "PROVIDER")
+_ALTERED = (
+    *("STREAMING TABLE", "MATERIALIZED VIEW", "TABLE", "VIEW", "SCHEMA", "DATABASE", "CATALOG"),
+    *("VOLUME", "FUNCTION"),
+)
+_ALTERATIONS = (
+    *("SET TAGS", "UNSET TAGS", "SET OWNER TO", "OWNER TO", "SET MASK", "DROP MASK"),
+    *("SET ROW FILTER", "DROP ROW FILTER", "DROP PRIMARY KEY", "DROP FOREIGN KEY"),
+    *("ADD PRIMARY KEY", "ADD FOREIGN KEY"),
+    *(f"{verb} PREDICTIVE OPTIMIZATION" for verb in ("ENABLE", "DISABLE", "INHERIT")),
+)
+
+_IN_A_PIPELINE = "Define it in a pipeline's source."
+_ONLY_THERE = "It is there only in a workspace: run the statement there."
+_REFUSED = {
+    "COPY INTO": "Write INSERT INTO ... SELECT ... FROM read_files(...), or use Auto Loader.",
+    "CREATE STREAMING TABLE": _IN_A_PIPELINE,
+    "CREATE MATERIALIZED VIEW": _IN_A_PIPELINE,
+    "REFRESH STREAMING TABLE": "Run `headwater run --refresh TABLE`.",
+    "REFRESH MATERIALIZED VIEW": "Run `headwater run --refresh TABLE`.",
+    "DROP VOLUME": "Remove its folder below `volumes` in the target's state.",
+    "DROP CATALOG": "Drop its schemas.",
+    "UNDROP": "Dropped tables are gone; run the pipeline that makes them.",
+    **{
+        f"{verb} {what}": _ONLY_THERE
+        for verb, things in {
+            "CREATE": (
+                *("CONNECTION", "SHARE", "RECIPIENT", "PROVIDER", "CREDENTIAL", "SERVER"),
+                *("STORAGE CREDENTIAL", "SERVICE CREDENTIAL", "EXTERNAL LOCATION"),
+                "FOREIGN CATALOG",
+            ),
+            "SHOW": (
+                *("GRANTS", "GRANT", "VOLUMES", "CONNECTIONS", "SHARES", "RECIPIENTS"),
+                *("CREDENTIALS", "STORAGE CREDENTIALS", "EXTERNAL LOCATIONS", "PROVIDERS"),
+            ),
+        }.items()
+        for what in things
+    },
+}
+
+
+def workspace_statement(
+    text: str, value: Callable[[str], object] | None = None
+) -> WorkspaceStatement | None:
+    """Read a statement that Spark can't run as a workspace does; None for any other.
+
+    Args:
+        value: returns what the expression in `IDENTIFIER(...)` is.
+
+    Raises:
+        SqlSyntaxError: SQL_NOT_SUPPORTED, for what has no meaning here.
+
+    Example:
+        >>> workspace_statement("GRANT SELECT ON TABLE t TO readers")
+        NoEffect(words='GRANT')
+    """
+    first = _FIRST.match(text)
+    if first is None or first[1].upper() not in _BEGIN:
+        return None
+    cursor = Cursor(text.rstrip().rstrip(";"))
+    for words, hint in _REFUSED.items():
+        if _begins(cursor, words):
+            raise SqlSyntaxError(
+                f"{words} is not supported on this machine", 0, hint=hint, code="SQL_NOT_SUPPORTED"
+            )
+    try:
+        return _made_or_used(_named(cursor, value)) or _without_effect(cursor)
+    except SqlSyntaxError:
+        return None  # Spark says what is wrong with it
+
+
+def without_inert_clauses(text: str) -> tuple[str, tuple[str, ...]]:
+    """Leave out clauses of a CREATE that have no effect here and that Spark can't read.
+
+    Returns:
+        The statement, and the words that each clause begins with.
+
+    Example:
+        >>> without_inert_clauses("CREATE TABLE t (id INT PRIMARY KEY) CLUSTER BY AUTO")
+        ('CREATE TABLE t (id INT) ', ('PRIMARY KEY', 'CLUSTER BY AUTO'))
+    """
+    first = _FIRST.match(text)
+    if first is None or first[1].upper() != "CREATE" or not _CLAUSES.search(text):
+        return text, ()
+    cursor = Cursor(text)
+    cursor.take("CREATE")
+    cursor.take("OR REPLACE")
+    try:
+        if cursor.take("TABLE"):
+            return _table(cursor)
+        if cursor.take_any("SCHEMA", "DATABASE"):
+            cursor.until(["MANAGED LOCATION"])
+            return _cut(cursor, "MANAGED LOCATION", ())
+    except SqlSyntaxError:
+        pass  # Spark says what is wrong with it
+    return text, ()
+
+
+def _table(cursor: Cursor) -> tuple[str, tuple[str, ...]]:
+    cursor.take("IF NOT EXISTS")
+    if cursor.take("IDENTIFIER"):
+        cursor.skip_group()
+    else:
+        cursor.name("A name")
+    told: tuple[str, ...] = ()
+    if cursor.sees("("):
+        start = cursor.position
+        columns, _ = read_columns(cursor)
+        end = cursor.tokens[cursor.at - 1].end
+        keys = [each for each in _KEYS if _has(cursor.text[start:end], each)]
+        if keys and columns.schema:
+            told = tuple(keys)
+            rest = cursor.text[end:]
+            cursor = Cursor(f"{cursor.text[:start]}({columns.schema}){rest}")
+            cursor.at = len(tokens_of(cursor.text)) - len(tokens_of(rest))
+    cursor.until(["CLUSTER BY AUTO", "AS"])
+    return _cut(cursor, "CLUSTER BY AUTO", told)
+
+
+def _has(text: str, words: str) -> bool:
+    found, wanted = [each.word for each in tokens_of(text)], words.split()
+    return any(found[at : at + len(wanted)] == wanted for at in range(len(found)))
+
+
+def _cut(cursor: Cursor, words: str, told: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Leave out a clause that comes next, and the string behind it."""
+    start = cursor.position
+    if not cursor.take(words):
+        return cursor.text, told
+    if cursor.token is not None and cursor.token.kind == "text":
+        cursor.at += 1
+    return cursor.text[:start] + cursor.text[cursor.position :], (*told, words)
+
+
+def _begins(cursor: Cursor, words: str) -> bool:
+    verb, _, what = words.partition(" ")
+    if not cursor.take(verb):
+        return False
+    if verb == "CREATE":
+        cursor.take_any("OR REFRESH", "OR REPLACE")
+    found = not what or cursor.sees(what)
+    cursor.at = 0
+    return found
+
+
+def _named(cursor: Cursor, value: Callable[[str], object] | None) -> Cursor:
+    """Put names in the place of IDENTIFIER clauses, in the statements that are read by name."""
+    if value is None or not any(cursor.sees(each) for each in _BY_NAME):
+        return cursor
+    text, found = cursor.text, Cursor(cursor.text)
+    while found.token is not None:
+        if found.sees("IDENTIFIER ("):
+            start = found.position
+            found.take("IDENTIFIER")
+            name = str(value(found.parenthesized()))
+            end = found.tokens[found.at - 1].end
+            return _named(Cursor(text[:start] + name + text[end:]), value)
+        found.at += 1
+    return cursor
+
+
+def _made_or_used(cursor: Cursor) -> WorkspaceStatement | None:
+    if cursor.sees("USE"):
+        used = parse(cursor.text)
+        return used if isinstance(used, UseNamespace) else None
+    if cursor.take("SET CATALOG"):
+        (name,) = cursor.parts("A catalog", most=1)
+        cursor.end()
+        return UseNamespace(name, None)
+    if cursor.take("CREATE CATALOG"):
+        cursor.take("IF NOT EXISTS")
+        return CreateCatalog(cursor.column())
+    if cursor.take_any(*_NEW_VOLUME):
+        may_exist = cursor.take("IF NOT EXISTS")
+        return CreateVolume(cursor.parts("A volume", most=3), may_exist)
+    return None
+
+
+def _without_effect(cursor: Cursor) -> NoEffect | None:
+    cursor.at = 0
+    if words := cursor.take_any(*_WHO_MAY):
+        return NoEffect(words.removesuffix(" ON"))
+    if cursor.take("COMMENT ON"):
+        what = cursor.take_any(*_COMMENTED)
+        return NoEffect(f"COMMENT ON {what}") if what else None
+    what = cursor.take_any(*_ALTERED) if cursor.take("ALTER") else ""
+    if not what:
+        return None
+    cursor.name("A name")
+    if cursor.take_any("ALTER COLUMN", "CHANGE COLUMN"):
+        cursor.name("A column name")
+    change = cursor.take_any(*_ALTERATIONS)
+    if not change and cursor.take("ADD CONSTRAINT"):
+        cursor.column()
+        change = cursor.take_any("PRIMARY KEY", "FOREIGN KEY")
+    return NoEffect(f"ALTER {what} ... {change}") if change else None
