@@ -51,6 +51,46 @@ def land(project: Project, name: str, *ids: int) -> Path:
     return path
 
 
+def test_sources_that_change_places_are_refused_and_read_no_file_again(project: Project) -> None:
+    """Neither what was read is read again, nor what waits by the reader of another folder."""
+    query = """
+from pyspark import pipelines as dp
+from pyspark.sql import functions as F
+
+def read(name):
+    reader = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json")
+    return reader.schema("id INT").load(f"VOLUME/{name}").select("id", F.lit(name).alias("folder"))
+
+@dp.table
+@dp.expect_or_fail("small", "id < LIMIT")
+def t():
+    return """
+    for name, number in (("a", 1), ("b", 2), ("c", 3)):
+        (project.landing / name).mkdir()
+        (project.landing / name / "1.json").write_text(json.dumps({"id": number}))
+
+    def run(limit: int, names: str) -> str:
+        readers = ".union".join(f"(read({each!r}))" for each in names)
+        project.write(query.replace("LIMIT", str(limit)) + readers)
+        result = project.run()
+        return str(result.error.code) if result.error else result.state
+
+    assert run(100, "ab") == "COMPLETED"
+    assert run(100, "ba") == "AUTOLOADER_SOURCES_CHANGED"
+    assert run(100, "cb") == "COMPLETED"  # another path for a source is no change of places
+    (project.landing / "c" / "2.json").write_text(json.dumps({"id": 200}))
+    assert run(100, "cb") == "EXPECTATION_VIOLATION"
+    assert run(1000, "ab") == "AUTOLOADER_SOURCES_CHANGED"
+    assert run(1000, "cb") == "COMPLETED"
+    rows = project.sql("SELECT id, folder FROM SCHEMA.t ORDER BY id")
+    assert [(row["id"], row["folder"]) for row in rows] == [
+        (1, "a"),
+        (2, "b"),
+        (3, "c"),
+        (200, "c"),
+    ]
+
+
 def test_options_of_other_ways_to_find_files_are_named_once(project: Project) -> None:
     write(project, useNotifications="true", backfillInterval="1 day", schemaHints="id INT")
     named = project.resolved().no_effect

@@ -1,8 +1,9 @@
-"""What differs between the columns of two tables, or of a table before and after."""
+"""What differs between the columns of two tables, or of a table before and after; and what of it
+a table can't follow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
@@ -62,6 +63,23 @@ def check_followed(dataset: Dataset, present: StructType, wanted: StructType) ->
             where=dataset.location,
             hint=f"Run once with --full-refresh {dataset.name}, or keep the column's type; "
             "where it only grows, set table_properties {'delta.enableTypeWidening': 'true'}.",
+            dataset=str(dataset.name),
+        )
+
+
+def check_partitions(dataset: Dataset, present: Sequence[str]) -> None:
+    """Refuse a table that is partitioned by other columns than its dataset declares.
+
+    Raises:
+        DefinitionError: PARTITIONS_CHANGED.
+    """
+    if [each.lower() for each in dataset.partition_cols] != [each.lower() for each in present]:
+        raise DefinitionError(
+            "PARTITIONS_CHANGED",
+            f"'{dataset.name}' is partitioned by {list(present) or 'nothing'}, but the source says "
+            f"{list(dataset.partition_cols) or 'nothing'}",
+            where=dataset.location,
+            hint=f"Run once with --full-refresh {dataset.name}.",
             dataset=str(dataset.name),
         )
 

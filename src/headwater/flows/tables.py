@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from headwater import cdc
-from headwater.analysis.changes import check_followed, column_changes
+from headwater.analysis.changes import check_followed, check_partitions, column_changes
 from headwater.analysis.identities import (
     check_unchanged,
     declared_metadata,
@@ -39,7 +39,7 @@ from headwater.names import TableName, quote
 from headwater.sandbox.failures import explained
 from headwater.sql.tokens import string_literal
 from headwater.state.catalog import register_table
-from headwater.state.pipeline import PipelineState, TableState
+from headwater.state.pipeline import PipelineState, TableState, made_by
 from headwater.state.store import Store
 
 _ODD_NAMES = 'Rename the columns, or set table_properties={"delta.columnMapping.mode": "name"}.'
@@ -155,7 +155,7 @@ class Tables:
             self._check_same(dataset, state, _change(graph, dataset))
             if dataset.kind is DatasetKind.STREAMING_TABLE and is_delta(path):
                 table = DeltaTable(path)
-                _check_partitions(dataset, table.metadata().partition_columns)
+                check_partitions(dataset, table.metadata().partition_columns)
                 present = table_schema(table)
                 check_unchanged(dataset, present)
                 if not may_widen(dataset, table):
@@ -253,12 +253,15 @@ class Tables:
 
     def _check_owner(self, dataset: Dataset, exists: bool) -> None:
         if exists and not dataset.path:
+            maker = made_by(self.store, str(dataset.name))
+            other = maker[0].key if maker and maker[0].root != self.state.root else ""
             raise DefinitionError(
                 "TABLE_NOT_OWNED",
-                f"The table '{dataset.name}' exists and was not created by this pipeline, "
-                "or before the dataset was private",
+                f"The table '{dataset.name}' was not created by this pipeline, but by "
+                + (f"the pipeline '{other}'" if other else "a person or as a private table"),
                 where=dataset.location,
-                hint="Rename the dataset, or drop the table with `headwater sql`.",
+                hint="Rename the dataset, or drop the table with `headwater sql`. A pipeline knows "
+                "its tables by its key in the bundle.",
                 dataset=str(dataset.name),
             )
 
@@ -385,15 +388,3 @@ def _refused(dataset: Dataset, code: str, verb: str) -> Iterator[None]:
 def _change(graph: Graph, dataset: Dataset) -> dict[str, str]:
     flows = graph.flows_into(dataset.name)
     return dict(flows[0].change) if flows else {}
-
-
-def _check_partitions(dataset: Dataset, present: list[str]) -> None:
-    if [each.lower() for each in dataset.partition_cols] != [each.lower() for each in present]:
-        raise DefinitionError(
-            "PARTITIONS_CHANGED",
-            f"'{dataset.name}' is partitioned by {present or 'nothing'}, but the source says "
-            f"{list(dataset.partition_cols) or 'nothing'}",
-            where=dataset.location,
-            hint=f"Run once with --full-refresh {dataset.name}.",
-            dataset=str(dataset.name),
-        )

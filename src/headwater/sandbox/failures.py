@@ -78,7 +78,8 @@ _HINTS = {
     ),
     ("STREAMING_STATEFUL_OPERATOR_", "STATE_STORE_", "CANNOT_LOAD_STATE_STORE", "StateStore"): (
         "The query no longer fits the state in its checkpoint: run with --full-refresh for this "
-        "table, or --reset-checkpoints for this flow to go on without what it had seen."
+        "table. With --reset-checkpoints for this flow the table keeps its rows, and all rows of "
+        "the sources are added once more."
     ),
     ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE"): (
         "A table this flow streams from was refreshed in full, or its rows were changed: run with "
@@ -108,7 +109,7 @@ _HINTS = {
         "Set the property delta.enableChangeDataFeed = true on the table that is read. Its change "
         "feed begins with the version behind that: start there, or after it."
     ),
-    ("CAST_", "CANNOT_PARSE", "DIVIDE", "ARITHMETIC"): (
+    ("CAST_", "CANNOT_PARSE", "DIVIDE", "ARITHMETIC", "NUMERIC_VALUE_OUT_OF_RANGE"): (
         "Use try_cast, try_to_timestamp or try_divide to get NULL instead of an error, and an "
         "expectation to count such rows. ANSI mode is on, as on serverless compute."
     ),
@@ -367,7 +368,8 @@ def _hint(cause: Cause) -> str:
     if "sources in the checkpoint offsets" in cause.text:
         return (
             "The query reads from more or fewer streams than before: run with --full-refresh for "
-            "this table, or --reset-checkpoints for this flow."
+            "this table. With --reset-checkpoints for this flow the table keeps its rows, and all "
+            "rows of the sources are added once more."
         )
     for conditions, hint in _HINTS.items():
         if cause.condition.startswith(conditions) or cause.kind.startswith(conditions):

@@ -71,6 +71,11 @@ class PipelineState:
     root: Path
 
     @property
+    def key(self) -> str:
+        """The pipeline's key in its bundle."""
+        return identifier_of(self.root.name)
+
+    @property
     def event_log(self) -> Path:
         """Folder of the event log's Delta table."""
         return self.root / "event_log"
