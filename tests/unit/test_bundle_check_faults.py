@@ -535,6 +535,16 @@ CASES = [
     ),
     Case("YAML that can't be read", "BUNDLE_YAML_INVALID", "error", "resources: [  \n} # here\n"),
     Case(
+        "a block for merging under the name of a section",
+        "BUNDLE_TYPE_WRONG",
+        "warning",
+        """
+        permissions: &permissions  # here
+          permissions:
+            - {level: CAN_VIEW, group_name: users}
+        """,
+    ),
+    Case(
         "permissions that are no list",
         "BUNDLE_TYPE_WRONG",
         "error",

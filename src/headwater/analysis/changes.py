@@ -1,5 +1,4 @@
-"""What differs between the columns of two tables, or of a table before and after; and what of it
-a table can't follow."""
+"""What differs between the columns of two tables, and which changes a table can't follow."""
 
 from __future__ import annotations
 

@@ -23,7 +23,9 @@ def known_fields(seen: Seen) -> Iterator[Finding]:
     for name, shape in SECTIONS.items():
         section = seen.declared.get(name)
         for fault in faults(section, shape, name) if section else ():
-            yield Finding.of(fault, severity_of(fault))
+            # a block to merge from, under the name that it has where it is merged
+            is_helper = section is not None and section.get(name) is not None
+            yield Finding.of(fault, "warning" if is_helper else severity_of(fault))
 
 
 def severity_of(error: BundleError) -> Severity:
