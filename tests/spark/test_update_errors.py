@@ -47,6 +47,15 @@ def test_cause_of_a_failed_flow_is_told_without_values(project: Project) -> None
             def number(streams=streams):
                 return rows(streams).selectExpr("to_number(ssn, '999') AS n")
 
+            @dlt.view(name=f"seen_{kind}")
+            @dlt.expect("small", "CAST(ssn AS INT) < 5")
+            def seen(streams=streams):
+                return rows(streams)
+
+            @dlt.table(name=f"judged_{kind}")
+            def judged(kind=kind, streams=streams):
+                return (dlt.read_stream if streams else dlt.read)(f"seen_{kind}")
+
             @dlt.table(name=f"rule_{kind}")
             @dlt.expect_or_fail("old", "id > 5")
             def rule(streams=streams):
@@ -57,13 +66,18 @@ def test_cause_of_a_failed_flow_is_told_without_values(project: Project) -> None
     for kind in ("stream", "batch"):
         codes = {
             name: found[f"{name}_{kind}"].parameters.get("condition")
-            for name in ("cast", "udf", "number")
+            for name in ("cast", "udf", "number", "judged")
         }
         assert codes == {
             "cast": "CAST_INVALID_INPUT",
             "udf": "LookupError",
             "number": "INVALID_FORMAT.MISMATCH_INPUT",
+            "judged": "CAST_INVALID_INPUT",
         }
+        named = {
+            name for name in codes if "in the expectation 'small'" in str(found[f"{name}_{kind}"])
+        }
+        assert named == {"judged"}
         assert found[f"rule_{kind}"].code == "EXPECTATION_VIOLATION"
         assert found[f"rule_{kind}"].parameters["expectations"] == ["old"]
         line = (

@@ -144,6 +144,12 @@ class FlowAttempts:
             readers += other_readers(self.context, flow, self.standings.sources)
             autoloader.clean_source(self.context.spark, request, place, readers)
 
+    def _described(self, error: BaseException, resolved: ResolvedFlow) -> HeadwaterError:
+        graph = self.context.graph
+        views = [each.flow.target for each in graph.views_behind(resolved.inputs)]
+        met = [graph.datasets[name] for name in (resolved.flow.target, *views)]
+        return describe(error, resolved.flow, [rule for each in met for rule in each.expectations])
+
     def events(self) -> FlowEvents:
         """Return what the scheduler calls, each writing to the journal."""
         journal = self.context.journal
@@ -152,7 +158,7 @@ class FlowAttempts:
             if isinstance(error, SchemaChange):
                 journal.status(flow, "STOPPED", "FLOW_SCHEMA_CHANGED: " + error.message)
             else:
-                journal.status(flow, "FAILED", error=describe(error, flow.flow))
+                journal.status(flow, "FAILED", error=self._described(error, flow))
 
         def completed(flow: ResolvedFlow) -> None:
             idle = journal.report.flows[flow.flow.name].status == "IDLE"
@@ -164,7 +170,7 @@ class FlowAttempts:
                 flow,
                 "STARTING",
                 f"Flow '{flow.flow.name}' failed and is retried ({n}).",
-                error=describe(error, flow.flow),
+                error=self._described(error, flow),
             ),
             completed=completed,
             failed=failed,

@@ -38,6 +38,7 @@ class Cause:
         text: its whole message; it may hold values of rows.
         line: in the SQL text that it is about, 0 where Spark names none.
         fragment: the part of that text, as it is written.
+        sql: that text, as it is written.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Cause:
     text: str = ""
     line: int = 0
     fragment: str = ""
+    sql: str = ""
 
     @property
     def is_about_code(self) -> bool:
@@ -113,10 +115,11 @@ def _named(error: Any, text: str) -> tuple[str, dict[str, str]]:
     return condition, parameters
 
 
-def _in_sql(error: Any) -> tuple[int, str]:
-    """Return the line and the part of a SQL text that an error of Spark is about."""
+def _in_sql(error: Any) -> tuple[int, str, str]:
+    """Return the line and the part of a SQL text that an error of Spark is about, and the text."""
     with suppress(Py4JError, TypeError):
         for context in error.getQueryContext() if error is not None else ():
             if str(context.contextType()) == "SQL" and context.line().isDefined():
-                return int(context.line().get()), str(context.fragment())
-    return 0, ""
+                sql = str(context.sqlText().get()) if context.sqlText().isDefined() else ""
+                return int(context.line().get()), str(context.fragment()), sql
+    return 0, "", ""

@@ -26,7 +26,7 @@ from headwater.errors import (
 from headwater.expectations.rules import VIOLATION
 from headwater.graph.arguments import fault
 from headwater.graph.locations import current_location, is_internal, location_of
-from headwater.graph.model import Flow
+from headwater.graph.model import Expectation, Flow
 from headwater.graph.sql_query import sql_query_of
 from headwater.names import TableName, readable
 from headwater.sandbox.causes import Cause, innermost, texts
@@ -117,8 +117,14 @@ _HINTS = {
 """What to do, by how the names of Spark's and Delta's conditions begin."""
 
 
-def describe(error: BaseException, failed: Flow) -> HeadwaterError:
-    """Return the error that is shown and logged for a failed flow."""
+def describe(
+    error: BaseException, failed: Flow, rules: Sequence[Expectation] = ()
+) -> HeadwaterError:
+    """Return the error that is shown and logged for a failed flow.
+
+    Args:
+        rules: that the flow's rows meet on their way.
+    """
     flow = failed.name
     if isinstance(error, HeadwaterError):
         return error
@@ -136,9 +142,12 @@ def describe(error: BaseException, failed: Flow) -> HeadwaterError:
             hint="Free disk space, then run again: it continues where it stopped.",
         )
     name = _python_error(cause) or cause.condition or cause.kind
+    written = ((each.name, each.condition) for each in rules if isinstance(each.condition, str))
+    rule = next((name for name, text in written if text == cause.sql), None)
+    at = f" in the expectation '{rule}'" if rule is not None else ""
     described = UpdateError(
         "FLOW_FAILED",
-        f"Flow '{flow}' failed: {_told(cause)}",
+        f"Flow '{flow}' failed{at}: {_told(cause)}",
         where=_line_of_function(cause) or _line_of_query(cause, failed) or failed.location,
         hint=_hint(cause),
         flow=flow,
