@@ -37,8 +37,9 @@ PMPM = """
     SELECT year, sum(member_months) AS member_months, sum(total_cost) AS insured_cost,
            round(try_divide(sum(total_cost), sum(member_months)), 2) AS pmpm,
            sum(self_pay_cost) AS self_pay_cost
-    FROM member_monthly_snapshot_gold GROUP BY year HAVING sum(member_months) > 0
-    ORDER BY year DESC LIMIT 5
+    FROM member_monthly_snapshot
+    WHERE snapshot_month >= DATE'COMPLETE_FROM' AND NOT is_partial_month
+    GROUP BY year HAVING sum(member_months) > 0 ORDER BY year DESC
 """
 
 TIERS = """
@@ -102,10 +103,10 @@ def main() -> None:
                 print_error(result.error)
                 sys.exit(1)
         title(
-            "cost per member and month, by year (lines are complete from "
+            "cost per member and month, by year, in whole months (lines are complete from "
             f"{report.complete_from}: Synthea exports one year of them)"
         )
-        print_rows(query(spark, target, PMPM))
+        print_rows(query(spark, target, PMPM.replace("COMPLETE_FROM", report.complete_from)))
         title("members by risk, in the last month")
         print_rows(query(spark, target, TIERS))
         title("versions of patients (dim_patient, SCD type 2: some moved in the third delivery)")
@@ -125,7 +126,7 @@ def main() -> None:
         sys.exit(1)
     title("look further, for example:")
     state = STATE.relative_to(ROOT)
-    click.echo(f'  .venv/bin/headwater sql --state {state} "SELECT * FROM member_yearly_public"')
+    click.echo(f'  .venv/bin/headwater sql --state {state} "SELECT * FROM payer_member_months"')
     click.echo(f"  .venv/bin/headwater show member_monthly_snapshot_gold --state {state}")
 
 

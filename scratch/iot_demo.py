@@ -206,8 +206,9 @@ def main() -> None:
         sys.exit(1)
     title("look further, for example:")
     state = STATE.relative_to(ROOT)
-    click.echo(f"  .venv/bin/headwater job run data_quality_job --state {state}")
     click.echo(f"  .venv/bin/headwater graph --all --state {state}")
+    click.echo(f"  .venv/bin/headwater job run data_quality_job --state {state}")
+    click.echo("    (its duplicate_share fails: a file of the events landed a second time)")
     click.echo(f"  .venv/bin/headwater show dim_devices --state {state}")
 
 

@@ -92,6 +92,9 @@ def test_wrong_header_is_told_after_all_others_are_taken(taken: Deliveries) -> N
     bad = f"bronze_organizations: {folder}/organizations/bad.csv has no column Id"
     assert bad in taken.refused.message
     assert f"bronze_providers: {folder}/providers/own.csv has a column" in taken.refused.message
+    assert "7 others were taken in" in taken.refused.message, "and what is known of them is told"
+    assert "(3 of their rows broke row_fits_header; no file came of " in taken.refused.message
+    assert taken.refused.parameters["files"] == len(taken.left)
     assert sorted(taken.left) == [
         "a.csv",
         "a.csv",

@@ -46,8 +46,8 @@ def ingest(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> dic
         how many new rows broke each rule of bronze.
 
     Raises:
-        UpdateError: HEADER_WRONG, after all other files were taken in; what they brought can be
-            loaded, and a mended file comes with a later run.
+        UpdateError: HEADER_WRONG, after all other files were taken in, with what would have been
+            returned; what they brought can be loaded, and a mended file comes with a later run.
     """
     places = Places.of(parameters)
     control = Control(spark, places)
@@ -60,20 +60,33 @@ def ingest(spark: Any, parameters: Mapping[str, str], step: Step = go_on) -> dic
     faults = [fault for kind in taken for fault in kind.faults]
     step("finish")
     control.finish(run_id, _as_of(spark, places, run_id))
-    if faults:
-        raise UpdateError(
-            "HEADER_WRONG",
-            "Files were left in the landing folder: " + "; ".join(faults),
-            hint="Mend or remove them, and run the job again: it takes in what is new.",
-        )
-    return {
+    tables = [SOURCES[name].table for name, kind in zip(kinds, taken, strict=True) if kind.files]
+    told = {
         "files": sum(kind.files for kind in taken),
         "rows": sum(kind.rows for kind in taken),
         "known": sum(kind.known for kind in taken),
         "ingest_run_id": run_id,
         "file_missing": sorted(set(SOURCES) - set(kinds)),
-        "rules": _broken(spark, places, [SOURCES[name].table for name in kinds], run_id),
+        "rules": _broken(spark, places, tables, run_id),
     }
+    if faults:
+        raise _wrong_headers(faults, told)
+    return told
+
+
+def _wrong_headers(faults: Sequence[str], told: Mapping[str, Any]) -> UpdateError:
+    """Say which files were left, and what is to be known of the others: no later run tells it."""
+    others = [f"{count:,} of their rows broke {rule}" for rule, count in told["rules"].items()]
+    missing = told["file_missing"]
+    others += [f"no file came of {', '.join(missing)}"] if missing else []
+    more = f" ({'; '.join(others)})" if others else ""
+    return UpdateError(
+        "HEADER_WRONG",
+        f"Files were left in the landing folder: {'; '.join(faults)}. "
+        f"{told['files']:,} others were taken in{more}",
+        hint="Mend or remove them, and run the job again: it takes in what is new.",
+        **told,
+    )
 
 
 def _broken(spark: Any, places: Places, tables: Sequence[str], run_id: str) -> dict[str, int]:

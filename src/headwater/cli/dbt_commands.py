@@ -45,6 +45,6 @@ def run(target: Target, project_dir: Path | None, arguments: Sequence[str]) -> i
 
 
 def _where_to_look(node: NodeResult, context: click.Context) -> str:
-    count = f"{node.failures:,} row{'' if node.failures == 1 else 's'}"
+    count = f"{node.failures:,} failure{'' if node.failures == 1 else 's'}"
     options = " ".join(filter(None, (target_words(context), "-f", shlex.quote(node.compiled))))
-    return f"{node.name}: {count}; to see them: headwater sql {options}"
+    return f"{node.name}: {count}; its query: headwater sql {options}"

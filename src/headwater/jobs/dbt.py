@@ -56,7 +56,8 @@ def run_dbt_task(context: TaskContext) -> Outcome:
             )
         if not done.succeeded:
             context.check()
-            raise JobError("DBT_FAILED", _failure(done), where=context.task.where)
+            hint = _where_to_look(done)
+            raise JobError("DBT_FAILED", _failure(done), where=context.task.where, hint=hint)
         for node in done.nodes:
             counts[node.resource_type] = counts.get(node.resource_type, 0) + 1
     told = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items()]
@@ -102,13 +103,22 @@ def _project(context: TaskContext) -> Project:
     return read_project(find_file(context.run.root, str(file)).parent)
 
 
+def _where_to_look(run: DbtRun) -> str:
+    """Name the command that runs the query of the first test that failed."""
+    tests = [each for each in run.nodes if each.failed and each.failures and each.compiled]
+    for test in tests:
+        command = shlex.join(["headwater", "sql", "-f", test.compiled])
+        return f"The query of {test.name}, with -t and --state as here: {command}"
+    return ""
+
+
 def _failure(run: DbtRun) -> str:
-    """Say which nodes failed: their names and how many rows, never what the rows hold."""
+    """Say which nodes failed: their names and how many failures, never what the rows hold."""
     failed = [each for each in run.nodes if each.failed]
     if not failed:
         return f"dbt {run.command}: {run.message.strip() or 'it failed; see its log'}"
     named = [
-        f"{each.name} ({each.status}" + (f", {each.failures} rows)" if each.failures else ")")
+        f"{each.name} ({each.status}" + (f": {each.failures:,})" if each.failures else ")")
         for each in failed[:_MOST_NAMED]
     ]
     more = f" and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
