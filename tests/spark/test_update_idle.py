@@ -166,7 +166,37 @@ def acting():
 """)
     project.run()
     project.run()
-    assert started.count("acting") == 2
+    assert (started.count("bronze"), started.count("acting")) == (1, 2)
+
+
+def test_stream_of_a_table_of_others_waits_for_its_commits(
+    project: Project, started: list[str | None]
+) -> None:
+    project.create("given", "SELECT 1 AS id")
+    project.write("""
+from pyspark import pipelines as dp
+
+@dp.temporary_view
+def seen():
+    return spark.readStream.table("SCHEMA.given")
+
+@dp.table
+def t():
+    return spark.readStream.table("seen")
+""")
+    project.run()
+    project.run()
+    assert started == ["t"]
+    project.sql("INSERT INTO SCHEMA.given VALUES (2)")
+    (flow,) = project.plan().flows
+    assert (flow.action, [each.rows for each in flow.waiting]) == ("RUN", [1])
+    project.run()
+    assert project.values("SELECT id FROM SCHEMA.t") == [1, 2]
+    project.sql("DROP TABLE SCHEMA.given")
+    project.create("given", "SELECT 3 AS id")
+    error = project.run().error
+    assert error is not None
+    assert "dropped and made again" in error.hint
 
 
 def test_view_is_kept_while_nothing_moves(project: Project) -> None:

@@ -102,7 +102,7 @@ def query_plan(
         and not _has(spark, plan, _PASSING)
         and not _MOMENTS.search(text)
         and all(_is_dated(each, seen) for each in leaves if not each.isStreaming()),
-        _keeps_no_state(text, len(streams)) and all(map(_is_known, streams)),
+        _keeps_no_state(text, len(streams)) and all(_is_known(each, seen) for each in streams),
         _PROCESSOR in text,
     )
 
@@ -163,24 +163,30 @@ def _is_dated(leaf: Any, tables: Collection[tuple[str, str]]) -> bool:
     kind = leaf.getClass().getSimpleName()
     if kind != "LogicalRelation":
         return kind in _CONSTANT
-    table = leaf.catalogTable()
-    if not table.isDefined() or str(table.get().provider()) != "Some(delta)":
+    if not _is_seen(leaf.catalogTable(), tables):
         return False
-    name = table.get().identifier()
-    if (str(name.database().get()).lower(), str(name.table()).lower()) not in tables:
-        return False  # read by other ways than those that are looked at
     relation = leaf.relation()
     if not is_instance_of(SparkContext._gateway, relation, _FILES):
         return False  # the change feed of a table
     return not relation.location().isTimeTravelQuery()
 
 
-def _is_known(leaf: Any) -> bool:
-    """Whether a stream is a placeholder, of a table or of an Auto Loader source."""
+def _is_seen(table: Any, tables: Collection[tuple[str, str]]) -> bool:
+    """Whether a Delta table, an Option of Scala, was seen to be read and so is looked at."""
+    if not table.isDefined() or str(table.get().provider()) != "Some(delta)":
+        return False
+    name = table.get().identifier()
+    return (str(name.database().get()).lower(), str(name.table()).lower()) in tables
+
+
+def _is_known(leaf: Any, tables: Collection[tuple[str, str]]) -> bool:
+    """Whether a stream is a placeholder, or of a table of others that was seen to be read."""
     if leaf.getClass().getSimpleName() == "StreamingRelationV2":
         return bool(leaf.extraOptions().containsKey(PLACEHOLDER))
-    path = leaf.dataSource().options().get("path")
-    return bool(path.isDefined() and str(path.get()).endswith("*.nowhere"))
+    source = leaf.dataSource()
+    path = source.options().get("path")
+    is_auto_loader = path.isDefined() and str(path.get()).endswith("*.nowhere")
+    return bool(is_auto_loader) or _is_seen(source.catalogTable(), tables)
 
 
 def _keeps_no_state(text: str, streams: int) -> bool:

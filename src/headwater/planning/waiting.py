@@ -48,10 +48,12 @@ def _files(preview: Preview, resolved: ResolvedFlow) -> Iterator[Waiting]:
 
 def _tables(preview: Preview, resolved: ResolvedFlow) -> Iterator[Waiting]:
     """Tables that the flow streams; before it has run, all that it reads."""
-    checkpoint = preview.context.places[resolved.flow.name].checkpoint
+    context = preview.context
+    checkpoint = context.places[resolved.flow.name].checkpoint
     offsets = source_offsets(checkpoint, newest_batch(checkpoint / "commits"))
     ends = {each[DELTA_ID]: each for each in offsets if DELTA_ID in each}
-    for name in sorted(resolved.tables | resolved.external):
+    views = context.graph.views_behind(resolved.inputs)
+    for name in sorted(resolved.tables.union(*(each.external for each in (resolved, *views)))):
         path = preview.standings.path(name)
         if not is_delta(path):
             continue
