@@ -290,6 +290,14 @@ def test_failing_sql_says_why_and_leaves_nothing(project: Project, text: str, co
     assert list(project.store.tables()) == []
 
 
+@pytest.mark.parametrize("last", ["SELECT\n  *\nFROM nowhere", "\n\nUSE CATALOG nowhere"])
+def test_sql_of_a_file_says_in_which_line_it_fails(project: Project, last: str) -> None:
+    text = f"-- about\nSELECT 1;\n{last};\nSELECT 2"
+    with pytest.raises(UsageError) as caught:
+        run_statements(project.spark, project.target, text, file=Path("a.sql"))
+    assert str(caught.value.where) == "a.sql:5"
+
+
 @pytest.mark.parametrize(
     ("text", "view", "expected"),
     [

@@ -135,7 +135,7 @@ def sql(
       headwater sql "SELECT path, commit_time FROM cloud_files_state(TABLE(patient_events))"
     """
     text = queries.sql_text(statements, file)
-    queries.run_sql(target, text, master=master, as_json=as_json)
+    queries.run_sql(target, text, file=file, master=master, as_json=as_json)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -37,12 +37,18 @@ def sql_text(statements: str | None, file: Path | None) -> str:
         ) from None
 
 
-def run_sql(target: Target, text: str, *, master: str | None, as_json: bool) -> None:
-    """Run statements and print the last result; as a table, at most `MAX_ROWS` rows of it."""
+def run_sql(
+    target: Target, text: str, *, file: Path | None, master: str | None, as_json: bool
+) -> None:
+    """Run statements and print the last result; as a table, at most `MAX_ROWS` rows of it.
+
+    Args:
+        file: that the text is from, for errors.
+    """
     prepare_state(target.store.root)
     with command_session(target, master=master, quick=True) as spark:
         try:
-            frame = run_statements(spark, target, text, warn)
+            frame = run_statements(spark, target, text, warn, file)
             columns = [] if frame is None else frame.columns
             limit = None if as_json else MAX_ROWS + 1
             rows = [] if frame is None else rows_of(frame, limit, keeps_zeros=not as_json)

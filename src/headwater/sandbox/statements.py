@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from py4j.protocol import Py4JError
 from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from headwater.errors import HeadwaterError, UsageError
+from headwater.errors import HeadwaterError, Location, UsageError
 from headwater.machine.session import add_catalog, own_catalog
 from headwater.names import quote, table_name
 from headwater.sandbox import file_states
@@ -25,7 +26,7 @@ from headwater.sandbox.own_catalogs import over_folders
 from headwater.sandbox.sql_text import SqlText
 from headwater.sandbox.workspace_columns import run_text
 from headwater.sandbox.workspace_statements import Workspace
-from headwater.sql.split import split_statements
+from headwater.sql.split import Statement, split_statements
 from headwater.state.catalog import current_schema, keep_schema, note_table, schema_exists
 from headwater.state.store import Store
 from headwater.state.target import Target
@@ -36,10 +37,12 @@ def run_statements(
     target: Target,
     text: str,
     warn: Callable[[HeadwaterError], None] | None = None,
+    file: Path | None = None,
 ) -> DataFrame | None:
     """Run all statements in order and return the result of the last.
 
     Args:
+        file: that the text is from, for errors.
         warn: is told SQL_NOT_KEPT, of what the next command will not find, and SQL_NO_EFFECT.
 
     Raises:
@@ -55,12 +58,19 @@ def run_statements(
         try:
             result = script.run(statement.text)
         except (PySparkException, Py4JError) as error:
+            cause = innermost(error)
             raise UsageError(
                 "SQL_INVALID",
                 f"Statement {count} failed: {reason(error)}",
+                where=_place(file, statement, cause.line),
                 hint="Tables: SHOW TABLES; their columns: DESCRIBE <table>.",
                 statement=count,
-                condition=innermost(error).condition,
+                condition=cause.condition,
+            ) from error
+        except UsageError as error:
+            where = error.where or _place(file, statement)
+            raise UsageError(
+                error.code, error.message, where=where, hint=error.hint, **error.parameters
             ) from error
     if not count:
         raise UsageError("SQL_EMPTY", "There is no SQL to run", hint='Try "SHOW TABLES".')
@@ -74,6 +84,11 @@ def run_statements(
             )
         )
     return result
+
+
+def _place(file: Path | None, statement: Statement, line: int = 0) -> Location | None:
+    """Name the line of a file, of which `line` counts in a statement."""
+    return None if file is None else Location(str(file), statement.line + max(line, 1) - 1)
 
 
 @dataclass
