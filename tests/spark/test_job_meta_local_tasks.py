@@ -424,6 +424,81 @@ spark.sql("GRANT SELECT ON DATABASE {name} TO `others`")
     bench.spark.sql(f"DROP SCHEMA {name} CASCADE")
 
 
+@pytest.mark.usefixtures("catalog")
+def test_sql_of_a_notebook_takes_its_widgets(bench: Bench) -> None:
+    bench.write(
+        "n.py",
+        HEADER
+        + """# MAGIC %sql
+# MAGIC CREATE WIDGET TEXT day DEFAULT '2026-01-01';
+# MAGIC CREATE WIDGET TEXT place DEFAULT 'SCHEMA';
+# MAGIC CREATE TABLE ${place}.days AS SELECT '${day}' AS day, '$' AS money -- ${nothing}
+# COMMAND ----------
+# MAGIC %sql
+# MAGIC SET factor = 3;
+# MAGIC CREATE TABLE ${place}.tripled AS SELECT ${factor} AS n
+""",
+    )
+    bench.write("wrong.py", HEADER + "# MAGIC %sql\n# MAGIC SELECT '${dya}'\n")
+    given = {"base_parameters": {"day": "2026-02-02"}}
+    fine, wrong = bench.run(notebook("n", **given), notebook("wrong", **given)).results
+    assert fine.message == ""
+    assert bench.sql("SELECT day, money, n FROM SCHEMA.days, SCHEMA.tripled") == [
+        ("2026-02-02", "$", 3)
+    ]
+    assert wrong.message.startswith("[PARAMETER_MISSING] The statement wants a widget 'dya'")
+
+
+@pytest.mark.usefixtures("catalog")
+def test_table_of_another_catalog_is_not_written_over(bench: Bench) -> None:
+    """Catalogs share their schemas: a table of the same name would be the same table."""
+    first, second, layer = (f"{bench.schema}_{each}" for each in ("a", "b", "s"))
+    bench.write(
+        "n.py",
+        HEADER
+        + f"""
+for catalog in ("{first}", "{second}"):
+    spark.sql(f"CREATE CATALOG {{catalog}}")
+    spark.sql(f"CREATE DATABASE IF NOT EXISTS {{catalog}}.{layer}")
+spark.range(3).write.saveAsTable("{first}.{layer}.t")
+spark.range(2).write.mode("append").saveAsTable("{second}.{layer}.own")
+""",
+    )
+    again = f'spark.range(2).write.mode("append").saveAsTable("{second}.{layer}.own")'
+    bench.write("again.py", HEADER + again)
+    over = f'spark.range(9).write.mode("overwrite").saveAsTable("{second}.{layer}.t")'
+    bench.write("over.py", HEADER + over)
+    bench.write(
+        "used.py",
+        HEADER + f'spark.sql("USE CATALOG {second}")\n'
+        f'spark.range(9).write.mode("overwrite").saveAsTable("{layer}.t")',
+    )
+    name = f"{second}.{layer}.t"
+    result = bench.run(
+        notebook("n"),
+        notebook("again", 2),
+        notebook("over", 2),
+        notebook("used", 2),
+        bench.query("made", 2, f"CREATE OR REPLACE TABLE {name} (id INT)"),
+        bench.query("dropped", 2, f"DROP TABLE {name}"),
+        bench.query("emptied", 2, f"DROP DATABASE {second}.{layer} CASCADE"),
+    )
+    codes = {each.source_id: each.message.partition("]")[0] for each in result.results}
+    taken = "[TABLE_OF_OTHER_CATALOG"
+    assert codes == {
+        "n": "",
+        "again": "",
+        "over": taken,
+        "used": taken,
+        "made": taken,
+        "dropped": taken,
+        "emptied": "[SCHEMA_SHARED",
+    }
+    assert bench.sql(f"SELECT count(*) FROM {layer}.t") == [(3,)]
+    assert bench.sql(f"SELECT count(*) FROM {layer}.own") == [(4,)]
+    bench.spark.sql(f"DROP SCHEMA {layer} CASCADE")
+
+
 def test_schema_of_the_session_may_have_any_name(bench: Bench) -> None:
     odd = f"{bench.schema}. `x`-1"
     create_schema(bench.spark, "main", odd, Store(bench.folder))

@@ -353,3 +353,26 @@ def test_table_of_a_limit_is_the_one_of_its_own_pipeline(
     assert check_gate(target, None, limits, measures, as_json=True) == 1
     (_, verdict) = json.loads(capsys.readouterr().out)["pipelines"]["b"]
     assert verdict["measured"] == 1
+
+
+def test_rule_without_new_rows_holds_where_that_is_allowed_and_it_has_been_measured() -> None:
+    limits = Limits(
+        allow_no_new_rows=True,
+        rules=(RuleLimit("a", max_failed_share=0.1), RuleLimit("mispelt", max_failed_share=0.1)),
+    )
+    before = update(rule("a", 0, 10), hours_ago=2)
+    quiet = ("a", "max_failed_share", True)
+    for updates, wanted in (
+        ([update(), before], quiet),
+        ([update(), update(hours_ago=2), before], quiet),
+        ([update()], ("a", "max_failed_share", False)),
+        ([update(rule("a", 5, 10)), before], ("a of main.s.t", "max_failed_share", False)),
+    ):
+        assert told(judge(limits, updates, no_rows, NOW))[1:] == [
+            wanted,
+            ("mispelt", "max_failed_share", False),
+        ]
+    strict = Limits(rules=limits.rules[:1])
+    assert told(judge(strict, [update(), before], no_rows, NOW))[1:] == [
+        ("a", "max_failed_share", False)
+    ]

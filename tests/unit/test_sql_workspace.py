@@ -9,8 +9,12 @@ from headwater.sql.statements import UseNamespace
 from headwater.sql.workspace import (
     CreateCatalog,
     CreateVolume,
+    CreateWidget,
+    DropSchema,
     NoEffect,
     WorkspaceStatement,
+    created_widget,
+    is_about_widgets,
     without_inert_clauses,
     workspace_statement,
 )
@@ -21,6 +25,9 @@ from headwater.sql.workspace import (
     [
         ("USE CATALOG main", UseNamespace("main", None)),
         ("set catalog `my-cat`;", UseNamespace("my-cat", None)),
+        ("USE CATALOG 'main'; -- the first", UseNamespace("main", None)),
+        ("DROP SCHEMA IF EXISTS c.s CASCADE", DropSchema("c", "s")),
+        ("DROP SCHEMA s", None),
         ("-- where\n/* we\nare */ USE main.silver", UseNamespace("main", "silver")),
         ("USE CATALOG IDENTIFIER(:c)", UseNamespace("named", None)),
         ("CREATE CATALOG IF NOT EXISTS Dev MANAGED LOCATION 's3://x'", CreateCatalog("Dev")),
@@ -73,6 +80,17 @@ def test_statement_without_meaning_here_is_refused_by_name(text: str) -> None:
         workspace_statement(text)
     assert caught.value.code == "SQL_NOT_SUPPORTED"
     assert caught.value.hint
+
+
+def test_widgets_are_made_by_sql() -> None:
+    text = "CREATE WIDGET DROPDOWN kind DEFAULT 'a b' CHOICES SELECT 'a b'"
+    assert created_widget(text) == CreateWidget("kind", "a b")
+    assert created_widget("CREATE WIDGET TEXT day") == CreateWidget("day", "")
+    assert [is_about_widgets(each) for each in (text, "REMOVE WIDGET day", "SELECT 1")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,11 @@ from headwater.jobs.failures import CELL_PREFIX
 from headwater.jobs.files import find_file, read_text
 from headwater.jobs.imports import imports_from
 from headwater.jobs.results import Outcome
-from headwater.jobs.sql import rows_of, run_sql
+from headwater.jobs.sql import rows_of, run_sql, with_values
 from headwater.jobs.user_code import as_user_code
 from headwater.notebooks import Cell, read_cells, run_arguments
+from headwater.sql.split import split_statements
+from headwater.sql.workspace import created_widget, is_about_widgets
 
 ENDINGS = ("", ".py", ".ipynb")
 _MOST_NESTED = 20
@@ -96,12 +98,24 @@ class _Notebook:
 
     def _sql(self, cell: Cell) -> None:
         name = f"{self._name(self._file)}:cell {cell.number}"
+        session, widgets = self._context.session, self._utils.widgets
+        texts = [each.text for each in split_statements(cell.text)]
+        for widget in filter(None, map(created_widget, texts)):
+            widgets.text(widget.name, widget.default)
+        if texts and all(map(is_about_widgets, texts)):
+            return
+
+        def is_set(key: str) -> bool:
+            return session.conf.get(key, None) is not None
+
+        values = widgets.getAll()
         result = run_sql(
-            self._context.session,
+            session,
             "\n" * (cell.line - 1) + cell.text,
-            self._utils.widgets.getAll(),
+            values,
             name,
             check=self._context.check,
+            fill=lambda text: with_values(text, values, is_set),
         )
         self._namespace["_sqldf"] = result.frame
 

@@ -26,13 +26,14 @@ from headwater.machine.session import (
     share_session_catalog,
     spark_session,
 )
-from headwater.names import TableName
+from headwater.names import TableName, quote
 from headwater.sandbox.connectors import connectors_of_all
 from headwater.sandbox.event_logs import over_event_logs
 from headwater.sandbox.own_catalogs import over_folders
 from headwater.sandbox.sql_text import SqlText
-from headwater.sandbox.workspace_statements import Workspace
+from headwater.sandbox.workspace_statements import Workspace, check_new_table
 from headwater.settings import read_settings
+from headwater.sql.workspace import names_table
 from headwater.state.catalog import (
     create_schema,
     keep_schema,
@@ -109,9 +110,12 @@ def _know_workspace(
 
     def catalogs() -> set[str]:
         found = target()
-        return {*(found.catalogs() if found else store.catalogs()), *catalogs_of(session)}
+        named = found.bundle.variables.values() if found else ()
+        told = {each.lower() for each in named if isinstance(each, str)}
+        return {*(found.catalogs() if found else store.catalogs()), *catalogs_of(session), *told}
 
-    workspace = Workspace(session, store, catalog, catalogs, partial(_LOG.warning, _NO_EFFECT))
+    tell = partial(_LOG.warning, _NO_EFFECT)
+    workspace = Workspace(session, store, catalog, catalogs, tell, reads_texts=False)
 
     def sql(sqlQuery: str, args: Any = None, **more: Any) -> DataFrame:  # noqa: N803 - PySpark's
         def value(expression: str) -> object:
@@ -125,6 +129,7 @@ def _know_workspace(
             made = _new_schema(session, sqlQuery, value)
             if made:
                 return _create_schema(session, workspace.catalog, made)
+            _check_tables(session, store, sqlQuery)
         with _over_folders(session, sqlQuery, workspace.namespace) as text:
             # by the class, where a pipeline's update puts itself between while it runs
             return SparkSession.sql(session, text, args, **more)
@@ -157,6 +162,28 @@ def _new_schema(
         return ()
     parts, may_exist = made
     return parts if may_exist or not schema_exists(session, parts[-1].lower()) else ()
+
+
+def check_written_table(session: SparkSession, name: str) -> None:
+    """Check the name of a table that Python code of a task is to write.
+
+    Raises:
+        UsageError: TABLE_OF_OTHER_CATALOG.
+    """
+    if session.conf.get(FIRST_CATALOG, None):  # else it is not a session of ours
+        check_new_table(session, _store(session), name)
+
+
+def _check_tables(session: SparkSession, store: Store, text: str) -> None:
+    """Check the table that a statement is to make or to drop."""
+    if not names_table(text):
+        return
+    with suppress(ParseException):  # Spark says what is wrong with it
+        found = SqlText(session, text)
+        made, dropped = found.new_table(), found.dropped_table()
+        for parts in filter(None, (made, dropped)):
+            name = ".".join(map(quote, parts))
+            check_new_table(session, store, name, drops=made is None)
 
 
 def _create_schema(session: SparkSession, current: str, parts: tuple[str, ...]) -> DataFrame:

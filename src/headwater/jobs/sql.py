@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -16,6 +16,7 @@ from headwater.errors import JobError, UsageError, nearest
 from headwater.jobs.failures import said_by_spark
 from headwater.jobs.results import MOST_BYTES_TOLD
 from headwater.sql.split import FIXED, Statement, split_statements
+from headwater.sql.workspace import is_about_widgets
 
 _PARAMETER = re.compile(
     rf"""{FIXED}
@@ -25,6 +26,8 @@ _PARAMETER = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MUSTACHE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_DOLLAR = re.compile(r"\$\{\s*([A-Za-z_]\w*)\s*\}")
+_WITH_DOLLAR = re.compile(rf"{FIXED} | \$\{{[^}}]*\}}", re.VERBOSE | re.DOTALL)
 _NESTED = (ArrayType, MapType, StructType, VariantType)
 _MOST_ROWS_TOLD = 1000
 _CHANGED = ("num_affected_rows", "num_inserted_rows")
@@ -85,6 +88,7 @@ def run_sql(
     *,
     check: Callable[[], None] = lambda: None,
     must_finish: bool = True,
+    fill: Callable[[str], str] = str,
 ) -> SqlResult:
     """Run all statements in order.
 
@@ -94,6 +98,7 @@ def run_sql(
         check: called before each statement; raises to stop.
         must_finish: run the last statement to its end also when it is a query; otherwise its
             frame is left to the caller, as `_sqldf` is.
+        fill: completes the text of a statement when its turn comes.
 
     Raises:
         UsageError: SQL_EMPTY, PARAMETER_MISSING, PARAMETER_IN_STRING; nothing has run then.
@@ -106,11 +111,12 @@ def run_sql(
         check()
         is_last = number == len(statements)
         try:
-            frame = _bound(session, statement, parameters)
+            filled = replace(statement, text=fill(statement.text))
+            frame = _bound(session, filled, parameters)
             rows = rows_of(frame) if must_finish or not is_last else None
         except PySparkException as error:
             raise said_by_spark(error, name, statement.line, statement.text) from error
-        except UsageError as error:  # of a statement that has no meaning here
+        except UsageError as error:  # of a statement that has no meaning here, or lacks a value
             where = f"{name}:{statement.line}"
             raise JobError(error.code, error.message, where=where, hint=error.hint) from error
         result = SqlResult(frame, rows)
@@ -127,7 +133,8 @@ def read_queries(text: str, parameters: Collection[str], name: str) -> list[Quer
     Raises:
         UsageError: SQL_EMPTY, PARAMETER_MISSING, PARAMETER_IN_STRING.
     """
-    statements = [read_query(each) for each in split_statements(text)]
+    found = (each for each in split_statements(text) if not is_about_widgets(each.text))
+    statements = [read_query(each) for each in found]
     if not statements:
         raise UsageError("SQL_EMPTY", "There is no SQL to run", where=name)
     for statement in statements:
@@ -156,6 +163,40 @@ def _check_parameters(statement: Query, parameters: Collection[str], name: str) 
 def _bound(session: SparkSession, statement: Query, parameters: Mapping[str, str]) -> DataFrame:
     args = {name: parameters[name] for name in sorted(statement.markers)}
     return session.sql(statement.text, args=args) if args else session.sql(statement.text)
+
+
+def with_values(text: str, values: Mapping[str, str], is_set: Callable[[str], bool]) -> str:
+    """Put the values of widgets where a notebook's SQL has `${name}`, in strings, too; as written.
+
+    Source: "Legacy parameter widgets" in Databricks' documentation of widgets.
+
+    Args:
+        is_set: whether Spark knows a name that no widget has, as after `SET name = value`.
+
+    Raises:
+        UsageError: PARAMETER_MISSING.
+
+    Example:
+        >>> with_values("SELECT * FROM ${schema}.t -- ${x}", {"schema": "s"}, lambda _: False)
+        'SELECT * FROM s.t -- ${x}'
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if name in values:
+            return values[name]
+        if is_set(name):
+            return found[0]
+        raise UsageError(
+            "PARAMETER_MISSING",
+            f"The statement wants a widget '{name}', which there is not",
+            hint=nearest(name, values) or "Declare it, or add it to base_parameters of the task.",
+        )
+
+    def replaced(token: re.Match[str]) -> str:
+        return token[0] if token["comment"] else _DOLLAR.sub(value, token[0])
+
+    return _WITH_DOLLAR.sub(replaced, text) if "${" in text else text
 
 
 def told_rows(frame: DataFrame, name: str) -> list[dict[str, str | None]]:

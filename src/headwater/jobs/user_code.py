@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from headwater.jobs.bundles import store_of
 from headwater.jobs.context import TaskContext
+from headwater.jobs.sessions import check_written_table
 from headwater.sandbox.interception import intercepted
 from headwater.sandbox.outside import Outside
 from headwater.sandbox.patches import patched_pyspark
@@ -23,8 +24,9 @@ _WHEN = "in a task of a job"
 def as_user_code(context: TaskContext) -> Iterator[None]:
     """Answer the code of a notebook, script or wheel in this thread."""
     store = functools.cache(functools.partial(store_of, context.run))
-    with (
-        patched_pyspark(),
-        intercepted(Outside(context.session, store, _WHEN, check=context.check)),
-    ):
+    check_table = functools.partial(check_written_table, context.session)
+    outside = Outside(
+        context.session, store, _WHEN, check=context.check, check_new_table=check_table
+    )
+    with patched_pyspark(), intercepted(outside):
         yield

@@ -29,6 +29,8 @@ from headwater.jobs.tasks import Job, Task, as_text, read_job
 from headwater.jobs.wheels import find_entry_point
 from headwater.notebooks import read_cells, run_arguments
 from headwater.sandbox.sql_text import SqlText
+from headwater.sql.cursor import SqlSyntaxError
+from headwater.sql.workspace import without_inert_clauses, workspace_statement
 from headwater.state.target import Target
 
 
@@ -159,7 +161,11 @@ class _Checks:
         given = {**(task.config.get("parameters") or {}), **self.run.job.parameters}
         for statement in read_queries(text, given, PurePosixPath(path).name):
             try:
-                SqlText(self.run.spark, statement.text)
+                if workspace_statement(statement.text, lambda _: "named") is None:
+                    SqlText(self.run.spark, without_inert_clauses(statement.text)[0])
+            except SqlSyntaxError as error:
+                where = f"{path}:{statement.line}"
+                raise UsageError(error.code, error.message, where=where, hint=error.hint) from None
             except ParseException as error:
                 raise said_by_spark(error, path, statement.line, statement.text) from error
 

@@ -71,7 +71,7 @@ def judge(
     baseline = next((each for each in updates[1:] if each.succeeded), None)
     return [
         *_of_update(limits, last, now),
-        *_of_rules(limits.rules, last, baseline),
+        *_of_rules(limits, updates, baseline),
         *_of_tables(limits.tables, baseline, rows),
     ]
 
@@ -104,22 +104,34 @@ def of_age(subject: str, hours: float | None, allowed: float, missing: str) -> V
 
 
 def _of_rules(
-    limits: Sequence[RuleLimit], last: MeasuredUpdate, baseline: MeasuredUpdate | None
+    limits: Limits, updates: Sequence[MeasuredUpdate], baseline: MeasuredUpdate | None
 ) -> Iterator[Verdict]:
-    named = {(each.name, each.dataset): each for each in last.rules_since}
+    named = {(each.name, each.dataset): each for each in updates[0].rules_since}
     before = {(each.name, each.dataset): each for each in baseline.rules_since} if baseline else {}
     judged = {key for key, each in named.items() if each.failed_share is not None}
-    own = {key for key in judged for each in limits if each.rule == key[0] and _meant(each, key)}
-    for limit in sorted(limits, key=lambda each: each.rule == ALL_RULES):
+    rules = sorted(limits.rules, key=lambda each: each.rule == ALL_RULES)
+    own = {key for key in judged for each in rules if each.rule == key[0] and _meant(each, key)}
+    for limit in rules:
         meant = [key for key in named if key in judged and _meant(limit, key)]
         found = [key for key in meant if limit.rule != ALL_RULES or key not in own]
         if not meant:
             subject = f"{limit.rule} of {limit.table}" if limit.table else limit.rule
             measure = "max_failed_share" if limit.max_failed_share is not None else "max_increase"
             allowed = getattr(limit, measure)
-            yield Verdict(subject, measure, None, f"<= {allowed:g}", False, "it saw no rows")
+            rests = limits.allow_no_new_rows and _has_measured(limit, updates)
+            note = "no new rows" if rests else "it saw no rows"
+            yield Verdict(subject, measure, None, f"<= {allowed:g}", rests, note)
         for key in found:
             yield from _of_rule(limit, key, named, before)
+
+
+def _has_measured(limit: RuleLimit, updates: Sequence[MeasuredUpdate]) -> bool:
+    """Whether a rule has ever seen rows: one that is misspelt has not."""
+    return any(
+        rule.failed_share is not None and _meant(limit, (rule.name, rule.dataset))
+        for update in updates
+        for rule in update.rules
+    )
 
 
 def _of_rule(

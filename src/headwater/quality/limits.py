@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headwater.bundle.forms import Form
-from headwater.bundle.shapes import Shape
+from headwater.bundle.shapes import Shape, is_set
 from headwater.errors import Location
 from headwater.yaml_nodes import Node
 
@@ -37,6 +37,7 @@ _PIPELINE = Shape(
     {
         "max_age_hours": _TEXT,
         "max_minutes": _TEXT,
+        "allow_no_new_rows": Shape("flag"),
         "rules": Shape("list", inner=_RULE),
         "tables": Shape("list", inner=_TABLE),
     },
@@ -86,12 +87,14 @@ class Limits:
     Attributes:
         max_age_hours: since the end of its last update.
         max_minutes: that the update may take.
+        allow_no_new_rows: a rule that saw no new rows holds, if it has ever seen some.
     """
 
     max_age_hours: float | None = None
     max_minutes: float | None = None
     rules: tuple[RuleLimit, ...] = ()
     tables: tuple[TableLimit, ...] = ()
+    allow_no_new_rows: bool = False
     location: Location = field(default=Location(""), compare=False)
 
 
@@ -114,6 +117,7 @@ def _limits(node: Node) -> Limits:
     return Limits(
         max_age_hours=_FORM.number(node, "max_age_hours"),
         max_minutes=_FORM.number(node, "max_minutes"),
+        allow_no_new_rows=is_set(node.get("allow_no_new_rows")),
         rules=tuple(map(_rule, rules.items if rules else ())),
         tables=tuple(map(_table, tables.items if tables else ())),
         location=node.location,

@@ -206,6 +206,9 @@ class Evaluation:
         """
         return resolved_path(self.store, path)
 
+    def check_new_table(self, name: str) -> None:
+        """Leave it: what a dataset function writes is refused."""
+
     def refuse(self, action: str) -> None:
         """Raise for a side effect, and remember it; warn of one that only returns rows."""
         if action in LOOKS:

@@ -44,6 +44,9 @@ class Interceptor(Protocol):
     def local_path(self, path: str) -> str:
         """Resolve a path as the target sees it."""
 
+    def check_new_table(self, name: str) -> None:
+        """Raise for a table that may not be written, by its name as given."""
+
     def refuse(self, action: str) -> None:
         """Raise for an action inside a dataset function."""
 

@@ -24,6 +24,7 @@ class Outside:
         find_store: returns the state folder that volumes are in; called for each path.
         when: when such code runs, as messages have it.
         check: called before each SQL text; raises to stop the code.
+        check_new_table: called with the name of a table that is to be written, as given.
     """
 
     spark: SparkSession
@@ -31,6 +32,7 @@ class Outside:
     when: str
     in_dataset_function: bool = False
     check: Callable[[], None] = lambda: None
+    check_new_table: Callable[[str], None] = lambda _: None
 
     def read_table(self, reader: Any, name: str, streaming: bool) -> str:
         """Leave a table to Spark."""

@@ -209,6 +209,17 @@ def _writes_path(_: str, original: Original) -> Original:
     return write
 
 
+def _writes_table(_: str, original: Original) -> Original:
+    @functools.wraps(original)
+    def write(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+        interceptor = current()
+        if interceptor is not None:
+            interceptor.check_new_table(name)
+        return original(self, name, *args, **kwargs)
+
+    return write
+
+
 def _local(interceptor: Interceptor, path: Any) -> Any:
     if isinstance(path, str):
         return interceptor.local_path(path)
@@ -369,6 +380,7 @@ PATCHES: tuple[tuple[Any, str, Callable[[str, Any], Any]], ...] = (
     *((DataFrameReader, name, _reads_path) for name in _BATCH_PATHS),
     *((DataStreamReader, name, _reads_path) for name in _STREAM_PATHS),
     *((DataFrameWriter, name, _writes_path) for name in _WRITE_PATHS),
+    (DataFrameWriter, "saveAsTable", _writes_table),
     *((DataStreamReader, name, _records) for name in _CONFIGURE),
     *((DataFrameReader, name, _records) for name in _CONFIGURE),
     *((ClassicDataFrame, name, _action) for name in ACTIONS if name in ClassicDataFrame.__dict__),

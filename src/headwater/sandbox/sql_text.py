@@ -166,6 +166,7 @@ class SqlText:
         if kind_of(self._plan) not in (
             "CreateTable",
             "CreateTableAsSelect",
+            "ReplaceTable",
             "ReplaceTableAsSelect",
         ):
             return None

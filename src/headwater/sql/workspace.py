@@ -34,13 +34,31 @@ class CreateVolume:
 
 
 @dataclass(frozen=True)
+class DropSchema:
+    """`DROP SCHEMA catalog.schema`, which Spark runs; its name in two parts."""
+
+    catalog: str
+    schema: str
+
+
+@dataclass(frozen=True)
+class CreateWidget:
+    """`CREATE WIDGET kind name [DEFAULT 'value'] ...`, of notebooks."""
+
+    name: str
+    default: str
+
+
+@dataclass(frozen=True)
 class NoEffect:
     """A statement that changes nothing where there is one user and no catalog service."""
 
     words: str
 
 
-WorkspaceStatement = Union[CreateCatalog, CreateVolume, UseNamespace, NoEffect]  # noqa: UP007
+WorkspaceStatement = Union[  # noqa: UP007
+    CreateCatalog, CreateVolume, UseNamespace, DropSchema, NoEffect
+]
 
 _FIRST = re.compile(r"(?: \s+ | --[^\n]*\n | /\*.*?\*/ )* (\w+)", re.VERBOSE | re.DOTALL)
 _BEGIN = frozenset(
@@ -52,12 +70,15 @@ _BEGIN = frozenset(
 
 _NEW_VOLUME = ("CREATE VOLUME", "CREATE EXTERNAL VOLUME")
 _BY_NAME = ("USE", "SET CATALOG", "CREATE CATALOG", *_NEW_VOLUME)
+_TABLE = re.compile(
+    r"\b(?:DROP|CREATE(?:\s+OR\s+REPLACE)?(?:\s+EXTERNAL)?)\s+TABLE\b", re.IGNORECASE
+)
 
 _KEYS = ("PRIMARY KEY", "FOREIGN KEY", "REFERENCES")
 _CLAUSES = re.compile(r"\b(PRIMARY|FOREIGN|REFERENCES|AUTO|MANAGED)\b", re.IGNORECASE)
 
 _WHO_MAY = ("GRANT", "REVOKE", "DENY", "SET TAG ON", "UNSET TAG ON", "ANALYZE TABLE")
-_COMMENTED = ("CATALOG", "VOLUME", "CONNECTION", "SHARE", "RECIPIENT", "PROVIDER")
+_COMMENTED = ("CATALOG", "VOLUME", "COLUMN", "CONNECTION", "SHARE", "RECIPIENT", "PROVIDER")
 _ALTERED = (
     *("STREAMING TABLE", "MATERIALIZED VIEW", "TABLE", "VIEW", "SCHEMA", "DATABASE", "CATALOG"),
     *("VOLUME", "FUNCTION"),
@@ -65,14 +86,14 @@ _ALTERED = (
 _ALTERATIONS = (
     *("SET TAGS", "UNSET TAGS", "SET OWNER TO", "OWNER TO", "SET MASK", "DROP MASK"),
     *("SET ROW FILTER", "DROP ROW FILTER", "DROP PRIMARY KEY", "DROP FOREIGN KEY"),
-    *("ADD PRIMARY KEY", "ADD FOREIGN KEY"),
+    *("ADD PRIMARY KEY", "ADD FOREIGN KEY", "CLUSTER BY AUTO"),
     *(f"{verb} PREDICTIVE OPTIMIZATION" for verb in ("ENABLE", "DISABLE", "INHERIT")),
 )
 
 _IN_A_PIPELINE = "Define it in a pipeline's source."
 _ONLY_THERE = "It is there only in a workspace: run the statement there."
 _REFUSED = {
-    "COPY INTO": "Write INSERT INTO ... SELECT ... FROM read_files(...), or use Auto Loader.",
+    "COPY INTO": "Read the files with spark.read, or with Auto Loader in a pipeline.",
     "CREATE STREAMING TABLE": _IN_A_PIPELINE,
     "CREATE MATERIALIZED VIEW": _IN_A_PIPELINE,
     "REFRESH STREAMING TABLE": "Run `headwater run --refresh TABLE`.",
@@ -116,7 +137,9 @@ def workspace_statement(
     first = _FIRST.match(text)
     if first is None or first[1].upper() not in _BEGIN:
         return None
-    cursor = Cursor(text.rstrip().rstrip(";"))
+    cursor = Cursor(text)
+    if cursor.tokens and cursor.tokens[-1].text == ";":
+        cursor = Cursor(text[: cursor.tokens[-1].start])
     for words, hint in _REFUSED.items():
         if _begins(cursor, words):
             raise SqlSyntaxError(
@@ -126,6 +149,36 @@ def workspace_statement(
         return _made_or_used(_named(cursor, value)) or _without_effect(cursor)
     except SqlSyntaxError:
         return None  # Spark says what is wrong with it
+
+
+def created_widget(text: str) -> CreateWidget | None:
+    """Read a CREATE WIDGET; None for any other statement.
+
+    Example:
+        >>> created_widget("CREATE WIDGET TEXT day DEFAULT '2026-01-01'")
+        CreateWidget(name='day', default='2026-01-01')
+    """
+    cursor = Cursor(text)
+    if not cursor.take("CREATE WIDGET"):
+        return None
+    try:
+        cursor.take_any("TEXT", "DROPDOWN", "COMBOBOX", "MULTISELECT")
+        name = cursor.column()
+        default = cursor.string("A default") if cursor.take("DEFAULT") else ""
+    except SqlSyntaxError:
+        return None  # Spark says what is wrong with it
+    return CreateWidget(name, default)
+
+
+def is_about_widgets(text: str) -> bool:
+    """Whether a statement makes a widget of a notebook, or removes one."""
+    cursor = Cursor(text[:200])
+    return cursor.sees("CREATE WIDGET") or cursor.sees("REMOVE WIDGET")
+
+
+def names_table(text: str) -> bool:
+    """Whether a text may be a CREATE TABLE or DROP TABLE."""
+    return _TABLE.search(text) is not None
 
 
 def without_inert_clauses(text: str) -> tuple[str, tuple[str, ...]]:
@@ -219,13 +272,18 @@ def _named(cursor: Cursor, value: Callable[[str], object] | None) -> Cursor:
 
 
 def _made_or_used(cursor: Cursor) -> WorkspaceStatement | None:
+    if cursor.take_any("USE CATALOG", "SET CATALOG"):
+        is_text = cursor.token is not None and cursor.token.kind == "text"
+        name = cursor.string("A catalog") if is_text else cursor.parts("A catalog", most=1)[0]
+        cursor.end()
+        return UseNamespace(name, None)
     if cursor.sees("USE"):
         used = parse(cursor.text)
         return used if isinstance(used, UseNamespace) else None
-    if cursor.take("SET CATALOG"):
-        (name,) = cursor.parts("A catalog", most=1)
-        cursor.end()
-        return UseNamespace(name, None)
+    if cursor.take_any("DROP SCHEMA", "DROP DATABASE"):
+        cursor.take("IF EXISTS")
+        parts = cursor.parts("A schema", most=2)
+        return DropSchema(*parts) if len(parts) > 1 else None
     if cursor.take("CREATE CATALOG"):
         cursor.take("IF NOT EXISTS")
         return CreateCatalog(cursor.column())

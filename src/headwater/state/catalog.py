@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from headwater.machine.session import (
 )
 from headwater.names import TableName, quote, split_name
 from headwater.settings import Settings
+from headwater.state.pipeline import made_by
 from headwater.state.store import Store, identifier_of, separate_catalogs
 from headwater.state.target import Target
 from headwater.state.views import make_views
@@ -279,6 +281,20 @@ def keep_apart(spark: SparkSession, store: Store, names: Iterable[TableName], fi
     """
     for catalog in sorted(separate_catalogs([*store.tables(), *names], first)):
         _separate(spark, catalog, store)
+
+
+def other_maker(spark: SparkSession, name: TableName, store: Store) -> str:
+    """Name the catalog whose table a write to `name` would replace; "" if it is its own or new."""
+    if own_catalog(spark, name.catalog) is not None:
+        return ""
+    if not _external_catalog(spark).tableExists(name.schema, name.table):
+        return ""
+    maker = store.maker(name.schema, name.table)
+    if maker:
+        return "" if maker == name.catalog else maker
+    other = _taken_by(spark, name, store)
+    made = made_by(store, str(replace(name, catalog=other))) if other else None
+    return other if made is not None else ""
 
 
 def _taken_by(spark: SparkSession, name: TableName, store: Store) -> str:

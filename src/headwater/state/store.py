@@ -121,6 +121,25 @@ class Store:
         for file in sorted(self.root.glob("views/*/*/*.sql")):
             yield TableName(*map(identifier_of, (*file.parts[-3:-1], file.stem)))
 
+    def maker(self, schema: str, table: str) -> str:
+        """Return the catalog by whose name a job made a table; "" if that was not noted.
+
+        Catalogs share their schemas, and the table's folder may be below another one.
+        """
+        file = self._maker_file(schema, table)
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def note_maker(self, name: TableName) -> None:
+        """Note by which name a job makes a table."""
+        if self.maker(name.schema, name.table) == name.catalog:
+            return
+        file = self._maker_file(name.schema, name.table)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, name.catalog)
+
+    def _maker_file(self, schema: str, table: str) -> Path:
+        return self.root.joinpath("makers", *map(folder_name, (schema, table)))
+
     def volume_path(self, catalog: str, schema: str, volume: str) -> Path:
         """Name the folder that a volume is, locally."""
         return self.root.joinpath("volumes", *map(folder_name, (catalog, schema, volume)))
