@@ -80,8 +80,8 @@ def t():
     assert run(100, "cb") == "COMPLETED"  # another path for a source is no change of places
     (project.landing / "c" / "2.json").write_text(json.dumps({"id": 200}))
     assert run(100, "cb") == "EXPECTATION_VIOLATION"
-    assert run(1000, "ab") == "AUTOLOADER_SOURCES_CHANGED"
-    assert run(1000, "cb") == "COMPLETED"
+    assert run(1000, "bc") == "AUTOLOADER_SOURCES_CHANGED"
+    assert run(1000, "cb") == "COMPLETED"  # nothing of what was refused was entered
     rows = project.sql("SELECT id, folder FROM SCHEMA.t ORDER BY id")
     assert [(row["id"], row["folder"]) for row in rows] == [
         (1, "a"),

@@ -44,6 +44,14 @@ def test_versions_know_whether_they_are_current(project: Project) -> None:
         ("3/Cy", True, "9999-12-31"),
     ]
     assert _rows(project) == late
+    added = (
+        "key STRING GENERATED ALWAYS AS (concat(id, '/', name)), more INT GENERATED ALWAYS AS (1)"
+    )
+    project.write(
+        VERSIONS.replace("key STRING GENERATED ALWAYS AS (concat(id, '/', name))", added), "p.sql"
+    )
+    with pytest.raises(GraphError, match="lack generated columns: more"):
+        project.run()
     project.run(full_refresh=("*",))
     assert _rows(project) == late
 

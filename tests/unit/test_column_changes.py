@@ -12,6 +12,7 @@ from pyspark.sql.types import (
     ShortType,
     StringType,
     StructType,
+    VarcharType,
 )
 
 from headwater.analysis.changes import check_followed, column_changes
@@ -33,6 +34,8 @@ def fields(**types: DataType) -> StructType:
     ("before", "after", "told"),
     [
         (fields(a=INT), fields(A=INT), []),
+        (fields(s=fields(a=StringType())), fields(s=fields(a=VarcharType(3))), []),
+        (fields(l=ArrayType(StringType())), fields(l=ArrayType(VarcharType(3))), []),
         (fields(a=INT), fields(a=LONG, b=INT), ["~ a int -> bigint", "+ b int"]),
         (fields(s=fields(a=INT, b=INT)), fields(s=fields(a=INT)), ["- s.b int"]),
         (fields(s=fields(a=INT)), fields(s=fields(b=INT, A=INT)), ["+ s.b int"]),

@@ -34,7 +34,7 @@ from headwater.sql.workspace import (
         ("CREATE VOLUME landing", CreateVolume(("landing",), False)),
         (
             "create external volume if not exists c.s.v location 'abfss://x' comment 'y'",
-            CreateVolume(("c", "s", "v"), True),
+            CreateVolume(("c", "s", "v"), True, True),
         ),
         ("CREATE VOLUME IDENTIFIER(:c || '.s.v')", CreateVolume(("named",), False)),
         ("GRANT USE CATALOG, SELECT ON CATALOG main TO `a@b.c`", NoEffect("GRANT")),
@@ -56,6 +56,10 @@ from headwater.sql.workspace import (
         ("SET spark.x = GRANT", None),
         ("SELECT 'USE CATALOG main'", None),
         ("USE CATALOG", None),
+        ("GRANT x ON y TO z; DROP TABLE t", None),
+        ("ALTER TABLE t ALTER COLUMN a SET TAGS ('x'), ALTER COLUMN b TYPE BIGINT", None),
+        ("CREATE CATALOG a.b", None),
+        (" " * 300 + "/* a */ " * 100 + "(SELECT 1)", None),
         ("DROP TABLE volume", None),
         ("REFRESH TABLE t", None),
         ("", None),
@@ -127,6 +131,7 @@ def test_clauses_without_effect_are_left_out(
     [
         "CREATE TABLE t (id INT COMMENT 'PRIMARY KEY')",
         "CREATE TABLE t AS SELECT 'CLUSTER BY AUTO' AS a",
+        "CREATE TABLE t (id INT, references STRING, s STRUCT<references: INT>)",
         "CREATE TABLE t (id INT) CLUSTER BY (auto)",
         "CREATE TABLE t (id INT PRIMARY KEY",
         "CREATE TABLE t (id INT, CONSTRAINT c CHECK (id > 0), PRIMARY KEY (id))",

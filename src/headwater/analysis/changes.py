@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
-from headwater.analysis.schemas import stored_schema
+from headwater.analysis.schemas import generated_columns, stored_schema
 from headwater.errors import DefinitionError
 from headwater.graph.model import Dataset
 
@@ -62,6 +62,23 @@ def check_followed(dataset: Dataset, present: StructType, wanted: StructType) ->
             where=dataset.location,
             hint=f"Run once with --full-refresh {dataset.name}, or keep the column's type; "
             "where it only grows, set table_properties {'delta.enableTypeWidening': 'true'}.",
+            dataset=str(dataset.name),
+        )
+
+
+def check_generated(dataset: Dataset, present: StructType) -> None:
+    """Refuse generated columns that a target of AUTO CDC with rows lacks: they would stay NULL.
+
+    Raises:
+        DefinitionError: SCHEMA_CHANGED.
+    """
+    new = list(generated_columns(dataset, present))
+    if new:
+        raise DefinitionError(
+            "SCHEMA_CHANGED",
+            f"The rows of '{dataset.name}' lack generated columns: {', '.join(new)}",
+            where=dataset.location,
+            hint=f"Run once with --full-refresh {dataset.name}.",
             dataset=str(dataset.name),
         )
 

@@ -15,12 +15,8 @@ from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
-    ArrayType,
     CharType,
-    DataType,
     LongType,
-    MapType,
-    NullType,
     StringType,
     StructField,
     StructType,
@@ -29,6 +25,7 @@ from pyspark.sql.types import (
 )
 
 from headwater import cdc
+from headwater.analysis.column_types import holds_null, nullable, stored_type
 from headwater.analysis.identities import check_identities, identity_columns
 from headwater.errors import DefinitionError, nearest
 from headwater.graph.model import Dataset, DatasetKind, Flow, FlowKind
@@ -56,7 +53,9 @@ _LENGTH = "__CHAR_VARCHAR_TYPE_STRING"
 def placeholder(spark: SparkSession, schema: StructType, streaming: bool) -> DataFrame:
     """Make an empty frame with the columns of `schema`; only for analysis, never run."""
     columns = [
-        F.lit(None).cast(_stored(column.dataType)).alias(column.name, metadata=_metadata(column))
+        F.lit(None)
+        .cast(stored_type(column.dataType))
+        .alias(column.name, metadata=_metadata(column))
         for column in schema
     ]
     stream = spark.readStream.format("rate").option(PLACEHOLDER, "true")
@@ -171,7 +170,8 @@ def generated_columns(dataset: Dataset, given: StructType) -> dict[str, Column]:
         return {}
     declared = declared_schema(dataset)
     return {
-        name: F.expr(text).cast(_stored(declared[name].dataType)) for name, text in texts.items()
+        name: F.expr(text).cast(stored_type(declared[name].dataType))
+        for name, text in texts.items()
     }
 
 
@@ -201,7 +201,7 @@ def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Data
         first = known.get(column.name.lower())
         if first is None:
             fields.append(StructField(column.name, column.dataType, True, column.metadata))
-        elif _nullable(first.dataType) != _nullable(column.dataType):
+        elif nullable(first.dataType) != nullable(column.dataType):
             raise DefinitionError(
                 "FLOWS_TYPES_DIFFER",
                 f"Flow '{flow.name}' returns '{column.name}' as {column.dataType.simpleString()}, "
@@ -211,11 +211,6 @@ def merge_schemas(left: StructType, right: StructType, flow: Flow, dataset: Data
                 column=column.name,
             )
     return StructType(fields)
-
-
-def _nullable(kind: DataType) -> DataType:
-    """Return a type in which everything may be NULL, as tables have it."""
-    return StructType([StructField("value", kind)]).toNullable()["value"].dataType
 
 
 def check_layout(dataset: Dataset, schema: StructType) -> None:
@@ -254,16 +249,6 @@ def with_layout_of(dataset: Dataset, schema: StructType) -> Dataset:
     )
 
 
-def _holds_null(kind: DataType) -> bool:
-    if isinstance(kind, StructType):
-        return any(_holds_null(each.dataType) for each in kind)
-    if isinstance(kind, ArrayType):
-        return _holds_null(kind.elementType)
-    if isinstance(kind, MapType):
-        return _holds_null(kind.keyType) or _holds_null(kind.valueType)
-    return isinstance(kind, NullType)
-
-
 def check_types(schema: StructType, flow: Flow) -> None:
     """Refuse columns of NULL alone, which no stream can write.
 
@@ -271,7 +256,7 @@ def check_types(schema: StructType, flow: Flow) -> None:
         DefinitionError: COLUMN_WITHOUT_TYPE.
     """
     for column in schema:
-        if _holds_null(column.dataType):
+        if holds_null(column.dataType):
             raise DefinitionError(
                 "COLUMN_WITHOUT_TYPE",
                 f"Column '{column.name}' of flow '{flow.name}' is NULL, or holds NULL, without a "
@@ -305,7 +290,7 @@ def check_columns(frame: DataFrame, flow: Flow) -> None:
 def _check_fits(frame: DataFrame, declared: StructType, dataset: Dataset) -> None:
     """Refuse a query whose values can't be stored in the declared types."""
     for column in declared:
-        name, kind = _own(frame, column.name), _stored(column.dataType)
+        name, kind = _own(frame, column.name), stored_type(column.dataType)
         if name is None or frame.schema[name].dataType == kind:
             continue
         try:
@@ -349,7 +334,7 @@ def fitted(frame: DataFrame, dataset: Dataset) -> DataFrame:
     columns: list[Column] = []
     generated = generated_columns(dataset, frame.schema)
     for column in declared_schema(dataset):
-        name, kind = _own(frame, column.name), _stored(column.dataType)
+        name, kind = _own(frame, column.name), stored_type(column.dataType)
         if name is None and column.name in generated:
             value = generated[column.name]
         elif name is None:
@@ -374,7 +359,7 @@ def stored_schema(
     fields = [
         StructField(
             each.name,
-            _stored(each.dataType),
+            stored_type(each.dataType),
             True,
             {**_metadata(each), **(noted or {}).get(each.name, {})},
         )
@@ -385,10 +370,6 @@ def stored_schema(
 
 def _own(frame: DataFrame, name: str) -> str | None:
     return next((each for each in frame.columns if each.lower() == name.lower()), None)
-
-
-def _stored(kind: DataType) -> DataType:
-    return StringType() if isinstance(kind, (CharType, VarcharType)) else kind
 
 
 def _metadata(column: StructField) -> dict[str, object]:

@@ -6,7 +6,7 @@ from headwater.autoloader.cleaning import clean_source, cleans_source, written_f
 from headwater.autoloader.discovery import base_folder
 from headwater.autoloader.failures import explain_failure
 from headwater.autoloader.options import check_options, ignored_options, unused_options
-from headwater.autoloader.readers import Reader
+from headwater.autoloader.readers import Reader, check_order
 from headwater.autoloader.relocation import follow_move
 from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.autoloader.states import (
@@ -24,6 +24,7 @@ __all__ = [
     "SourceState",
     "base_folder",
     "check_options",
+    "check_order",
     "clean_source",
     "cleans_source",
     "define_batch",

@@ -1,9 +1,11 @@
-"""Other readers of the files of a source: a file stays until they have read it, too."""
+"""Other readers of the files of a source, which have to read a file before it goes, and of a query,
+which keep their order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from headwater.autoloader.commits import committed_files
 from headwater.autoloader.discovery import base_folder, list_files
@@ -11,6 +13,7 @@ from headwater.autoloader.manifest import Entry, Manifest, SkippedFiles
 from headwater.autoloader.options import read_options
 from headwater.autoloader.request import CloudFiles, SourceState
 from headwater.autoloader.storage import Storage
+from headwater.errors import UpdateError
 
 
 @dataclass(frozen=True)
@@ -68,3 +71,35 @@ def _done(place: SourceState) -> set[tuple[str, str]]:
     return {(each.origin, each.version) for each in entries if each.key in committed} | {
         (file.path, file.version) for file in unwanted
     }
+
+
+def check_order(opened: Sequence[tuple[CloudFiles, SourceState]]) -> None:
+    """Refuse streams of one query that have changed places since it ran last.
+
+    Spark knows the sources of a query by their order alone: after a swap each would read the other
+    one's files once more. A stream that reads another path now is none of these.
+
+    Args:
+        opened: the streams as they are read now, and what each has entered.
+
+    Raises:
+        UpdateError: AUTOLOADER_SOURCES_CHANGED; no file was entered.
+    """
+    if len(opened) < len(("one", "another")):
+        return
+    known = [(request, Manifest(place.folder).entries()) for request, place in opened]
+    read = [(base_folder(asked), asked, entries[-1].origin) for asked, entries in known if entries]
+    moved = [each for each in read if not _is_below(each[2], each[0])]
+    for base, asked, before in moved:
+        if any(_is_below(other, base) for _, request, other in moved if request is not asked):
+            raise UpdateError(
+                "AUTOLOADER_SOURCES_CHANGED",
+                f"This reader takes the place of one that read {PurePosixPath(before).parent}",
+                where=asked.where,
+                hint="Spark knows the sources of a query by their order: put them back in it, or "
+                "run once with --full-refresh for this table.",
+            )
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")

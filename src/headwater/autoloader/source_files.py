@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from headwater.autoloader.archive import Archive
 from headwater.autoloader.bad_records import write_bad_files
@@ -16,7 +15,7 @@ from headwater.autoloader.manifest import Entry, Manifest, Skipped, SkippedFiles
 from headwater.autoloader.source import Source, corrupt_file
 from headwater.autoloader.spark_paths import link_to, needs_link
 from headwater.autoloader.storage import SourceFile, Storage, is_remote
-from headwater.errors import SourceFileError, UpdateError
+from headwater.errors import SourceFileError
 
 
 @dataclass
@@ -74,12 +73,7 @@ class SourceFiles:
         self.skipped = SkippedFiles(source.place.folder)
 
     def find(self) -> Listing:
-        """List what is to be read; the first time, leave out what was there and is not wanted.
-
-        Raises:
-            SourceFileError: SOURCE_FILE_MISSING.
-            UpdateError: AUTOLOADER_SOURCES_CHANGED.
-        """
+        """List what is to be read; the first time, leave out what was there and is not wanted."""
         listed = self.source.listed()
         self.source.place.counts.append(len(listed))
         if not self.manifest.started:
@@ -87,41 +81,9 @@ class SourceFiles:
                 self.skipped.add(listed, "EXISTING")
             self.manifest.start()
         entries = self.manifest.entries()
-        pending = self.pending(check=True)
-        self._check_same_source(entries, pending)
         new = new_files(listed, entries, self.skipped.read(), again=self.options.allow_overwrites)
         entered = frozenset(entry.origin for entry in entries)
-        return Listing(new, pending, entered)
-
-    def _check_same_source(self, entries: Sequence[Entry], pending: Sequence[Entry]) -> None:
-        """Refuse to go on with the files of another source of the same flow.
-
-        Spark knows the sources of a query by their order alone: after a swap each would read the
-        other's files once more, and what waits would come from the wrong one.
-
-        Raises:
-            UpdateError: AUTOLOADER_SOURCES_CHANGED.
-        """
-        folder = self.source.place.folder
-        others = [
-            each for each in folder.parent.glob("*") if each.name.isdigit() and each != folder
-        ]
-        foreign = [each for each in (*entries[-1:], *pending) if not self._is_mine(each)]
-        if not others or not foreign:
-            return
-        theirs = [each for other in others for each in Manifest(other).entries()]
-        if foreign[-1] in pending or any(map(self._is_mine, theirs)):
-            before = PurePosixPath(foreign[-1].origin).parent
-            raise UpdateError(
-                "AUTOLOADER_SOURCES_CHANGED",
-                f"This reader takes the place of one that read {before}",
-                where=self.source.request.where,
-                hint="Spark knows the sources of a query by their order: put them back in it, or "
-                "run once with --full-refresh for this table.",
-            )
-
-    def _is_mine(self, entry: Entry) -> bool:
-        return f"{entry.origin}/".startswith(f"{self.source.base}/")
+        return Listing(new, self.pending(check=True), entered)
 
     def pending(self, *, check: bool = False) -> list[Entry]:
         """List the entries that no committed batch has read.

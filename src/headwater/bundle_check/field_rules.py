@@ -24,7 +24,8 @@ def known_fields(seen: Seen) -> Iterator[Finding]:
         section = seen.declared.get(name)
         for fault in faults(section, shape, name) if section else ():
             # a block to merge from, under the name that it has where it is merged
-            is_helper = section is not None and section.get(name) is not None
+            is_whole = fault.parameters.get("key") == name
+            is_helper = is_whole and section is not None and section.get(name) is not None
             yield Finding.of(fault, "warning" if is_helper else severity_of(fault))
 
 

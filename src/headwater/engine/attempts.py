@@ -111,6 +111,7 @@ class FlowAttempts:
         observations = Observations(flow.name, write.is_batch, context.shows_records)
         reads = FlowReads(context, sources, observations)
         lock = self._locks.setdefault(flow.target, threading.Lock())
+        autoloader.check_order(opened_before(context, resolved, self.standings.sources))
         try:
             write.run(FlowRun(context, resolved, reads, lock))
             self._clean(flow, sources.opened)

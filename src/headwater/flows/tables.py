@@ -21,7 +21,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from headwater import cdc
-from headwater.analysis.changes import check_followed, check_partitions, column_changes
+from headwater.analysis.changes import (
+    check_followed,
+    check_generated,
+    check_partitions,
+    column_changes,
+)
 from headwater.analysis.identities import (
     check_unchanged,
     declared_metadata,
@@ -158,6 +163,8 @@ class Tables:
                 check_partitions(dataset, table.metadata().partition_columns)
                 present = table_schema(table)
                 check_unchanged(dataset, present)
+                if state.change:
+                    check_generated(dataset, present)
                 if not may_widen(dataset, table):
                     check_followed(dataset, present, graph.schemas[dataset.name])
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from headwater.errors import UsageError, nearest
@@ -106,12 +107,25 @@ class Workspace:
                 keep_schema(self.spark, name.lower(), "default", self.store)
             case CreateVolume():
                 self._make_volume(found)
+                if found.is_external:
+                    self._tell("LOCATION of CREATE EXTERNAL VOLUME")
             case DropSchema(catalog, schema):
                 self._check_alone(catalog.lower(), schema.lower())
                 return None
+            case NoEffect("ANALYZE TABLE" as words):
+                self._analyze(text, words)
             case NoEffect(words):
                 self._tell(words)
         return self.spark.createDataFrame([], "")
+
+    def _analyze(self, text: str, words: str) -> None:
+        """Let Spark compute statistics, which it does not for Delta tables."""
+        try:
+            SparkSession.sql(self.spark, text)
+        except AnalysisException as error:
+            if error.getCondition() != "NOT_SUPPORTED_COMMAND_FOR_V2_TABLE":
+                raise
+            self._tell(words)
 
     def readable(self, text: str) -> str:
         """Return a statement without the clauses that have no effect and that Spark can't read."""
@@ -126,6 +140,8 @@ class Workspace:
             self.tell(words)
 
     def _use(self, used: UseNamespace) -> None:
+        if used.catalog is not None and used.catalog.lower() == "spark_catalog":
+            used = replace(used, catalog=self.catalog)  # Spark's word for what catalogs share
         if used.catalog is not None:
             known = {*self.catalogs(), self.catalog}
             if used.catalog.lower() not in known:

@@ -133,7 +133,7 @@ def _entry(cursor: Cursor, found: _List) -> None:
             found.rules.append(_expectation(cursor, name))
         else:
             _table_constraint(cursor)
-    elif any(cursor.sees(each) for each in (*_INFORMATIONAL, "CHECK (")):
+    elif any(cursor.sees(each) for each in ("PRIMARY KEY", "FOREIGN KEY", "CHECK (")):
         _table_constraint(cursor)
     else:
         _column(cursor, found)

@@ -31,6 +31,7 @@ class CreateVolume:
 
     parts: tuple[str, ...]
     may_exist: bool
+    is_external: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ WorkspaceStatement = Union[  # noqa: UP007
     CreateCatalog, CreateVolume, UseNamespace, DropSchema, NoEffect
 ]
 
-_FIRST = re.compile(r"(?: \s+ | --[^\n]*\n | /\*.*?\*/ )* (\w+)", re.VERBOSE | re.DOTALL)
+_BLANK = re.compile(r"\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/", re.DOTALL)
+_WORD = re.compile(r"\w+")
 _BEGIN = frozenset(
     (
         *("ALTER", "ANALYZE", "COMMENT", "COPY", "CREATE", "DENY", "DROP", "GRANT", "REFRESH"),
@@ -134,8 +136,7 @@ def workspace_statement(
         >>> workspace_statement("GRANT SELECT ON TABLE t TO readers")
         NoEffect(words='GRANT')
     """
-    first = _FIRST.match(text)
-    if first is None or first[1].upper() not in _BEGIN:
+    if _first_word(text) not in _BEGIN:
         return None
     cursor = Cursor(text)
     if cursor.tokens and cursor.tokens[-1].text == ";":
@@ -191,8 +192,7 @@ def without_inert_clauses(text: str) -> tuple[str, tuple[str, ...]]:
         >>> without_inert_clauses("CREATE TABLE t (id INT PRIMARY KEY) CLUSTER BY AUTO")
         ('CREATE TABLE t (id INT) ', ('PRIMARY KEY', 'CLUSTER BY AUTO'))
     """
-    first = _FIRST.match(text)
-    if first is None or first[1].upper() != "CREATE" or not _CLAUSES.search(text):
+    if _first_word(text) != "CREATE" or not _CLAUSES.search(text):
         return text, ()
     cursor = Cursor(text)
     cursor.take("CREATE")
@@ -219,7 +219,7 @@ def _table(cursor: Cursor) -> tuple[str, tuple[str, ...]]:
         start = cursor.position
         columns, _ = read_columns(cursor)
         end = cursor.tokens[cursor.at - 1].end
-        keys = [each for each in _KEYS if _has(cursor.text[start:end], each)]
+        keys = [each for each in _KEYS if _has_clause(cursor.text[start:end], each)]
         if keys and columns.schema:
             told = tuple(keys)
             rest = cursor.text[end:]
@@ -229,9 +229,15 @@ def _table(cursor: Cursor) -> tuple[str, tuple[str, ...]]:
     return _cut(cursor, "CLUSTER BY AUTO", told)
 
 
-def _has(text: str, words: str) -> bool:
-    found, wanted = [each.word for each in tokens_of(text)], words.split()
-    return any(found[at : at + len(wanted)] == wanted for at in range(len(found)))
+def _has_clause(text: str, words: str) -> bool:
+    """Whether a list of columns has a clause; REFERENCES in the place of a name is none."""
+    tokens, wanted = tokens_of(text), words.split()
+    found = [each.word for each in tokens]
+    is_name = {at for at in range(1, len(tokens)) if tokens[at - 1].text in "(,<"}
+    return any(
+        found[at : at + len(wanted)] == wanted and not (words == "REFERENCES" and at in is_name)
+        for at in range(len(found))
+    )
 
 
 def _cut(cursor: Cursor, words: str, told: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -242,6 +248,15 @@ def _cut(cursor: Cursor, words: str, told: tuple[str, ...]) -> tuple[str, tuple[
     if cursor.token is not None and cursor.token.kind == "text":
         cursor.at += 1
     return cursor.text[:start] + cursor.text[cursor.position :], (*told, words)
+
+
+def _first_word(text: str) -> str:
+    """Return the first word behind comments and white space, in upper case; "" if there is none."""
+    position = 0
+    while blank := _BLANK.match(text, position):
+        position = blank.end()
+    found = _WORD.match(text, position)
+    return found[0].upper() if found else ""
 
 
 def _begins(cursor: Cursor, words: str) -> bool:
@@ -286,15 +301,17 @@ def _made_or_used(cursor: Cursor) -> WorkspaceStatement | None:
         return DropSchema(*parts) if len(parts) > 1 else None
     if cursor.take("CREATE CATALOG"):
         cursor.take("IF NOT EXISTS")
-        return CreateCatalog(cursor.column())
-    if cursor.take_any(*_NEW_VOLUME):
+        return CreateCatalog(cursor.parts("A catalog", most=1)[0])
+    if kind := cursor.take_any(*_NEW_VOLUME):
         may_exist = cursor.take("IF NOT EXISTS")
-        return CreateVolume(cursor.parts("A volume", most=3), may_exist)
+        return CreateVolume(cursor.parts("A volume", most=3), may_exist, kind != _NEW_VOLUME[0])
     return None
 
 
 def _without_effect(cursor: Cursor) -> NoEffect | None:
     cursor.at = 0
+    if any(each.text == ";" for each in cursor.tokens):
+        return None  # there is more than one statement, and Spark says so
     if words := cursor.take_any(*_WHO_MAY):
         return NoEffect(words.removesuffix(" ON"))
     if cursor.take("COMMENT ON"):
@@ -310,4 +327,5 @@ def _without_effect(cursor: Cursor) -> NoEffect | None:
     if not change and cursor.take("ADD CONSTRAINT"):
         cursor.column()
         change = cursor.take_any("PRIMARY KEY", "FOREIGN KEY")
-    return NoEffect(f"ALTER {what} ... {change}") if change else None
+    cursor.until([","])
+    return NoEffect(f"ALTER {what} ... {change}") if change and cursor.token is None else None
