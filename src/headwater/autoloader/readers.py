@@ -1,5 +1,4 @@
-"""Other readers of the files of a source, which have to read a file before it goes, and of a query,
-which keep their order."""
+"""Several readers: those that have to read a file before it goes, and those of one query."""
 
 from __future__ import annotations
 
