@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
+from headwater.analysis.full_refresh import KEEP_TYPES, needs_full_refresh
 from headwater.analysis.schemas import generated_columns, stored_schema
-from headwater.errors import DefinitionError
 from headwater.graph.model import Dataset
 
 _WHOLE_NUMBERS = {"tinyint", "smallint", "int"}
@@ -56,14 +56,8 @@ def check_followed(dataset: Dataset, present: StructType, wanted: StructType) ->
     ]
     if retyped:
         shown = ", ".join(f"'{each.name}' from {each.before} to {each.after}" for each in retyped)
-        raise DefinitionError(
-            "SCHEMA_CHANGED",
-            f"Columns of '{dataset.name}' change their type, which its table can't follow: {shown}",
-            where=dataset.location,
-            hint=f"Run once with --full-refresh {dataset.name}, or keep the column's type; "
-            "where it only grows, set table_properties {'delta.enableTypeWidening': 'true'}.",
-            dataset=str(dataset.name),
-        )
+        message = f"Columns of '{dataset.name}' change their type, which its table can't follow: "
+        raise needs_full_refresh(dataset, "SCHEMA_CHANGED", message + shown, KEEP_TYPES)
 
 
 def check_generated(dataset: Dataset, present: StructType) -> None:
@@ -74,13 +68,8 @@ def check_generated(dataset: Dataset, present: StructType) -> None:
     """
     new = list(generated_columns(dataset, present))
     if new:
-        raise DefinitionError(
-            "SCHEMA_CHANGED",
-            f"The rows of '{dataset.name}' lack generated columns: {', '.join(new)}",
-            where=dataset.location,
-            hint=f"Run once with --full-refresh {dataset.name}.",
-            dataset=str(dataset.name),
-        )
+        message = f"The rows of '{dataset.name}' lack generated columns: {', '.join(new)}"
+        raise needs_full_refresh(dataset, "SCHEMA_CHANGED", message)
 
 
 def check_partitions(dataset: Dataset, present: Sequence[str]) -> None:
@@ -90,14 +79,11 @@ def check_partitions(dataset: Dataset, present: Sequence[str]) -> None:
         DefinitionError: PARTITIONS_CHANGED.
     """
     if [each.lower() for each in dataset.partition_cols] != [each.lower() for each in present]:
-        raise DefinitionError(
-            "PARTITIONS_CHANGED",
+        message = (
             f"'{dataset.name}' is partitioned by {list(present) or 'nothing'}, but the source says "
-            f"{list(dataset.partition_cols) or 'nothing'}",
-            where=dataset.location,
-            hint=f"Run once with --full-refresh {dataset.name}.",
-            dataset=str(dataset.name),
+            f"{list(dataset.partition_cols) or 'nothing'}"
         )
+        raise needs_full_refresh(dataset, "PARTITIONS_CHANGED", message)
 
 
 def _fields(path: str, before: StructType, after: StructType) -> Iterator[ColumnChange]:

@@ -12,6 +12,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql.types import LongType, StructType
 
+from headwater.analysis.full_refresh import needs_full_refresh
 from headwater.errors import DefinitionError
 from headwater.graph.model import Dataset
 from headwater.sql.columns import Identity, split_columns
@@ -61,13 +62,8 @@ def check_unchanged(dataset: Dataset, present: StructType) -> None:
         DefinitionError: SCHEMA_CHANGED.
     """
     if noted_metadata(present) != declared_metadata(dataset):
-        raise DefinitionError(
-            "SCHEMA_CHANGED",
-            f"The identity columns of '{dataset.name}' changed, which its table can't follow",
-            where=dataset.location,
-            hint=f"Run once with --full-refresh {dataset.name}.",
-            dataset=str(dataset.name),
-        )
+        message = f"The identity columns of '{dataset.name}' changed, which its table can't follow"
+        raise needs_full_refresh(dataset, "SCHEMA_CHANGED", message)
 
 
 def check_identities(declared: StructType, frames: Sequence[DataFrame], dataset: Dataset) -> None:

@@ -27,6 +27,7 @@ from headwater.analysis.changes import (
     check_partitions,
     column_changes,
 )
+from headwater.analysis.full_refresh import KEEP_TYPES, needs_full_refresh
 from headwater.analysis.identities import (
     check_unchanged,
     declared_metadata,
@@ -274,13 +275,8 @@ class Tables:
 
     def _check_same(self, dataset: Dataset, state: TableState, change: Mapping[str, str]) -> None:
         if dataset.kind and state.kind != dataset.kind.value:
-            raise DefinitionError(
-                "DATASET_KIND_CHANGED",
-                f"'{dataset.name}' was a {state.kind} and is now a {dataset.kind.value}",
-                where=dataset.location,
-                hint=f"Run once with --full-refresh {dataset.name}.",
-                dataset=str(dataset.name),
-            )
+            message = f"'{dataset.name}' was a {state.kind} and is now a {dataset.kind.value}"
+            raise needs_full_refresh(dataset, "DATASET_KIND_CHANGED", message)
         is_old = state.is_private is None  # earlier versions let other flows take over
         if state.change != change and not (is_old and not change):
             cdc.check_drift(state.change, change, name=str(dataset.name), where=dataset.location)
@@ -363,15 +359,9 @@ class Tables:
         try:
             frame.write.format("delta").mode("append").option("mergeSchema", "true").save(str(path))
         except (PySparkException, Py4JError) as error:
-            raise DefinitionError(
-                "SCHEMA_CHANGED",
-                f"The columns of '{dataset.name}' changed in a way its table can't follow: "
-                + explained(error),
-                where=dataset.location,
-                hint=f"Run once with --full-refresh {dataset.name}, or keep the column's type; "
-                "where it only grows, set table_properties "
-                "{'delta.enableTypeWidening': 'true'}.",
-                dataset=str(dataset.name),
+            message = f"The columns of '{dataset.name}' changed in a way its table can't follow: "
+            raise needs_full_refresh(
+                dataset, "SCHEMA_CHANGED", message + explained(error), KEEP_TYPES
             ) from error
 
 
