@@ -97,6 +97,13 @@ class Manifest:
             for line in self._file(number).read_text(encoding="utf-8").splitlines()[1:]
         ]
 
+    def newest(self) -> Entry | None:
+        """Read the entry that was made last."""
+        numbers = self._numbers()
+        if not numbers:
+            return None
+        return _entry(self._file(max(numbers)).read_text(encoding="utf-8").splitlines()[-1])
+
     def append(
         self, files: Iterable[tuple[str, int]], versions: Mapping[str, str] | None = None
     ) -> None:

@@ -84,10 +84,10 @@ def check_order(opened: Sequence[tuple[CloudFiles, SourceState]]) -> None:
     Raises:
         UpdateError: AUTOLOADER_SOURCES_CHANGED; no file was entered.
     """
-    if len(opened) < len(("one", "another")):
-        return
-    known = [(request, Manifest(place.folder).entries()) for request, place in opened]
-    read = [(base_folder(asked), asked, entries[-1].origin) for asked, entries in known if entries]
+    if not opened[1:]:
+        return  # there is nothing to change places with
+    known = [(request, Manifest(place.folder).newest()) for request, place in opened]
+    read = [(base_folder(asked), asked, entry.origin) for asked, entry in known if entry]
     moved = [each for each in read if not _is_below(each[2], each[0])]
     for base, asked, before in moved:
         if any(_is_below(other, base) for _, request, other in moved if request is not asked):

@@ -68,7 +68,9 @@ def run_statements(
                 condition=cause.condition,
             ) from error
         except UsageError as error:
-            where = error.where or _place(file, statement)
+            if file is None or error.where:
+                raise
+            where = _place(file, statement)
             raise UsageError(
                 error.code, error.message, where=where, hint=error.hint, **error.parameters
             ) from error

@@ -53,7 +53,7 @@ def parse(text: str) -> Declaration:
     if cursor.take("SET"):
         return _set(cursor)
     if cursor.take("USE"):
-        return _use(cursor)
+        return read_use(cursor)
     first = cursor.token.text if cursor.token else ""
     raise _not_declared(first.upper())
 
@@ -207,10 +207,16 @@ def _set(cursor: Cursor) -> SetValue:
     return SetValue(key.strip("` "), value)
 
 
-def _use(cursor: Cursor) -> UseNamespace:
+def read_use(cursor: Cursor) -> UseNamespace:
+    """Read a USE statement from the word behind USE on; a catalog may be a string.
+
+    Raises:
+        SqlSyntaxError: it names nothing, or goes on.
+    """
     if cursor.take("CATALOG"):
-        (catalog,) = cursor.parts("A catalog", most=1)
-        found = UseNamespace(catalog, None)
+        is_text = cursor.token is not None and cursor.token.kind == "text"
+        name = cursor.string("A catalog") if is_text else cursor.parts("A catalog", most=1)[0]
+        found = UseNamespace(name, None)
     else:
         cursor.take_any("SCHEMA", "DATABASE", "NAMESPACE")
         parts = cursor.parts("A schema", most=2)

@@ -13,7 +13,7 @@ from typing import Union
 
 from headwater.sql.columns import read_columns
 from headwater.sql.cursor import Cursor, SqlSyntaxError
-from headwater.sql.parse import parse
+from headwater.sql.parse import read_use
 from headwater.sql.statements import UseNamespace
 from headwater.sql.tokens import tokens_of
 
@@ -287,14 +287,9 @@ def _named(cursor: Cursor, value: Callable[[str], object] | None) -> Cursor:
 
 
 def _made_or_used(cursor: Cursor) -> WorkspaceStatement | None:
-    if cursor.take_any("USE CATALOG", "SET CATALOG"):
-        is_text = cursor.token is not None and cursor.token.kind == "text"
-        name = cursor.string("A catalog") if is_text else cursor.parts("A catalog", most=1)[0]
-        cursor.end()
-        return UseNamespace(name, None)
-    if cursor.sees("USE"):
-        used = parse(cursor.text)
-        return used if isinstance(used, UseNamespace) else None
+    if cursor.sees("USE") or cursor.sees("SET CATALOG"):
+        cursor.at += 1
+        return read_use(cursor)
     if cursor.take_any("DROP SCHEMA", "DROP DATABASE"):
         cursor.take("IF EXISTS")
         parts = cursor.parts("A schema", most=2)
